@@ -1,0 +1,60 @@
+//! Lists of namespace patterns such as `team-*`. Owns matching only; what a match means is `jobs::policy`'s.
+
+/// Names, each with an optional `*` at any place, that stands for any characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patterns(Vec<String>);
+
+impl Patterns {
+    /// Reads `a,team-*`; an error is the first item that is not a pattern.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let items: Vec<String> =
+            list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+        let sane = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
+        match items.iter().find(|item| !item.chars().all(sane) || item.matches('*').count() > 1) {
+            Some(bad) => Err(bad.clone()),
+            None => Ok(Self(items)),
+        }
+    }
+
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern.split_once('*') {
+            Some((head, tail)) => {
+                name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
+            }
+            None => pattern == name,
+        })
+    }
+}
+
+impl std::fmt::Display for Patterns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Patterns;
+
+    #[test]
+    fn a_star_stands_for_any_characters_but_the_ends_never_overlap() {
+        let patterns = Patterns::parse("a, team-*,x*x,").unwrap();
+        for (name, expected) in [
+            ("a", true),
+            ("ab", false),
+            ("team-", true),
+            ("team-7", true),
+            ("steam-7", false),
+            ("x", false),
+            ("xx", true),
+        ] {
+            assert_eq!(patterns.matches(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_namespace_is_refused() {
+        assert_eq!(Patterns::parse("ok,Bad").unwrap_err(), "Bad");
+        assert_eq!(Patterns::parse("a**").unwrap_err(), "a**");
+    }
+}

@@ -1,0 +1,33 @@
+//! The table of variables, for `--help`, for README's table (a test compares them) and for spotting unknown names.
+
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning }
+}
+
+pub const VARIABLES: [Variable; 14] = [
+    variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
+    variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
+    variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+    variable("EKS_API_LISTEN", "127.0.0.1:8000", "address and port to listen on"),
+    variable("EKS_API_AUTH", "none", "who may call; must be written out to listen beyond loopback"),
+    variable("EKS_API_CORS_ORIGINS", "none", "origins whose pages may call, separated by commas"),
+    variable("EKS_API_LOG_FORMAT", "text", "text (key=value pairs) or json"),
+    variable("EKS_API_AUTO_CREATE_NAMESPACE", "true", "whether create-job makes a missing namespace"),
+    variable(
+        "EKS_API_PROTECTED_NAMESPACES",
+        "kube-system,kube-public,kube-node-lease,default",
+        "names or patterns that cannot be deleted",
+    ),
+    variable("EKS_API_ALLOWED_NAMESPACES", "all", "names or patterns outside of which nothing is served"),
+    variable("EKS_API_REQUEST_TIMEOUT", "30s", "how long one request may take, retries included (1s to 300s)"),
+    variable("EKS_API_MAX_CONNECTIONS", "10240", "open connections; more wait to be accepted"),
+    variable("EKS_API_MAX_REQUESTS", "512", "requests at a time; more are answered 503"),
+    variable("AWS_*", "the SDK's", "credentials, profile, endpoints: as any AWS SDK reads them"),
+];

@@ -1,0 +1,16 @@
+//! eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS.
+//!
+//! The rooms, from the top down; each imports only rooms below it (tests/suite/layers.rs holds that):
+//!
+//! - [`app`]: wiring, the order of start, readiness and drain, the one-shot commands
+//! - [`http`]: the server, the routes, the one pipeline, the handlers, the errors a caller reads
+//! - [`jobs`]: what a request means as a manifest, what a Job means as a status
+//! - [`kube`]: names, URLs, the cluster's client, its TLS and its errors
+//! - [`aws`]: credentials, the bearer token, `DescribeCluster`
+//! - [`config`], [`ops`], [`secret`]: leaves
+
+pub mod aws;
+pub mod config;
+
+pub mod ops;
+pub mod secret;

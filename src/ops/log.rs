@@ -1,0 +1,128 @@
+//! Log lines: the three formats and their choice. Owns how a record is written; what is logged is each caller's.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+
+use log::kv::{Error, Key, Value, VisitSource};
+use log::{Level, LevelFilter, Record};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Starts logging to stderr. Under journald each line bears its priority and leaves the time to the journal.
+pub fn init(level: LevelFilter, json: bool) {
+    let journald = is_journal();
+    env_logger::Builder::new()
+        .filter_level(LevelFilter::Off)
+        // Only our own records: the libraries' debug lines show header values, and a token is one.
+        .filter_module("eks_api", level)
+        .target(env_logger::Target::Stderr)
+        .format(move |out, record| writeln!(out, "{}", line(record, journald, json, OffsetDateTime::now_utc())))
+        .init();
+}
+
+/// Whether stderr is the journal itself: `JOURNAL_STREAM` holds its device and inode
+/// (<https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24JOURNAL_STREAM>).
+fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let stderr = || -> io::Result<String> {
+        let meta = std::fs::metadata("/proc/self/fd/2")?;
+        Ok(format!("{}:{}", meta.dev(), meta.ino()))
+    };
+    !stream.is_empty() && stderr().is_ok_and(|found| found == stream)
+}
+
+fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
+    let mut pairs = Pairs::default();
+    // A value that cannot be visited is left out; the rest of the line is worth having.
+    let _ = record.key_values().visit(&mut pairs);
+    let time = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now).format(&Rfc3339);
+    let time = time.unwrap_or_default();
+    let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
+    if json {
+        let mut object = serde_json::Map::new();
+        if !journald {
+            object.insert("time".into(), time.into());
+        }
+        object.insert("level".into(), record.level().as_str().into());
+        object.insert("message".into(), record.args().to_string().into());
+        object.extend(pairs.0.into_iter().map(|(key, value)| (key, value.into())));
+        out.push_str(&serde_json::Value::Object(object).to_string());
+        return out;
+    }
+    if !journald {
+        let _ = write!(out, "{time} {:5} ", record.level());
+    }
+    out.push_str(&one_line(&record.args().to_string()));
+    for (key, value) in &pairs.0 {
+        let _ = write!(out, " {key}={}", quoted(value));
+    }
+    out
+}
+
+/// <https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html>
+const fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl<'kvs> VisitSource<'kvs> for Pairs {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        let text = value.to_string();
+        if !text.is_empty() {
+            self.0.push((key.as_str().to_owned(), text));
+        }
+        Ok(())
+    }
+}
+
+/// A value bare if it is one plain word, else quoted, so that no value can forge a line or another pair.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
+    if value.chars().all(plain) { value.to_owned() } else { format!("{value:?}") }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(journald: bool, json: bool) -> String {
+        let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
+        let pairs = [("status", "201"), ("job", "a b\n<0>forged=1"), ("empty", "")];
+        let pairs: &[(&str, &str)] = &pairs;
+        let record = Record::builder().level(Level::Info).key_values(&pairs).args(format_args!("request")).build();
+        line(&record, journald, json, now)
+    }
+
+    #[test]
+    fn a_text_line_has_utc_time_level_and_pairs() {
+        assert_eq!(
+            written(false, false),
+            r#"2026-01-20T10:30:00.123Z INFO  request status=201 job="a b\n<0>forged=1""#
+        );
+    }
+
+    #[test]
+    fn the_journal_gets_a_priority_and_no_time() {
+        assert_eq!(written(true, false), r#"<6>request status=201 job="a b\n<0>forged=1""#);
+    }
+
+    #[test]
+    fn a_json_line_is_one_object() {
+        let object: serde_json::Value = serde_json::from_str(&written(false, true)).unwrap();
+        assert_eq!(object["time"], "2026-01-20T10:30:00.123Z");
+        assert_eq!(object["job"], "a b\n<0>forged=1");
+        assert_eq!(object["message"], "request");
+    }
+}
