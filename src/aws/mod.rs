@@ -1,0 +1,71 @@
+//! AWS: credentials, the bearer token, and `DescribeCluster`. Owns everything said to AWS; what the cluster is then
+//! asked is `kube`'s.
+
+pub mod cluster;
+pub mod credentials;
+pub mod partition;
+pub mod sign;
+pub mod token;
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_eks::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use credentials::CredentialChain;
+
+/// Where the wall clock is read; a test passes one that follows its paused time.
+pub type Clock = fn() -> SystemTime;
+
+/// The SDK's settings: its own chain for credentials, its own variables for endpoints, ring for TLS.
+pub async fn sdk_config(region: &str) -> SdkConfig {
+    let region = Region::new(region.to_owned());
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    // EKS answers within a second; a hung connection must not hold the renewal loop longer than its own back-off.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(20))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .http_client(http.clone())
+        .credentials_provider(CredentialChain::new(region, http))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// The text of an error and of what caused it, which the SDK's own Display leaves out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The time of a `Date` header (RFC 9110, section 5.6.7).
+pub fn http_date(header: &str) -> Option<SystemTime> {
+    let date = time::OffsetDateTime::parse(header, &time::format_description::well_known::Rfc2822).ok()?;
+    Some(date.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_header_is_read() {
+        let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_444_114);
+        assert_eq!(http_date("Mon, 23 Nov 2026 14:28:34 GMT"), Some(expected));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}
