@@ -9,8 +9,11 @@
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
 //! - [`config`], [`ops`], [`secret`]: leaves
 
+
 pub mod aws;
 pub mod config;
 
+pub mod jobs;
+pub mod kube;
 pub mod ops;
 pub mod secret;

@@ -1,0 +1,152 @@
+//! The stamp on every job the service creates: annotations by which it knows its own work again when a reply was
+//! lost, and by which a caller's Idempotency-Key is recognized. There is no store: the job itself remembers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+use serde_json::{Map, Value};
+
+const REQUEST_ID: &str = "eks-api/request-id";
+const CREATE_ID: &str = "eks-api/create-id";
+const IDEMPOTENCY: &str = "eks-api/idempotency";
+
+/// The letters of Kubernetes' own generated names: no vowels, so no words, and nothing that looks like another.
+const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+/// 27^10 names: two keys of one namespace that get the same one are not to be expected.
+const KEY_LETTERS: usize = 10;
+
+/// A caller's Idempotency-Key, of which only the hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// At most 255 printable ASCII characters; `None` for anything else.
+    pub fn parse(key: &str) -> Option<Self> {
+        let printable = key.bytes().all(|c| c.is_ascii_graphic() || c == b' ');
+        (!key.is_empty() && key.len() <= 255 && printable).then(|| Self(hash(key.as_bytes())))
+    }
+
+    /// Letters for a job's name that are always the same for the same key.
+    pub fn letters(&self) -> String {
+        let bytes = digest(&SHA256, self.0.as_bytes());
+        bytes.as_ref().iter().take(KEY_LETTERS).map(|byte| letter(usize::from(*byte))).collect()
+    }
+}
+
+/// Random letters for a job's name.
+pub fn random_letters(count: usize) -> String {
+    (0..count).map(|_| letter(fastrand::usize(..LETTERS.len()))).collect()
+}
+
+fn letter(number: usize) -> char {
+    char::from(LETTERS[number % LETTERS.len()])
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    request_id: String,
+    /// New for every call: a request id may be the caller's, and callers reuse theirs.
+    create_id: String,
+    idempotency: Option<Idempotency>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Idempotency {
+    key: String,
+    body: String,
+}
+
+/// Whose work an existing job is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Created by this very call, or by one with the same key and body.
+    This,
+    /// Created with the same key, but for another body.
+    SameKeyOtherBody,
+    Another,
+}
+
+impl Stamp {
+    pub fn new(request_id: &str, key: Option<&IdempotencyKey>, body: &[u8]) -> Self {
+        Self {
+            request_id: request_id.to_owned(),
+            create_id: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+            idempotency: key.map(|key| Idempotency { key: key.0.clone(), body: hash(body) }),
+        }
+    }
+
+    pub const fn has_key(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
+    pub fn put_on(&self, annotations: &mut Map<String, Value>) {
+        annotations.insert(REQUEST_ID.to_owned(), self.request_id.clone().into());
+        annotations.insert(CREATE_ID.to_owned(), self.create_id.clone().into());
+        // A stamp copied along with somebody else's manifest must not speak for this job.
+        annotations.remove(IDEMPOTENCY);
+        if let Some(Idempotency { key, body }) = &self.idempotency {
+            annotations.insert(IDEMPOTENCY.to_owned(), format!("{key}.{body}").into());
+        }
+    }
+
+    pub fn owner(&self, annotations: &BTreeMap<String, String>) -> Owner {
+        if annotations.get(CREATE_ID) == Some(&self.create_id) {
+            return Owner::This;
+        }
+        let theirs = annotations.get(IDEMPOTENCY).and_then(|value| value.split_once('.'));
+        match (&self.idempotency, theirs) {
+            (Some(ours), Some((key, body))) if ours.key == key => {
+                if ours.body == body { Owner::This } else { Owner::SameKeyOtherBody }
+            }
+            _ => Owner::Another,
+        }
+    }
+}
+
+/// The first half of SHA-256, in hex: 128 bits are plenty to tell two bodies apart.
+fn hash(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().take(16).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worn(stamp: &Stamp) -> BTreeMap<String, String> {
+        let mut annotations = Map::from_iter([(IDEMPOTENCY.to_owned(), Value::from("copied.along"))]);
+        stamp.put_on(&mut annotations);
+        annotations.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect()
+    }
+
+    #[test]
+    fn a_stamp_knows_its_own_job_and_no_other() {
+        let (one, two) = (Stamp::new("id", None, b"body"), Stamp::new("id", None, b"body"));
+        assert_eq!(one.owner(&worn(&one)), Owner::This);
+        assert_eq!(one.owner(&worn(&two)), Owner::Another, "the caller's request id is no proof");
+        assert_eq!(one.owner(&BTreeMap::new()), Owner::Another);
+    }
+
+    #[test]
+    fn a_key_is_recognized_across_calls() {
+        let key = IdempotencyKey::parse("nightly 2026-01-20").unwrap();
+        let first = Stamp::new("1", Some(&key), b"body");
+        assert_eq!(Stamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::This);
+        assert_eq!(Stamp::new("2", Some(&key), b"other").owner(&worn(&first)), Owner::SameKeyOtherBody);
+        let other = IdempotencyKey::parse("weekly").unwrap();
+        assert_eq!(Stamp::new("2", Some(&other), b"body").owner(&worn(&first)), Owner::Another);
+        assert_eq!(Stamp::new("2", None, b"body").owner(&worn(&first)), Owner::Another);
+        assert_eq!(key.letters(), IdempotencyKey::parse("nightly 2026-01-20").unwrap().letters());
+        assert_ne!(key.letters(), other.letters());
+    }
+
+    #[test]
+    fn a_key_is_printable_ascii_of_bounded_length() {
+        for bad in ["", "a\nb", "ä", &"k".repeat(256)] {
+            assert_eq!(IdempotencyKey::parse(bad), None, "{bad:?}");
+        }
+    }
+}

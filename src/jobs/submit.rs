@@ -1,0 +1,104 @@
+//! Creating a job once, whatever the network does: one POST in the usual case, a namespace made when the server says
+//! it is missing, and a lost reply cured by the job's own stamp.
+
+use std::fmt;
+
+use serde_json::json;
+
+use super::policy::Policy;
+use super::spec::Prepared;
+use super::stamp::Owner;
+use crate::kube::error::Error as KubeError;
+use crate::kube::name::Namespace;
+use crate::kube::path::Path;
+use crate::kube::session::{BACKOFF, Body, Session, json as to_json};
+use crate::kube::types::{self, Job};
+
+/// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
+#[derive(Debug)]
+pub struct Submitted {
+    pub job: Job,
+    pub created: bool,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    Kube(KubeError),
+    /// The namespace is missing, and making it failed.
+    Namespace(KubeError),
+    /// The Idempotency-Key was used before, for something else.
+    KeyReused { job: String },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kube(error) => error.fmt(f),
+            Self::Namespace(error) => write!(f, "the namespace is missing and could not be created: {error}"),
+            Self::KeyReused { job } => write!(f, "this Idempotency-Key was used for job {job} with another body"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<KubeError> for Error {
+    fn from(error: KubeError) -> Self {
+        Self::Kube(error)
+    }
+}
+
+pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> Result<Submitted, Error> {
+    let Prepared { namespace, name, stamp, manifest } = prepared;
+    let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
+    let manifest = Body::from(manifest);
+    let mut backoff = BACKOFF;
+    let (mut in_doubt, mut namespace_made) = (false, false);
+    loop {
+        let error = match session.post::<Job>(&jobs, manifest.clone()).await {
+            Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
+            Err(error) => error,
+        };
+        if is_missing(&error, &namespace) && policy.auto_create_namespace && !namespace_made {
+            make_namespace(session, &namespace).await.map_err(Error::Namespace)?;
+            namespace_made = true;
+        } else if error.is_already_exists() && (in_doubt || stamp.has_key()) {
+            match session.get::<Job>(&job).await {
+                Ok(job) => match stamp.owner(&job.metadata.annotations) {
+                    Owner::This => return Ok(Submitted { job, created: in_doubt, warnings: Vec::new() }),
+                    Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
+                    Owner::Another => return Err(error.into()),
+                },
+                // Deleted between the two questions: then the name is free.
+                Err(gone) if gone.is_not_found() && session.pause(backoff.pause()).await => {}
+                Err(_) => return Err(error.into()),
+            }
+        } else if error.is_ambiguous() && session.pause(backoff.pause()).await {
+            in_doubt = true;
+        } else {
+            return Err(error.into());
+        }
+    }
+}
+
+/// Whether the server says that this namespace does not exist.
+fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
+    let details = error.refusal(404, "NotFound").and_then(|refusal| refusal.status.details.as_ref());
+    details.is_some_and(|details| details.kind == "namespaces" && details.name == namespace.as_str())
+}
+
+/// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again.
+async fn make_namespace(session: &Session, namespace: &Namespace) -> Result<(), KubeError> {
+    let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace.as_str() } });
+    let manifest = to_json(&manifest)?;
+    let mut backoff = BACKOFF;
+    loop {
+        match session.post::<types::Namespace>(&Path::namespaces(), manifest.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_already_exists() => return Ok(()),
+            Err(error) if error.is_ambiguous() && session.pause(backoff.pause()).await => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

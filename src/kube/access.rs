@@ -1,0 +1,65 @@
+//! What the service needs to be allowed to do, and the question whether it is (SelfSubjectAccessReview).
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::name::Namespace;
+use super::path::Path;
+use super::session::{Session, json};
+
+/// One verb on one resource, as RBAC names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub verb: &'static str,
+    pub group: &'static str,
+    pub resource: &'static str,
+    /// What part of the service does not work without it.
+    pub needed_for: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    spec: Spec<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    resource_attributes: Attributes<'a>,
+}
+
+#[derive(Serialize)]
+struct Attributes<'a> {
+    verb: &'a str,
+    group: &'a str,
+    resource: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Reviewed {
+    status: Verdict,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    #[serde(default)]
+    allowed: bool,
+}
+
+/// Whether the session's identity may do this, in one namespace or (`None`) in all.
+pub async fn allowed(session: &Session, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
+    let Permission { verb, group, resource, .. } = permission;
+    let namespace = namespace.map(Namespace::as_str);
+    let review = Review {
+        api_version: "authorization.k8s.io/v1",
+        kind: "SelfSubjectAccessReview",
+        spec: Spec { resource_attributes: Attributes { verb, group, resource, namespace } },
+    };
+    let reply = session.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
+    Ok(reply.object.status.allowed)
+}

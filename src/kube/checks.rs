@@ -1,0 +1,85 @@
+//! What is known of the three things the service depends on, for /health, /readyz and `systemctl status`.
+//! Owns the facts only; who finds them out is `app`'s.
+
+use std::sync::{PoisonError, RwLock};
+
+/// The dependencies, in the order in which one needs the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// AWS credentials, and a token signed with them.
+    Credentials,
+    /// EKS has described the cluster.
+    Cluster,
+    /// The API server answers, and accepts the token.
+    Kubernetes,
+}
+
+impl Check {
+    pub const ALL: [Self; 3] = [Self::Credentials, Self::Cluster, Self::Kubernetes];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Cluster => "cluster",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    #[default]
+    Pending,
+    Passed,
+    Failed(String),
+}
+
+#[derive(Debug, Default)]
+pub struct Checks(RwLock<[(Outcome, bool); 3]>);
+
+impl Checks {
+    /// Notes an outcome; true if it differs from the last one.
+    pub fn note(&self, check: Check, outcome: Outcome) -> bool {
+        let mut checks = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let (known, ever_passed) = &mut checks[check as usize];
+        *ever_passed |= outcome == Outcome::Passed;
+        let changed = *known != outcome;
+        *known = outcome;
+        changed
+    }
+
+    pub fn outcome(&self, check: Check) -> Outcome {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)[check as usize].0.clone()
+    }
+
+    /// Whether the check passed at some time, now failing or not.
+    pub fn ever_passed(&self, check: Check) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)[check as usize].1
+    }
+
+    /// The first check that does not pass, and why.
+    pub fn first_failing(&self) -> Option<(Check, String)> {
+        Check::ALL.into_iter().find_map(|check| match self.outcome(check) {
+            Outcome::Passed => None,
+            Outcome::Pending => Some((check, "not tried yet".to_owned())),
+            Outcome::Failed(why) => Some((check, why)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failing_check_is_the_one_to_mend_first() {
+        let checks = Checks::default();
+        assert_eq!(checks.first_failing().unwrap().0, Check::Credentials);
+        assert!(checks.note(Check::Credentials, Outcome::Passed));
+        assert!(!checks.note(Check::Credentials, Outcome::Passed), "nothing new");
+        checks.note(Check::Kubernetes, Outcome::Failed("down".into()));
+        checks.note(Check::Cluster, Outcome::Failed("throttled".into()));
+        assert_eq!(checks.first_failing(), Some((Check::Cluster, "throttled".into())));
+        assert!(checks.ever_passed(Check::Credentials) && !checks.ever_passed(Check::Cluster));
+    }
+}

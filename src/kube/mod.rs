@@ -1,0 +1,14 @@
+//! The cluster: names, URLs, the few fields of its objects, one client, its TLS and its errors.
+//! Owns how Kubernetes is spoken to; what a Job means is `jobs`', what a caller reads is `http`'s.
+
+pub mod access;
+pub mod backoff;
+pub mod checks;
+pub mod cluster;
+pub mod error;
+pub mod name;
+pub mod path;
+pub mod session;
+pub mod tls;
+pub mod transport;
+pub mod types;

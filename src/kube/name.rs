@@ -1,0 +1,126 @@
+//! Names of namespaces and jobs, parsed once at the door. Owns Kubernetes' rules for them; nothing else makes these
+//! types, so whatever holds one may go into a URL.
+
+use std::fmt;
+
+/// The rule a name breaks, as a sentence that tells what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName(String);
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadName {}
+
+/// The length that both a DNS label and a label value (`job-id`) allow.
+const LONGEST: usize = 63;
+
+/// A namespace's name: a DNS-1123 label
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace(String);
+
+/// A job's name: a DNS-1123 subdomain, as Kubernetes allows, of at most 63 characters, as its pods' labels demand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobName(String);
+
+impl Namespace {
+    pub fn parse(name: &str) -> Result<Self, BadName> {
+        if is_label(name) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(BadName(format!(
+            "{} is not a namespace name: use at most {LONGEST} lower case letters, digits and '-', beginning and ending with a letter or digit",
+            shown(name)
+        )))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl JobName {
+    pub fn parse(name: &str) -> Result<Self, BadName> {
+        if name.len() <= LONGEST && name.split('.').all(is_label) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(BadName(format!(
+            "{} is not a job name: use at most {LONGEST} lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit",
+            shown(name)
+        )))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_label(name: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let bytes = name.as_bytes();
+    (1..=LONGEST).contains(&bytes.len())
+        && bytes.iter().all(|c| inner(*c))
+        && bytes[0] != b'-'
+        && bytes[bytes.len() - 1] != b'-'
+}
+
+/// The name as an error may repeat it: short, and without characters that act on a terminal or a log.
+fn shown(name: &str) -> String {
+    let mut shown: String = name.chars().take(LONGEST + 1).collect();
+    if shown.len() < name.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_names_pass() {
+        let long = "n".repeat(63);
+        for name in ["a", "0", "a-b", "team-7", &long] {
+            assert_eq!(Namespace::parse(name).unwrap().as_str(), name);
+            assert_eq!(JobName::parse(name).unwrap().as_str(), name);
+        }
+        assert!(JobName::parse("my.job").is_ok());
+        assert!(Namespace::parse("my.ns").is_err());
+    }
+
+    #[test]
+    fn hostile_names_never_become_a_name() {
+        let long = "n".repeat(64);
+        let hostile = [
+            "", "-", "-a", "a-", "A", "a_b", "a b", ".", "..", "a..b", ".a", "a.", "../../namespaces/x", "%2e%2e", "a/b",
+            "a?b", "a#b", "a\0", "a\r\nX: y", "ä", "a;b", "a%00", "a\\b", &long, "\u{ff0e}\u{ff0e}",
+        ];
+        for name in hostile {
+            assert!(Namespace::parse(name).is_err(), "{name:?}");
+            assert!(JobName::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_the_name_shortened_and_escaped() {
+        let told = JobName::parse(&format!("\u{1b}[31m{}", "x".repeat(500))).unwrap_err().to_string();
+        assert!(told.starts_with("\"\\u{1b}[31mxxx"), "{told}");
+        assert!(told.len() < 300, "{told}");
+    }
+}

@@ -1,0 +1,74 @@
+//! The only place where URLs of the cluster are made, and only of parsed names and encoded queries.
+
+use super::name::{JobName, Namespace};
+
+/// Path and query of a request to the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(String);
+
+impl Path {
+    pub fn version() -> Self {
+        Self("/version".to_owned())
+    }
+
+    pub fn namespaces() -> Self {
+        Self("/api/v1/namespaces".to_owned())
+    }
+
+    pub fn namespace(name: &Namespace) -> Self {
+        Self(format!("/api/v1/namespaces/{name}"))
+    }
+
+    /// Where jobs are created: an unknown field is an error there, not silently dropped
+    /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#validation-for-unrecognized-or-duplicate-fields>).
+    pub fn jobs_strictly(namespace: &Namespace) -> Self {
+        Self(format!("/apis/batch/v1/namespaces/{namespace}/jobs?fieldValidation=Strict"))
+    }
+
+    pub fn job(namespace: &Namespace, name: &JobName) -> Self {
+        Self(format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
+    }
+
+    /// The pods that the job's own selector matches.
+    pub fn pods<'a>(namespace: &Namespace, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let selector: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+        Self(format!("/api/v1/namespaces/{namespace}/pods?{}", query("labelSelector", &selector.join(","))))
+    }
+
+    /// The events about one object: the uid tells it from an earlier one of the same name.
+    pub fn events(namespace: &Namespace, uid: &str) -> Self {
+        let selector = format!("involvedObject.kind=Job,involvedObject.uid={uid}");
+        Self(format!("/api/v1/namespaces/{namespace}/events?{}", query("fieldSelector", &selector)))
+    }
+
+    pub fn self_subject_access_reviews() -> Self {
+        Self("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn query(name: &str, value: &str) -> String {
+    form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_told_us_is_encoded_when_it_goes_back() {
+        let namespace = Namespace::parse("rec").unwrap();
+        let labels = [("batch.kubernetes.io/controller-uid", "38c0&x=1#?"), ("a", "b")];
+        assert_eq!(
+            Path::pods(&namespace, labels.into_iter()).as_str(),
+            "/api/v1/namespaces/rec/pods?labelSelector=batch.kubernetes.io%2Fcontroller-uid%3D38c0%26x%3D1%23%3F%2Ca%3Db"
+        );
+        assert_eq!(
+            Path::events(&namespace, "u/1").as_str(),
+            "/api/v1/namespaces/rec/events?fieldSelector=involvedObject.kind%3DJob%2CinvolvedObject.uid%3Du%2F1"
+        );
+    }
+}

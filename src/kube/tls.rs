@@ -1,0 +1,72 @@
+//! TLS to the cluster: trusts the CA certificates that `DescribeCluster` names, and nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A PEM block that cannot be read, or a certificate that cannot be an anchor of trust.
+    BadCertificate(String),
+    NoCertificate,
+    Provider(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadCertificate(why) => write!(f, "the cluster's CA data: {why}"),
+            Self::NoCertificate => f.write_str("the cluster's CA data holds no certificate"),
+            Self::Provider(why) => write!(f, "TLS: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A client's TLS settings that trust every certificate of the PEM text: while EKS rotates a CA it names two.
+pub fn client_config(ca_pem: &[u8]) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca_pem) {
+        let certificate = certificate.map_err(|error| Error::BadCertificate(error.to_string()))?;
+        roots.add(certificate).map_err(|error| Error::BadCertificate(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(Error::NoCertificate);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Provider(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pem(name: &str) -> String {
+        let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    #[test]
+    fn every_block_of_a_bundle_is_read() {
+        let bundle = format!("# old\n{}\n# new\n{}", pem("old"), pem("new"));
+        assert!(client_config(bundle.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn data_without_a_usable_certificate_is_an_error() {
+        assert_eq!(client_config(b"").unwrap_err(), Error::NoCertificate);
+        assert_eq!(client_config(b"not pem").unwrap_err(), Error::NoCertificate);
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(client_config(broken).unwrap_err(), Error::BadCertificate(_)));
+        let cut = format!("{}\n-----BEGIN CERTIFICATE-----\nMIIB", pem("whole"));
+        assert!(client_config(cut.as_bytes()).is_err());
+    }
+}

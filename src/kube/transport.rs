@@ -1,0 +1,137 @@
+//! One exchange with one API server: HTTP/2 over TLS, kept alive by pings. Owns connecting, time-outs and the size
+//! of a reply; tokens, retries and meaning are `session`'s.
+
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::error::Error;
+use super::path::Path;
+use super::tls;
+use crate::aws::cluster::Description;
+
+/// A connection within a VPC takes milliseconds; what takes longer than this is a dead address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Finds a connection that died without a word (a NAT's or load balancer's idle limit, a failed node).
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// A list of one job's pods with all their fields stays far below.
+const LARGEST_REPLY: usize = 16 << 20;
+
+/// The user agent's first part becomes the field manager of what we write.
+const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat!("eks-api/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+#[derive(Debug)]
+pub struct Transport {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pub described: Description,
+}
+
+/// A whole reply, whatever its status.
+#[derive(Debug)]
+pub struct RawReply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why the described cluster cannot be connected to at all.
+#[derive(Debug)]
+pub enum SetupError {
+    Tls(tls::Error),
+    Endpoint(String),
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tls(error) => error.fmt(f),
+            Self::Endpoint(endpoint) => write!(f, "the cluster's endpoint {endpoint:?} is not an https URL"),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl Transport {
+    pub fn new(described: Description) -> Result<Self, SetupError> {
+        let is_https = described.endpoint.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"));
+        if !is_https {
+            return Err(SetupError::Endpoint(described.endpoint));
+        }
+        let tls = tls::client_config(&described.ca_pem).map_err(SetupError::Tls)?;
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_all_versions();
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
+            .build(connector.wrap_connector(tcp));
+        Ok(Self { client, described })
+    }
+
+    /// Sends once and reads the whole reply, both before `until`. An error tells whether the request went out.
+    pub async fn exchange(
+        &self,
+        method: &Method,
+        path: &Path,
+        authorization: HeaderValue,
+        body: Bytes,
+        until: Instant,
+    ) -> Result<RawReply, Error> {
+        let uri = format!("{}{}", self.described.endpoint.trim_end_matches('/'), path.as_str());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(AUTHORIZATION, authorization)
+            .header(ACCEPT, JSON)
+            .header(USER_AGENT, USER_AGENT_VALUE);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, JSON);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| Error::Unreachable(error.to_string()))?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|error| {
+                let told = chain(&error);
+                if error.is_connect() { Error::Unreachable(told) } else { Error::Broken(told) }
+            })?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST_REPLY).collect().await.map_err(|error| {
+                let limit = error.is::<http_body_util::LengthLimitError>();
+                if limit {
+                    Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20))
+                } else {
+                    Error::Broken(chain(&*error))
+                }
+            })?;
+            Ok(RawReply { status: head.status, headers: head.headers, body: body.to_bytes() })
+        };
+        tokio::time::timeout_at(until.into(), exchange).await.unwrap_or(Err(Error::Timeout))
+    }
+}
+
+/// The causes below the library's own words, of which "client error" and the like say nothing.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let mut told: Vec<String> = Vec::new();
+    for text in causes.map(ToString::to_string) {
+        if !told.iter().any(|known| known.contains(&text)) {
+            told.push(text);
+        }
+    }
+    if told.is_empty() { error.to_string() } else { told.join(": ") }
+}
