@@ -9,10 +9,10 @@
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
 //! - [`config`], [`ops`], [`secret`]: leaves
 
-
+pub mod app;
 pub mod aws;
 pub mod config;
-
+pub mod http;
 pub mod jobs;
 pub mod kube;
 pub mod ops;

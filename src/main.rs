@@ -1,1 +1,15 @@
-fn main() {}
+//! Arguments in, exit code out.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match eks_api::app::command::run(std::env::args().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // stderr may be gone; the exit code still tells.
+            let _ = writeln!(std::io::stderr().lock(), "{error}");
+            error.exit_code()
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod credentials;
+pub mod identity;
 pub mod partition;
 pub mod sign;
 pub mod token;
@@ -10,6 +11,7 @@ pub mod token;
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eks::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -20,22 +22,33 @@ use credentials::CredentialChain;
 pub type Clock = fn() -> SystemTime;
 
 /// The SDK's settings: its own chain for credentials, its own variables for endpoints, ring for TLS.
-pub async fn sdk_config(region: &str) -> SdkConfig {
-    let region = Region::new(region.to_owned());
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    // EKS answers within a second; a hung connection must not hold the renewal loop longer than its own back-off.
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_secs(20))
-        .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(region.clone())
-        .http_client(http.clone())
-        .credentials_provider(CredentialChain::new(region, http))
-        .timeout_config(timeouts)
-        .load()
-        .await
+#[derive(Clone, Debug)]
+pub struct Sdk {
+    pub config: SdkConfig,
+    pub credentials: SharedCredentialsProvider,
+}
+
+impl Sdk {
+    pub async fn load(region: &str) -> Self {
+        let region = Region::new(region.to_owned());
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let credentials = SharedCredentialsProvider::new(CredentialChain::new(region.clone(), http.clone()));
+        // EKS answers within a second; a hung connection must not hold the loop longer than its own back-off.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(10))
+            .operation_timeout(Duration::from_secs(20))
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(region)
+            .http_client(http)
+            .credentials_provider(credentials.clone())
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self { config, credentials }
+    }
 }
 
 /// The text of an error and of what caused it, which the SDK's own Display leaves out.

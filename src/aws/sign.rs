@@ -13,7 +13,7 @@ use super::partition;
 use crate::secret::Secret;
 
 /// What `aws eks get-token` asks for. STS honours the signature for 15 minutes whatever this says.
-const EXPIRES_IN: Duration = Duration::from_secs(60);
+const EXPIRES_IN: Duration = Duration::from_mins(1);
 
 /// The token for a cluster, signed at the given time; the error is the signer's own text.
 pub fn bearer_token(

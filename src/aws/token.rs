@@ -11,11 +11,13 @@ use super::{Clock, chain, sign};
 use crate::secret::Secret;
 
 /// STS honours a token for 15 minutes from its date; one minute is left for clocks that differ and requests under way.
-const GOOD_FOR: Duration = Duration::from_secs(14 * 60);
+const GOOD_FOR: Duration = Duration::from_mins(14);
 /// The next token is made while the old one still has four minutes: time for several tries.
-const RENEW_AFTER: Duration = Duration::from_secs(10 * 60);
+const RENEW_AFTER: Duration = Duration::from_mins(10);
+/// The same for a token whose credentials end early: it is renewed this long before.
+const RENEW_AHEAD: Duration = Duration::from_mins(2);
 /// Credentials that end soon are not used to their last second.
-const CREDENTIALS_MARGIN: Duration = Duration::from_secs(60);
+const CREDENTIALS_MARGIN: Duration = Duration::from_mins(1);
 /// Loading credentials asks other services, such as instance metadata; none of them may hang us.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -91,16 +93,13 @@ impl Tokens {
         let mut failures = 0;
         loop {
             let outcome = self.renewed(|token| (self.clock)() < token.renew_at).await;
-            let pause = match &outcome {
+            let pause = if let Ok(token) = &outcome {
+                failures = 0;
                 // At least a second, as credentials about to end give a token that is due at once.
-                Ok(token) => {
-                    failures = 0;
-                    token.renew_at.duration_since((self.clock)()).unwrap_or_default().max(Duration::from_secs(1))
-                }
-                Err(_) => {
-                    failures += 1;
-                    Duration::from_secs(1 << failures.min(5))
-                }
+                token.renew_at.duration_since((self.clock)()).unwrap_or_default().max(Duration::from_secs(1))
+            } else {
+                failures += 1;
+                Duration::from_secs(1 << failures.min(5))
             };
             tell(outcome.map(|_| ()));
             tokio::time::sleep(pause).await;
@@ -131,7 +130,7 @@ impl Tokens {
         if let Some(end) = credentials.expiry() {
             good_until = good_until.min(end - CREDENTIALS_MARGIN);
         }
-        let renew_at = (now + RENEW_AFTER).min(good_until - (GOOD_FOR - RENEW_AFTER) / 2);
+        let renew_at = (now + RENEW_AFTER).min(good_until - RENEW_AHEAD);
         let value = sign::bearer_token(credentials, &self.cluster, &self.region, now).map_err(Error::Sign)?;
         Ok(Token { value, good_until, renew_at })
     }

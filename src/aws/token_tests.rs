@@ -9,13 +9,13 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A wall clock that follows the paused clock of this test's runtime.
 fn clock() -> SystemTime {
     thread_local!(static START: OnceLock<Instant> = const { OnceLock::new() });
     let start = START.with(|start| *start.get_or_init(Instant::now));
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_000) + start.elapsed()
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001) + start.elapsed()
 }
 
 /// Counts how often it is asked; its keys end after `life`, and it fails while `failing` is above zero.

@@ -79,7 +79,13 @@ fn last_seen(event: &types::Event) -> Option<&Time> {
 impl Pod {
     fn of(pod: types::Pod) -> Self {
         let types::PodStatus {
-            phase, reason, message, start_time, conditions, init_container_statuses, container_statuses
+            phase,
+            reason,
+            message,
+            start_time,
+            conditions,
+            init_container_statuses,
+            container_statuses,
         } = pod.status;
         // A pod that fits no node has no container to speak for it: its condition does.
         let unscheduled = conditions.into_iter().find(|c| c.r#type == "PodScheduled" && c.status == "False");
@@ -150,7 +156,10 @@ mod tests {
         let events = items(include_str!("../../fixtures/kubernetes-1.36/events-of-job.json"));
         let details = serde_json::to_value(Details::new(pods, events)).unwrap();
         let pod = &details["pods"][0];
-        assert_eq!((&pod["name"], &pod["phase"], &pod["node"]), (&json!("fails-nzvw9"), &json!("Failed"), &json!("lab-node")));
+        assert_eq!(
+            (&pod["name"], &pod["phase"], &pod["node"]),
+            (&json!("fails-nzvw9"), &json!("Failed"), &json!("lab-node"))
+        );
         let container = &pod["containers"][0];
         assert_eq!((&container["state"], &container["exit_code"]), (&json!("terminated"), &json!(3)));
         assert_eq!(container["finished_at"], "2026-11-23T14:28:37+00:00");
@@ -167,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_pod_that_fits_no_node_says_so() {
-        let condition = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" });
+        let condition =
+            json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" });
         let pod = json!({ "metadata": { "name": "p" }, "status": { "phase": "Pending", "conditions": [condition] } });
         let pod = Pod::of(serde_json::from_value(pod).unwrap());
         assert_eq!((pod.reason.as_deref(), pod.message.as_deref()), (Some("Unschedulable"), Some("0/3 nodes")));

@@ -28,7 +28,10 @@ impl fmt::Display for Forbidden {
             }
             Self::Protected { namespace } => write!(f, "namespace {namespace} is protected and cannot be deleted"),
             Self::System { namespace } => {
-                write!(f, "nothing is created in {namespace}: namespaces whose names begin with kube- are Kubernetes' own")
+                write!(
+                    f,
+                    "nothing is created in {namespace}: namespaces whose names begin with kube- are Kubernetes' own"
+                )
             }
         }
     }

@@ -8,8 +8,8 @@ use super::*;
 
 fn wanted(manifest: Value, namespace: Option<&'static str>) -> Wanted<'static> {
     let Value::Object(manifest) = manifest else { panic!("no object") };
-    // 2026-01-20T10:30:00Z
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_000);
+    // 2026-01-20T10:30:01Z
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001);
     Wanted { manifest, namespace, key: None, request_id: "req-1", now }
 }
 
@@ -44,7 +44,7 @@ fn metadata_is_kept_and_the_labels_are_forced() {
 #[test]
 fn a_missing_name_is_made_of_the_time() {
     let prepared = prepare(wanted(json!({}), None)).unwrap();
-    let suffix = prepared.name.as_str().strip_prefix("job-20260120-103000-").unwrap();
+    let suffix = prepared.name.as_str().strip_prefix("job-20260120-103001-").unwrap();
     assert_eq!(suffix.len(), 5);
     assert_eq!(prepared.namespace.as_str(), "default");
     assert_eq!(sent(&prepared)["metadata"]["labels"]["job-id"], prepared.name.as_str());

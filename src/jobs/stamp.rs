@@ -97,7 +97,11 @@ impl Stamp {
         let theirs = annotations.get(IDEMPOTENCY).and_then(|value| value.split_once('.'));
         match (&self.idempotency, theirs) {
             (Some(ours), Some((key, body))) if ours.key == key => {
-                if ours.body == body { Owner::This } else { Owner::SameKeyOtherBody }
+                if ours.body == body {
+                    Owner::This
+                } else {
+                    Owner::SameKeyOtherBody
+                }
             }
             _ => Owner::Another,
         }

@@ -147,7 +147,7 @@ mod tests {
             ("job-get-retrying", State::Running, None),
             ("job-get-running", State::Running, None),
             ("job-get-suspended", State::Suspended, Some("JobSuspended")),
-            ("job-resume", State::Pending, None),
+            ("job-resume", State::Suspended, Some("JobSuspended")),
         ] {
             let (state, condition) = state(&recorded(name)).to_owned_reason();
             assert_eq!((state, condition.as_deref()), (expected, reason), "{name}");
@@ -188,7 +188,9 @@ mod tests {
         assert_eq!(status["completion_time"], "2026-11-23T14:28:36+00:00");
         assert_eq!(status["conditions"][1]["type"], "Complete");
         let empty = serde_json::to_value(Status::of(Job::default())).unwrap();
-        for field in ["job_name", "namespace", "state", "active", "succeeded", "failed", "start_time", "completion_time"] {
+        for field in
+            ["job_name", "namespace", "state", "active", "succeeded", "failed", "start_time", "completion_time"]
+        {
             assert!(empty.get(field).is_some(), "{field}");
         }
         assert!(empty["start_time"].is_null() && empty.get("pods").is_none());

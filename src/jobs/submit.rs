@@ -1,9 +1,8 @@
 //! Creating a job once, whatever the network does: one POST in the usual case, a namespace made when the server says
 //! it is missing, and a lost reply cured by the job's own stamp.
 
+use std::collections::BTreeMap;
 use std::fmt;
-
-use serde_json::json;
 
 use super::policy::Policy;
 use super::spec::Prepared;
@@ -11,7 +10,8 @@ use super::stamp::Owner;
 use crate::kube::error::Error as KubeError;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
-use crate::kube::session::{BACKOFF, Body, Session, json as to_json};
+use crate::kube::request::NewNamespace;
+use crate::kube::session::{BACKOFF, Body, Session, json};
 use crate::kube::types::{self, Job};
 
 /// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
@@ -28,7 +28,9 @@ pub enum Error {
     /// The namespace is missing, and making it failed.
     Namespace(KubeError),
     /// The Idempotency-Key was used before, for something else.
-    KeyReused { job: String },
+    KeyReused {
+        job: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -90,8 +92,7 @@ fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
 
 /// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again.
 async fn make_namespace(session: &Session, namespace: &Namespace) -> Result<(), KubeError> {
-    let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace.as_str() } });
-    let manifest = to_json(&manifest)?;
+    let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
     let mut backoff = BACKOFF;
     loop {
         match session.post::<types::Namespace>(&Path::namespaces(), manifest.clone()).await {

@@ -20,6 +20,8 @@ pub struct Cluster {
     transport: RwLock<Option<Arc<Transport>>>,
     /// Rings when the connection fails in a way that a new description may mend.
     pub describe_again: Notify,
+    /// Rings when a new description was taken up.
+    pub described_anew: Notify,
 }
 
 impl Cluster {
@@ -31,6 +33,7 @@ impl Cluster {
             checks: Checks::default(),
             transport: RwLock::default(),
             describe_again: Notify::new(),
+            described_anew: Notify::new(),
         }
     }
 
@@ -42,6 +45,7 @@ impl Cluster {
         }
         let transport = Transport::new(description)?;
         *self.transport.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(transport));
+        self.described_anew.notify_one();
         Ok(true)
     }
 

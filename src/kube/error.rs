@@ -61,9 +61,9 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => {
                 write!(f, "the API server answered {}: {}", refusal.code, refusal.status.message)
             }
-            Self::Unauthorized => {
-                f.write_str("the API server does not accept our token: does the cluster have an access entry for our role?")
-            }
+            Self::Unauthorized => f.write_str(
+                "the API server does not accept our token: does the cluster have an access entry for our role?",
+            ),
             Self::Unreachable(why) => write!(f, "connecting to the API server: {why}"),
             Self::Broken(why) => write!(f, "exchange with the API server: {why}"),
             Self::Timeout => f.write_str("the API server did not answer in time"),

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod error;
 pub mod name;
 pub mod path;
+pub mod request;
 pub mod session;
 pub mod tls;
 pub mod transport;

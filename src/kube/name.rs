@@ -108,8 +108,31 @@ mod tests {
     fn hostile_names_never_become_a_name() {
         let long = "n".repeat(64);
         let hostile = [
-            "", "-", "-a", "a-", "A", "a_b", "a b", ".", "..", "a..b", ".a", "a.", "../../namespaces/x", "%2e%2e", "a/b",
-            "a?b", "a#b", "a\0", "a\r\nX: y", "ä", "a;b", "a%00", "a\\b", &long, "\u{ff0e}\u{ff0e}",
+            "",
+            "-",
+            "-a",
+            "a-",
+            "A",
+            "a_b",
+            "a b",
+            ".",
+            "..",
+            "a..b",
+            ".a",
+            "a.",
+            "../../namespaces/x",
+            "%2e%2e",
+            "a/b",
+            "a?b",
+            "a#b",
+            "a\0",
+            "a\r\nX: y",
+            "ä",
+            "a;b",
+            "a%00",
+            "a\\b",
+            &long,
+            "\u{ff0e}\u{ff0e}",
         ];
         for name in hostile {
             assert!(Namespace::parse(name).is_err(), "{name:?}");

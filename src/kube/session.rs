@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use hyper::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +14,10 @@ use super::backoff::Backoff;
 use super::cluster::Cluster;
 use super::error::{Error, Refusal};
 use super::path::Path;
+use super::request::DeleteOptions;
 use super::transport::RawReply;
-use super::types::{DeleteOptions, Status};
-use crate::aws::token::Token;
+use super::types::{Ignored, Status};
+use crate::aws::token::{self, Token};
 
 /// What is sent: cheap to clone, as a request may be sent several times.
 pub type Body = hyper::body::Bytes;
@@ -64,6 +65,13 @@ impl Session {
         Ok(self.send(&Method::DELETE, path, json(options)?).await?.object)
     }
 
+    /// Asks for the version, which every identity may read, and gives the time of the server's clock, if it said it.
+    pub async fn server_date(&self) -> Result<Option<SystemTime>, Error> {
+        let reply = self.signed_in(&Method::GET, &Path::version(), Body::new()).await?;
+        understood::<Ignored>(&reply)?;
+        Ok(reply.headers.get(DATE).and_then(|date| crate::aws::http_date(date.to_str().ok()?)))
+    }
+
     /// Waits before another try; false, at once, if the deadline comes first.
     pub async fn pause(&self, time: Duration) -> bool {
         if Instant::now() + time >= self.deadline {
@@ -99,23 +107,19 @@ impl Session {
     /// too, as authentication comes before any effect. A fresh token refused may mean that the cluster's own question
     /// to STS was throttled, so it gets another chance a little later.
     async fn signed_in(&self, method: &Method, path: &Path, body: Body) -> Result<RawReply, Error> {
-        let mut token = self.token(self.cluster.tokens.current().await)?;
+        let mut token = self.cluster.tokens.current().await.map_err(no_token)?;
         for tried in 1..=3 {
             let reply = self.attempt(method, path, &token, body.clone()).await?;
             if reply.status != StatusCode::UNAUTHORIZED {
                 return Ok(reply);
             }
             if tried == 1 {
-                token = self.token(self.cluster.tokens.instead_of(&token).await)?;
+                token = self.cluster.tokens.instead_of(&token).await.map_err(no_token)?;
             } else if tried == 2 && !self.pause(Duration::from_millis(fastrand::u64(500..1000))).await {
                 break;
             }
         }
         Err(Error::Unauthorized)
-    }
-
-    fn token(&self, found: Result<Arc<Token>, crate::aws::token::Error>) -> Result<Arc<Token>, Error> {
-        found.map_err(|error| Error::NotReady(error.to_string()))
     }
 
     async fn attempt(&self, method: &Method, path: &Path, token: &Token, body: Body) -> Result<RawReply, Error> {
@@ -134,6 +138,11 @@ impl Session {
         }
         reply
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn no_token(error: token::Error) -> Error {
+    Error::NotReady(error.to_string())
 }
 
 /// Writes a value that always can be written as JSON; the error is for the type's sake.
@@ -188,9 +197,8 @@ mod tests {
 
     #[test]
     fn only_what_had_no_effect_is_sent_again() {
-        let refused = |code, retry_after| {
-            Error::Refused(Box::new(Refusal { code, status: Status::default(), retry_after }))
-        };
+        let refused =
+            |code, retry_after| Error::Refused(Box::new(Refusal { code, status: Status::default(), retry_after }));
         let cases = [
             (Method::GET, Error::Broken(String::new()), Retry::Soon),
             (Method::GET, Error::Timeout, Retry::Soon),

@@ -78,6 +78,10 @@ pub struct Condition {
     pub last_transition_time: Option<Time>,
 }
 
+/// A reply of which only the success matters.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Ignored {}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Namespace {
@@ -85,10 +89,27 @@ pub struct Namespace {
     pub status: NamespaceStatus,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct NamespaceStatus {
-    pub phase: Option<String>,
+/// A namespace has an object here, a Status, which can come instead of one, a word.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum NamespaceStatus {
+    Namespace { phase: Option<String> },
+    Word(String),
+}
+
+impl Default for NamespaceStatus {
+    fn default() -> Self {
+        Self::Namespace { phase: None }
+    }
+}
+
+impl NamespaceStatus {
+    pub fn phase(&self) -> Option<&str> {
+        match self {
+            Self::Namespace { phase } => phase.as_deref(),
+            Self::Word(_) => None,
+        }
+    }
 }
 
 /// A list of which only the items are of interest.
@@ -189,35 +210,4 @@ pub struct Cause {
     pub reason: String,
     pub field: String,
     pub message: String,
-}
-
-/// How an object is to be deleted, sent as the body of DELETE.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeleteOptions {
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub propagation_policy: Propagation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grace_period_seconds: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preconditions: Option<Preconditions>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Propagation {
-    Foreground,
-    Background,
-    Orphan,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Preconditions {
-    pub uid: String,
-}
-
-impl DeleteOptions {
-    pub const fn new(propagation_policy: Propagation) -> Self {
-        Self { api_version: "v1", kind: "DeleteOptions", propagation_policy, grace_period_seconds: None, preconditions: None }
-    }
 }

@@ -7,7 +7,6 @@ use std::os::unix::fs::MetadataExt;
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Record};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// Starts logging to stderr. Under journald each line bears its priority and leaves the time to the journal.
 pub fn init(level: LevelFilter, json: bool) {
@@ -36,8 +35,8 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
     let mut pairs = Pairs::default();
     // A value that cannot be visited is left out; the rest of the line is worth having.
     let _ = record.key_values().visit(&mut pairs);
-    let time = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now).format(&Rfc3339);
-    let time = time.unwrap_or_default();
+    let (date, clock, milli) = (now.date(), now.time(), now.millisecond());
+    let time = format!("{date}T{:02}:{:02}:{:02}.{milli:03}Z", clock.hour(), clock.minute(), clock.second());
     let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
     if json {
         let mut object = serde_json::Map::new();

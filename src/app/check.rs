@@ -1,0 +1,127 @@
+//! `eks-api check`: walks from credentials to permissions, a line each, and says what to do about what fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Error, cluster, print};
+use crate::aws::{Sdk, identity};
+use crate::config::Settings;
+use crate::http::route::{Access, Route};
+use crate::kube::access::{Permission, allowed};
+use crate::kube::cluster::Cluster;
+use crate::kube::error::Error as KubeError;
+use crate::kube::session::Session;
+
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Runs every step that can be run; an error if one failed.
+pub async fn run(settings: &Settings) -> Result<(), Error> {
+    let sdk = Sdk::load(&settings.region).await;
+    let (cluster, describer) = cluster(settings, &sdk);
+    let mut report = Report::default();
+
+    let credentials = cluster.tokens.current().await;
+    let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
+    report.line(
+        "credentials",
+        signed,
+        "attach a role to the instance or pod, or set AWS_* variables; see README, Credentials",
+    );
+    if credentials.is_err() {
+        return report.end();
+    }
+    let who = identity::caller(&sdk.config).await;
+    report.line("identity", who, "STS does not know these credentials: are they expired, or of another partition?");
+    let (answer, _) = describer.describe().await;
+    let endpoint = answer.as_ref().map(|description| description.endpoint.clone());
+    report.line(
+        "cluster",
+        endpoint,
+        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION",
+    );
+    let Ok(description) = answer else { return report.end() };
+    if let Err(error) = cluster.take_up(description) {
+        report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
+        return report.end();
+    }
+    if !reachable(&cluster, &mut report).await {
+        return report.end();
+    }
+    for permission in needed() {
+        permitted(&cluster, permission, &mut report).await;
+    }
+    report.end()
+}
+
+/// TLS and token are judged by one exchange: which of them failed shows in how it failed.
+async fn reachable(cluster: &Arc<Cluster>, report: &mut Report) -> bool {
+    let outcome = session(cluster).server_date().await;
+    let is_token = matches!(outcome, Err(KubeError::Unauthorized));
+    if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
+        && !is_token
+    {
+        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS)";
+        report.line("tls", Err::<String, _>(error), remedy);
+        return false;
+    }
+    report.line("tls", Ok::<_, String>("the API server's certificate is signed by the cluster's CA".to_owned()), "");
+    let accepted = outcome.map(|_| "accepted by the API server".to_owned());
+    report.line("token", accepted, "create an access entry for the identity above: aws eks create-access-entry");
+    !is_token
+}
+
+async fn permitted(cluster: &Arc<Cluster>, permission: Permission, report: &mut Report) {
+    let Permission { verb, group, resource, needed_for } = permission;
+    let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
+    let outcome = match allowed(&session(cluster), permission, None).await {
+        Ok(true) => Ok("allowed in all namespaces".to_owned()),
+        Ok(false) => Err(format!("not allowed in all namespaces; needed for {needed_for}")),
+        Err(error) => Err(error.to_string()),
+    };
+    report.line(&name, outcome, "bind it to the identity's access entry; README lists the ClusterRole");
+}
+
+/// What the routes need, each permission once.
+fn needed() -> Vec<Permission> {
+    let mut needed: Vec<Permission> = Vec::new();
+    for route in Route::ALL {
+        let Access::Cluster(permissions) = route.access() else { continue };
+        for permission in permissions {
+            let same = |p: &Permission| {
+                (p.verb, p.group, p.resource) == (permission.verb, permission.group, permission.resource)
+            };
+            if !needed.iter().any(same) {
+                needed.push(*permission);
+            }
+        }
+    }
+    needed
+}
+
+fn session(cluster: &Arc<Cluster>) -> Session {
+    Session::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
+}
+
+#[derive(Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn line(&mut self, what: &str, outcome: Result<String, impl ToString>, remedy: &str) {
+        match outcome {
+            Ok(found) => print(&format!("ok      {what}: {found}")),
+            Err(error) => {
+                self.failed += 1;
+                print(&format!("FAILED  {what}: {}\n        {remedy}", error.to_string()));
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Error> {
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(Error::Failed(format!("{failed} failed"))),
+        }
+    }
+}

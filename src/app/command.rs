@@ -1,0 +1,182 @@
+//! The command line: which of the few things to do. Owns arguments, `.env` and the help text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::process::CommandExt;
+use std::process::Command as Process;
+
+use super::{Error, check, exec_credential, print, serve};
+use crate::config::{Settings, VARIABLES, dotenv};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Command {
+    Serve,
+    Token(Overrides),
+    Check(Overrides),
+    Version,
+    Help,
+}
+
+/// Variables given as options, as `aws eks get-token` takes them.
+type Overrides = Vec<(&'static str, String)>;
+
+/// Does what the arguments say. Returns when it is done, or when the service has drained.
+pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
+    let command = parse(arguments)?;
+    let overrides = match &command {
+        Command::Version => {
+            print(concat!("eks-api ", env!("CARGO_PKG_VERSION")));
+            return Ok(());
+        }
+        Command::Help => {
+            print(&help());
+            return Ok(());
+        }
+        Command::Serve => &Vec::new(),
+        Command::Token(overrides) | Command::Check(overrides) => overrides,
+    };
+    let environment = environment()?;
+    take_up_dotenv(&environment)?;
+    let overridden = overrides.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let settings = Settings::read(environment.into_iter().chain(overridden)).map_err(Error::Settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Start)?;
+    runtime.block_on(async {
+        match command {
+            Command::Token(_) => exec_credential::run(&settings).await,
+            Command::Check(_) => check::run(&settings).await,
+            Command::Serve | Command::Version | Command::Help => serve(settings).await,
+        }
+    })
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let Some(first) = arguments.next() else { return Ok(Command::Serve) };
+    let command = match first.as_str() {
+        "token" => return Ok(Command::Token(options(arguments)?)),
+        "check" => return Ok(Command::Check(options(arguments)?)),
+        "--version" | "-V" => Command::Version,
+        "--help" | "-h" | "help" => Command::Help,
+        other => return Err(Error::Arguments(format!("eks-api does not know {other:?}; see eks-api --help"))),
+    };
+    match arguments.next() {
+        None => Ok(command),
+        Some(extra) => Err(Error::Arguments(format!("{first} takes no argument, but {extra:?} is given"))),
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Overrides, Error> {
+    let mut overrides = Vec::new();
+    while let Some(option) = arguments.next() {
+        let (name, inline) = match option.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (option, None),
+        };
+        let variable = match name.as_str() {
+            "--cluster-name" => "EKS_CLUSTER_NAME",
+            "--region" => "EKS_REGION",
+            _ => return Err(Error::Arguments(format!("{name:?} is no option; there are --cluster-name and --region"))),
+        };
+        let value = inline.or_else(|| arguments.next());
+        let value = value.ok_or_else(|| Error::Arguments(format!("{name} needs a value")))?;
+        overrides.push((variable, value));
+    }
+    Ok(overrides)
+}
+
+fn environment() -> Result<BTreeMap<String, String>, Error> {
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                environment.insert(name, value);
+            }
+            (Ok(name), Err(_)) if name.starts_with("EKS_") || name.starts_with("AWS_") => {
+                return Err(Error::DotEnv(format!("the value of {name} is not UTF-8")));
+            }
+            // What we do not read may hold anything.
+            _ => {}
+        }
+    }
+    Ok(environment)
+}
+
+/// Starts the program anew with what `.env` adds to the environment. Only so do the SDK and the system's libraries,
+/// which read the environment themselves, see it: changing one's own is not safe in a process with threads. The real
+/// environment wins, so the second time there is nothing to add.
+fn take_up_dotenv(environment: &BTreeMap<String, String>) -> Result<(), Error> {
+    let text = match std::fs::read_to_string(".env") {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::DotEnv(format!("reading .env: {error}"))),
+    };
+    let pairs = dotenv::parse(&text)
+        .map_err(|line| Error::DotEnv(format!(".env, line {line}: it must be NAME=value, a comment or blank")))?;
+    let added: Vec<_> = pairs.into_iter().filter(|(name, _)| !environment.contains_key(name)).collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(Error::Start)?;
+    let mut arguments = std::env::args_os();
+    let mut process = Process::new(program);
+    if let Some(name) = arguments.next() {
+        process.arg0(name);
+    }
+    Err(Error::Start(process.args(arguments).envs(added).exec()))
+}
+
+fn help() -> String {
+    let mut text = "\
+eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS
+
+Usage:
+  eks-api                 serve
+  eks-api check           walk from credentials to permissions and say what fails
+  eks-api token           print an ExecCredential for kubectl, as aws eks get-token does
+  eks-api --version | --help
+
+Options of check and token:
+  --cluster-name NAME     instead of EKS_CLUSTER_NAME
+  --region REGION         instead of EKS_REGION
+
+Variables (a .env file in the working directory is read; the real environment wins):"
+        .to_owned();
+    for variable in VARIABLES {
+        let _ = write!(text, "\n  {:<29} {} [{}]", variable.name, variable.meaning, variable.default);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Command, String> {
+        parse(arguments.iter().map(|a| (*a).to_owned())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn arguments_choose_the_command() {
+        assert_eq!(parsed(&[]), Ok(Command::Serve));
+        assert_eq!(parsed(&["--version"]), Ok(Command::Version));
+        let overrides = vec![("EKS_CLUSTER_NAME", "lab".to_owned()), ("EKS_REGION", "us-east-1".to_owned())];
+        assert_eq!(parsed(&["token", "--cluster-name", "lab", "--region=us-east-1"]), Ok(Command::Token(overrides)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (arguments, named) in [
+            (&["serve"][..], "\"serve\""),
+            (&["token", "--cluster"], "\"--cluster\""),
+            (&["check", "--region"], "--region needs a value"),
+            (&["--version", "now"], "\"now\""),
+        ] {
+            assert!(parsed(arguments).unwrap_err().contains(named), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_variable() {
+        let help = help();
+        assert!(VARIABLES.iter().all(|variable| help.contains(variable.name)));
+    }
+}

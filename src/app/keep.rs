@@ -1,0 +1,148 @@
+//! What runs in the background: the token kept fresh, the cluster described again and again, the API server asked
+//! for its version, systemd told. Owns when; how is each room's own.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep};
+
+use crate::aws::cluster::Describer;
+use crate::kube::backoff::Backoff;
+use crate::kube::checks::{Check, Outcome};
+use crate::kube::cluster::Cluster;
+use crate::kube::session::Session;
+use crate::ops::systemd::{Notifier, watchdog_interval};
+
+/// A changed CA or endpoint is found within this time even if nothing fails.
+const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
+/// However often connections fail, EKS is not asked more often than this once it has answered.
+const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
+const PROBE_EVERY: Duration = Duration::from_mins(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// First and longest pause after a failure.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// STS refuses a signature that is five minutes off; a clock on its way there is worth a warning.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+
+/// Starts all of it; it ends with the runtime.
+pub(super) fn start(cluster: &Arc<Cluster>, describer: Describer, notifier: &Arc<Notifier>) {
+    let keeper = Keeper { cluster: Arc::clone(cluster), notifier: Arc::clone(notifier) };
+    tokio::spawn(keeper.clone().token());
+    tokio::spawn(keeper.clone().description(describer));
+    tokio::spawn(keeper.kubernetes());
+    if let Some(interval) = watchdog_interval() {
+        tokio::spawn(watchdog(Arc::clone(notifier), interval));
+    }
+}
+
+#[derive(Clone)]
+struct Keeper {
+    cluster: Arc<Cluster>,
+    notifier: Arc<Notifier>,
+}
+
+impl Keeper {
+    async fn token(self) {
+        self.cluster.tokens.keep_fresh(|outcome| self.note(Check::Credentials, outcome)).await;
+    }
+
+    async fn description(self, describer: Describer) {
+        let mut backoff = BACKOFF;
+        loop {
+            let asked = Instant::now();
+            let (answer, date) = describer.describe().await;
+            warn_of_skew("EKS", date);
+            let taken = answer
+                .map_err(|error| error.to_string())
+                .and_then(|description| self.cluster.take_up(description).map_err(|error| error.to_string()));
+            let known = self.cluster.transport().ok();
+            if let (Ok(true), Some(transport)) = (&taken, &known) {
+                log::info!(cluster = self.cluster.name, endpoint = transport.described.endpoint; "cluster described");
+            }
+            let failed = taken.is_err();
+            self.note(Check::Cluster, taken.map(|_| ()));
+            if failed {
+                sleep(backoff.pause()).await;
+                continue;
+            }
+            backoff = BACKOFF;
+            tokio::select! {
+                () = sleep(DESCRIBE_EVERY) => {}
+                () = self.cluster.describe_again.notified() => {
+                    tokio::time::sleep_until(asked + DESCRIBE_AT_MOST_EVERY).await;
+                }
+            }
+        }
+    }
+
+    /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
+    async fn kubernetes(self) {
+        let mut backoff = BACKOFF;
+        // Before the first description there is nobody to ask.
+        self.cluster.described_anew.notified().await;
+        loop {
+            let outcome = self.probe().await;
+            let pause = if outcome.is_ok() {
+                backoff = BACKOFF;
+                PROBE_EVERY
+            } else {
+                backoff.pause()
+            };
+            self.note(Check::Kubernetes, outcome);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.cluster.described_anew.notified() => {}
+            }
+        }
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        let session = Session::new(Arc::clone(&self.cluster), std::time::Instant::now() + PROBE_TIMEOUT);
+        let date = session.server_date().await.map_err(|error| error.to_string())?;
+        warn_of_skew("the API server", date);
+        Ok(())
+    }
+
+    /// Notes an outcome, and tells the operator if it is news.
+    fn note(&self, check: Check, outcome: Result<(), impl ToString>) {
+        let outcome = outcome.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Passed);
+        let failed = match &outcome {
+            Outcome::Failed(why) => Some(why.clone()),
+            _ => None,
+        };
+        let was_ready = self.cluster.is_ready();
+        if !self.cluster.checks.note(check, outcome) {
+            return;
+        }
+        if let Some(why) = failed {
+            log::warn!(check = check.name(), error = why; "check failed");
+        } else {
+            log::debug!(check = check.name(); "check passed");
+        }
+        let failing = self.cluster.checks.first_failing();
+        if let (Ok(transport), None) = (self.cluster.transport(), failing) {
+            let endpoint = &transport.described.endpoint;
+            log::info!(cluster = self.cluster.name, endpoint = endpoint; "ready");
+            self.notifier.status(&format!("ready: cluster {} at {endpoint}", self.cluster.name));
+        } else {
+            let word = if was_ready { "degraded" } else { "not ready" };
+            self.notifier.status(&format!("{word}: {}", self.cluster.why_not_ready()));
+        }
+    }
+}
+
+async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
+    loop {
+        notifier.watchdog();
+        sleep(interval).await;
+    }
+}
+
+fn warn_of_skew(whose: &str, date: Option<SystemTime>) {
+    let Some(date) = date else { return };
+    let now = SystemTime::now();
+    let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
+    if skew > CLOCK_TOLERANCE {
+        log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+    }
+}

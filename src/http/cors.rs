@@ -1,0 +1,37 @@
+//! Cross-origin calls (the Fetch standard's CORS protocol): off unless origins are named, and never with credentials.
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
+};
+
+#[derive(Clone, Debug)]
+pub struct Cors {
+    origins: Vec<String>,
+}
+
+impl Cors {
+    pub const fn new(origins: Vec<String>) -> Self {
+        Self { origins }
+    }
+
+    /// What the response's header needs so that a page of a named origin may read it.
+    pub fn apply(&self, request: &HeaderMap, preflight_methods: Option<&str>, response: &mut HeaderMap) {
+        if self.origins.is_empty() {
+            return;
+        }
+        response.append(VARY, HeaderValue::from_static("origin"));
+        let Some(origin) = request.get(ORIGIN) else { return };
+        if !self.origins.iter().any(|named| named.as_bytes() == origin.as_bytes()) {
+            return;
+        }
+        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
+        if let Some(methods) = preflight_methods.and_then(|methods| HeaderValue::from_str(methods).ok()) {
+            let headers = HeaderValue::from_static("content-type, idempotency-key, x-request-id");
+            response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+            response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
+            response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a caller is told when a call fails: RFC 9457 problems. Owns which message is for whom: `detail` is for the
+//! caller and shows nothing of the inside, `cause` is for the operator's log alone.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::jobs::policy::Forbidden;
+use crate::jobs::spec::Invalid;
+use crate::jobs::submit;
+use crate::kube::error::{Error as KubeError, Refusal};
+use crate::kube::types::Cause;
+
+#[derive(Debug)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// Stable and for programs: Kubernetes' own word where it has one, else in `snake_case`.
+    pub reason: String,
+    pub detail: Box<str>,
+    pub causes: Vec<Cause>,
+    pub retry_after: Option<Duration>,
+    pub allow: Option<Box<str>>,
+    pub cause: Option<Box<str>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    causes: &'a [Cause],
+    request_id: &'a str,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, reason: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.to_owned(),
+            detail: detail.into().into(),
+            causes: Vec::new(),
+            retry_after: None,
+            allow: None,
+            cause: None,
+        }
+    }
+
+    /// 400: the request's form is wrong; `field` says where.
+    pub fn malformed(field: &str, message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", format!("{field}: {message}")).at(field, message)
+    }
+
+    /// 422: the form is right and the value is not.
+    pub fn invalid(field: &str, message: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
+    }
+
+    pub fn method_not_allowed(allow: String) -> Self {
+        let detail = format!("this path takes {allow}");
+        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail) }
+    }
+
+    pub fn unavailable(reason: &str, detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail) }
+    }
+
+    fn at(mut self, field: &str, message: &str) -> Self {
+        self.causes.push(Cause { reason: String::new(), field: field.to_owned(), message: message.to_owned() });
+        self
+    }
+
+    fn because(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into().into()), ..self }
+    }
+
+    /// The document that is sent.
+    pub fn document(&self, request_id: &str) -> Vec<u8> {
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            reason: &self.reason,
+            causes: &self.causes,
+            request_id,
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(forbidden: Forbidden) -> Self {
+        let reason = match forbidden {
+            Forbidden::NotAllowed { .. } => "namespace_not_allowed",
+            Forbidden::Protected { .. } | Forbidden::System { .. } => "namespace_protected",
+        };
+        Self::new(StatusCode::FORBIDDEN, reason, forbidden.to_string())
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        if invalid.malformed {
+            Self::malformed(invalid.field, &invalid.message)
+        } else {
+            Self::invalid(invalid.field, &invalid.message)
+        }
+    }
+}
+
+impl From<submit::Error> for Problem {
+    fn from(error: submit::Error) -> Self {
+        match error {
+            submit::Error::Kube(error) => error.into(),
+            submit::Error::Namespace(error) => {
+                let problem = Self::from(error);
+                let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
+                Self { detail: detail.into(), ..problem }
+            }
+            submit::Error::KeyReused { .. } => {
+                Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error.to_string())
+            }
+        }
+    }
+}
+
+const UNKNOWN_EFFECT: &str = "if this call changes something, it may have taken effect: look before you repeat it";
+
+impl From<KubeError> for Problem {
+    fn from(error: KubeError) -> Self {
+        let cause = error.to_string();
+        let bad_gateway = |reason: &str, detail: String| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
+        match error {
+            KubeError::NotReady(why) => {
+                return Self::unavailable("not_ready", format!("not ready yet: {why}"), Duration::from_secs(5));
+            }
+            KubeError::Refused(refusal) => return Self::refused(*refusal),
+            KubeError::Unauthorized => bad_gateway("upstream_unauthorized", cause.clone()),
+            KubeError::Unreachable(_) => {
+                bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached".to_owned())
+            }
+            KubeError::Broken(_) => bad_gateway(
+                "upstream_broken",
+                format!("the connection to the API server broke before its reply came; {UNKNOWN_EFFECT}"),
+            ),
+            KubeError::BadReply(_) => {
+                bad_gateway("upstream_bad_reply", format!("the API server's reply cannot be read; {UNKNOWN_EFFECT}"))
+            }
+            KubeError::Timeout => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_timeout",
+                format!("the API server did not answer in time; {UNKNOWN_EFFECT}"),
+            ),
+        }
+        .because(cause)
+    }
+}
+
+impl Problem {
+    /// What Kubernetes says about the caller's request keeps its code and words; what it says of itself is a 502.
+    fn refused(refusal: Refusal) -> Self {
+        let Refusal { code, status, retry_after } = refusal;
+        let known = !status.reason.is_empty();
+        let own_code = match code {
+            400 | 403 | 404 | 409 | 413 | 422 if known => code,
+            429 => code,
+            504 => 504,
+            _ => 502,
+        };
+        let reason = if known { status.reason.clone() } else { "upstream_refused".to_owned() };
+        let detail = match (own_code, status.message.is_empty()) {
+            (502 | 504, false) => format!("the API server answered {code}: {}", status.message),
+            (_, true) => format!("the API server answered {code}"),
+            _ => status.message,
+        };
+        let mut problem = Self::new(StatusCode::from_u16(own_code).unwrap_or(StatusCode::BAD_GATEWAY), &reason, detail);
+        problem.causes = status.details.map(|details| details.causes).unwrap_or_default();
+        let retry_after = if own_code == 429 { retry_after.or(Some(Duration::from_secs(1))) } else { retry_after };
+        Self { retry_after, ..problem }
+    }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! Each upstream failure and the problem it becomes.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kube::types::Status;
+
+fn recorded(name: &str) -> Problem {
+    let path = format!("{}/fixtures/kubernetes-1.36/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let recording: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let code = u16::try_from(recording["response"]["status"].as_u64().unwrap()).unwrap();
+    let status = serde_json::from_value(recording["response"]["body"].clone()).unwrap();
+    KubeError::Refused(Box::new(Refusal { code, status, retry_after: None })).into()
+}
+
+#[test]
+fn kubernetes_refusals_keep_code_reason_message_and_causes() {
+    for (name, code, reason, causes) in [
+        ("job-create-malformed-json", 400, "BadRequest", 0),
+        ("job-create-unknown-field-strict", 400, "BadRequest", 0),
+        ("forbidden-rbac", 403, "Forbidden", 0),
+        ("job-create-namespace-terminating", 403, "Forbidden", 1),
+        ("job-get-missing", 404, "NotFound", 0),
+        ("job-create-again", 409, "AlreadyExists", 0),
+        ("job-delete-wrong-uid", 409, "Conflict", 0),
+        ("job-create-several-errors", 422, "Invalid", 4),
+    ] {
+        let problem = recorded(name);
+        assert_eq!((problem.status.as_u16(), problem.reason.as_str()), (code, reason), "{name}");
+        assert_eq!(problem.causes.len(), causes, "{name}");
+        assert!(!problem.detail.is_empty(), "{name}");
+    }
+    assert_eq!(recorded("job-create-several-errors").causes[0].field, "spec.backoffLimit");
+}
+
+#[test]
+fn the_clusters_own_failures_are_bad_gateway_or_timeout() {
+    let refused = |code, reason: &str| {
+        let status = Status { reason: reason.into(), message: "etcd: leader changed".into(), ..Status::default() };
+        Problem::from(KubeError::Refused(Box::new(Refusal { code, status, retry_after: None })))
+    };
+    for (code, reason, expected) in [
+        (500, "InternalError", (502, "InternalError")),
+        (503, "ServiceUnavailable", (502, "ServiceUnavailable")),
+        (504, "Timeout", (504, "Timeout")),
+        (404, "", (502, "upstream_refused")),
+        (302, "", (502, "upstream_refused")),
+        (429, "TooManyRequests", (429, "TooManyRequests")),
+    ] {
+        let problem = refused(code, reason);
+        assert_eq!((problem.status.as_u16(), problem.reason.as_str()), expected, "{code}");
+    }
+    assert!(refused(429, "TooManyRequests").retry_after.is_some());
+}
+
+#[test]
+fn transport_failures_tell_the_operator_more_than_the_caller() {
+    let inside = || "tcp connect error: 10.0.0.7:443: Connection refused".to_owned();
+    for (error, status, reason) in [
+        (KubeError::Unreachable(inside()), 502, "upstream_unreachable"),
+        (KubeError::Broken(inside()), 502, "upstream_broken"),
+        (KubeError::BadReply(inside()), 502, "upstream_bad_reply"),
+        (KubeError::Unauthorized, 502, "upstream_unauthorized"),
+        (KubeError::Timeout, 504, "upstream_timeout"),
+    ] {
+        let problem = Problem::from(error);
+        assert_eq!((problem.status.as_u16(), problem.reason.as_str()), (status, reason));
+        assert!(!problem.detail.contains("10.0.0.7") && problem.cause.is_some());
+    }
+    assert_eq!(Problem::from(KubeError::NotReady("x".into())).status, 503);
+}
+
+#[test]
+fn a_document_has_the_members_of_rfc_9457_and_ours() {
+    let document: Value = serde_json::from_slice(&Problem::invalid("job_name", "is bad").document("req-1")).unwrap();
+    let expected = json!({
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "job_name: is bad",
+        "reason": "Invalid",
+        "causes": [{ "field": "job_name", "message": "is bad" }],
+        "request_id": "req-1",
+    });
+    assert_eq!(document, expected);
+}

@@ -1,0 +1,14 @@
+//! The HTTP side: server, routes, the one pipeline, handlers, and the errors a caller reads.
+
+pub mod body;
+pub mod cors;
+pub mod error;
+pub mod handlers;
+pub mod limit;
+pub mod media;
+pub mod parameters;
+pub mod pipeline;
+pub mod reply;
+pub mod request_id;
+pub mod route;
+pub mod server;

@@ -1,0 +1,64 @@
+//! The bodies that the service itself makes and sends; a caller's manifest is not among them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A namespace to be created.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewNamespace<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: NewMetadata<'a>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct NewMetadata<'a> {
+    name: &'a str,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl<'a> NewNamespace<'a> {
+    pub const fn new(name: &'a str, labels: BTreeMap<String, String>, annotations: BTreeMap<String, String>) -> Self {
+        Self { api_version: "v1", kind: "Namespace", metadata: NewMetadata { name, labels, annotations } }
+    }
+}
+
+/// How an object is to be deleted, sent as the body of DELETE.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteOptions {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub propagation_policy: Propagation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_period_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preconditions: Option<Preconditions>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Propagation {
+    Foreground,
+    Background,
+    Orphan,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Preconditions {
+    pub uid: String,
+}
+
+impl DeleteOptions {
+    pub const fn new(propagation_policy: Propagation) -> Self {
+        Self {
+            api_version: "v1",
+            kind: "DeleteOptions",
+            propagation_policy,
+            grace_period_seconds: None,
+            preconditions: None,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A stand-in for AWS on one loopback port: `DescribeCluster` of EKS, `GetCallerIdentity` of STS,
+//! the instance metadata service (v2) and a container credentials endpoint. What it answers can be
+//! replaced at any moment, with no gap between the old answer and the new. It verifies no
+//! signatures.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::fixture;
+use super::judge::Key;
+
+const METADATA: &str = "/latest/meta-data/iam/security-credentials";
+const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  \
+     <GetCallerIdentityResult>\n    \
+     <Arn>arn:aws:sts::123456789012:assumed-role/eks-api/i-0abc</Arn>\n    \
+     <UserId>AROALABSTATIC00000001:i-0abc</UserId>\n    <Account>123456789012</Account>\n  \
+     </GetCallerIdentityResult>\n  <ResponseMetadata>\n    \
+     <RequestId>01234567-89ab-cdef-0123-456789abcdef</RequestId>\n  \
+     </ResponseMetadata>\n</GetCallerIdentityResponse>\n";
+
+/// An answer: status, headers, body. A body that is a string goes out as it is.
+#[derive(Clone, Debug)]
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+impl Answer {
+    fn new(status: u16, content_type: &str, body: impl Into<Value>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self { status, headers, body: body.into() }
+    }
+
+    /// The answer of a recording under `fixtures/aws`.
+    fn recorded(name: &str) -> Self {
+        let response = fixture(&format!("aws/{name}"))["response"].take();
+        let headers = response["headers"].as_object().into_iter().flatten();
+        // The length was that of the recording, which need not be the length of what is sent now.
+        let headers = headers.filter(|(name, _)| !["content-length", "date"].contains(&name.as_str()));
+        Self {
+            status: u16::try_from(response["status"].as_u64().unwrap()).unwrap(),
+            headers: headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+            body: response["body"].clone(),
+        }
+    }
+}
+
+/// What the four services say now, and how often each path was asked for.
+#[derive(Debug)]
+struct State {
+    describe: Answer,
+    identity: Answer,
+    /// What instance metadata gives out; the whole service is missing while this is `None`.
+    instance: Option<(Key, SystemTime)>,
+    /// What the container endpoint gives out, and the Authorization header it asks for.
+    container: Option<(Key, SystemTime, String)>,
+    calls: HashMap<String, usize>,
+}
+
+pub struct AwsMock {
+    server: MockServer,
+    state: Arc<Mutex<State>>,
+}
+
+impl AwsMock {
+    /// Until told otherwise it describes no cluster (404), knows the caller, and gives out no
+    /// credentials.
+    pub async fn start() -> Self {
+        let state = Arc::new(Mutex::new(State {
+            describe: Answer::recorded("describe-cluster-not-found"),
+            identity: Answer::new(200, "text/xml", IDENTITY),
+            instance: None,
+            container: None,
+            calls: HashMap::new(),
+        }));
+        let server = MockServer::start_async().await;
+        let shared = Arc::clone(&state);
+        server
+            .mock_async(|when, then| {
+                when.any_request();
+                then.respond_with(move |request| send(answer(&mut shared.lock().unwrap(), request)));
+            })
+            .await;
+        Self { server, state }
+    }
+
+    /// The endpoint of EKS and STS, and of instance metadata.
+    pub fn url(&self) -> String {
+        self.server.base_url()
+    }
+
+    /// The address for `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+    pub fn container_url(&self) -> String {
+        self.server.url("/creds")
+    }
+
+    /// Describes an active cluster with this endpoint; the PEM text may hold several blocks.
+    pub fn describes(&self, endpoint: &str, ca_pem_blocks: &str) {
+        let mut answer = Answer::recorded("describe-cluster");
+        let cluster = &mut answer.body["cluster"];
+        cluster["endpoint"] = json!(endpoint);
+        cluster["certificateAuthority"]["data"] = json!(STANDARD.encode(ca_pem_blocks));
+        self.state().describe = answer;
+    }
+
+    /// Answers `DescribeCluster` with a recording of `fixtures/aws`, named without its extension.
+    pub fn answers_recording(&self, name: &str) {
+        self.state().describe = Answer::recorded(name);
+    }
+
+    /// Answers `DescribeCluster` with this.
+    pub fn answers(&self, status: u16, body: Value) {
+        self.state().describe = Answer::new(status, "application/json", body);
+    }
+
+    /// Answers `GetCallerIdentity` with an error of the query API.
+    pub fn refuses_identity(&self, status: u16, code: &str, message: &str) {
+        let body = format!(
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        self.state().identity = Answer::new(status, "text/xml", body);
+    }
+
+    /// Gives out this key through instance metadata, until so long from now.
+    pub fn serves_instance_credentials(&self, key: Key, valid_for: Duration) {
+        self.state().instance = Some((key, SystemTime::now() + valid_for));
+    }
+
+    /// Gives out this key to those who send this Authorization header.
+    pub fn serves_container_credentials(&self, key: Key, valid_for: Duration, authorization: &str) {
+        self.state().container = Some((key, SystemTime::now() + valid_for, authorization.to_owned()));
+    }
+
+    pub fn describe_calls(&self) -> usize {
+        self.calls("GET", "/clusters/")
+    }
+
+    /// How many requests of this method came for a path with this prefix.
+    pub fn calls(&self, method: &str, path_prefix: &str) -> usize {
+        let start = format!("{method} {path_prefix}");
+        self.state().calls.iter().filter(|(call, _)| call.starts_with(&start)).map(|(_, count)| count).sum()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+fn answer(state: &mut State, request: &HttpMockRequest) -> Answer {
+    let uri = request.uri();
+    let (method, path) = (request.method_str(), uri.path());
+    *state.calls.entry(format!("{method} {path}")).or_default() += 1;
+    let header = |name: &str| {
+        let found = request.headers_vec().iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    };
+    let missing = || Answer::new(404, "text/plain", "not found");
+
+    let role = fixture("aws/imds-role")["response"]["body"].take();
+    let token = fixture("aws/imds-token")["response"]["body"].take();
+    match (method, path) {
+        ("GET", path) if path.starts_with("/clusters/") => state.describe.clone(),
+        ("POST", "/") if request.body_string().contains("Action=GetCallerIdentity") => state.identity.clone(),
+        ("GET", "/creds") => match &state.container {
+            Some((key, until, secret)) if header("authorization") == Some(secret) => {
+                Answer::new(200, "application/json", credentials(key, *until))
+            }
+            Some(_) => Answer::new(401, "application/json", json!({"message": "wrong authorization"})),
+            None => missing(),
+        },
+        (method, path) if path.starts_with("/latest/") => {
+            let Some((key, until)) = &state.instance else { return missing() };
+            if (method, path) == ("PUT", "/latest/api/token") {
+                return Answer::recorded("imds-token");
+            }
+            if header("x-aws-ec2-metadata-token") != token.as_str() {
+                return Answer::new(401, "text/plain", "");
+            }
+            match path.strip_prefix(METADATA).map(|rest| rest.trim_matches('/')) {
+                Some("") => Answer::recorded("imds-role"),
+                Some(name) if role == name => {
+                    let recorded = fixture("aws/imds-credentials")["response"]["body"].take();
+                    Answer::new(200, "text/plain", merged(recorded, credentials(key, *until)))
+                }
+                _ => missing(),
+            }
+        }
+        _ => missing(),
+    }
+}
+
+fn credentials(key: &Key, until: SystemTime) -> Value {
+    let until = OffsetDateTime::from(until).replace_nanosecond(0).unwrap();
+    json!({
+        "AccessKeyId": key.id,
+        "SecretAccessKey": key.secret,
+        "Token": key.session_token,
+        "Expiration": until.format(&Rfc3339).unwrap(),
+    })
+}
+
+fn merged(mut recorded: Value, fields: Value) -> Value {
+    if let (Value::Object(recorded), Value::Object(fields)) = (&mut recorded, fields) {
+        recorded.extend(fields);
+    }
+    recorded
+}
+
+fn send(answer: Answer) -> HttpMockResponse {
+    let body = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
+    HttpMockResponse::builder().status(answer.status).headers(answer.headers).body(body).build()
+}

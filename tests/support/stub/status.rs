@@ -1,0 +1,134 @@
+//! Answers, and the Status bodies of Kubernetes for those that say no: the wording is the
+//! recordings'.
+
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use super::store::Resource;
+
+/// An answer that is not on the wire yet. A body that is a string goes out as plain text.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
+}
+
+impl Reply {
+    pub fn new(status: u16, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body }
+    }
+
+    pub fn broken_json() -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self { status: 200, headers, body: Value::from(r#"{"kind":"Job","metadata":{"#) }
+    }
+
+    pub fn bytes(&self) -> Bytes {
+        let bytes = self.body.as_str().map_or_else(|| self.body.to_string(), str::to_owned);
+        Bytes::from(bytes)
+    }
+}
+
+/// One field of an object that is not as it should be.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    pub reason: &'static str,
+    pub message: String,
+    pub field: String,
+}
+
+impl Cause {
+    pub fn required(field: impl Into<String>, why: &str) -> Self {
+        let message = if why.is_empty() { "Required value".into() } else { format!("Required value: {why}") };
+        Self { reason: "FieldValueRequired", message, field: field.into() }
+    }
+
+    pub fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Self {
+        let message = format!("Invalid value: {value}: {why}");
+        Self { reason: "FieldValueInvalid", message, field: field.into() }
+    }
+}
+
+pub fn failure(code: u16, reason: &str, message: &str, details: Option<Value>) -> Reply {
+    let mut body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    if let Some(details) = details {
+        body["details"] = details;
+    }
+    Reply::new(code, body)
+}
+
+pub fn bad_request(message: &str) -> Reply {
+    failure(400, "BadRequest", message, None)
+}
+
+pub fn unauthorized() -> Reply {
+    failure(401, "Unauthorized", "Unauthorized", None)
+}
+
+pub fn forbidden(resource: Resource, name: &str, why: &str) -> Reply {
+    let message = format!("{} \"{name}\" is forbidden: {why}", resource.qualified());
+    failure(403, "Forbidden", &message, Some(details(resource, name)))
+}
+
+pub fn not_found(resource: Resource, name: &str) -> Reply {
+    let message = format!("{} \"{name}\" not found", resource.qualified());
+    failure(404, "NotFound", &message, Some(details(resource, name)))
+}
+
+pub fn no_such_path() -> Reply {
+    let message = "the server could not find the requested resource";
+    failure(404, "NotFound", message, Some(json!({})))
+}
+
+pub fn method_not_allowed() -> Reply {
+    let message = "the server does not allow this method on the requested resource";
+    failure(405, "MethodNotAllowed", message, Some(json!({})))
+}
+
+pub fn already_exists(resource: Resource, name: &str) -> Reply {
+    let message = format!("{} \"{name}\" already exists", resource.qualified());
+    failure(409, "AlreadyExists", &message, Some(details(resource, name)))
+}
+
+pub fn wrong_uid(resource: Resource, name: &str, wanted: &str, found: &str) -> Reply {
+    let kind = with_group(resource.kind(), resource);
+    let message = format!(
+        "Operation cannot be fulfilled on {kind} \"{name}\": the UID in the precondition ({wanted}) does not \
+         match the UID in record ({found}). The object might have been deleted and then recreated"
+    );
+    failure(409, "Conflict", &message, Some(kind_details(resource, name)))
+}
+
+pub fn invalid(resource: Resource, name: &str, causes: &[Cause]) -> Reply {
+    let all: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    let all = if let [one] = &all[..] { one.clone() } else { format!("[{}]", all.join(", ")) };
+    let kind = with_group(resource.kind(), resource);
+    let mut details = kind_details(resource, name);
+    let cause = |cause: &Cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field});
+    details["causes"] = causes.iter().map(cause).collect();
+    failure(422, "Invalid", &format!("{kind} \"{name}\" is invalid: {all}"), Some(details))
+}
+
+fn details(resource: Resource, name: &str) -> Value {
+    grouped(json!({"name": name, "kind": resource.plural()}), resource)
+}
+
+/// Validation and preconditions name the kind, `Job`, where all others name the resource, `jobs`.
+fn kind_details(resource: Resource, name: &str) -> Value {
+    grouped(json!({"name": name, "kind": resource.kind()}), resource)
+}
+
+fn grouped(mut details: Value, resource: Resource) -> Value {
+    if !resource.group().is_empty() {
+        details["group"] = Value::from(resource.group());
+    }
+    details
+}
+
+fn with_group(kind: &str, resource: Resource) -> String {
+    if resource.group().is_empty() { kind.to_owned() } else { format!("{kind}.{}", resource.group()) }
+}
