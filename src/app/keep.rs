@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 use crate::aws::cluster::Describer;
+use crate::aws::token;
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
@@ -17,7 +18,8 @@ use crate::ops::systemd::{Notifier, watchdog_interval};
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
 /// However often connections fail, EKS is not asked more often than this once it has answered.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_mins(1);
+/// How long /health may praise an API server that is gone.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// First and longest pause after a failure.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
@@ -43,15 +45,19 @@ struct Keeper {
 
 impl Keeper {
     async fn token(self) {
-        self.cluster.tokens.keep_fresh(|outcome| self.note(Check::Credentials, outcome)).await;
+        let tell = |outcome: Result<(), token::Error>| {
+            let in_full = outcome.as_ref().err().map(token::Error::told_in_full);
+            self.note(Check::Credentials, outcome, in_full);
+        };
+        self.cluster.tokens.keep_fresh(tell).await;
     }
 
     async fn description(self, describer: Describer) {
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut skew) = (BACKOFF, Skew::new("EKS"));
         loop {
             let asked = Instant::now();
             let (answer, date) = describer.describe().await;
-            warn_of_skew("EKS", date);
+            skew.note(date);
             let taken = answer
                 .map_err(|error| error.to_string())
                 .and_then(|description| self.cluster.take_up(description).map_err(|error| error.to_string()));
@@ -60,7 +66,7 @@ impl Keeper {
                 log::info!(cluster = self.cluster.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = taken.is_err();
-            self.note(Check::Cluster, taken.map(|_| ()));
+            self.note(Check::Cluster, taken.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
                 continue;
@@ -77,18 +83,18 @@ impl Keeper {
 
     /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
     async fn kubernetes(self) {
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut skew) = (BACKOFF, Skew::new("the API server"));
         // Before the first description there is nobody to ask.
         self.cluster.described_anew.notified().await;
         loop {
-            let outcome = self.probe().await;
+            let outcome = self.probe(&mut skew).await;
             let pause = if outcome.is_ok() {
                 backoff = BACKOFF;
                 PROBE_EVERY
             } else {
                 backoff.pause()
             };
-            self.note(Check::Kubernetes, outcome);
+            self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.cluster.described_anew.notified() => {}
@@ -96,18 +102,18 @@ impl Keeper {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    async fn probe(&self, skew: &mut Skew) -> Result<(), String> {
         let session = Session::new(Arc::clone(&self.cluster), std::time::Instant::now() + PROBE_TIMEOUT);
         let date = session.server_date().await.map_err(|error| error.to_string())?;
-        warn_of_skew("the API server", date);
+        skew.note(date);
         Ok(())
     }
 
-    /// Notes an outcome, and tells the operator if it is news.
-    fn note(&self, check: Check, outcome: Result<(), impl ToString>) {
+    /// Notes an outcome, and tells the operator if it is news: in full, where that is not for everyone.
+    fn note(&self, check: Check, outcome: Result<(), impl ToString>, in_full: Option<String>) {
         let outcome = outcome.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Passed);
         let failed = match &outcome {
-            Outcome::Failed(why) => Some(why.clone()),
+            Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
             _ => None,
         };
         let was_ready = self.cluster.is_ready();
@@ -138,11 +144,26 @@ async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     }
 }
 
-fn warn_of_skew(whose: &str, date: Option<SystemTime>) {
-    let Some(date) = date else { return };
-    let now = SystemTime::now();
-    let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
-    if skew > CLOCK_TOLERANCE {
-        log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+/// Tells once when another's clock begins to differ from ours.
+struct Skew {
+    whose: &'static str,
+    told: bool,
+}
+
+impl Skew {
+    const fn new(whose: &'static str) -> Self {
+        Self { whose, told: false }
+    }
+
+    fn note(&mut self, date: Option<SystemTime>) {
+        let Some(date) = date else { return };
+        let now = SystemTime::now();
+        let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
+        let differs = skew > CLOCK_TOLERANCE;
+        if differs && !self.told {
+            let whose = self.whose;
+            log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+        }
+        self.told = differs;
     }
 }

@@ -20,7 +20,6 @@ pub struct Problem {
     pub detail: Box<str>,
     pub causes: Vec<Cause>,
     pub retry_after: Option<Duration>,
-    pub allow: Option<Box<str>>,
     pub cause: Option<Box<str>>,
 }
 
@@ -44,7 +43,6 @@ impl Problem {
             detail: detail.into().into(),
             causes: Vec::new(),
             retry_after: None,
-            allow: None,
             cause: None,
         }
     }
@@ -59,9 +57,8 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
     }
 
-    pub fn method_not_allowed(allow: String) -> Self {
-        let detail = format!("this path takes {allow}");
-        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail) }
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", format!("this path takes {allow}"))
     }
 
     pub fn unavailable(reason: &str, detail: impl Into<String>, retry_after: Duration) -> Self {

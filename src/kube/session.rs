@@ -188,7 +188,7 @@ fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> 
 /// The texts of `Warning: 299 - "..."` headers (RFC 9111, section 5.5, as Kubernetes uses them).
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let texts = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    texts.filter_map(|text| serde_json::from_str(text.strip_prefix("299 - ")?).ok()).collect()
+    texts.filter_map(|text| serde_json::from_str(text.get(text.find('"')?..=text.rfind('"')?)?).ok()).collect()
 }
 
 #[cfg(test)]
