@@ -33,8 +33,13 @@ pub struct Refusal {
 
 impl Error {
     /// Whether the request may have had its effect although no reply says so.
-    pub const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Timeout | Self::BadReply(_))
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Timeout | Self::BadReply(_) => true,
+            // Kubernetes' own words for "no answer from etcd, or from a webhook, in time".
+            Self::Refused(refusal) => ["Timeout", "ServerTimeout"].contains(&refusal.status.reason.as_str()),
+            Self::NotReady(_) | Self::Unauthorized | Self::Unreachable(_) => false,
+        }
     }
 
     /// The refusal, if its code and Kubernetes' reason are these.
