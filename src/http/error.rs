@@ -129,13 +129,18 @@ const UNKNOWN_EFFECT: &str = "if this call changes something, it may have taken 
 
 impl From<KubeError> for Problem {
     fn from(error: KubeError) -> Self {
-        let cause = error.to_string();
+        let (cause, is_ambiguous) = (error.to_string(), error.is_ambiguous());
         let bad_gateway = |reason: &str, detail: String| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
         match error {
             KubeError::NotReady(why) => {
                 return Self::unavailable("not_ready", format!("not ready yet: {why}"), Duration::from_secs(5));
             }
-            KubeError::Refused(refusal) => return Self::refused(*refusal),
+            KubeError::Refused(refusal) => {
+                let problem = Self::refused(*refusal);
+                let unknown = || format!("{}; {UNKNOWN_EFFECT}", problem.detail).into();
+                let detail = is_ambiguous.then(unknown);
+                return Self { detail: detail.unwrap_or(problem.detail), ..problem };
+            }
             KubeError::Unauthorized => bad_gateway("upstream_unauthorized", cause.clone()),
             KubeError::Unreachable(_) => {
                 bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached".to_owned())

@@ -3,4 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod smoke;
+mod calls;
+mod create_job;
+mod idempotency;
+mod lost_replies;
+mod missing_namespace;
