@@ -15,7 +15,7 @@ use crate::ops::systemd::{Notifier, watchdog_interval};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
-/// However often connections fail, EKS is not asked more often than this once it has answered.
+/// However often connections fail, EKS is not asked about them more often than this.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_mins(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,8 +48,8 @@ impl Keeper {
 
     async fn description(self, describer: Describer) {
         let mut backoff = BACKOFF;
+        let mut prompted = Prompted::default();
         loop {
-            let asked = Instant::now();
             let (answer, date) = describer.describe().await;
             warn_of_skew("EKS", date);
             let taken = answer
@@ -68,9 +68,7 @@ impl Keeper {
             backoff = BACKOFF;
             tokio::select! {
                 () = sleep(DESCRIBE_EVERY) => {}
-                () = self.cluster.describe_again.notified() => {
-                    tokio::time::sleep_until(asked + DESCRIBE_AT_MOST_EVERY).await;
-                }
+                () = self.cluster.describe_again.notified() => prompted.again().await,
             }
         }
     }
@@ -131,6 +129,23 @@ impl Keeper {
     }
 }
 
+/// Paces the descriptions that failing connections ask for: the first is made at once, however recent the last regular
+/// one is, so that callers' own retries see what it mends; those that follow keep their distance from each other.
+#[derive(Debug, Default)]
+struct Prompted {
+    last: Option<Instant>,
+}
+
+impl Prompted {
+    /// Returns when the next may be made.
+    async fn again(&mut self) {
+        if let Some(last) = self.last {
+            tokio::time::sleep_until(last + DESCRIBE_AT_MOST_EVERY).await;
+        }
+        self.last = Some(Instant::now());
+    }
+}
+
 async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     loop {
         notifier.watchdog();
@@ -144,5 +159,23 @@ fn warn_of_skew(whose: &str, date: Option<SystemTime>) {
     let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
     if skew > CLOCK_TOLERANCE {
         log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
+        let (start, mut prompted) = (Instant::now(), Prompted::default());
+        prompted.again().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        prompted.again().await;
+        assert_eq!(start.elapsed().as_secs(), 30);
+        sleep(Duration::from_mins(10)).await;
+        let later = Instant::now();
+        prompted.again().await;
+        assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
     }
 }

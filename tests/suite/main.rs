@@ -3,4 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod credentials;
+mod given;
+mod identity;
 mod smoke;
