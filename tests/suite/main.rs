@@ -3,7 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cluster_changes;
 mod credentials;
+mod drain;
 mod given;
 mod identity;
+mod server;
 mod smoke;
+mod wire;
