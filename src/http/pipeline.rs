@@ -52,7 +52,17 @@ impl From<Problem> for Outcome {
 }
 
 impl Pipeline {
+    /// Answers in a task of its own: what was begun ends and is logged although the caller hangs up.
     pub async fn serve(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> HttpResponse {
+        tokio::spawn(self.answer(peer, request)).await.unwrap_or_else(|error| {
+            log::error!(caller:% = peer, cause:% = error; "a request was not answered");
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+
+    async fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> HttpResponse {
         let started = Instant::now();
         let request_id = RequestId::of(request.headers());
         let origin_headers = request.headers().clone();
@@ -111,7 +121,7 @@ impl Pipeline {
             draining: *self.draining.borrow(),
             target: Target::default(),
         };
-        // A task of its own: what was begun ends and is logged although the caller hangs up, and a panic stays here.
+        // Another task, so that a panic in a handler is answered and logged as any other failure.
         let task = tokio::spawn(async move {
             let permit = match route.access() {
                 Access::Open => None,
