@@ -16,7 +16,7 @@ use crate::ops::systemd::{Notifier, watchdog_interval};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
-/// However often connections fail, EKS is not asked more often than this once it has answered.
+/// However often connections fail, EKS is not asked about them more often than this.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
 /// How long /health may praise an API server that is gone.
 const PROBE_EVERY: Duration = Duration::from_secs(15);
@@ -53,9 +53,8 @@ impl Keeper {
     }
 
     async fn description(self, describer: Describer) {
-        let (mut backoff, mut skew) = (BACKOFF, Skew::new("EKS"));
+        let (mut backoff, mut skew, mut prompted) = (BACKOFF, Skew::new("EKS"), Prompted::default());
         loop {
-            let asked = Instant::now();
             let (answer, date) = describer.describe().await;
             skew.note(date);
             let taken = answer
@@ -74,9 +73,7 @@ impl Keeper {
             backoff = BACKOFF;
             tokio::select! {
                 () = sleep(DESCRIBE_EVERY) => {}
-                () = self.cluster.describe_again.notified() => {
-                    tokio::time::sleep_until(asked + DESCRIBE_AT_MOST_EVERY).await;
-                }
+                () = self.cluster.describe_again.notified() => prompted.again().await,
             }
         }
     }
@@ -137,6 +134,23 @@ impl Keeper {
     }
 }
 
+/// Paces the descriptions that failing connections ask for: the first is made at once, however recent the last regular
+/// one is, so that callers' own retries see what it mends; those that follow keep their distance from each other.
+#[derive(Debug, Default)]
+struct Prompted {
+    last: Option<Instant>,
+}
+
+impl Prompted {
+    /// Returns when the next may be made.
+    async fn again(&mut self) {
+        if let Some(last) = self.last {
+            tokio::time::sleep_until(last + DESCRIBE_AT_MOST_EVERY).await;
+        }
+        self.last = Some(Instant::now());
+    }
+}
+
 async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     loop {
         notifier.watchdog();
@@ -165,5 +179,23 @@ impl Skew {
             log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
         }
         self.told = differs;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
+        let (start, mut prompted) = (Instant::now(), Prompted::default());
+        prompted.again().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        prompted.again().await;
+        assert_eq!(start.elapsed().as_secs(), 30);
+        sleep(Duration::from_mins(10)).await;
+        let later = Instant::now();
+        prompted.again().await;
+        assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
     }
 }

@@ -4,7 +4,15 @@
 mod support;
 
 mod calls;
+mod cluster_changes;
 mod create_job;
+mod credentials;
+mod drain;
+mod given;
 mod idempotency;
+mod identity;
 mod lost_replies;
 mod missing_namespace;
+mod server;
+mod smoke;
+mod wire;
