@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 pub use client::Reply;
-use folder::Folder;
+pub use folder::Folder;
 use log::Log;
 
 /// Much longer than anything takes: whoever waits so long waits for nothing.
