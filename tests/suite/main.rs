@@ -13,6 +13,6 @@ mod idempotency;
 mod identity;
 mod lost_replies;
 mod missing_namespace;
+mod real_cluster;
 mod server;
-mod smoke;
 mod wire;

@@ -9,6 +9,7 @@
 pub mod aws;
 pub mod judge;
 pub mod pki;
+pub mod real;
 pub mod service;
 pub mod stub;
 

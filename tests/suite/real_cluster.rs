@@ -1,0 +1,167 @@
+//! The service against a real API server with real controllers, which no stub can stand in for: validation, conflicts,
+//! access rights, garbage collection, token reviews. Runs where `KUBEBUILDER_ASSETS` names a folder with the binaries,
+//! as envtest's do; `tests/kube-assets.sh` makes one.
+//!
+//! All scenarios share one control plane, which takes longer to start than they do to run: so this is one test. Each
+//! has a namespace of its own, and they run side by side; those that disturb others come afterwards.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "scenarios are tests, although only their sum is marked as one")]
+#![allow(clippy::print_stdout, reason = "the harness shows it when the test fails")]
+
+mod access;
+mod disturbances;
+mod jobs;
+mod namespaces;
+mod refusals;
+
+use std::io::Write;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use eks_api::http::route::{Access, Route};
+use serde_json::{Value, json};
+use tokio::task::LocalSet;
+
+use crate::support::aws::AwsMock;
+use crate::support::builder;
+use crate::support::real::{ControlPlane, Kubelet, SERVICE, assets};
+use crate::support::service::{Builder, Reply, Service};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_eks-api");
+/// Short, so that a test of refused tokens need not wait for long.
+const TOKEN_TTL: Duration = Duration::from_secs(1);
+
+type Scenario = (&'static str, fn(Rc<World>) -> Pin<Box<dyn Future<Output = ()>>>);
+
+macro_rules! scenarios {
+    ($($room:ident :: $name:ident),+ $(,)?) => {
+        &[$((concat!(stringify!($room), "::", stringify!($name)), |world| Box::pin($room::$name(world)))),+]
+    };
+}
+
+const SIDE_BY_SIDE: &[Scenario] = scenarios![
+    access::the_permissions_that_routes_name_are_enough_for_a_check_to_pass,
+    access::a_caller_without_rights_reads_kubernetes_own_message,
+    access::a_check_names_each_missing_permission,
+    access::a_key_that_iam_does_not_know_is_an_upstream_failure,
+    access::kubectl_can_use_the_printed_token,
+    namespaces::a_namespace_is_made_and_found_to_exist,
+    namespaces::a_missing_namespace_is_made_with_its_first_job,
+    namespaces::a_missing_namespace_stays_missing_where_making_it_is_switched_off,
+    refusals::an_invalid_manifest_comes_back_with_every_cause,
+    refusals::a_value_of_the_wrong_type_is_a_bad_request,
+    refusals::a_job_that_exists_is_a_conflict,
+    refusals::another_uid_protects_a_job_from_deletion,
+    refusals::an_idempotency_key_makes_one_job_of_many_calls,
+];
+const WITH_CONTROLLERS: &[Scenario] = scenarios![
+    jobs::a_job_is_pending_then_running_then_completed,
+    jobs::a_job_without_retries_fails_with_its_pod,
+    jobs::a_job_with_retries_left_is_running,
+    jobs::details_show_pods_and_events,
+    jobs::deletion_leaves_no_pod,
+    jobs::deletion_in_the_background_leaves_no_pod,
+    namespaces::a_deleted_namespace_takes_its_jobs_along,
+    namespaces::a_terminating_namespace_takes_no_job,
+];
+const ONE_BY_ONE: &[Scenario] = scenarios![
+    disturbances::tokens_that_iam_no_longer_honours_are_replaced_unnoticed,
+    disturbances::an_api_server_that_was_killed_is_found_again,
+];
+
+/// What the scenarios share.
+struct World {
+    // The service comes first, so that it goes before those it would otherwise complain about.
+    service: Service,
+    aws: AwsMock,
+    cluster: ControlPlane,
+}
+
+impl World {
+    /// A second service, not started yet.
+    fn another_service(&self) -> Builder {
+        builder(BINARY, &self.aws)
+    }
+
+    fn kubelet<'a>(&'a self, namespace: &'a str) -> Kubelet<'a> {
+        Kubelet { api: &self.cluster.admin, namespace }
+    }
+
+    async fn create(&self, namespace: &str, manifest: &Value) -> Reply {
+        let body = json!({ "job_manifest": manifest, "namespace": namespace });
+        self.service.post("/api/eks-create-job", &body).await
+    }
+
+    /// Asks with what else there is to ask: `&details=true`.
+    async fn status(&self, namespace: &str, job: &str, more: &str) -> Reply {
+        self.service.get(&format!("/api/eks-get-job-status?namespace={namespace}&job_name={job}{more}")).await
+    }
+}
+
+/// A manifest whose pod does nothing, with this `backoffLimit`.
+fn manifest(name: &str, backoff_limit: u32) -> Value {
+    json!({ "metadata": { "name": name }, "spec": { "backoffLimit": backoff_limit, "template": { "spec": {
+        "restartPolicy": "Never", "containers": [{ "name": "c", "image": "busybox" }] } } } })
+}
+
+/// One RBAC rule for each permission that a route names.
+fn rules_of_all_routes() -> Vec<Value> {
+    let permissions = Route::ALL.into_iter().flat_map(|route| match route.access() {
+        Access::Cluster(permissions) => permissions,
+        Access::Open => &[],
+    });
+    let rule = |verb, group, resource| json!({ "verbs": [verb], "apiGroups": [group], "resources": [resource] });
+    permissions.map(|permission| rule(permission.verb, permission.group, permission.resource)).collect()
+}
+
+/// Past the test harness, which swallows what tests print.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+#[tokio::test]
+async fn the_service_keeps_its_word_on_a_real_cluster() {
+    let Some(assets) = assets() else {
+        tell("real_cluster: skipped; to run it: KUBEBUILDER_ASSETS=$(tests/kube-assets.sh) cargo test");
+        return;
+    };
+    let cluster = ControlPlane::start(&assets, TOKEN_TTL).await;
+    cluster.allow(SERVICE, rules_of_all_routes()).await;
+    let aws = cluster.aws().await;
+    let service = builder(BINARY, &aws).start().await;
+    service.ready().await;
+    let world = Rc::new(World { service, aws, cluster });
+
+    let mut first = SIDE_BY_SIDE.to_vec();
+    if world.cluster.has_controllers() {
+        first.extend(WITH_CONTROLLERS);
+    } else {
+        let names: Vec<&str> = WITH_CONTROLLERS.iter().map(|(name, _)| *name).collect();
+        tell(&format!("real_cluster: skipped for want of kube-controller-manager: {}", names.join(", ")));
+    }
+    let mut failed = run(&world, &first).await;
+    for scenario in ONE_BY_ONE {
+        failed.extend(run(&world, &[*scenario]).await);
+    }
+    let logs = || format!("{}\n{}", world.service.logs().join("\n"), world.cluster.log_tails());
+    assert!(failed.is_empty(), "failed: {}\n{}", failed.join(", "), logs());
+}
+
+/// Runs the scenarios side by side, and names those that panicked.
+async fn run(world: &Rc<World>, scenarios: &[Scenario]) -> Vec<&'static str> {
+    let local = LocalSet::new();
+    let running: Vec<_> =
+        scenarios.iter().map(|(name, scenario)| (*name, local.spawn_local(scenario(Rc::clone(world))))).collect();
+    local
+        .run_until(async {
+            let mut failed = Vec::new();
+            for (name, running) in running {
+                let outcome = running.await;
+                println!("real_cluster: {name}: {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+                failed.extend(outcome.is_err().then_some(name));
+            }
+            failed
+        })
+        .await
+}

@@ -1,0 +1,155 @@
+//! A real Kubernetes control plane on loopback: etcd, kube-apiserver with RBAC and, where it is at hand,
+//! kube-controller-manager. The binaries come from the folder that `KUBEBUILDER_ASSETS` names, as envtest's do. There
+//! is no kubelet and no scheduler: what they would do is `kubelet`'s. IAM is `webhook`'s, AWS the mock's.
+
+mod api;
+mod flags;
+mod kubelet;
+mod process;
+mod webhook;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::aws::AwsMock;
+use super::pki::Authority;
+use super::service::Folder;
+pub use api::Api;
+pub use kubelet::Kubelet;
+use process::Process;
+pub use webhook::{SERVICE, STRANGERS, Webhook};
+
+/// A machine with few cores that builds at the same time needs most of a minute to start an API server.
+const START_PATIENCE: Duration = Duration::from_mins(2);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The folder with the binaries, if the environment names one.
+pub fn assets() -> Option<PathBuf> {
+    std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// The running servers. They are killed when this is dropped, or when this process ends, however it ends.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // In the order in which they are to go: each talks to the next.
+    controllers: Option<Process>,
+    apiserver: Mutex<Option<Process>>,
+    _etcd: Process,
+    pub webhook: Webhook,
+    pub admin: Api,
+    ca_pem: String,
+    assets: PathBuf,
+    files: flags::Files,
+    folder: Folder,
+}
+
+impl ControlPlane {
+    /// Starts everything with fresh state, and waits until it can be used. The API server remembers for `token_ttl`
+    /// what the webhook said of a token.
+    pub async fn start(assets: &Path, token_ttl: Duration) -> Self {
+        for name in ["etcd", "kube-apiserver"] {
+            assert!(assets.join(name).is_file(), "KUBEBUILDER_ASSETS: {} holds no {name}", assets.display());
+        }
+        let folder = Folder::new();
+        let authority = Authority::new("control-plane-ca");
+        let webhook = Webhook::start().await;
+        let files = flags::Files::write(folder.path(), &authority, webhook.url(), token_ttl);
+        let admin = Api::new(&files.endpoint(), &authority.pem(), flags::ADMIN_TOKEN);
+        let etcd = Process::start(&assets.join("etcd"), &files.etcd(), &folder.path().join("etcd.log"));
+        let mut this = Self {
+            controllers: None,
+            apiserver: Mutex::default(),
+            _etcd: etcd,
+            webhook,
+            admin,
+            ca_pem: authority.pem(),
+            assets: assets.to_owned(),
+            files,
+            folder,
+        };
+        this.start_apiserver().await;
+        let manager = this.assets.join("kube-controller-manager");
+        if manager.exists() {
+            let arguments = this.files.controller_manager(&process::help(&manager));
+            this.controllers = Some(Process::start(&manager, &arguments, &this.log("kube-controller-manager")));
+        }
+        this
+    }
+
+    pub fn has_controllers(&self) -> bool {
+        self.controllers.is_some()
+    }
+
+    pub fn endpoint(&self) -> String {
+        self.files.endpoint()
+    }
+
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// An AWS that describes this cluster.
+    pub async fn aws(&self) -> AwsMock {
+        let aws = AwsMock::start().await;
+        aws.describes(&self.endpoint(), self.ca_pem());
+        aws
+    }
+
+    /// A client that sends this token instead of the administrator's.
+    pub fn api_as(&self, token: &str) -> Api {
+        Api::new(&self.endpoint(), self.ca_pem(), token)
+    }
+
+    /// Kills the API server, as a failing machine does. What it stored stays.
+    pub fn kill_apiserver(&self) {
+        drop(self.apiserver.lock().unwrap().take());
+    }
+
+    /// Starts the API server, on the same port as ever, and waits until it says that it is ready.
+    pub async fn start_apiserver(&self) {
+        let binary = self.assets.join("kube-apiserver");
+        let process = Process::start(&binary, &self.files.apiserver(), &self.log("kube-apiserver"));
+        *self.apiserver.lock().unwrap() = Some(process);
+        let give_up = Instant::now() + START_PATIENCE;
+        while !self.admin.try_get("/readyz").await.is_ok_and(|reply| reply.status == 200) {
+            assert!(Instant::now() < give_up, "kube-apiserver does not start:\n{}", self.log_tails());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Allows the group these rules in all namespaces.
+    pub async fn allow(&self, group: &str, rules: Vec<Value>) {
+        const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+        let role = json!({ "metadata": { "name": group }, "rules": rules });
+        self.admin.post(&format!("{RBAC}/clusterroles"), &role).await.expect_status(201);
+        let binding = json!({ "metadata": { "name": group },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": group },
+            "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group }] });
+        self.admin.post(&format!("{RBAC}/clusterrolebindings"), &binding).await.expect_status(201);
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    /// The last lines of every server's log, for a test that fails.
+    pub fn log_tails(&self) -> String {
+        let names = ["etcd", "kube-apiserver", "kube-controller-manager"];
+        names.map(|name| process::tail(&self.log(name), 15)).join("\n")
+    }
+}
+
+/// Looks again and again until there is something to see. Panics, with what was waited for, if that takes too long.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + super::service::PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < give_up, "waited in vain: {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
