@@ -1,5 +1,12 @@
 //! The integration tests: the real binary against a stub cluster and a mocked AWS, all on loopback.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its functions too"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
