@@ -74,7 +74,8 @@ impl Session {
 
     /// Waits before another try; false, at once, if the deadline comes first.
     pub async fn pause(&self, time: Duration) -> bool {
-        if Instant::now() + time >= self.deadline {
+        // The time may be the cluster's own wish, and any number.
+        if Instant::now().checked_add(time).is_none_or(|then| then >= self.deadline) {
             return false;
         }
         tokio::time::sleep(time).await;
@@ -95,7 +96,8 @@ impl Session {
             let pause = match retry(method, &error) {
                 Retry::No => return Err(error),
                 Retry::Soon => backoff.pause(),
-                Retry::After(time) => time,
+                // Never sooner than it was asked for, never at once, and not all callers in step.
+                Retry::After(time) => time.saturating_add(backoff.pause()),
             };
             if !self.pause(pause).await {
                 return Err(error);
