@@ -5,6 +5,15 @@ mod support;
 
 mod calls;
 mod create_job;
+mod delete_job;
+mod hostile_names;
 mod idempotency;
+mod job_details;
+mod job_status;
 mod lost_replies;
 mod missing_namespace;
+mod namespaces;
+mod policy;
+mod problems;
+mod secrecy;
+mod upstream_faults;
