@@ -134,13 +134,15 @@ async fn an_error_page_of_something_in_between_is_told_by_its_code_alone() {
 async fn a_cluster_that_is_down_is_unreachable_and_so_it_is_told() {
     let lab = hasty().await;
     lab.cluster.stop().await;
-    for reply in [
-        status(&lab.service, "hello").await,
-        create(&lab.service, &manifest("next")).await,
-        lab.service.delete("/api/eks-delete-job?job_name=hello").await,
-        lab.service.post("/api/eks-create-namespace", &json!({ "namespace_name": "team-a" })).await,
-        lab.service.delete("/api/eks-delete-namespace?namespace_name=team-a").await,
-    ] {
+    let (service, next, team) = (&lab.service, manifest("next"), json!({ "namespace_name": "team-a" }));
+    let replies = tokio::join!(
+        status(service, "hello"),
+        create(service, &next),
+        service.delete("/api/eks-delete-job?job_name=hello"),
+        service.post("/api/eks-create-namespace", &team),
+        service.delete("/api/eks-delete-namespace?namespace_name=team-a"),
+    );
+    for reply in <[_; 5]>::from(replies) {
         let told = detail(&reply, 502, "upstream_unreachable");
         assert_eq!(told, "the cluster's API server cannot be reached", "and no address, which is not the caller's");
     }
