@@ -49,11 +49,13 @@ impl Problem {
 
     /// 400: the request's form is wrong; `field` says where.
     pub fn malformed(field: &str, message: &str) -> Self {
+        let message = &shortened(message);
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", format!("{field}: {message}")).at(field, message)
     }
 
     /// 422: the form is right and the value is not.
     pub fn invalid(field: &str, message: &str) -> Self {
+        let message = &shortened(message);
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
     }
 
@@ -86,6 +88,15 @@ impl Problem {
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+/// A message may repeat what the caller sent, which can be as large as a body.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 1000;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }
 
