@@ -4,10 +4,12 @@
 mod support;
 
 mod cluster_changes;
+mod commands;
 mod credentials;
 mod drain;
 mod given;
 mod identity;
 mod server;
+mod settings;
 mod smoke;
 mod wire;
