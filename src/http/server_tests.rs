@@ -37,7 +37,7 @@ async fn start(clock: Clock) -> Running {
         }),
         cors: Cors::new(Vec::new()),
         permits: Semaphore::new(10),
-        request_timeout: Duration::from_secs(300),
+        request_timeout: Duration::from_mins(5),
         draining,
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
