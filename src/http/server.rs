@@ -87,3 +87,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, pipeline: Arc<Pipeline>
         log::debug!(caller:% = peer, error:% = error; "connection ended");
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

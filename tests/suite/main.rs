@@ -6,15 +6,19 @@
     clippy::panic,
     reason = "a test fails by panicking, in its functions too"
 )]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod calls;
 mod cluster_changes;
+mod commands;
+mod cors;
 mod create_job;
 mod credentials;
 mod delete_job;
+mod dependencies;
 mod drain;
 mod given;
 mod hostile_names;
@@ -22,6 +26,8 @@ mod idempotency;
 mod identity;
 mod job_details;
 mod job_status;
+mod layers;
+mod logs;
 mod lost_replies;
 mod missing_namespace;
 mod namespaces;
@@ -30,5 +36,7 @@ mod problems;
 mod real_cluster;
 mod secrecy;
 mod server;
+mod settings;
+mod systemd;
 mod upstream_faults;
 mod wire;
