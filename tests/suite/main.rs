@@ -3,5 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod footprint;
 mod real_cluster;
 mod smoke;
