@@ -20,6 +20,7 @@ mod credentials;
 mod delete_job;
 mod dependencies;
 mod drain;
+mod footprint;
 mod given;
 mod hostile_names;
 mod idempotency;

@@ -126,7 +126,8 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
         tell("real_cluster: skipped; to run it: KUBEBUILDER_ASSETS=$(tests/kube-assets.sh) cargo test");
         return;
     };
-    let cluster = ControlPlane::start(&assets, TOKEN_TTL).await;
+    let mut cluster = ControlPlane::start(&assets, TOKEN_TTL).await;
+    let with_controllers = cluster.start_controllers();
     cluster.allow(SERVICE, rules_of_all_routes()).await;
     let aws = cluster.aws().await;
     let service = builder(BINARY, &aws).start().await;
@@ -134,7 +135,7 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     let world = Rc::new(World { service, aws, cluster });
 
     let mut first = SIDE_BY_SIDE.to_vec();
-    if world.cluster.has_controllers() {
+    if with_controllers {
         first.extend(WITH_CONTROLLERS);
     } else {
         let names: Vec<&str> = WITH_CONTROLLERS.iter().map(|(name, _)| *name).collect();

@@ -47,7 +47,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts everything with fresh state, and waits until it can be used. The API server remembers for `token_ttl`
+    /// Starts etcd and the API server with fresh state, and waits until they can be used. The API server remembers for `token_ttl`
     /// what the webhook said of a token.
     pub async fn start(assets: &Path, token_ttl: Duration) -> Self {
         for name in ["etcd", "kube-apiserver"] {
@@ -59,7 +59,7 @@ impl ControlPlane {
         let files = flags::Files::write(folder.path(), &authority, webhook.url(), token_ttl);
         let admin = Api::new(&files.endpoint(), &authority.pem(), flags::ADMIN_TOKEN);
         let etcd = Process::start(&assets.join("etcd"), &files.etcd(), &folder.path().join("etcd.log"));
-        let mut this = Self {
+        let this = Self {
             controllers: None,
             apiserver: Mutex::default(),
             _etcd: etcd,
@@ -71,15 +71,16 @@ impl ControlPlane {
             folder,
         };
         this.start_apiserver().await;
-        let manager = this.assets.join("kube-controller-manager");
-        if manager.exists() {
-            let arguments = this.files.controller_manager(&process::help(&manager));
-            this.controllers = Some(Process::start(&manager, &arguments, &this.log("kube-controller-manager")));
-        }
         this
     }
 
-    pub fn has_controllers(&self) -> bool {
+    /// Starts the controllers of jobs, namespaces and garbage. False if the binary is missing.
+    pub fn start_controllers(&mut self) -> bool {
+        let manager = self.assets.join("kube-controller-manager");
+        if manager.is_file() {
+            let arguments = self.files.controller_manager(&process::help(&manager));
+            self.controllers = Some(Process::start(&manager, &arguments, &self.log("kube-controller-manager")));
+        }
         self.controllers.is_some()
     }
 
