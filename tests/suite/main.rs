@@ -34,6 +34,7 @@ mod missing_namespace;
 mod namespaces;
 mod policy;
 mod problems;
+mod readme;
 mod real_cluster;
 mod secrecy;
 mod server;
