@@ -117,7 +117,7 @@ async fn token_without_credentials_says_so_and_fails() {
     let aws = AwsMock::start().await;
     let output = without_credentials(&aws).arg("token").output().await;
     assert_eq!((code(&output), stdout(&output)), (Some(1), String::new()));
-    assert!(stderr(&output).starts_with("no AWS credentials: "), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("no AWS credentials could be loaded: "), "{}", stderr(&output));
 }
 
 #[tokio::test]

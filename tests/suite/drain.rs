@@ -55,7 +55,8 @@ async fn finishes_what_is_under_way(signal: &str) {
     wire.closed().await;
 
     assert_eq!(service.exit_status().await.code(), Some(0));
-    assert!(service.logs().last().unwrap().contains("stopped"), "{:?}", service.logs().last());
+    let last = service.log_line(|line| line.contains("stopped")).await;
+    assert!(!last.contains("still open"), "{last}");
     assert!(service.logs().iter().any(|line| line.contains(&format!("signal=SIG{signal}"))));
     assert!(cluster.job("default", "hello").is_some());
 }

@@ -13,8 +13,12 @@ fn put(cluster: &StubCluster, job: &str, pods: Option<&str>, events: Option<&str
         let items = list.map(|list| recorded_body(list)["items"].take());
         items.as_ref().and_then(Value::as_array).cloned().unwrap_or_default()
     };
-    items(pods).into_iter().for_each(|pod| cluster.put_pod(pod));
-    items(events).into_iter().for_each(|event| cluster.put_event(event));
+    for pod in items(pods) {
+        cluster.put_pod(pod);
+    }
+    for event in items(events) {
+        cluster.put_event(event);
+    }
 }
 
 async fn details(lab: &Lab, name: &str, namespace: &str) -> Value {

@@ -6,7 +6,6 @@
     clippy::panic,
     reason = "a test fails by panicking, in its functions too"
 )]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
 
 #[path = "../support/mod.rs"]
 mod support;
