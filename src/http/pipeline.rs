@@ -10,7 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use log::Level;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::cors::Cors;
 use super::error::Problem;
@@ -47,23 +47,13 @@ impl Pipeline {
         let asks_options = *request.method() == Method::OPTIONS;
         let line = LogLine { request_id: request_id.clone(), route: route.as_ref().ok().copied(), peer, started };
 
-        let mut allow = None;
-        let mut result = match route {
-            Ok(route) => self.clone().routed(route, line, request).await,
+        let (mut result, allow) = match route {
+            Ok(route) => (self.clone().routed(route, line, request).await, None),
             Err(not_found) => {
-                let result = match not_found {
-                    NotFound::Method { allow: methods } => {
-                        let refused = Problem::method_not_allowed(&methods);
-                        allow = Some(methods);
-                        if asks_options { Ok(Reply::no_content()) } else { Err(refused) }
-                    }
-                    NotFound::Path if asks_options && request.uri().path() == "*" => Ok(Reply::no_content()),
-                    NotFound::Path => {
-                        Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path"))
-                    }
-                };
+                let result = unrouted(&not_found, asks_options, request.uri().path());
                 line.write(&result, &Target::default(), Duration::ZERO);
-                result
+                let NotFound { allow } = not_found;
+                (result, allow)
             }
         };
         let mut response = response(&request_id, &mut result, allow.as_deref());
@@ -81,8 +71,14 @@ impl Pipeline {
     ) -> Result<Reply, Problem> {
         let logged = line.clone();
         let task = tokio::spawn(async move {
-            let (mut target, mut upstream) = (Target::default(), Duration::ZERO);
-            let result = self.handled(route, &line, request, &mut target, &mut upstream).await;
+            let admitted = self.admitted(route, &line, request);
+            let (result, target, upstream) = match admitted {
+                Ok((mut call, body, _permit)) => {
+                    let result = handlers::answer(&mut call, body).await;
+                    (result, call.target, call.session.upstream_time())
+                }
+                Err(problem) => (Err(problem), Target::default(), Duration::ZERO),
+            };
             line.write(&result, &target, upstream);
             result
         });
@@ -94,22 +90,21 @@ impl Pipeline {
         })
     }
 
-    async fn handled(
+    /// What every call has to pass before its handler runs; the permit is held until it has run.
+    fn admitted(
         &self,
         route: Route,
         line: &LogLine,
         request: Request<Incoming>,
-        target: &mut Target,
-        upstream: &mut Duration,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<(Call, Incoming, Option<SemaphorePermit<'_>>), Problem> {
         let (head, body) = request.into_parts();
         media::accepts_json(&head.headers)?;
         let parameters = Parameters::parse(route, head.uri.query())?;
-        let _permit = match route.access() {
+        let permit = match route.access() {
             Access::Open => None,
             Access::Cluster(_) => Some(self.permits.try_acquire().map_err(|_| overloaded())?),
         };
-        let mut call = Call {
+        let call = Call {
             route,
             request_id: line.request_id.clone(),
             parameters,
@@ -120,10 +115,17 @@ impl Pipeline {
             draining: *self.draining.borrow(),
             target: Target::default(),
         };
-        let result = handlers::answer(&mut call, body).await;
-        *target = call.target;
-        *upstream = call.session.upstream_time();
-        result
+        Ok((call, body, permit))
+    }
+}
+
+/// The answer where there is no route: to OPTIONS what there is, to anything else what is wrong.
+fn unrouted(not_found: &NotFound, asks_options: bool, path: &str) -> Result<Reply, Problem> {
+    match &not_found.allow {
+        Some(_) if asks_options => Ok(Reply::no_content()),
+        None if asks_options && path == "*" => Ok(Reply::no_content()),
+        Some(allow) => Err(Problem::method_not_allowed(allow)),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path")),
     }
 }
 
@@ -179,7 +181,7 @@ impl LogLine {
             200..400 if self.route.is_some_and(Route::is_read) => Level::Debug,
             _ => Level::Info,
         };
-        let milliseconds = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1000.0);
+        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         log::log!(
             level,
             request_id = self.request_id.as_str(),
