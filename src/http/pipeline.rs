@@ -10,8 +10,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use log::Level;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{SemaphorePermit, watch};
 
+use super::calls::Calls;
 use super::cors::Cors;
 use super::error::Problem;
 use super::handlers::{self, Call, Target};
@@ -33,7 +34,7 @@ pub struct Pipeline {
     pub cluster: Arc<Cluster>,
     pub policy: Arc<Policy>,
     pub cors: Cors,
-    pub permits: Semaphore,
+    pub calls: Calls,
     pub request_timeout: Duration,
     pub draining: watch::Receiver<bool>,
 }
@@ -72,15 +73,18 @@ impl Pipeline {
         let logged = line.clone();
         let task = tokio::spawn(async move {
             let admitted = self.admitted(route, &line, request);
-            let (result, target, upstream) = match admitted {
+            match admitted {
                 Ok((mut call, body, _permit)) => {
                     let result = handlers::answer(&mut call, body).await;
-                    (result, call.target, call.session.upstream_time())
+                    line.write(&result, &call.target, call.session.upstream_time());
+                    result
                 }
-                Err(problem) => (Err(problem), Target::default(), Duration::ZERO),
-            };
-            line.write(&result, &target, upstream);
-            result
+                Err(problem) => {
+                    let result = Err(problem);
+                    line.write(&result, &Target::default(), Duration::ZERO);
+                    result
+                }
+            }
         });
         task.await.unwrap_or_else(|error| {
             let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed");
@@ -102,7 +106,7 @@ impl Pipeline {
         let parameters = Parameters::parse(route, head.uri.query())?;
         let permit = match route.access() {
             Access::Open => None,
-            Access::Cluster(_) => Some(self.permits.try_acquire().map_err(|_| overloaded())?),
+            Access::Cluster(_) => Some(self.calls.begin()?),
         };
         let call = Call {
             route,
@@ -127,10 +131,6 @@ fn unrouted(not_found: &NotFound, asks_options: bool, path: &str) -> Result<Repl
         Some(allow) => Err(Problem::method_not_allowed(allow)),
         None => Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path")),
     }
-}
-
-fn overloaded() -> Problem {
-    Problem::unavailable("overloaded", "too many requests at a time; try again", Duration::from_secs(1))
 }
 
 fn response(request_id: &RequestId, result: &mut Result<Reply, Problem>, allow: Option<&str>) -> HttpResponse {

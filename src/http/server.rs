@@ -38,7 +38,12 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, max_connections
         });
     }
     drop((listener, open));
-    tokio::time::timeout(DRAIN, all_closed.recv()).await.is_ok()
+    let ended = async {
+        all_closed.recv().await;
+        // A call whose caller hung up has no connection any more.
+        pipeline.calls.ended().await;
+    };
+    tokio::time::timeout(DRAIN, ended).await.is_ok()
 }
 
 /// Waits for the drain to begin; nobody left to begin it is as good.

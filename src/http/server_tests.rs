@@ -13,6 +13,7 @@ use super::*;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
+use crate::http::calls::Calls;
 use crate::http::cors::Cors;
 use crate::http::limit::BODY_TIMEOUT;
 use crate::jobs::policy::Policy;
@@ -36,7 +37,7 @@ async fn start(clock: Clock) -> Running {
             auto_create_namespace: true,
         }),
         cors: Cors::new(Vec::new()),
-        permits: Semaphore::new(10),
+        calls: Calls::new(10),
         request_timeout: Duration::from_mins(5),
         draining,
     };

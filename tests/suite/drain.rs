@@ -79,7 +79,7 @@ async fn a_second_signal_ends_it_at_once() {
         draining(&service, "TERM").await;
         service.signal(second).await;
         assert_eq!(service.exit_status().await.code(), Some(0));
-        assert!(service.logs().last().unwrap().contains("requests still open"));
+        service.log_line(|line| line.contains("requests still open")).await;
         wire.closed().await;
     }
 }
@@ -113,4 +113,17 @@ async fn a_service_that_is_not_ready_ends_as_well() {
     let mut service = crate::support::builder(BINARY, &aws).start().await;
     draining(&service, "TERM").await;
     assert_eq!(service.exit_status().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_create_whose_caller_hung_up_is_finished_and_logged() {
+    let Lab { mut service, cluster, aws: _aws } = Lab::start(BINARY).await;
+    let (gate, wire) = held(&cluster, &service).await;
+    drop(wire);
+    draining(&service, "TERM").await;
+    refuses_connections(&service).await;
+    gate.open();
+    service.log_line(|line| line.contains("job=hello") && line.contains("status=201")).await;
+    assert_eq!(service.exit_status().await.code(), Some(0));
+    assert!(cluster.job("default", "hello").is_some());
 }
