@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Error, cluster, print};
-use crate::aws::{Sdk, identity};
+use crate::aws::{Sdk, identity, token};
 use crate::config::Settings;
 use crate::http::route::{Access, Route};
 use crate::kube::access::{Permission, allowed};
@@ -22,6 +22,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
 
     let credentials = cluster.tokens.current().await;
     let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
+    let signed = signed.map_err(token::Error::told_in_full);
     report.line(
         "credentials",
         signed,

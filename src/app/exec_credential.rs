@@ -31,7 +31,7 @@ struct Status<'a> {
 pub async fn run(settings: &Settings) -> Result<(), Error> {
     let sdk = Sdk::load(&settings.region).await;
     let (cluster, _) = cluster(settings, &sdk);
-    let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.to_string()))?;
+    let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.told_in_full()))?;
     let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);
     let expiration = whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok());
     let credential = ExecCredential {

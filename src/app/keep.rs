@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 use crate::aws::cluster::Describer;
+use crate::aws::token;
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
@@ -15,9 +16,10 @@ use crate::ops::systemd::{Notifier, watchdog_interval};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
-/// However often connections fail, EKS is not asked more often than this once it has answered.
+/// However often connections fail, EKS is not asked about them more often than this.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_mins(1);
+/// How long /health may praise an API server that is gone.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// First and longest pause after a failure.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
@@ -43,15 +45,18 @@ struct Keeper {
 
 impl Keeper {
     async fn token(self) {
-        self.cluster.tokens.keep_fresh(|outcome| self.note(Check::Credentials, outcome)).await;
+        let tell = |outcome: Result<(), token::Error>| {
+            let in_full = outcome.as_ref().err().map(token::Error::told_in_full);
+            self.note(Check::Credentials, outcome, in_full);
+        };
+        self.cluster.tokens.keep_fresh(tell).await;
     }
 
     async fn description(self, describer: Describer) {
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut skew, mut prompted) = (BACKOFF, Skew::new("EKS"), Prompted::default());
         loop {
-            let asked = Instant::now();
             let (answer, date) = describer.describe().await;
-            warn_of_skew("EKS", date);
+            skew.note(date);
             let taken = answer
                 .map_err(|error| error.to_string())
                 .and_then(|description| self.cluster.take_up(description).map_err(|error| error.to_string()));
@@ -60,7 +65,7 @@ impl Keeper {
                 log::info!(cluster = self.cluster.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = taken.is_err();
-            self.note(Check::Cluster, taken.map(|_| ()));
+            self.note(Check::Cluster, taken.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
                 continue;
@@ -68,27 +73,25 @@ impl Keeper {
             backoff = BACKOFF;
             tokio::select! {
                 () = sleep(DESCRIBE_EVERY) => {}
-                () = self.cluster.describe_again.notified() => {
-                    tokio::time::sleep_until(asked + DESCRIBE_AT_MOST_EVERY).await;
-                }
+                () = self.cluster.describe_again.notified() => prompted.again().await,
             }
         }
     }
 
     /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
     async fn kubernetes(self) {
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut skew) = (BACKOFF, Skew::new("the API server"));
         // Before the first description there is nobody to ask.
         self.cluster.described_anew.notified().await;
         loop {
-            let outcome = self.probe().await;
+            let outcome = self.probe(&mut skew).await;
             let pause = if outcome.is_ok() {
                 backoff = BACKOFF;
                 PROBE_EVERY
             } else {
                 backoff.pause()
             };
-            self.note(Check::Kubernetes, outcome);
+            self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.cluster.described_anew.notified() => {}
@@ -96,18 +99,18 @@ impl Keeper {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    async fn probe(&self, skew: &mut Skew) -> Result<(), String> {
         let session = Session::new(Arc::clone(&self.cluster), std::time::Instant::now() + PROBE_TIMEOUT);
         let date = session.server_date().await.map_err(|error| error.to_string())?;
-        warn_of_skew("the API server", date);
+        skew.note(date);
         Ok(())
     }
 
-    /// Notes an outcome, and tells the operator if it is news.
-    fn note(&self, check: Check, outcome: Result<(), impl ToString>) {
+    /// Notes an outcome, and tells the operator if it is news: in full, where that is not for everyone.
+    fn note(&self, check: Check, outcome: Result<(), impl ToString>, in_full: Option<String>) {
         let outcome = outcome.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Passed);
         let failed = match &outcome {
-            Outcome::Failed(why) => Some(why.clone()),
+            Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
             _ => None,
         };
         let was_ready = self.cluster.is_ready();
@@ -131,6 +134,23 @@ impl Keeper {
     }
 }
 
+/// Paces the descriptions that failing connections ask for: the first is made at once, however recent the last regular
+/// one is, so that callers' own retries see what it mends; those that follow keep their distance from each other.
+#[derive(Debug, Default)]
+struct Prompted {
+    last: Option<Instant>,
+}
+
+impl Prompted {
+    /// Returns when the next may be made.
+    async fn again(&mut self) {
+        if let Some(last) = self.last {
+            tokio::time::sleep_until(last + DESCRIBE_AT_MOST_EVERY).await;
+        }
+        self.last = Some(Instant::now());
+    }
+}
+
 async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     loop {
         notifier.watchdog();
@@ -138,11 +158,44 @@ async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     }
 }
 
-fn warn_of_skew(whose: &str, date: Option<SystemTime>) {
-    let Some(date) = date else { return };
-    let now = SystemTime::now();
-    let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
-    if skew > CLOCK_TOLERANCE {
-        log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+/// Tells once when another's clock begins to differ from ours.
+struct Skew {
+    whose: &'static str,
+    told: bool,
+}
+
+impl Skew {
+    const fn new(whose: &'static str) -> Self {
+        Self { whose, told: false }
+    }
+
+    fn note(&mut self, date: Option<SystemTime>) {
+        let Some(date) = date else { return };
+        let now = SystemTime::now();
+        let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
+        let differs = skew > CLOCK_TOLERANCE;
+        if differs && !self.told {
+            let whose = self.whose;
+            log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
+        }
+        self.told = differs;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
+        let (start, mut prompted) = (Instant::now(), Prompted::default());
+        prompted.again().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        prompted.again().await;
+        assert_eq!(start.elapsed().as_secs(), 30);
+        sleep(Duration::from_mins(10)).await;
+        let later = Instant::now();
+        prompted.again().await;
+        assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
     }
 }

@@ -13,12 +13,13 @@ use std::time::SystemTime;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::aws::Sdk;
 use crate::aws::cluster::Describer;
 use crate::aws::token::Tokens;
 use crate::config::{Mistakes, Settings};
+use crate::http::calls::Calls;
 use crate::http::cors::Cors;
 use crate::http::pipeline::Pipeline;
 use crate::http::server;
@@ -91,7 +92,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
             auto_create_namespace: settings.auto_create_namespace,
         }),
         cors: Cors::new(settings.cors_origins),
-        permits: Semaphore::new(settings.max_requests),
+        calls: Calls::new(settings.max_requests),
         request_timeout: settings.request_timeout,
         draining,
     });

@@ -28,19 +28,27 @@ pub struct Token {
     renew_at: SystemTime,
 }
 
-/// Why there is no token: the stage, and what it said.
+/// Why there is no token. Its own text may be shown to anyone; the cause can hold paths and is for the operator.
 #[derive(Clone, Debug)]
 pub enum Error {
-    Credentials(String),
-    Sign(String),
+    Credentials { cause: String },
+    Sign { cause: String },
+}
+
+impl Error {
+    /// The whole of it, for the log.
+    pub fn told_in_full(&self) -> String {
+        let (Self::Credentials { cause } | Self::Sign { cause }) = self;
+        format!("{self}: {cause}")
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Credentials(why) => write!(f, "no AWS credentials: {why}"),
-            Self::Sign(why) => write!(f, "signing the token: {why}"),
-        }
+        f.write_str(match self {
+            Self::Credentials { .. } => "no AWS credentials could be loaded",
+            Self::Sign { .. } => "the token could not be signed",
+        })
     }
 }
 
@@ -122,16 +130,17 @@ impl Tokens {
 
     async fn sign(&self) -> Result<Token, Error> {
         let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.credentials.provide_credentials()).await;
-        let credentials = loaded
-            .map_err(|_| Error::Credentials(format!("no answer within {} s", LOAD_TIMEOUT.as_secs())))?
-            .map_err(|error| Error::Credentials(chain(&error)))?;
+        let no_answer = || format!("no answer within {} s", LOAD_TIMEOUT.as_secs());
+        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| chain(&error)));
+        let credentials = loaded.map_err(|cause| Error::Credentials { cause })?;
         let now = (self.clock)();
         let mut good_until = now + GOOD_FOR;
         if let Some(end) = credentials.expiry() {
             good_until = good_until.min(end - CREDENTIALS_MARGIN);
         }
         let renew_at = (now + RENEW_AFTER).min(good_until - RENEW_AHEAD);
-        let value = sign::bearer_token(credentials, &self.cluster, &self.region, now).map_err(Error::Sign)?;
+        let value = sign::bearer_token(credentials, &self.cluster, &self.region, now);
+        let value = value.map_err(|cause| Error::Sign { cause })?;
         Ok(Token { value, good_until, renew_at })
     }
 }

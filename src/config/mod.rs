@@ -26,7 +26,7 @@ pub struct Settings {
     pub allowed_namespaces: Option<Patterns>,
     pub request_timeout: Duration,
     pub max_connections: usize,
-    pub max_requests: usize,
+    pub max_requests: u32,
     /// `EKS_API_*` names that nothing reads: almost always a typing mistake, so they are logged.
     pub unknown: Vec<String>,
 }
@@ -88,7 +88,12 @@ impl Settings {
             request_timeout: read.or("EKS_API_REQUEST_TIMEOUT", "a time of 1s to 300s, such as 30s", seconds, || {
                 Duration::from_secs(30)
             }),
-            max_connections: read.or("EKS_API_MAX_CONNECTIONS", "a number from 1 to 1000000", count, || 10_240),
+            max_connections: read.or(
+                "EKS_API_MAX_CONNECTIONS",
+                "a number from 1 to 1000000",
+                |v| count(v).map(|n| n as usize),
+                || 10_240,
+            ),
             max_requests: read.or("EKS_API_MAX_REQUESTS", "a number from 1 to 1000000", count, || 512),
             unknown: read.unknown(),
         };

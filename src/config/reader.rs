@@ -119,7 +119,7 @@ pub(super) fn choice(value: &str, no: &str, yes: &str) -> Option<bool> {
     if value == yes { Some(true) } else { (value == no).then_some(false) }
 }
 
-pub(super) fn count(value: &str) -> Option<usize> {
+pub(super) fn count(value: &str) -> Option<u32> {
     value.parse().ok().filter(|n| (1..=1_000_000).contains(n))
 }
 

@@ -2,7 +2,7 @@
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, VARY,
 };
 
 #[derive(Clone, Debug)]
@@ -16,12 +16,12 @@ impl Cors {
     }
 
     /// What the response's header needs so that a page of a named origin may read it.
-    pub fn apply(&self, request: &HeaderMap, preflight_methods: Option<&str>, response: &mut HeaderMap) {
+    pub fn apply(&self, origin: Option<&HeaderValue>, preflight_methods: Option<&str>, response: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         response.append(VARY, HeaderValue::from_static("origin"));
-        let Some(origin) = request.get(ORIGIN) else { return };
+        let Some(origin) = origin else { return };
         if !self.origins.iter().any(|named| named.as_bytes() == origin.as_bytes()) {
             return;
         }

@@ -20,7 +20,6 @@ pub struct Problem {
     pub detail: Box<str>,
     pub causes: Vec<Cause>,
     pub retry_after: Option<Duration>,
-    pub allow: Option<Box<str>>,
     pub cause: Option<Box<str>>,
 }
 
@@ -44,24 +43,24 @@ impl Problem {
             detail: detail.into().into(),
             causes: Vec::new(),
             retry_after: None,
-            allow: None,
             cause: None,
         }
     }
 
     /// 400: the request's form is wrong; `field` says where.
     pub fn malformed(field: &str, message: &str) -> Self {
+        let message = &shortened(message);
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", format!("{field}: {message}")).at(field, message)
     }
 
     /// 422: the form is right and the value is not.
     pub fn invalid(field: &str, message: &str) -> Self {
+        let message = &shortened(message);
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
     }
 
-    pub fn method_not_allowed(allow: String) -> Self {
-        let detail = format!("this path takes {allow}");
-        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail) }
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", format!("this path takes {allow}"))
     }
 
     pub fn unavailable(reason: &str, detail: impl Into<String>, retry_after: Duration) -> Self {
@@ -89,6 +88,15 @@ impl Problem {
             request_id,
         };
         serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+/// A message may repeat what the caller sent, which can be as large as a body.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 1000;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }
 
@@ -132,13 +140,18 @@ const UNKNOWN_EFFECT: &str = "if this call changes something, it may have taken 
 
 impl From<KubeError> for Problem {
     fn from(error: KubeError) -> Self {
-        let cause = error.to_string();
+        let (cause, is_ambiguous) = (error.to_string(), error.is_ambiguous());
         let bad_gateway = |reason: &str, detail: String| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
         match error {
             KubeError::NotReady(why) => {
                 return Self::unavailable("not_ready", format!("not ready yet: {why}"), Duration::from_secs(5));
             }
-            KubeError::Refused(refusal) => return Self::refused(*refusal),
+            KubeError::Refused(refusal) => {
+                let problem = Self::refused(*refusal);
+                let unknown = || format!("{}; {UNKNOWN_EFFECT}", problem.detail).into();
+                let detail = is_ambiguous.then(unknown);
+                return Self { detail: detail.unwrap_or(problem.detail), ..problem };
+            }
             KubeError::Unauthorized => bad_gateway("upstream_unauthorized", cause.clone()),
             KubeError::Unreachable(_) => {
                 bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached".to_owned())

@@ -1,6 +1,7 @@
 //! The HTTP side: server, routes, the one pipeline, handlers, and the errors a caller reads.
 
 pub mod body;
+pub mod calls;
 pub mod cors;
 pub mod error;
 pub mod handlers;

@@ -12,6 +12,10 @@ pub struct Reply {
 }
 
 impl Reply {
+    pub const fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: Vec::new() }
+    }
+
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body).map_err(|error| Problem {
             cause: Some(error.to_string().into()),

@@ -49,14 +49,10 @@ const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delet
 const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
 const DELETE_NAMESPACE: &[Permission] = &[permission("delete", "", "namespaces", "delete-namespace")];
 
-/// Why no route was found.
+/// No route was found. The path is unknown, or it takes only these methods.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NotFound {
-    Path,
-    /// The path is known; these are its methods.
-    Method {
-        allow: String,
-    },
+pub struct NotFound {
+    pub allow: Option<String>,
 }
 
 impl Route {
@@ -80,13 +76,13 @@ impl Route {
         }
         let mut methods: Vec<&str> = on_path().map(|route| route.method().as_str()).collect();
         if methods.is_empty() {
-            return Err(NotFound::Path);
+            return Err(NotFound { allow: None });
         }
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
         methods.push("OPTIONS");
-        Err(NotFound::Method { allow: methods.join(", ") })
+        Err(NotFound { allow: Some(methods.join(", ")) })
     }
 
     pub const fn method(self) -> &'static Method {
@@ -164,10 +160,10 @@ mod tests {
     #[test]
     fn an_unknown_path_and_a_wrong_method_are_told_apart() {
         for path in ["/", "", "/api", "/api/eks-create-job/", "/api/../health", "/HEALTH", "/health%00", "//health"] {
-            assert_eq!(Route::find(&Method::GET, path), Err(NotFound::Path), "{path}");
+            assert_eq!(Route::find(&Method::GET, path), Err(NotFound { allow: None }), "{path}");
         }
         let allow = |method, path| match Route::find(&method, path) {
-            Err(NotFound::Method { allow }) => allow,
+            Err(NotFound { allow: Some(allow) }) => allow,
             other => panic!("{other:?}"),
         };
         assert_eq!(allow(Method::GET, "/api/eks-create-job"), "POST, OPTIONS");

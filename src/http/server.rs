@@ -38,7 +38,12 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, max_connections
         });
     }
     drop((listener, open));
-    tokio::time::timeout(DRAIN, all_closed.recv()).await.is_ok()
+    let ended = async {
+        all_closed.recv().await;
+        // A call whose caller hung up has no connection any more.
+        pipeline.calls.ended().await;
+    };
+    tokio::time::timeout(DRAIN, ended).await.is_ok()
 }
 
 /// Waits for the drain to begin; nobody left to begin it is as good.
@@ -87,3 +92,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, pipeline: Arc<Pipeline>
         log::debug!(caller:% = peer, error:% = error; "connection ended");
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

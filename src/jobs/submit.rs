@@ -56,7 +56,9 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
     let manifest = Body::from(manifest);
     let mut backoff = BACKOFF;
-    let (mut in_doubt, mut namespace_made) = (false, false);
+    // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
+    let mut doubt: Option<KubeError> = None;
+    let mut namespace_made = false;
     loop {
         let error = match session.post::<Job>(&jobs, manifest.clone()).await {
             Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
@@ -65,23 +67,38 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
         if is_missing(&error, &namespace) && policy.auto_create_namespace && !namespace_made {
             make_namespace(session, &namespace).await.map_err(Error::Namespace)?;
             namespace_made = true;
-        } else if error.is_already_exists() && (in_doubt || stamp.has_key()) {
+        } else if error.is_ambiguous() {
+            if !session.pause(backoff.pause()).await {
+                return Err(error.into());
+            }
+            doubt = Some(error);
+        } else if may_hide_ours(&error, doubt.is_some(), stamp.has_key()) {
             match session.get::<Job>(&job).await {
                 Ok(job) => match stamp.owner(&job.metadata.annotations) {
-                    Owner::This => return Ok(Submitted { job, created: in_doubt, warnings: Vec::new() }),
+                    Owner::This => return Ok(Submitted { job, created: doubt.is_some(), warnings: Vec::new() }),
                     Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
                     Owner::Another => return Err(error.into()),
                 },
                 // Deleted between the two questions: then the name is free.
-                Err(gone) if gone.is_not_found() && session.pause(backoff.pause()).await => {}
-                Err(_) => return Err(error.into()),
+                Err(gone) if gone.is_not_found() => {
+                    if !error.is_already_exists() || !session.pause(backoff.pause()).await {
+                        return Err(error.into());
+                    }
+                }
+                Err(_) => return Err(doubt.unwrap_or(error).into()),
             }
-        } else if error.is_ambiguous() && session.pause(backoff.pause()).await {
-            in_doubt = true;
         } else {
-            return Err(error.into());
+            return Err(doubt.unwrap_or(error).into());
         }
     }
+}
+
+/// Whether a refusal may be due to the very job that is wanted: its name is taken, or it fills the quota that another
+/// would exceed. In doubt, any refusal may.
+fn may_hide_ours(error: &KubeError, in_doubt: bool, has_key: bool) -> bool {
+    let is_refusal = matches!(error, KubeError::Refused(_));
+    let is_typical = error.is_already_exists() || error.refusal(403, "Forbidden").is_some();
+    is_refusal && (in_doubt || (has_key && is_typical))
 }
 
 /// Whether the server says that this namespace does not exist.

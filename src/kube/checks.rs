@@ -57,13 +57,14 @@ impl Checks {
         self.0.read().unwrap_or_else(PoisonError::into_inner)[check as usize].1
     }
 
-    /// The first check that does not pass, and why.
+    /// The check to mend first, and why: one that failed, else one that was not tried yet.
     pub fn first_failing(&self) -> Option<(Check, String)> {
-        Check::ALL.into_iter().find_map(|check| match self.outcome(check) {
-            Outcome::Passed => None,
-            Outcome::Pending => Some((check, "not tried yet".to_owned())),
+        let failed = Check::ALL.into_iter().find_map(|check| match self.outcome(check) {
             Outcome::Failed(why) => Some((check, why)),
-        })
+            Outcome::Passed | Outcome::Pending => None,
+        });
+        let pending = || Check::ALL.into_iter().find(|check| self.outcome(*check) == Outcome::Pending);
+        failed.or_else(|| Some((pending()?, "not tried yet".to_owned())))
     }
 }
 
@@ -75,9 +76,10 @@ mod tests {
     fn the_first_failing_check_is_the_one_to_mend_first() {
         let checks = Checks::default();
         assert_eq!(checks.first_failing().unwrap().0, Check::Credentials);
+        checks.note(Check::Kubernetes, Outcome::Failed("down".into()));
+        assert_eq!(checks.first_failing().unwrap().0, Check::Kubernetes, "what failed before what is only pending");
         assert!(checks.note(Check::Credentials, Outcome::Passed));
         assert!(!checks.note(Check::Credentials, Outcome::Passed), "nothing new");
-        checks.note(Check::Kubernetes, Outcome::Failed("down".into()));
         checks.note(Check::Cluster, Outcome::Failed("throttled".into()));
         assert_eq!(checks.first_failing(), Some((Check::Cluster, "throttled".into())));
         assert!(checks.ever_passed(Check::Credentials) && !checks.ever_passed(Check::Cluster));

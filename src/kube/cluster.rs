@@ -63,7 +63,7 @@ impl Cluster {
     pub fn why_not_ready(&self) -> String {
         match self.checks.first_failing() {
             Some((check, why)) => format!("{}: {why}", check.name()),
-            None => "starting".to_owned(),
+            None => "the token has ended and could not be renewed yet".to_owned(),
         }
     }
 }

@@ -33,8 +33,17 @@ pub struct Refusal {
 
 impl Error {
     /// Whether the request may have had its effect although no reply says so.
-    pub const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Timeout | Self::BadReply(_))
+    ///
+    /// The API server says Timeout when it gave up waiting for its own store; and an error without Kubernetes' words
+    /// is a load balancer's, that knows no more than we do.
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Timeout | Self::BadReply(_) => true,
+            Self::Refused(refusal) if refusal.code >= 500 => {
+                matches!(refusal.status.reason.as_str(), "" | "Timeout" | "ServerTimeout")
+            }
+            _ => false,
+        }
     }
 
     /// The refusal, if its code and Kubernetes' reason are these.

@@ -26,6 +26,8 @@ pub type Body = hyper::body::Bytes;
 pub const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 /// A read that takes longer is asked again on the chance of a better replica or connection.
 const READ_ATTEMPT: Duration = Duration::from_secs(10);
+/// A try with less time than this would mostly turn a clear error into a time-out, and a harmless one into a doubt.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 /// Admission webhooks may take 10 seconds each (the default of their timeoutSeconds).
 const WRITE_ATTEMPT: Duration = Duration::from_secs(15);
 
@@ -72,9 +74,11 @@ impl Session {
         Ok(reply.headers.get(DATE).and_then(|date| crate::aws::http_date(date.to_str().ok()?)))
     }
 
-    /// Waits before another try; false, at once, if the deadline comes first.
+    /// Waits before another try; false, at once, if the deadline leaves no time for one.
     pub async fn pause(&self, time: Duration) -> bool {
-        if Instant::now() + time >= self.deadline {
+        // The time may be the cluster's own wish, and any number.
+        let needed = time.saturating_add(SHORTEST_ATTEMPT);
+        if Instant::now().checked_add(needed).is_none_or(|then| then >= self.deadline) {
             return false;
         }
         tokio::time::sleep(time).await;
@@ -95,7 +99,8 @@ impl Session {
             let pause = match retry(method, &error) {
                 Retry::No => return Err(error),
                 Retry::Soon => backoff.pause(),
-                Retry::After(time) => time,
+                // Never sooner than it was asked for, never at once, and not all callers in step.
+                Retry::After(time) => time.saturating_add(backoff.pause()),
             };
             if !self.pause(pause).await {
                 return Err(error);
@@ -188,7 +193,7 @@ fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> 
 /// The texts of `Warning: 299 - "..."` headers (RFC 9111, section 5.5, as Kubernetes uses them).
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let texts = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    texts.filter_map(|text| serde_json::from_str(text.strip_prefix("299 - ")?).ok()).collect()
+    texts.filter_map(|text| serde_json::from_str(text.get(text.find('"')?..=text.rfind('"')?)?).ok()).collect()
 }
 
 #[cfg(test)]

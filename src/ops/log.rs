@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Record};
+use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 /// Starts logging to stderr. Under journald each line bears its priority and leaves the time to the journal.
@@ -18,6 +19,11 @@ pub fn init(level: LevelFilter, json: bool) {
         .target(env_logger::Target::Stderr)
         .format(move |out, record| writeln!(out, "{}", line(record, journald, json, OffsetDateTime::now_utc())))
         .init();
+    // A panic is a line like any other: Rust's own message would be no JSON object, and no journal priority.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log::error!(place = place, cause = panic.payload_as_str().unwrap_or(""); "a defect: panic");
+    }));
 }
 
 /// Whether stderr is the journal itself: `JOURNAL_STREAM` holds its device and inode
@@ -45,8 +51,8 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
         }
         object.insert("level".into(), record.level().as_str().into());
         object.insert("message".into(), record.args().to_string().into());
-        object.extend(pairs.0.into_iter().map(|(key, value)| (key, value.into())));
-        out.push_str(&serde_json::Value::Object(object).to_string());
+        object.extend(pairs.0);
+        out.push_str(&Json::Object(object).to_string());
         return out;
     }
     if !journald {
@@ -54,7 +60,10 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
     }
     out.push_str(&one_line(&record.args().to_string()));
     for (key, value) in &pairs.0 {
-        let _ = write!(out, " {key}={}", quoted(value));
+        let _ = match value {
+            Json::String(text) => write!(out, " {key}={}", quoted(text)),
+            number => write!(out, " {key}={number}"),
+        };
     }
     out
 }
@@ -70,13 +79,14 @@ const fn priority(level: Level) -> u8 {
 }
 
 #[derive(Default)]
-struct Pairs(Vec<(String, String)>);
+struct Pairs(Vec<(String, Json)>);
 
 impl<'kvs> VisitSource<'kvs> for Pairs {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let text = value.to_string();
-        if !text.is_empty() {
-            self.0.push((key.as_str().to_owned(), text));
+        let number = value.to_u64().map(Json::from).or_else(|| value.to_f64().map(Json::from));
+        let value = number.unwrap_or_else(|| Json::String(value.to_string()));
+        if value != "" {
+            self.0.push((key.as_str().to_owned(), value));
         }
         Ok(())
     }
@@ -98,8 +108,13 @@ mod tests {
 
     fn written(journald: bool, json: bool) -> String {
         let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
-        let pairs = [("status", "201"), ("job", "a b\n<0>forged=1"), ("empty", "")];
-        let pairs: &[(&str, &str)] = &pairs;
+        let pairs = [
+            ("status", Value::from(201_u16)),
+            ("duration_ms", Value::from(1.25)),
+            ("job", Value::from("a b\n<0>forged=1")),
+            ("empty", Value::from("")),
+        ];
+        let pairs: &[(&str, Value<'_>)] = &pairs;
         let record = Record::builder().level(Level::Info).key_values(&pairs).args(format_args!("request")).build();
         line(&record, journald, json, now)
     }
@@ -108,13 +123,13 @@ mod tests {
     fn a_text_line_has_utc_time_level_and_pairs() {
         assert_eq!(
             written(false, false),
-            r#"2026-01-20T10:30:00.123Z INFO  request status=201 job="a b\n<0>forged=1""#
+            r#"2026-01-20T10:30:00.123Z INFO  request status=201 duration_ms=1.25 job="a b\n<0>forged=1""#
         );
     }
 
     #[test]
     fn the_journal_gets_a_priority_and_no_time() {
-        assert_eq!(written(true, false), r#"<6>request status=201 job="a b\n<0>forged=1""#);
+        assert_eq!(written(true, false), r#"<6>request status=201 duration_ms=1.25 job="a b\n<0>forged=1""#);
     }
 
     #[test]
@@ -123,5 +138,6 @@ mod tests {
         assert_eq!(object["time"], "2026-01-20T10:30:00.123Z");
         assert_eq!(object["job"], "a b\n<0>forged=1");
         assert_eq!(object["message"], "request");
+        assert_eq!((&object["status"], &object["duration_ms"]), (&201.into(), &1.25.into()), "numbers are numbers");
     }
 }

@@ -1,8 +1,43 @@
 //! The integration tests: the real binary against a stub cluster and a mocked AWS, all on loopback.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its functions too"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
+mod calls;
+mod cluster_changes;
+mod commands;
+mod cors;
+mod create_job;
+mod credentials;
+mod delete_job;
+mod dependencies;
+mod drain;
 mod footprint;
+mod given;
+mod hostile_names;
+mod idempotency;
+mod identity;
+mod job_details;
+mod job_status;
+mod layers;
+mod logs;
+mod lost_replies;
+mod missing_namespace;
+mod namespaces;
+mod policy;
+mod problems;
+mod readme;
 mod real_cluster;
-mod smoke;
+mod secrecy;
+mod server;
+mod settings;
+mod systemd;
+mod upstream_faults;
+mod wire;

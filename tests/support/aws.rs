@@ -1,5 +1,5 @@
-//! A stand-in for AWS on one loopback port: `DescribeCluster` of EKS, `GetCallerIdentity` of STS,
-//! the instance metadata service (v2) and a container credentials endpoint. What it answers can be
+//! A stand-in for AWS on one loopback port: `DescribeCluster` of EKS, `GetCallerIdentity` and
+//! `AssumeRoleWithWebIdentity` of STS, the instance metadata service (v2) and a container credentials endpoint. What it answers can be
 //! replaced at any moment, with no gap between the old answer and the new. It verifies no
 //! signatures.
 
@@ -63,6 +63,8 @@ struct State {
     instance: Option<(Key, SystemTime)>,
     /// What the container endpoint gives out, and the Authorization header it asks for.
     container: Option<(Key, SystemTime, String)>,
+    /// What a role gives out, and the web identity token that it trusts.
+    web_identity: Option<(Key, SystemTime, String)>,
     calls: HashMap<String, usize>,
 }
 
@@ -80,6 +82,7 @@ impl AwsMock {
             identity: Answer::new(200, "text/xml", IDENTITY),
             instance: None,
             container: None,
+            web_identity: None,
             calls: HashMap::new(),
         }));
         let server = MockServer::start_async().await;
@@ -141,6 +144,11 @@ impl AwsMock {
         self.state().container = Some((key, SystemTime::now() + valid_for, authorization.to_owned()));
     }
 
+    /// Gives out this key to whoever assumes a role with this web identity token.
+    pub fn serves_web_identity(&self, key: Key, valid_for: Duration, token: &str) {
+        self.state().web_identity = Some((key, SystemTime::now() + valid_for, token.to_owned()));
+    }
+
     pub fn describe_calls(&self) -> usize {
         self.calls("GET", "/clusters/")
     }
@@ -171,6 +179,14 @@ fn answer(state: &mut State, request: &HttpMockRequest) -> Answer {
     match (method, path) {
         ("GET", path) if path.starts_with("/clusters/") => state.describe.clone(),
         ("POST", "/") if request.body_string().contains("Action=GetCallerIdentity") => state.identity.clone(),
+        ("POST", "/") if request.body_string().contains("Action=AssumeRoleWithWebIdentity") => {
+            let body = request.body_string();
+            let sent = body.split('&').find_map(|pair| pair.strip_prefix("WebIdentityToken="));
+            match &state.web_identity {
+                Some((key, until, token)) if sent == Some(token) => assumed(key, *until),
+                _ => missing(),
+            }
+        }
         ("GET", "/creds") => match &state.container {
             Some((key, until, secret)) if header("authorization") == Some(secret) => {
                 Answer::new(200, "application/json", credentials(key, *until))
@@ -200,13 +216,23 @@ fn answer(state: &mut State, request: &HttpMockRequest) -> Answer {
 }
 
 fn credentials(key: &Key, until: SystemTime) -> Value {
-    let until = OffsetDateTime::from(until).replace_nanosecond(0).unwrap();
-    json!({
-        "AccessKeyId": key.id,
-        "SecretAccessKey": key.secret,
-        "Token": key.session_token,
-        "Expiration": until.format(&Rfc3339).unwrap(),
-    })
+    let until = rfc3339(until);
+    json!({"AccessKeyId": key.id, "SecretAccessKey": key.secret, "Token": key.session_token, "Expiration": until})
+}
+
+fn assumed(key: &Key, until: SystemTime) -> Answer {
+    let (id, secret, until) = (&key.id, &key.secret, rfc3339(until));
+    let session = key.session_token.as_deref().unwrap_or_default();
+    let body = format!(
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{id}\
+         </AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{session}</SessionToken><Expiration>\
+         {until}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    );
+    Answer::new(200, "text/xml", body)
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    OffsetDateTime::from(time).replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap()
 }
 
 fn merged(mut recorded: Value, fields: Value) -> Value {

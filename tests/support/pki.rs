@@ -8,6 +8,8 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
+
 /// A certificate authority with its key.
 #[derive(Debug)]
 pub struct Authority {
@@ -41,7 +43,7 @@ impl Authority {
     }
 
     pub fn issue_loopback(&self) -> Leaf {
-        self.issue(&["127.0.0.1", "localhost"])
+        self.issue(&LOOPBACK)
     }
 
     /// A leaf for these DNS names or IP addresses, fit for a server and for a client.
@@ -62,7 +64,12 @@ impl Authority {
     /// A server's TLS with a fresh loopback leaf, which offers HTTP/2 and HTTP/1.1. The provider is
     /// named here, so that no test depends on what another one installed for the whole process.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        let leaf = self.issue_loopback();
+        self.server_config_for(&LOOPBACK)
+    }
+
+    /// As `server_config`, with a leaf for these names.
+    pub fn server_config_for(&self, names: &[&str]) -> Arc<ServerConfig> {
+        let leaf = self.issue(names);
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()

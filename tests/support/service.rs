@@ -31,11 +31,12 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 ];
 
 /// How the service is to be started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     binary: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    files: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -59,12 +60,30 @@ impl Builder {
         self
     }
 
+    /// Puts a file into the folder that it is started in.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Runs it to its end: for the commands that print something.
+    pub async fn output(self) -> Output {
+        let (_folder, mut command) = self.command();
+        timeout(PATIENCE, command.output()).await.expect("the command does not end").unwrap()
+    }
+
+    fn command(&self) -> (Folder, Command) {
+        let folder = Folder::new();
+        self.files.iter().for_each(|(name, text)| folder.write(name, text));
+        let mut command = command(&self.binary, &folder);
+        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        (folder, command)
+    }
+
     /// Starts the process and waits for nothing: for one that is expected to refuse its settings.
     pub fn spawn(self) -> Service {
-        let folder = Folder::new();
-        let mut child = command(&self.binary, &folder)
-            .args(self.arguments)
-            .envs(self.environment)
+        let (folder, mut command) = self.command();
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -84,8 +103,10 @@ impl Builder {
     /// Starts the process and waits until it listens. The cluster may not be usable then.
     pub async fn start(self) -> Service {
         let mut service = self.spawn();
-        let line = service.log_line(|line| line.contains("listening") && line.contains("address=")).await;
-        let address = line.split("address=").nth(1).unwrap().trim_start_matches('"');
+        let listens = |line: &str| line.contains("listening") && line.contains("address");
+        let line = service.log_line(listens).await;
+        // address=127.0.0.1:1234 or "address":"127.0.0.1:1234"
+        let address = line.split("address").nth(1).unwrap().trim_start_matches(['"', '=', ':']);
         let address: String = address.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
         service.address = Some(address);
         service
@@ -105,12 +126,14 @@ pub struct Service {
 impl Service {
     pub fn builder(binary: &str) -> Builder {
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Builder { binary: binary.to_owned(), arguments: Vec::new(), environment: environment.into() }
+        let environment = environment.into();
+        Builder { binary: binary.to_owned(), arguments: Vec::new(), environment, files: Vec::new() }
     }
 
     /// Waits until the cluster is usable.
     pub async fn ready(&self) -> &Self {
-        self.log_line(|line| line.contains("ready") && line.contains("endpoint=")).await;
+        let ready = |line: &str| line.contains("endpoint=") || line.contains("\"endpoint\":");
+        self.log_line(|line| line.contains("ready") && ready(line)).await;
         self
     }
 

@@ -179,6 +179,11 @@ impl StubCluster {
         self.server.replace_tls(authority.server_config());
     }
 
+    /// New connections are shown a leaf for these names, of the authority that is known.
+    pub fn show_leaf_for(&self, names: &[&str]) {
+        self.server.replace_tls(self.authority.server_config_for(names));
+    }
+
     // The store.
 
     pub fn job(&self, namespace: &str, name: &str) -> Option<Value> {

@@ -17,6 +17,11 @@ impl Folder {
         Self(path)
     }
 
+    /// Writes a file into it.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).unwrap();
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -64,12 +64,12 @@ async fn run(store: Arc<Mutex<Store>>, job: Value, pace: AutoRun) {
     sleep(pace.pending).await;
     let start = now();
     let running = json!({"startTime": start, "active": 1, "ready": 1, "terminating": 0, "uncountedTerminatedPods": {}});
-    if !advance(&store, &job, running) {
+    let started = with_phase(&pod, "Running", &json!({"running": {"startedAt": start}}));
+    if !advance(&store, &job, running, started) {
         return;
     }
     let created = event_of(&job, &pod);
     store.lock().unwrap().put(Resource::Events, created);
-    put_pod(&store, &pod, "Running", &json!({"running": {"startedAt": start}}));
 
     sleep(pace.running).await;
     let end = now();
@@ -84,23 +84,25 @@ async fn run(store: Arc<Mutex<Store>>, job: Value, pace: AutoRun) {
         "startTime": start, "completionTime": end, "succeeded": 1, "ready": 0, "terminating": 0,
         "uncountedTerminatedPods": {},
     });
-    if advance(&store, &job, complete) {
-        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": start, "finishedAt": end});
-        put_pod(&store, &pod, "Succeeded", &json!({"terminated": ended}));
-    }
+    let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": start, "finishedAt": end});
+    advance(&store, &job, complete, with_phase(&pod, "Succeeded", &json!({"terminated": ended})));
 }
 
-/// Sets the status, if this very job is still there and stays.
-fn advance(store: &Mutex<Store>, job: &Value, status: Value) -> bool {
+/// Sets the status and puts the pod, both at once, if this very job is still there and stays.
+fn advance(store: &Mutex<Store>, job: &Value, status: Value, pod: Value) -> bool {
     let metadata = &job["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
     let mut store = store.lock().unwrap();
     let found = store.get(Resource::Jobs, namespace, name).map(|found| &found["metadata"]);
     let stays = found.is_some_and(|found| found["uid"] == metadata["uid"] && found["deletionTimestamp"].is_null());
-    stays && store.update(Resource::Jobs, namespace, name, |job| job["status"] = status)
+    if stays {
+        store.put(Resource::Pods, pod);
+        store.update(Resource::Jobs, namespace, name, |job| job["status"] = status);
+    }
+    stays
 }
 
-fn put_pod(store: &Mutex<Store>, pod: &Value, phase: &str, state: &Value) {
+fn with_phase(pod: &Value, phase: &str, state: &Value) -> Value {
     let mut pod = pod.clone();
     let status = |container: &Value| {
         json!({
@@ -110,7 +112,7 @@ fn put_pod(store: &Mutex<Store>, pod: &Value, phase: &str, state: &Value) {
     };
     let containers: Value = pod["spec"]["containers"].as_array().into_iter().flatten().map(status).collect();
     pod["status"] = json!({"phase": phase, "hostIP": "127.0.0.1", "containerStatuses": containers});
-    store.lock().unwrap().put(Resource::Pods, pod);
+    pod
 }
 
 fn pod_of(job: &Value) -> Value {

@@ -1,0 +1,198 @@
+//! The command line: what each command prints, and the exit code that scripts and systemd go by.
+
+use std::process::Output;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::given::{BINARY, without_credentials};
+use crate::support::aws::AwsMock;
+use crate::support::judge::judge;
+use crate::support::pki::Authority;
+use crate::support::service::{Builder, Service};
+use crate::support::stub::{Fault, Kind, StubConfig};
+use crate::support::{builder, surroundings};
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A command with no settings at all.
+async fn bare(arguments: &[&str]) -> Output {
+    crate::support::service::run(BINARY, arguments, &[]).await
+}
+
+async fn check(builder: Builder) -> Output {
+    builder.arg("check").output().await
+}
+
+/// Asserts that the check failed at this step, and with a remedy on the next line; returns all it printed.
+fn failed(output: &Output, step: &str, remedy: &str) -> String {
+    let text = stdout(output);
+    assert_eq!(code(output), Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with(&format!("FAILED  {step}: ")));
+    let at = at.unwrap_or_else(|| panic!("{step} did not fail:\n{text}"));
+    let told = lines.get(at + 1).copied().unwrap_or_default();
+    assert!(told.starts_with("        ") && told.contains(remedy), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn the_version_is_printed() {
+    let output = bare(&["--version"]).await;
+    assert_eq!((code(&output), stdout(&output)), (Some(0), format!("eks-api {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[tokio::test]
+async fn help_tells_every_command_option_and_variable() {
+    for argument in ["--help", "-h", "help"] {
+        let output = bare(&[argument]).await;
+        let help = stdout(&output);
+        assert_eq!(code(&output), Some(0));
+        for word in ["check", "token", "--version", "--cluster-name", "--region"] {
+            assert!(help.contains(word), "{word}");
+        }
+        for variable in eks_api::config::VARIABLES {
+            let told = help.lines().any(|line| {
+                line.trim().starts_with(variable.name)
+                    && line.contains(variable.meaning)
+                    && line.contains(variable.default)
+            });
+            assert!(told, "{} in {help}", variable.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_argument_is_a_usage_error() {
+    for arguments in [&["serve"][..], &["--verbose"], &["token", "--cluster", "x"], &["check", "--region"]] {
+        let output = bare(arguments).await;
+        assert_eq!((code(&output), stdout(&output)), (Some(64), String::new()), "{arguments:?}");
+        assert!(arguments.iter().any(|argument| stderr(&output).contains(argument)), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn token_prints_an_exec_credential_good_for_fourteen_minutes() {
+    let builder = Service::builder(BINARY).arg("token");
+    let before = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
+    let output = builder.output().await;
+    let after = OffsetDateTime::now_utc();
+    assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
+    let credential: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(credential["kind"], "ExecCredential");
+    assert_eq!(credential["apiVersion"], "client.authentication.k8s.io/v1beta1");
+    assert_eq!(credential["spec"], serde_json::json!({}));
+    let end = OffsetDateTime::parse(credential["status"]["expirationTimestamp"].as_str().unwrap(), &Rfc3339).unwrap();
+    let good_for = Duration::from_mins(14);
+    assert!((before + good_for..=after + good_for).contains(&end), "{end}");
+    let token = credential["status"]["token"].as_str().unwrap();
+    assert!(judge(token, &StubConfig::default().rules, SystemTime::now()).is_ok());
+}
+
+#[tokio::test]
+async fn options_of_token_win_over_variables() {
+    let builder = Service::builder(BINARY).arg("token").arg("--cluster-name=other").arg("--region").arg("eu-west-1");
+    let output = builder.output().await;
+    let credential: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut rules = StubConfig::default().rules;
+    (rules.cluster, rules.region) = ("other".into(), "eu-west-1".into());
+    let token = credential["status"]["token"].as_str().unwrap();
+    assert_eq!(judge(token, &rules, SystemTime::now()).as_deref(), Ok("AKIALABSTATIC0000001"));
+}
+
+#[tokio::test]
+async fn token_without_credentials_says_so_and_fails() {
+    let aws = AwsMock::start().await;
+    let output = without_credentials(&aws).arg("token").output().await;
+    assert_eq!((code(&output), stdout(&output)), (Some(1), String::new()));
+    assert!(stderr(&output).starts_with("no AWS credentials could be loaded: "), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn check_prints_a_line_for_each_step_when_all_is_well() {
+    let (cluster, aws) = surroundings().await;
+    let output = check(builder(BINARY, &aws)).await;
+    let text = stdout(&output);
+    assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()), "{text}");
+    assert!(text.lines().all(|line| line.starts_with("ok      ")), "{text}");
+    for step in ["credentials: ", "identity: arn:aws:sts::", "cluster: https://127.0.0.1:", "tls: ", "token: "] {
+        assert_eq!(text.matches(&format!("ok      {step}")).count(), 1, "{step} in {text}");
+    }
+    for permission in ["create jobs.batch", "delete jobs.batch", "create namespaces", "list pods", "list events"] {
+        assert_eq!(text.matches(&format!("ok      {permission}: ")).count(), 1, "{permission} in {text}");
+    }
+    assert!(!text.contains("k8s-aws-v1") && !text.contains("lab-secret"), "{text}");
+    let changes = cluster.requests().into_iter().filter(|r| r.method != "GET" && !r.path.contains("accessreviews"));
+    assert_eq!(changes.count(), 0, "it only looks");
+}
+
+#[tokio::test]
+async fn check_tells_missing_credentials() {
+    let (_cluster, aws) = surroundings().await;
+    failed(&check(without_credentials(&aws)).await, "credentials", "AWS_*");
+}
+
+#[tokio::test]
+async fn check_tells_credentials_that_sts_does_not_know_and_goes_on() {
+    let (_cluster, aws) = surroundings().await;
+    aws.refuses_identity(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+    let text = failed(&check(builder(BINARY, &aws)).await, "identity", "expired");
+    assert!(text.contains("InvalidClientTokenId") && text.contains("ok      token"), "{text}");
+}
+
+#[tokio::test]
+async fn check_tells_that_the_cluster_may_not_be_described() {
+    let (_cluster, aws) = surroundings().await;
+    aws.answers_recording("describe-cluster-access-denied");
+    failed(&check(builder(BINARY, &aws)).await, "cluster", "eks:DescribeCluster");
+    aws.answers_recording("describe-cluster-not-found");
+    failed(&check(builder(BINARY, &aws)).await, "cluster", "EKS_CLUSTER_NAME");
+}
+
+#[tokio::test]
+async fn check_tells_a_certificate_that_is_not_the_clusters() {
+    let (cluster, aws) = surroundings().await;
+    cluster.replace_certificate(&Authority::new("intruder"));
+    let text = failed(&check(builder(BINARY, &aws)).await, "tls", "443");
+    assert!(text.contains("UnknownIssuer"), "{text}");
+}
+
+#[tokio::test]
+async fn check_tells_an_api_server_that_cannot_be_reached() {
+    let (cluster, aws) = surroundings().await;
+    cluster.stop().await;
+    failed(&check(builder(BINARY, &aws)).await, "tls", "security group");
+}
+
+#[tokio::test]
+async fn check_tells_a_token_that_the_cluster_refuses() {
+    let (cluster, aws) = surroundings().await;
+    cluster.fault(Fault::new("*", "/", Kind::Unauthorized).always());
+    let text = failed(&check(builder(BINARY, &aws)).await, "token", "create-access-entry");
+    assert!(text.contains("ok      tls"), "{text}");
+}
+
+#[tokio::test]
+async fn check_tells_every_permission_that_is_missing() {
+    let (cluster, aws) = surroundings().await;
+    cluster.deny("create", "namespaces");
+    cluster.deny("list", "pods");
+    let output = check(builder(BINARY, &aws)).await;
+    failed(&output, "list pods", "access entry");
+    let text = failed(&output, "create namespaces", "ClusterRole");
+    assert!(text.contains("needed for create-job into a missing namespace"), "{text}");
+    assert_eq!(text.matches("FAILED").count(), 2, "{text}");
+    assert_eq!(stderr(&output).trim(), "2 failed");
+}

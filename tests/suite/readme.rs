@@ -1,0 +1,167 @@
+//! Holds what the documents say against what the program is: README's tables, its role, the example environment, the
+//! unit file. The calls that README shows are made in `calls`.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
+
+mod calls;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use eks_api::config::{Settings, VARIABLES, dotenv};
+use eks_api::http::limit::DRAIN;
+use eks_api::http::route::{Access, Route};
+
+fn file(name: &str) -> String {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The cells of the table's rows whose header begins with this word, without their code marks.
+fn table(readme: &str, header: &str) -> Vec<Vec<String>> {
+    let start = format!("| {header} |");
+    let rows = readme.lines().skip_while(|line| !line.starts_with(&start)).skip(2);
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    let rows: Vec<Vec<String>> = rows.take_while(|line| line.starts_with('|')).map(cells).collect();
+    assert!(!rows.is_empty(), "README has no table with the header {header}");
+    rows
+}
+
+#[test]
+fn readme_has_every_setting_with_its_default_and_meaning_and_no_other() {
+    let known = VARIABLES.map(|variable| [variable.name, variable.default, variable.meaning].map(str::to_owned));
+    let known: BTreeSet<Vec<String>> = known.into_iter().map(Vec::from).collect();
+    let told: BTreeSet<Vec<String>> = table(&file("README.md"), "variable").into_iter().collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_example_environment_explains_every_setting_and_sets_none() {
+    let text = file(".env.example");
+    assert!(dotenv::parse(&text).unwrap().is_empty(), "every line is a comment");
+    let lines: Vec<&str> = text.lines().collect();
+    let explained = |pair: &[&str]| {
+        let name = pair[1].strip_prefix('#')?.split_once('=')?.0;
+        let whole = name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        whole.then(|| (if name.starts_with("AWS_") { "AWS_*" } else { name }.to_owned(), pair[0].to_owned()))
+    };
+    let told: Vec<(String, String)> = lines.windows(2).filter_map(explained).collect();
+    let known = VARIABLES.map(|v| (v.name.to_owned(), format!("# {} [{}]", v.meaning, v.default)));
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_values_of_the_example_environment_are_the_defaults() {
+    let pair = |line: &str| dotenv::parse(line.strip_prefix('#')?).ok()?.pop();
+    let pairs = file(".env.example").lines().filter_map(pair).collect::<Vec<_>>();
+    assert_eq!(pairs.len(), VARIABLES.len());
+    let needed = [("EKS_CLUSTER_NAME", "lab"), ("AWS_REGION", "us-east-1")];
+    let needed = || needed.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
+    let as_written = Settings::read(pairs.into_iter().chain(needed())).unwrap();
+    assert_eq!(format!("{as_written:?}"), format!("{:?}", Settings::read(needed()).unwrap()));
+}
+
+#[test]
+fn the_cluster_role_in_readme_grants_exactly_what_the_routes_need() {
+    let mut needed = BTreeSet::new();
+    for route in Route::ALL {
+        let Access::Cluster(permissions) = route.access() else { continue };
+        needed.extend(permissions.iter().map(|p| [p.group, p.resource, p.verb].map(str::to_owned)));
+    }
+    let readme = file("README.md");
+    let (_, role) = readme.split_once("kind: ClusterRole\n").unwrap();
+    let (_, rules) = role.split_once("rules:\n").unwrap();
+    let lines: Vec<&str> = rules.lines().take_while(|line| *line != "---").collect();
+    let mut granted = BTreeSet::new();
+    for rule in lines.chunks(3) {
+        let list = |line: &str, name: &str| -> Vec<String> {
+            let list = line.get(2..).and_then(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            serde_json::from_str(list.unwrap_or_else(|| panic!("{line:?} is to be {name}"))).unwrap()
+        };
+        let (groups, resources) = (list(rule[0], "apiGroups"), list(rule[1], "resources"));
+        for verb in list(rule[2], "verbs") {
+            for (group, resource) in groups.iter().flat_map(|g| resources.iter().map(move |r| (g, r))) {
+                granted.insert([group.clone(), resource.clone(), verb.clone()]);
+            }
+        }
+    }
+    assert_eq!(granted, needed);
+}
+
+#[test]
+fn readme_names_every_parameter() {
+    let readme = file("README.md");
+    for parameter in Route::ALL.into_iter().flat_map(Route::parameters) {
+        let told = [format!("`{parameter}"), format!("{parameter}=")].iter().any(|text| readme.contains(text));
+        assert!(told, "{parameter}");
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_argued_in_readme() {
+    let manifest = file("Cargo.toml");
+    let (_, rest) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let lines = rest.lines().take_while(|line| !line.starts_with('['));
+    let known: BTreeSet<&str> = lines.filter_map(|line| Some(line.split_once('=')?.0.trim())).collect();
+    let table = table(&file("README.md"), "crate");
+    let told: BTreeSet<&str> = table.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(told, known);
+    assert!(table.iter().all(|row| !row[1].is_empty()));
+}
+
+#[test]
+fn every_reason_in_readme_is_one_that_the_service_or_kubernetes_gives() {
+    let mut known = String::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut known);
+    // Kubernetes' own words, that pass through.
+    let passed_on = ["Forbidden", "NotFound", "AlreadyExists", "Conflict", "TooManyRequests"];
+    for row in table(&file("README.md"), "status") {
+        let (status, reason) = (&row[0], row[1].as_str());
+        assert!(status.parse::<u16>().is_ok_and(|code| (400..600).contains(&code)), "{row:?}");
+        assert!(passed_on.contains(&reason) || known.contains(&format!("\"{reason}\"")), "{reason}");
+    }
+}
+
+fn sources(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else {
+            *into += &fs::read_to_string(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_directive_of_the_unit_has_its_reason() {
+    let unit = file("systemd/eks-api.service");
+    let mut commented = false;
+    let mut directives = 0;
+    for line in unit.lines() {
+        if line.is_empty() || line.starts_with('[') {
+            commented = false;
+        } else if line.starts_with('#') {
+            commented = true;
+        } else {
+            assert!(commented || line.starts_with("Description="), "{line}");
+            directives += 1;
+        }
+    }
+    assert!(directives > 40);
+}
+
+#[test]
+fn the_units_numbers_fit_those_of_the_program() {
+    let unit = file("systemd/eks-api.service");
+    let number = |name: &str| -> u64 {
+        let value = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let value = value.unwrap_or_else(|| panic!("{name} is missing"));
+        value.trim_end_matches('s').parse().unwrap()
+    };
+    let default = |name: &str| VARIABLES.iter().find(|v| v.name == name).unwrap().default.parse::<u64>().unwrap();
+    assert!(number("TimeoutStopSec") > DRAIN.as_secs());
+    assert!(number("LimitNOFILE") > default("EKS_API_MAX_CONNECTIONS") + default("EKS_API_MAX_REQUESTS"));
+    assert_eq!(number("RestartPreventExitStatus"), 78);
+}
