@@ -162,7 +162,7 @@ async fn main() -> ExitCode {
             contestant.rounds.push(took);
         }
     }
-    let cpu = cpu_time(service.pid()) - cpu_before;
+    let cpu = cpu_time(service.pid()).saturating_sub(cpu_before);
 
     let jobs = ROUNDS * JOBS_A_ROUND;
     println!("{CLIENTS} clients, {ROUNDS} rounds of {JOBS_A_ROUND} jobs each way:");
