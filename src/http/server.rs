@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -70,9 +71,17 @@ async fn accept(
 async fn connection(stream: TcpStream, peer: SocketAddr, pipeline: Arc<Pipeline>, mut draining: watch::Receiver<bool>) {
     // Replies are small and whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    let ending = draining.clone();
     let service = service_fn(move |request| {
-        let pipeline = Arc::clone(&pipeline);
-        async move { Ok::<_, Infallible>(pipeline.serve(peer, request).await) }
+        let (pipeline, ending) = (Arc::clone(&pipeline), ending.clone());
+        async move {
+            let mut response = pipeline.serve(peer, request).await;
+            // The drain may have begun without this connection having been polled since; the reply is to say so.
+            if *ending.borrow() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
