@@ -39,7 +39,8 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
     take_up_dotenv(&environment)?;
     let overridden = overrides.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let settings = Settings::read(environment.into_iter().chain(overridden)).map_err(Error::Settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Start)?;
+    // One thread: what is done here is waiting, and threads would spend more on waking each other than they gain.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     runtime.block_on(async {
         match command {
             Command::Token(_) => exec_credential::run(&settings).await,
