@@ -41,7 +41,7 @@ async fn one_post_is_sent_that_asks_for_strict_validation_and_says_whose_it_is()
     assert_eq!(post.query, [("fieldValidation".to_owned(), "Strict".to_owned())]);
     assert_eq!(post.headers["user-agent"], VERSIONED_NAME);
     assert_eq!(post.headers["content-type"], "application/json");
-    assert!(post.headers["accept"].contains("application/json") && post.http2);
+    assert!(post.headers["accept"].contains("application/json") && !post.http2);
 
     let metadata = &post.body["metadata"];
     assert_eq!((&post.body["apiVersion"], &post.body["kind"]), (&json!("batch/v1"), &json!("Job")));
