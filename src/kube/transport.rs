@@ -1,6 +1,6 @@
-//! One exchange with one API server: a pool of HTTP/1.1 connections over TLS, which was measured to cost less than
-//! streams of one HTTP/2 connection (README, Operation). Owns connecting, time-outs and the size
-//! of a reply; tokens, retries and meaning are `session`'s.
+//! One exchange with one API server: a pool of HTTP/1.1 connections over TLS, measured to cost less than the streams of
+//! one HTTP/2 connection (README, Operation). Owns connecting, time-outs and the size of a reply; tokens, retries and
+//! meaning are `session`'s.
 
 use std::time::{Duration, Instant};
 
