@@ -13,6 +13,7 @@ use crate::jobs::spec::{self, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
 use crate::jobs::status::Status;
 use crate::jobs::{details, submit};
+use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
 use crate::kube::request::{DeleteOptions, Preconditions, Propagation};
 use crate::kube::types::{Ignored, Job, Time};
@@ -64,38 +65,31 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
-    let (path, with_details) = (one_job(call)?, call.parameters.flag("details")?);
-    let job: Job = call.session.get(&path).await?;
-    let details = match (&call.target.namespace, with_details) {
-        (Some(namespace), true) => Some(details::of(&call.session, namespace, &job).await?),
-        _ => None,
-    };
+    let ((namespace, name), with_details) = (one_job(call)?, call.parameters.flag("details")?);
+    let job: Job = call.session.get(&Path::job(&namespace, &name)).await?;
+    let details = if with_details { Some(details::of(&call.session, &namespace, &job).await?) } else { None };
     Reply::json(StatusCode::OK, &Status { details, ..Status::of(job) })
 }
 
 pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
-    let path = one_job(call)?;
+    let (namespace, name) = one_job(call)?;
     let options = DeleteOptions {
         grace_period_seconds: grace_period(call)?,
         preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.to_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
-    let _: Ignored = call.session.delete(&path, &options).await?;
-    let (Some(job), Some(namespace)) = (&call.target.job, &call.target.namespace) else {
-        return Err(Problem::malformed("job_name", "is missing"));
-    };
-    let message = format!("Job {job} in namespace {namespace} is being deleted");
+    let _: Ignored = call.session.delete(&Path::job(&namespace, &name), &options).await?;
+    let message = format!("Job {name} in namespace {namespace} is being deleted");
     Reply::json(StatusCode::OK, &Deleted { message, status: "success" })
 }
 
 /// The job that the query names, checked against the policy and noted for the log.
-fn one_job(call: &mut Call) -> Result<Path, Problem> {
+fn one_job(call: &mut Call) -> Result<(Namespace, JobName), Problem> {
     let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
     call.policy.may_use(&namespace)?;
-    let path = Path::job(&namespace, &name);
-    call.target.namespace = Some(namespace);
-    call.target.job = Some(name);
-    Ok(path)
+    call.target.namespace = Some(namespace.clone());
+    call.target.job = Some(name.clone());
+    Ok((namespace, name))
 }
 
 fn idempotency_key(call: &Call) -> Result<Option<IdempotencyKey>, Problem> {
