@@ -8,10 +8,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::cluster::Describer;
 use crate::aws::token;
+use crate::jobs::cache::{Cache, LABEL_SELECTOR};
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
 use crate::kube::session::Session;
+use crate::kube::watch::{self, News};
 use crate::ops::systemd::{Notifier, watchdog_interval};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
@@ -27,11 +29,12 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
 /// Starts all of it; it ends with the runtime.
-pub(super) fn start(cluster: &Arc<Cluster>, describer: Describer, notifier: &Arc<Notifier>) {
+pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, notifier: &Arc<Notifier>) {
     let keeper = Keeper { cluster: Arc::clone(cluster), notifier: Arc::clone(notifier) };
     tokio::spawn(keeper.clone().token());
     tokio::spawn(keeper.clone().description(describer));
-    tokio::spawn(keeper.kubernetes());
+    tokio::spawn(keeper.clone().kubernetes());
+    tokio::spawn(keeper.jobs(Arc::clone(cache)));
     if let Some(interval) = watchdog_interval() {
         tokio::spawn(watchdog(Arc::clone(notifier), interval));
     }
@@ -82,7 +85,8 @@ impl Keeper {
     async fn kubernetes(self) {
         let (mut backoff, mut skew) = (BACKOFF, Skew::new("the API server"));
         // Before the first description there is nobody to ask.
-        self.cluster.described_anew.notified().await;
+        let mut described = self.cluster.described();
+        described.first().await;
         loop {
             let outcome = self.probe(&mut skew).await;
             let pause = if outcome.is_ok() {
@@ -94,7 +98,7 @@ impl Keeper {
             self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.cluster.described_anew.notified() => {}
+                () = described.anew() => {}
             }
         }
     }
@@ -104,6 +108,22 @@ impl Keeper {
         let date = session.server_date().await.map_err(|error| error.to_string())?;
         skew.note(date);
         Ok(())
+    }
+
+    /// Keeps the cache as the cluster is.
+    async fn jobs(self, cache: Arc<Cache>) {
+        let tell = |news: News| {
+            let outcome = match &news {
+                News::Following => Some(Ok(())),
+                News::Lost(failure) => Some(Err(failure.to_string())),
+                _ => None,
+            };
+            cache.hear(news, std::time::Instant::now());
+            if let Some(outcome) = outcome {
+                self.note(Check::Watch, outcome, None);
+            }
+        };
+        watch::follow(&self.cluster, LABEL_SELECTOR, tell).await;
     }
 
     /// Notes an outcome, and tells the operator if it is news: in full, where that is not for everyone.

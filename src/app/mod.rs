@@ -19,10 +19,12 @@ use crate::aws::Sdk;
 use crate::aws::cluster::Describer;
 use crate::aws::token::Tokens;
 use crate::config::{Mistakes, Settings};
-use crate::http::calls::Calls;
+use crate::http::calls::{Bounds, Calls};
 use crate::http::cors::Cors;
+use crate::http::handlers::Shared;
 use crate::http::pipeline::Pipeline;
 use crate::http::server;
+use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
 use crate::ops::{self, systemd::Notifier};
@@ -84,19 +86,25 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let sdk = Sdk::load(&settings.region).await;
     let (cluster, describer) = cluster(&settings, &sdk);
     let (drain, draining) = watch::channel(false);
-    let pipeline = Arc::new(Pipeline {
-        cluster: Arc::clone(&cluster),
-        policy: Arc::new(Policy {
+    let cache = Arc::new(Cache::default());
+    keep::start(&cluster, &cache, describer, &notifier);
+    let shared = Arc::new(Shared {
+        cluster,
+        cache,
+        policy: Policy {
             protected: settings.protected_namespaces,
             allowed: settings.allowed_namespaces,
             auto_create_namespace: settings.auto_create_namespace,
+        },
+        calls: Calls::new(Bounds {
+            requests: settings.max_requests,
+            waits: settings.max_waits,
+            streams: settings.max_streams,
         }),
-        cors: Cors::new(settings.cors_origins),
-        calls: Calls::new(settings.max_requests),
         request_timeout: settings.request_timeout,
         draining,
     });
-    keep::start(&cluster, describer, &notifier);
+    let pipeline = Arc::new(Pipeline { shared, cors: Cors::new(settings.cors_origins) });
     let serving = tokio::spawn(server::run(listener, pipeline, settings.max_connections));
 
     let received = tokio::select! {

@@ -27,6 +27,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     pub max_connections: usize,
     pub max_requests: u32,
+    pub max_waits: u32,
+    pub max_streams: u32,
     /// `EKS_API_*` names that nothing reads: almost always a typing mistake, so they are logged.
     pub unknown: Vec<String>,
 }
@@ -95,6 +97,8 @@ impl Settings {
                 || 10_240,
             ),
             max_requests: read.or("EKS_API_MAX_REQUESTS", "a number from 1 to 1000000", count, || 512),
+            max_waits: read.or("EKS_API_MAX_WAITS", "a number from 1 to 1000000", count, || 4096),
+            max_streams: read.or("EKS_API_MAX_STREAMS", "a number from 1 to 1000000", count, || 4096),
             unknown: read.unknown(),
         };
         read.access(settings.listen);
@@ -146,6 +150,8 @@ mod tests {
             ("EKS_API_REQUEST_TIMEOUT", "30"),
             ("EKS_API_MAX_CONNECTIONS", "0"),
             ("EKS_API_MAX_REQUESTS", "-1"),
+            ("EKS_API_MAX_WAITS", "many"),
+            ("EKS_API_MAX_STREAMS", "0"),
             ("EKS_API_AUTH", "api-key"),
             ("EKS_API_TLS_CERT_FILE", "/etc/cert.pem"),
         ];

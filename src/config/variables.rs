@@ -11,7 +11,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning }
 }
 
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 16] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
@@ -29,5 +29,7 @@ pub const VARIABLES: [Variable; 14] = [
     variable("EKS_API_REQUEST_TIMEOUT", "30s", "how long one request may take, retries included (1s to 300s)"),
     variable("EKS_API_MAX_CONNECTIONS", "10240", "open connections; more wait to be accepted"),
     variable("EKS_API_MAX_REQUESTS", "512", "requests at a time; more are answered 503"),
+    variable("EKS_API_MAX_WAITS", "4096", "calls that wait for a job at a time; more are answered 503"),
+    variable("EKS_API_MAX_STREAMS", "4096", "event and log streams at a time; more are answered 503"),
     variable("AWS_*", "the SDK's", "credentials, profile, endpoints: as any AWS SDK reads them"),
 ];

@@ -5,6 +5,25 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 
 use super::error::Problem;
 
+/// What a successful reply is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    /// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+    EventStream,
+    Text,
+}
+
+impl Media {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::EventStream => "text/event-stream",
+            Self::Text => "text/plain; charset=utf-8",
+        }
+    }
+}
+
 /// 415 unless the body is labelled JSON. Demanding the label also keeps a browser's plain form posts out.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let label = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -16,21 +35,25 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", detail))
 }
 
-/// 406 if Accept rules JSON out (RFC 9110, section 12.5.1; a weight of zero means "not acceptable").
-pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let ranges = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or("*/*"));
-    let ranges: Vec<&str> = ranges.flat_map(|line| line.split(',')).map(str::trim).filter(|r| !r.is_empty()).collect();
-    let matches = |range: &&str| {
+/// 406 if Accept rules out what the route replies with (RFC 9110, section 12.5.1; a weight of zero means "not
+/// acceptable").
+pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
+    let lines = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or("*/*"));
+    let mut ranges = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).peekable();
+    let essence = media.name().split(';').next().unwrap_or("");
+    let kind = essence.split('/').next().unwrap_or("");
+    let matches = |range: &str| {
         let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or("").to_ascii_lowercase();
+        let range = parts.next().unwrap_or("");
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        !refused
-            && matches!(media_type.as_str(), "*/*" | "application/*" | "application/json" | "application/problem+json")
+        let is_kind = || range.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
+        let is_problem = || media == Media::Json && range.eq_ignore_ascii_case("application/problem+json");
+        !refused && (range == "*/*" || range.eq_ignore_ascii_case(essence) || is_kind() || is_problem())
     };
-    if ranges.is_empty() || ranges.iter().any(matches) {
+    if ranges.peek().is_none() || ranges.any(matches) {
         return Ok(());
     }
-    let detail = "replies are application/json: send Accept: application/json, or no Accept header";
+    let detail = format!("replies are {essence}: send Accept: {essence}, or no Accept header");
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail))
 }
 
@@ -56,13 +79,16 @@ mod tests {
     }
 
     #[test]
-    fn json_is_sent_to_whoever_does_not_rule_it_out() {
+    fn a_reply_is_sent_to_whoever_does_not_rule_it_out() {
+        let ok = |media, accept| accepts(media, &headers(ACCEPT, accept)).is_ok();
         for good in ["*/*", "text/html, application/json;q=0.9", "application/*", "application/problem+json", ""] {
-            assert!(accepts_json(&headers(ACCEPT, good)).is_ok(), "{good}");
+            assert!(ok(Media::Json, good), "{good}");
         }
-        assert!(accepts_json(&HeaderMap::new()).is_ok());
+        assert!(accepts(Media::Json, &HeaderMap::new()).is_ok());
         for bad in ["text/html", "application/xml", "application/json;q=0"] {
-            assert_eq!(accepts_json(&headers(ACCEPT, bad)).unwrap_err().status, 406, "{bad}");
+            assert_eq!(accepts(Media::Json, &headers(ACCEPT, bad)).unwrap_err().status, 406, "{bad}");
         }
+        assert!(ok(Media::EventStream, "text/event-stream") && ok(Media::Text, "text/*"));
+        assert!(!ok(Media::EventStream, "application/json") && !ok(Media::Text, "text/event-stream"));
     }
 }

@@ -1,5 +1,8 @@
 //! A request's query as parameters: each known, given once, and parsed into the type that it stands for.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::error::Problem;
 use super::route::Route;
 use crate::kube::name::{JobName, Namespace};
@@ -36,7 +39,7 @@ impl Parameters {
     }
 
     pub fn job_name(&self) -> Result<JobName, Problem> {
-        JobName::parse(self.required("job_name")?).map_err(|error| Problem::invalid("job_name", &error.to_string()))
+        parse_job_name(self.required("job_name")?)
     }
 
     pub fn namespace(&self) -> Result<Namespace, Problem> {
@@ -45,6 +48,21 @@ impl Parameters {
 
     pub fn namespace_name(&self) -> Result<Namespace, Problem> {
         parse_namespace("namespace_name", self.required("namespace_name")?)
+    }
+
+    /// How long the caller wants to wait.
+    pub fn wait(&self) -> Result<Option<Duration>, Problem> {
+        self.optional("wait").map(wait_time).transpose()
+    }
+
+    /// A whole number within these bounds.
+    pub fn number(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, Problem> {
+        let parse = |value: &str| value.parse().ok().filter(|number| bounds.contains(number));
+        let wrong = || {
+            let (least, most) = (bounds.start(), bounds.end());
+            Problem::malformed(name, &format!("must be a whole number from {least} to {most}"))
+        };
+        self.optional(name).map(|value| parse(value).ok_or_else(wrong)).transpose()
     }
 
     /// A parameter that says yes or no; missing is no.
@@ -59,6 +77,24 @@ impl Parameters {
 
 pub fn parse_namespace(field: &str, name: &str) -> Result<Namespace, Problem> {
     Namespace::parse(name).map_err(|error| Problem::invalid(field, &error.to_string()))
+}
+
+pub fn parse_job_name(name: &str) -> Result<JobName, Problem> {
+    JobName::parse(name).map_err(|error| Problem::invalid("job_name", &error.to_string()))
+}
+
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// `500ms`, `30s` or `5m`, of at most five minutes.
+pub fn wait_time(text: &str) -> Result<Duration, Problem> {
+    let units: [(&str, fn(u64) -> Duration); 3] =
+        [("ms", Duration::from_millis), ("s", Duration::from_secs), ("m", |minutes| Duration::from_secs(minutes * 60))];
+    let parse = |(unit, time): &(&str, fn(u64) -> Duration)| {
+        let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
+        number.parse().ok().map(time)
+    };
+    let time = units.iter().find_map(parse).filter(|time| *time <= LONGEST_WAIT);
+    time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
 }
 
 /// A caller's own word as an error repeats it.
@@ -103,6 +139,17 @@ mod tests {
             ("job_name=a&namespace=", 422, "namespace"),
         ] {
             assert_eq!(refused(query), (status, field.to_owned()), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_a_number_with_a_unit() {
+        for (text, milliseconds) in [("0s", 0), ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("300000ms", 300_000)]
+        {
+            assert_eq!(wait_time(text).unwrap().as_millis(), milliseconds, "{text}");
+        }
+        for bad in ["", "30", "s", "1.5s", "-1s", "+1s", "301s", "6m", "1h", "30 s", "9999999999ms", "1sm", "٣s"] {
+            assert_eq!(wait_time(bad).unwrap_err().status, 400, "{bad}");
         }
     }
 }

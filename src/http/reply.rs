@@ -1,19 +1,24 @@
-//! A successful answer before it is a response: status and JSON body.
+//! A successful answer before it is a response: status, the headers of its own, and body.
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::error::Problem;
+use super::stream::ReplyBody;
 
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
-    pub body: Vec<u8>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: ReplyBody,
 }
 
 impl Reply {
-    pub const fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: Vec::new() }
+    /// A reply without a body, such as 204 and 304.
+    pub const fn empty(status: StatusCode) -> Self {
+        Self { status, headers: Vec::new(), body: ReplyBody::Whole(Bytes::new()) }
     }
 
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
@@ -21,6 +26,15 @@ impl Reply {
             cause: Some(error.to_string().into()),
             ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the answer could not be written")
         })?;
-        Ok(Self { status, body })
+        Ok(Self { body: ReplyBody::Whole(body.into()), ..Self::empty(status) })
+    }
+
+    pub fn stream(body: ReplyBody) -> Self {
+        Self { body, ..Self::empty(StatusCode::OK) }
+    }
+
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 }

@@ -3,51 +3,28 @@
 
 use hyper::Method;
 
-use crate::kube::access::Permission;
+use super::access::Access;
+use super::media::Media;
+use super::table::row;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     CreateJob,
     GetJobStatus,
     DeleteJob,
+    ListJobs,
+    WatchJobs,
+    GetJobLogs,
+    SuspendJob,
+    ResumeJob,
     CreateNamespace,
     DeleteNamespace,
+    ListNamespaces,
+    GetNamespaceStatus,
     Health,
     Livez,
     Readyz,
 }
-
-/// What a call needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing: probes.
-    Open,
-    /// These permissions in the cluster.
-    Cluster(&'static [Permission]),
-}
-
-const fn permission(
-    verb: &'static str,
-    group: &'static str,
-    resource: &'static str,
-    needed_for: &'static str,
-) -> Permission {
-    Permission { verb, group, resource, needed_for }
-}
-
-const CREATE_JOB: &[Permission] = &[
-    permission("create", "batch", "jobs", "create-job"),
-    permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
-    permission("create", "", "namespaces", "create-job into a missing namespace"),
-];
-const GET_JOB_STATUS: &[Permission] = &[
-    permission("get", "batch", "jobs", "get-job-status"),
-    permission("list", "", "pods", "get-job-status with details=true"),
-    permission("list", "", "events", "get-job-status with details=true"),
-];
-const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delete-job")];
-const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
-const DELETE_NAMESPACE: &[Permission] = &[permission("delete", "", "namespaces", "delete-namespace")];
 
 /// No route was found. The path is unknown, or it takes only these methods.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,12 +33,19 @@ pub struct NotFound {
 }
 
 impl Route {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateJob,
         Self::GetJobStatus,
         Self::DeleteJob,
+        Self::ListJobs,
+        Self::WatchJobs,
+        Self::GetJobLogs,
+        Self::SuspendJob,
+        Self::ResumeJob,
         Self::CreateNamespace,
         Self::DeleteNamespace,
+        Self::ListNamespaces,
+        Self::GetNamespaceStatus,
         Self::Health,
         Self::Livez,
         Self::Readyz,
@@ -86,58 +70,28 @@ impl Route {
     }
 
     pub const fn method(self) -> &'static Method {
-        match self {
-            Self::CreateJob | Self::CreateNamespace => &Method::POST,
-            Self::DeleteJob | Self::DeleteNamespace => &Method::DELETE,
-            Self::GetJobStatus | Self::Health | Self::Livez | Self::Readyz => &Method::GET,
-        }
+        row(self).method
     }
 
     pub const fn path(self) -> &'static str {
-        match self {
-            Self::CreateJob => "/api/eks-create-job",
-            Self::GetJobStatus => "/api/eks-get-job-status",
-            Self::DeleteJob => "/api/eks-delete-job",
-            Self::CreateNamespace => "/api/eks-create-namespace",
-            Self::DeleteNamespace => "/api/eks-delete-namespace",
-            Self::Health => "/health",
-            Self::Livez => "/livez",
-            Self::Readyz => "/readyz",
-        }
+        row(self).path
     }
 
     pub const fn operation(self) -> &'static str {
-        match self {
-            Self::CreateJob => "create_job",
-            Self::GetJobStatus => "get_job_status",
-            Self::DeleteJob => "delete_job",
-            Self::CreateNamespace => "create_namespace",
-            Self::DeleteNamespace => "delete_namespace",
-            Self::Health => "health",
-            Self::Livez => "livez",
-            Self::Readyz => "readyz",
-        }
+        row(self).operation
+    }
+
+    pub const fn media(self) -> Media {
+        row(self).media
     }
 
     pub const fn access(self) -> Access {
-        match self {
-            Self::CreateJob => Access::Cluster(CREATE_JOB),
-            Self::GetJobStatus => Access::Cluster(GET_JOB_STATUS),
-            Self::DeleteJob => Access::Cluster(DELETE_JOB),
-            Self::CreateNamespace => Access::Cluster(CREATE_NAMESPACE),
-            Self::DeleteNamespace => Access::Cluster(DELETE_NAMESPACE),
-            Self::Health | Self::Livez | Self::Readyz => Access::Open,
-        }
+        row(self).access
     }
 
     /// The query's parameters; any other is an error, as a misspelt option must not be dropped in silence.
     pub const fn parameters(self) -> &'static [&'static str] {
-        match self {
-            Self::GetJobStatus => &["job_name", "namespace", "details"],
-            Self::DeleteJob => &["job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid"],
-            Self::DeleteNamespace => &["namespace_name"],
-            Self::CreateJob | Self::CreateNamespace | Self::Health | Self::Livez | Self::Readyz => &[],
-        }
+        row(self).parameters
     }
 
     pub fn is_read(self) -> bool {

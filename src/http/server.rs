@@ -20,19 +20,19 @@ use super::pipeline::Pipeline;
 /// What to wait after the system refused another connection, mostly for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `pipeline.draining` turns true, then lets open requests finish. False if some had to be cut off.
+/// Serves until `pipeline.shared.draining` turns true, then lets open requests finish. False if some had to be cut off.
 pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, max_connections: usize) -> bool {
     let permits = Arc::new(Semaphore::new(max_connections));
     // Every connection holds a sender: when the last is dropped, the drain is over.
     let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
-    let mut draining = pipeline.draining.clone();
+    let mut draining = pipeline.shared.draining.clone();
     loop {
         let accepted = tokio::select! {
             () = begun(&mut draining) => break,
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        let (pipeline, draining, open) = (Arc::clone(&pipeline), pipeline.draining.clone(), open.clone());
+        let (pipeline, draining, open) = (Arc::clone(&pipeline), pipeline.shared.draining.clone(), open.clone());
         tokio::spawn(async move {
             connection(stream, peer, pipeline, draining).await;
             drop((permit, open));
@@ -42,7 +42,7 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, max_connections
     let ended = async {
         all_closed.recv().await;
         // A call whose caller hung up has no connection any more.
-        pipeline.calls.ended().await;
+        pipeline.shared.calls.ended().await;
     };
     tokio::time::timeout(DRAIN, ended).await.is_ok()
 }

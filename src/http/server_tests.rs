@@ -13,8 +13,9 @@ use super::*;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
-use crate::http::calls::Calls;
+use crate::http::calls::{Bounds, Calls};
 use crate::http::cors::Cors;
+use crate::http::handlers::Shared;
 use crate::http::limit::BODY_TIMEOUT;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
@@ -29,18 +30,15 @@ struct Running {
 async fn start(clock: Clock) -> Running {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (drain, draining) = watch::channel(false);
-    let pipeline = Pipeline {
+    let shared = Shared {
         cluster: Arc::new(Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, clock))),
-        policy: Arc::new(Policy {
-            protected: Patterns::parse("").unwrap(),
-            allowed: None,
-            auto_create_namespace: true,
-        }),
-        cors: Cors::new(Vec::new()),
-        calls: Calls::new(10),
+        cache: Arc::default(),
+        policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
+        calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10 }),
         request_timeout: Duration::from_mins(5),
         draining,
     };
+    let pipeline = Pipeline { shared: Arc::new(shared), cors: Cors::new(Vec::new()) };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let ended = tokio::spawn(run(listener, Arc::new(pipeline), 10));

@@ -7,7 +7,7 @@ use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{self, ContainerStatus, Job, List, Time};
+use crate::kube::types::{self, ContainerStatus, Job, List, ListMetadata, Time};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
@@ -56,7 +56,7 @@ pub async fn of(session: &Session, namespace: &Namespace, job: &Job) -> Result<D
     let pods = async {
         // An empty selector would match every pod of the namespace.
         if job.spec.selector.match_labels.is_empty() {
-            return Ok(List { items: None });
+            return Ok(List { metadata: ListMetadata::default(), items: None });
         }
         session.get::<List<types::Pod>>(&pods).await
     };

@@ -1,9 +1,18 @@
-//! Jobs: a request becomes a manifest, a Job becomes a status. Owns what is promised about both; HTTP's words for it
-//! are `http`'s, the exchanges themselves `kube`'s.
+//! Jobs: a request becomes a manifest, a Job becomes a status, and the statuses of all jobs are kept as they change.
+//! Owns what is promised about them; HTTP's words for it are `http`'s, the exchanges themselves `kube`'s.
 
+pub mod cache;
+pub mod changes;
+pub mod compact;
 pub mod details;
+pub mod filter;
+mod live;
+pub mod logs;
 pub mod policy;
+pub mod selector;
 pub mod spec;
 pub mod stamp;
+pub mod state;
 pub mod status;
+pub mod store;
 pub mod submit;

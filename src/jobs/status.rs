@@ -1,198 +1,219 @@
-//! From a Job to its state and status object: the fields that scripts read. Conditions decide, counts do not.
+//! From a Job to its status object: the fields that scripts read.
+//!
+//! A status is also what the cache keeps of every job, tens of thousands of them, so it takes little room: numbers
+//! rather than texts, and what many jobs have in common only once (see [`Status::share`]).
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::details::Details;
-use crate::kube::types::{Condition, Job, Time};
+use super::compact::{Count, Pool, Seconds, Uid};
+use super::state::{State, state};
+use crate::kube::types::Job;
+use crate::kube::watch::Version;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Pending,
-    Running,
-    Suspended,
-    Completed,
-    Failed,
-}
-
-/// The answer to get-job-status. Fields of the first group are always there, null where unknown.
-#[derive(Clone, Debug, Serialize)]
+/// The status object, as get-job-status, list-jobs and watch-jobs show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    pub job_name: String,
-    pub namespace: String,
+    /// `namespace/name`.
+    key: Box<str>,
+    pub uid: Uid,
+    pub version: Version,
+    pub created: Seconds,
+    pub deleted: Seconds,
+    started: Seconds,
+    completed: Seconds,
     pub state: State,
-    pub active: i32,
-    pub succeeded: i32,
-    pub failed: i32,
-    pub start_time: Option<Time>,
-    pub completion_time: Option<Time>,
-
-    pub ready: Option<i32>,
-    pub terminating: Option<i32>,
-    pub completions: Option<i32>,
-    pub parallelism: Option<i32>,
-    pub backoff_limit: Option<i32>,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub creation_timestamp: Option<Time>,
-    pub deletion_timestamp: Option<Time>,
-    pub uid: String,
-    pub resource_version: String,
-    pub labels: BTreeMap<String, String>,
-    pub conditions: Vec<StatusCondition>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Details>,
+    /// Whether there is a label `job-id` that repeats the name. It is not kept with the others.
+    has_job_id: bool,
+    active: Count,
+    succeeded: Count,
+    failed: Count,
+    ready: Count,
+    terminating: Count,
+    completions: Count,
+    parallelism: Count,
+    backoff_limit: Count,
+    labels: Arc<[Label]>,
+    conditions: Arc<[Text]>,
+    /// When each condition changed last.
+    transitions: Box<[Seconds]>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct StatusCondition {
-    pub r#type: String,
-    pub status: String,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub last_transition_time: Option<Time>,
+type Label = (Box<str>, Box<str>);
+
+/// A condition without its time. Thousands of jobs have the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Text {
+    r#type: Box<str>,
+    status: Box<str>,
+    reason: Option<Box<str>>,
+    message: Option<Box<str>>,
+    /// Whether it decided the state.
+    decided: bool,
 }
 
-/// The state, and the condition that decided it, if one did.
-///
-/// Without a deciding condition a job is running as soon as it has, or has had, a pod: between a failed pod and the
-/// next one no pod is active, and the job runs all the same.
-pub fn state(job: &Job) -> (State, Option<&Condition>) {
-    let decided = [
-        ("Complete", State::Completed),
-        ("Failed", State::Failed),
-        ("Suspended", State::Suspended),
-        ("FailureTarget", State::Running),
-        ("SuccessCriteriaMet", State::Running),
-    ];
-    let holds = |kind: &str| job.status.conditions.iter().find(|c| c.r#type == kind && c.status == "True");
-    if let Some((state, condition)) = decided.iter().find_map(|(kind, state)| Some((*state, holds(kind)?))) {
-        return (state, Some(condition));
-    }
-    let status = &job.status;
-    let begun = status.active > 0 || status.failed > 0 || status.succeeded > 0 || status.terminating > Some(0);
-    (if begun { State::Running } else { State::Pending }, None)
-}
+const JOB_ID: &str = "job-id";
 
 impl Status {
-    pub fn of(job: Job) -> Self {
-        let (state, decided) = state(&job);
-        let (reason, message) = decided.map_or((None, None), |c| (c.reason.clone(), c.message.clone()));
+    pub fn of(job: &Job) -> Self {
+        let (state, decided) = state(job);
         let Job { metadata, spec, status } = job;
+        let has_job_id = metadata.labels.get(JOB_ID) == Some(&metadata.name);
+        let labels = metadata.labels.iter().filter(|(key, _)| !(has_job_id && *key == JOB_ID));
+        let text = |text: &Option<String>| text.as_deref().map(Box::from);
+        let conditions = status.conditions.iter().map(|condition| Text {
+            r#type: condition.r#type.as_str().into(),
+            status: condition.status.as_str().into(),
+            reason: text(&condition.reason),
+            message: text(&condition.message),
+            decided: decided.is_some_and(|decided| std::ptr::eq(decided, condition)),
+        });
+        let transitions =
+            status.conditions.iter().map(|condition| Seconds::of(condition.last_transition_time.as_ref()));
         Self {
-            job_name: metadata.name,
-            namespace: metadata.namespace,
+            key: key(&metadata.namespace, &metadata.name).into(),
+            uid: Uid::of(&metadata.uid),
+            version: metadata.resource_version.parse().unwrap_or_default(),
+            created: Seconds::of(metadata.creation_timestamp.as_ref()),
+            deleted: Seconds::of(metadata.deletion_timestamp.as_ref()),
+            started: Seconds::of(status.start_time.as_ref()),
+            completed: Seconds::of(status.completion_time.as_ref()),
             state,
-            active: status.active,
-            succeeded: status.succeeded,
-            failed: status.failed,
-            start_time: status.start_time,
-            completion_time: status.completion_time,
-            ready: status.ready,
-            terminating: status.terminating,
-            completions: spec.completions,
-            parallelism: spec.parallelism,
-            backoff_limit: spec.backoff_limit,
-            reason,
-            message,
-            creation_timestamp: metadata.creation_timestamp,
-            deletion_timestamp: metadata.deletion_timestamp,
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-            labels: metadata.labels,
-            conditions: status.conditions.into_iter().map(StatusCondition::of).collect(),
-            details: None,
+            has_job_id,
+            active: Some(status.active).into(),
+            succeeded: Some(status.succeeded).into(),
+            failed: Some(status.failed).into(),
+            ready: status.ready.into(),
+            terminating: status.terminating.into(),
+            completions: spec.completions.into(),
+            parallelism: spec.parallelism.into(),
+            backoff_limit: spec.backoff_limit.into(),
+            labels: labels.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
+            conditions: conditions.collect(),
+            transitions: transitions.collect(),
         }
+    }
+
+    /// Lets go of its own copy of what others have too.
+    pub fn share(&mut self, pool: &mut Pools) {
+        pool.labels.share(&mut self.labels);
+        pool.conditions.share(&mut self.conditions);
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn namespace(&self) -> &str {
+        self.key.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    pub fn name(&self) -> &str {
+        self.key.split_once('/').map_or("", |(_, name)| name)
+    }
+
+    pub fn label(&self, key: &str) -> Option<&str> {
+        if key == JOB_ID && self.has_job_id {
+            return Some(self.name());
+        }
+        self.labels.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value)
     }
 }
 
-impl StatusCondition {
-    fn of(condition: Condition) -> Self {
-        let Condition { r#type, status, reason, message, last_transition_time } = condition;
-        Self { r#type, status, reason, message, last_transition_time }
+/// What [`Status::key`] is for these names.
+pub fn key(namespace: &str, name: &str) -> String {
+    [namespace, "/", name].concat()
+}
+
+/// What the statuses of one cache have in common.
+#[derive(Debug, Default)]
+pub struct Pools {
+    labels: Pool<Label>,
+    conditions: Pool<Text>,
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let decided = self.conditions.iter().find(|condition| condition.decided);
+        let mut object = serializer.serialize_struct("Status", 22)?;
+        object.serialize_field("job_name", self.name())?;
+        object.serialize_field("namespace", self.namespace())?;
+        object.serialize_field("state", self.state.name())?;
+        object.serialize_field("active", &self.active)?;
+        object.serialize_field("succeeded", &self.succeeded)?;
+        object.serialize_field("failed", &self.failed)?;
+        object.serialize_field("start_time", &self.started)?;
+        object.serialize_field("completion_time", &self.completed)?;
+        object.serialize_field("ready", &self.ready)?;
+        object.serialize_field("terminating", &self.terminating)?;
+        object.serialize_field("completions", &self.completions)?;
+        object.serialize_field("parallelism", &self.parallelism)?;
+        object.serialize_field("backoff_limit", &self.backoff_limit)?;
+        object.serialize_field("reason", &decided.and_then(|condition| condition.reason.as_deref()))?;
+        object.serialize_field("message", &decided.and_then(|condition| condition.message.as_deref()))?;
+        object.serialize_field("creation_timestamp", &self.created)?;
+        object.serialize_field("deletion_timestamp", &self.deleted)?;
+        object.serialize_field("uid", &self.uid)?;
+        object.serialize_field("resource_version", &Quoted(self.version))?;
+        object.serialize_field("labels", &Labels(self))?;
+        object.serialize_field("conditions", &Conditions(self))?;
+        object.end()
+    }
+}
+
+struct Quoted(Version);
+
+impl Serialize for Quoted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+struct Labels<'a>(&'a Status);
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let status = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        let mut own = status.has_job_id.then_some((JOB_ID, status.name()));
+        for (key, value) in status.labels.iter() {
+            if let Some((own_key, own_value)) = own.filter(|(own_key, _)| *own_key < &**key) {
+                map.serialize_entry(own_key, own_value)?;
+                own = None;
+            }
+            map.serialize_entry(key, value)?;
+        }
+        if let Some((own_key, own_value)) = own {
+            map.serialize_entry(own_key, own_value)?;
+        }
+        map.end()
+    }
+}
+
+struct Conditions<'a>(&'a Status);
+
+#[derive(serde::Serialize)]
+struct WithTime<'a> {
+    r#type: &'a str,
+    status: &'a str,
+    reason: Option<&'a str>,
+    message: Option<&'a str>,
+    last_transition_time: Seconds,
+}
+
+impl Serialize for Conditions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.conditions.iter().zip(&self.0.transitions).map(|(text, time)| WithTime {
+            r#type: &text.r#type,
+            status: &text.status,
+            reason: text.reason.as_deref(),
+            message: text.message.as_deref(),
+            last_transition_time: *time,
+        }))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn recorded(name: &str) -> Job {
-        let path = format!("{}/fixtures/kubernetes-1.36/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        let recording: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        serde_json::from_value(recording["response"]["body"].clone()).unwrap()
-    }
-
-    fn with_status(status: &Value) -> Job {
-        serde_json::from_value(json!({ "status": status })).unwrap()
-    }
-
-    #[test]
-    fn every_recorded_job_has_its_state() {
-        for (name, expected, reason) in [
-            ("job-create", State::Pending, None),
-            ("job-create-suspended", State::Pending, None),
-            ("job-get-complete", State::Completed, Some("CompletionsReached")),
-            ("job-get-deleting", State::Running, None),
-            ("job-get-failed-backoff", State::Failed, Some("BackoffLimitExceeded")),
-            ("job-get-failed-deadline", State::Failed, Some("DeadlineExceeded")),
-            ("job-get-failed-pod-failure-policy", State::Failed, Some("PodFailurePolicy")),
-            ("job-get-image-pull-backoff", State::Running, None),
-            ("job-get-indexed-complete", State::Completed, Some("CompletionsReached")),
-            ("job-get-quota-blocked", State::Pending, None),
-            ("job-get-retrying", State::Running, None),
-            ("job-get-running", State::Running, None),
-            ("job-get-suspended", State::Suspended, Some("JobSuspended")),
-            ("job-resume", State::Suspended, Some("JobSuspended")),
-        ] {
-            let (state, condition) = state(&recorded(name)).to_owned_reason();
-            assert_eq!((state, condition.as_deref()), (expected, reason), "{name}");
-        }
-    }
-
-    trait OwnedReason {
-        fn to_owned_reason(self) -> (State, Option<String>);
-    }
-
-    impl OwnedReason for (State, Option<&Condition>) {
-        fn to_owned_reason(self) -> (State, Option<String>) {
-            (self.0, self.1.and_then(|condition| condition.reason.clone()))
-        }
-    }
-
-    #[test]
-    fn counts_alone_never_end_a_job_and_false_conditions_decide_nothing() {
-        let condition = |kind: &str, status: &str| json!({ "type": kind, "status": status });
-        for (status, expected) in [
-            (json!({}), State::Pending),
-            (json!({ "failed": 6 }), State::Running),
-            (json!({ "succeeded": 1 }), State::Running),
-            (json!({ "conditions": [condition("Failed", "False")], "active": 1 }), State::Running),
-            (json!({ "conditions": [condition("FailureTarget", "True")], "failed": 1 }), State::Running),
-            (json!({ "conditions": [condition("SuccessCriteriaMet", "True")] }), State::Running),
-            (json!({ "conditions": [condition("Suspended", "False")] }), State::Pending),
-            (json!({ "conditions": [condition("FailureTarget", "True"), condition("Failed", "True")] }), State::Failed),
-        ] {
-            assert_eq!(state(&with_status(&status)).0, expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn the_contracts_fields_are_always_there_and_times_have_an_offset() {
-        let status = serde_json::to_value(Status::of(recorded("job-get-complete"))).unwrap();
-        assert_eq!(status["start_time"], "2026-11-23T14:28:34+00:00");
-        assert_eq!(status["completion_time"], "2026-11-23T14:28:36+00:00");
-        assert_eq!(status["conditions"][1]["type"], "Complete");
-        let empty = serde_json::to_value(Status::of(Job::default())).unwrap();
-        for field in
-            ["job_name", "namespace", "state", "active", "succeeded", "failed", "start_time", "completion_time"]
-        {
-            assert!(empty.get(field).is_some(), "{field}");
-        }
-        assert!(empty["start_time"].is_null() && empty.get("pods").is_none());
-    }
-}
+#[path = "status_tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ use super::session::{Session, json};
 pub struct Permission {
     pub verb: &'static str,
     pub group: &'static str,
+    /// With its subresource, if it is about one: `pods/log`.
     pub resource: &'static str,
     /// What part of the service does not work without it.
     pub needed_for: &'static str,
@@ -37,6 +38,8 @@ struct Attributes<'a> {
     group: &'a str,
     resource: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    subresource: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
 }
 
@@ -55,10 +58,11 @@ struct Verdict {
 pub async fn allowed(session: &Session, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
     let Permission { verb, group, resource, .. } = permission;
     let namespace = namespace.map(Namespace::as_str);
+    let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
     let review = Review {
         api_version: "authorization.k8s.io/v1",
         kind: "SelfSubjectAccessReview",
-        spec: Spec { resource_attributes: Attributes { verb, group, resource, namespace } },
+        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace } },
     };
     let reply = session.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
     Ok(reply.object.status.allowed)

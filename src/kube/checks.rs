@@ -1,4 +1,4 @@
-//! What is known of the three things the service depends on, for /health, /readyz and `systemctl status`.
+//! What is known of what the service depends on, for /health, /readyz and `systemctl status`.
 //! Owns the facts only; who finds them out is `app`'s.
 
 use std::sync::{PoisonError, RwLock};
@@ -12,16 +12,19 @@ pub enum Check {
     Cluster,
     /// The API server answers, and accepts the token.
     Kubernetes,
+    /// The jobs are followed live. Without this, reads go to the cluster one by one.
+    Watch,
 }
 
 impl Check {
-    pub const ALL: [Self; 3] = [Self::Credentials, Self::Cluster, Self::Kubernetes];
+    pub const ALL: [Self; 4] = [Self::Credentials, Self::Cluster, Self::Kubernetes, Self::Watch];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",
             Self::Cluster => "cluster",
             Self::Kubernetes => "kubernetes",
+            Self::Watch => "watch",
         }
     }
 }
@@ -35,7 +38,7 @@ pub enum Outcome {
 }
 
 #[derive(Debug, Default)]
-pub struct Checks(RwLock<[(Outcome, bool); 3]>);
+pub struct Checks(RwLock<[(Outcome, bool); 4]>);
 
 impl Checks {
     /// Notes an outcome; true if it differs from the last one.

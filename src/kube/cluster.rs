@@ -1,9 +1,9 @@
 //! Everything of one cluster in one value that is passed along: its name, its token, the connection in force, and
 //! what is known of its health.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::checks::{Check, Checks};
 use super::error::Error;
@@ -17,11 +17,28 @@ pub struct Cluster {
     pub region: String,
     pub tokens: Tokens,
     pub checks: Checks,
-    transport: RwLock<Option<Arc<Transport>>>,
+    transport: watch::Sender<Option<Arc<Transport>>>,
     /// Rings when the connection fails in a way that a new description may mend.
     pub describe_again: Notify,
-    /// Rings when a new description was taken up.
-    pub described_anew: Notify,
+}
+
+/// Waits for descriptions on behalf of one task.
+#[derive(Debug)]
+pub struct Described(watch::Receiver<Option<Arc<Transport>>>);
+
+impl Described {
+    /// Returns as soon as there is a description.
+    pub async fn first(&mut self) {
+        // The sender is the cluster's own, and outlives whoever waits.
+        let _ = self.0.wait_for(Option::is_some).await;
+    }
+
+    /// Returns when another is taken up than was there at the last call.
+    pub async fn anew(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Cluster {
@@ -31,9 +48,8 @@ impl Cluster {
             region: region.to_owned(),
             tokens,
             checks: Checks::default(),
-            transport: RwLock::default(),
+            transport: watch::Sender::default(),
             describe_again: Notify::new(),
-            described_anew: Notify::new(),
         }
     }
 
@@ -44,14 +60,17 @@ impl Cluster {
             return Ok(false);
         }
         let transport = Transport::new(description)?;
-        *self.transport.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(transport));
-        self.described_anew.notify_one();
+        self.transport.send_replace(Some(Arc::new(transport)));
         Ok(true)
     }
 
     pub fn transport(&self) -> Result<Arc<Transport>, Error> {
-        let transport = self.transport.read().unwrap_or_else(PoisonError::into_inner);
-        transport.clone().ok_or_else(|| Error::NotReady(self.why_not_ready()))
+        self.transport.borrow().clone().ok_or_else(|| Error::NotReady(self.why_not_ready()))
+    }
+
+    /// Tells whenever a new description is taken up.
+    pub fn described(&self) -> Described {
+        Described(self.transport.subscribe())
     }
 
     /// Whether requests can be served: the API server was reached once, and its address and a good token are at hand.

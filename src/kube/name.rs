@@ -17,6 +17,7 @@ impl std::error::Error for BadName {}
 
 /// The length that both a DNS label and a label value (`job-id`) allow.
 const LONGEST: usize = 63;
+const LONGEST_SUBDOMAIN: usize = 253;
 
 /// A namespace's name: a DNS-1123 label
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
@@ -26,6 +27,14 @@ pub struct Namespace(String);
 /// A job's name: a DNS-1123 subdomain, as Kubernetes allows, of at most 63 characters, as its pods' labels demand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobName(String);
+
+/// A pod's name: a DNS-1123 subdomain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodName(String);
+
+/// A container's name: a DNS-1123 label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerName(String);
 
 impl Namespace {
     pub fn parse(name: &str) -> Result<Self, BadName> {
@@ -56,6 +65,44 @@ impl JobName {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl PodName {
+    pub fn parse(name: &str) -> Result<Self, BadName> {
+        if name.len() <= LONGEST_SUBDOMAIN && name.split('.').all(is_label) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(BadName(format!("{} is not a pod's name; get-job-status with details=true lists them", shown(name))))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ContainerName {
+    pub fn parse(name: &str) -> Result<Self, BadName> {
+        if is_label(name) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(BadName(format!("{} is not a container's name; get-job-status with details=true lists them", shown(name))))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ContainerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

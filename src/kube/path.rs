@@ -1,6 +1,6 @@
 //! The only place where URLs of the cluster are made, and only of parsed names and encoded queries.
 
-use super::name::{JobName, Namespace};
+use super::name::{ContainerName, JobName, Namespace, PodName};
 
 /// Path and query of a request to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,48 @@ impl Path {
         Self(format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
     }
 
+    /// A page of jobs, of one namespace or (`None`) of all.
+    pub fn jobs_page(namespace: Option<&Namespace>, label_selector: &str, limit: u32, token: Option<&str>) -> Self {
+        let jobs = match namespace {
+            Some(namespace) => format!("/apis/batch/v1/namespaces/{namespace}/jobs?"),
+            None => "/apis/batch/v1/jobs?".to_owned(),
+        };
+        let mut query = form_urlencoded::Serializer::for_suffix(jobs.clone(), jobs.len());
+        query.append_pair("labelSelector", label_selector).append_pair("limit", &limit.to_string());
+        if let Some(token) = token {
+            query.append_pair("continue", token);
+        }
+        Self(query.finish())
+    }
+
+    /// What happens to the jobs of all namespaces after this version, for so many seconds.
+    pub fn jobs_watch(label_selector: &str, version: u64, seconds: u64) -> Self {
+        let selector = query("labelSelector", label_selector);
+        let rest = format!("watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}");
+        Self(format!("/apis/batch/v1/jobs?{selector}&{rest}"))
+    }
+
+    /// A page of all namespaces.
+    pub fn namespaces_page(limit: u32, token: Option<&str>) -> Self {
+        let limit = format!("/api/v1/namespaces?limit={limit}");
+        Self(token.map_or(limit.clone(), |token| format!("{limit}&{}", query("continue", token))))
+    }
+
+    /// What one container wrote
+    /// (<https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-read-log-of-the-specified-pod>).
+    pub fn pod_log(namespace: &Namespace, pod: &PodName, container: &ContainerName, options: &LogOptions) -> Self {
+        let mut path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}");
+        let flags = [("follow", options.follow), ("timestamps", options.timestamps), ("previous", options.previous)];
+        for (name, _) in flags.into_iter().filter(|(_, set)| *set) {
+            path.push_str(&format!("&{name}=true"));
+        }
+        let numbers = [("tailLines", options.tail_lines), ("sinceSeconds", options.since_seconds)];
+        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+            path.push_str(&format!("&{name}={number}"));
+        }
+        Self(path)
+    }
+
     /// The pods that the job's own selector matches.
     pub fn pods<'a>(namespace: &Namespace, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let selector: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
@@ -48,6 +90,17 @@ impl Path {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Which part of a log is wanted, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    pub follow: bool,
+    pub timestamps: bool,
+    /// Of the container's run before the last restart.
+    pub previous: bool,
+    pub tail_lines: Option<u32>,
+    pub since_seconds: Option<u32>,
 }
 
 fn query(name: &str, value: &str) -> String {

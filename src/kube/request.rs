@@ -62,3 +62,20 @@ impl DeleteOptions {
         }
     }
 }
+
+/// A merge patch that suspends a job, or lets it go on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Suspension {
+    spec: SuspensionSpec,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct SuspensionSpec {
+    suspend: bool,
+}
+
+impl Suspension {
+    pub const fn new(suspend: bool) -> Self {
+        Self { spec: SuspensionSpec { suspend } }
+    }
+}

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use hyper::header::{DATE, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::backoff::Backoff;
 use super::cluster::Cluster;
-use super::error::{Error, Refusal};
+use super::error::Error;
 use super::path::Path;
+use super::reply::{Reply, understood};
 use super::request::DeleteOptions;
-use super::transport::RawReply;
-use super::types::{Ignored, Status};
+use super::stream::Stream;
+use super::transport::{RawReply, whole};
+use super::types::Ignored;
 use crate::aws::token::{self, Token};
 
 /// What is sent: cheap to clone, as a request may be sent several times.
@@ -38,13 +40,6 @@ pub struct Session {
     upstream_micros: AtomicU64,
 }
 
-/// A reply that reports success.
-#[derive(Debug)]
-pub struct Reply<T> {
-    pub object: T,
-    pub warnings: Vec<String>,
-}
-
 impl Session {
     pub const fn new(cluster: Arc<Cluster>, deadline: Instant) -> Self {
         Self { cluster, deadline, upstream_micros: AtomicU64::new(0) }
@@ -57,6 +52,45 @@ impl Session {
 
     pub async fn get<T: DeserializeOwned>(&self, path: &Path) -> Result<T, Error> {
         Ok(self.send(&Method::GET, path, Body::new()).await?.object)
+    }
+
+    /// Reads once, without trying again: for whoever does that in its own way.
+    pub async fn get_once<T: DeserializeOwned>(&self, path: &Path) -> Result<T, Error> {
+        Ok(understood(&self.signed_in(&Method::GET, path, Body::new()).await?)?.object)
+    }
+
+    /// Opens a stream, once. The deadline is for its beginning; how long it then lasts is up to the reader.
+    pub async fn open(&self, path: &Path) -> Result<Stream, Error> {
+        let mut token = self.cluster.tokens.current().await.map_err(no_token)?;
+        let until = self.deadline.min(Instant::now() + READ_ATTEMPT);
+        let mut response = self.cluster.transport()?.open(path, authorization(&token)?, until).await;
+        if response.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED) {
+            token = self.cluster.tokens.instead_of(&token).await.map_err(no_token)?;
+            response = self.cluster.transport()?.open(path, authorization(&token)?, until).await;
+        }
+        if matches!(response, Err(Error::Unreachable(_))) {
+            self.cluster.describe_again.notify_one();
+        }
+        let response = response?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Err(Error::Unauthorized),
+            status if status.is_success() => Ok(Stream::new(response.into_body())),
+            _ => {
+                let reply = tokio::time::timeout_at(until.into(), whole(response)).await;
+                understood::<Ignored>(&reply.map_err(|_| Error::Timeout)??)?;
+                Err(Error::BadReply("neither a stream nor an error".to_owned()))
+            }
+        }
+    }
+
+    /// Changes fields of an object to given values, which may be repeated without harm (RFC 7386).
+    pub async fn merge_patch<T: DeserializeOwned>(&self, path: &Path, patch: Body) -> Result<T, Error> {
+        Ok(self.send(&Method::PATCH, path, patch).await?.object)
+    }
+
+    /// Gives the caller more time, as for a wait that it asked for.
+    pub fn extend(&mut self, time: Duration) {
+        self.deadline += time;
     }
 
     pub async fn post<T: DeserializeOwned>(&self, path: &Path, body: Body) -> Result<Reply<T>, Error> {
@@ -129,13 +163,10 @@ impl Session {
 
     async fn attempt(&self, method: &Method, path: &Path, token: &Token, body: Body) -> Result<RawReply, Error> {
         let transport = self.cluster.transport()?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.value.expose()))
-            .map_err(|_| Error::NotReady("the token is no header value".to_owned()))?;
-        authorization.set_sensitive(true);
         let most = if *method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
         let started = Instant::now();
         let until = self.deadline.min(started + most);
-        let reply = transport.exchange(method, path, authorization, body, until).await;
+        let reply = transport.exchange(method, path, authorization(token)?, body, until).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_micros.fetch_add(micros, Ordering::Relaxed);
         if matches!(reply, Err(Error::Unreachable(_))) {
@@ -143,6 +174,13 @@ impl Session {
         }
         reply
     }
+}
+
+fn authorization(token: &Token) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.value.expose()))
+        .map_err(|_| Error::NotReady("the token is no header value".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
@@ -162,10 +200,10 @@ enum Retry {
     After(Duration),
 }
 
-/// A read may always be repeated. Anything else only if it surely had no effect: it was not sent, or was turned away
+/// A read may always be repeated, and so may a patch that sets fields to given values. Anything else only if it surely had no effect: it was not sent, or was turned away
 /// by flow control (429), which comes before the request is looked at.
 fn retry(method: &Method, error: &Error) -> Retry {
-    let is_read = *method == Method::GET;
+    let is_read = *method == Method::GET || *method == Method::PATCH;
     match error {
         Error::Unreachable(_) => Retry::Soon,
         Error::Broken(_) | Error::Timeout if is_read => Retry::Soon,
@@ -176,29 +214,11 @@ fn retry(method: &Method, error: &Error) -> Retry {
     }
 }
 
-fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
-    if reply.status.is_success() {
-        let object = serde_json::from_slice(&reply.body)
-            .map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;
-        return Ok(Reply { object, warnings: warnings(&reply.headers) });
-    }
-    // A load balancer's error page is no Status: then the code alone has to tell.
-    let status: Status = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let header = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let seconds = header.or_else(|| status.details.as_ref()?.retry_after_seconds);
-    let retry_after = seconds.map(Duration::from_secs);
-    Err(Error::Refused(Box::new(Refusal { code: reply.status.as_u16(), status, retry_after })))
-}
-
-/// The texts of `Warning: 299 - "..."` headers (RFC 9111, section 5.5, as Kubernetes uses them).
-fn warnings(headers: &HeaderMap) -> Vec<String> {
-    let texts = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    texts.filter_map(|text| serde_json::from_str(text.get(text.find('"')?..=text.rfind('"')?)?).ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::error::Refusal;
+    use crate::kube::types::Status;
 
     #[test]
     fn only_what_had_no_effect_is_sent_again() {
@@ -220,14 +240,5 @@ mod tests {
         for (method, error, expected) in cases {
             assert_eq!(retry(&method, &error), expected, "{method} {error:?}");
         }
-    }
-
-    #[test]
-    fn warnings_are_unquoted() {
-        let mut headers = HeaderMap::new();
-        headers.append(WARNING, HeaderValue::from_static(r#"299 - "unknown field \"spec.backofLimit\"""#));
-        headers.append(WARNING, HeaderValue::from_static("nonsense"));
-        headers.append(WARNING, HeaderValue::from_static(r#"299 - "second""#));
-        assert_eq!(warnings(&headers), ["unknown field \"spec.backofLimit\"", "second"]);
     }
 }

@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -33,6 +33,9 @@ const LARGEST_REPLY: usize = 16 << 20;
 /// The user agent's first part becomes the field manager of what we write.
 const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat!("eks-api/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+/// Logs are text.
+const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, */*");
 
 #[derive(Debug)]
 pub struct Transport {
@@ -91,6 +94,18 @@ impl Transport {
         Ok(Self { client, described })
     }
 
+    /// Asks for something that may never end, and gives its reply as soon as the head is there.
+    pub async fn open(
+        &self,
+        path: &Path,
+        authorization: HeaderValue,
+        until: Instant,
+    ) -> Result<Response<Incoming>, Error> {
+        let request = self.request(&Method::GET, path, authorization, Bytes::new())?;
+        let head = async { self.client.request(request).await.map_err(|error| failed(&error)) };
+        tokio::time::timeout_at(until.into(), head).await.unwrap_or(Err(Error::Timeout))
+    }
+
     /// Sends once and reads the whole reply, both before `until`. An error tells whether the request went out.
     pub async fn exchange(
         &self,
@@ -100,39 +115,57 @@ impl Transport {
         body: Bytes,
         until: Instant,
     ) -> Result<RawReply, Error> {
+        let request = self.request(method, path, authorization, body)?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|error| failed(&error))?;
+            whole(response).await
+        };
+        tokio::time::timeout_at(until.into(), exchange).await.unwrap_or(Err(Error::Timeout))
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &Path,
+        authorization: HeaderValue,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Error> {
         let uri = format!("{}{}", self.described.endpoint.trim_end_matches('/'), path.as_str());
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
             .header(AUTHORIZATION, authorization)
-            .header(ACCEPT, JSON)
+            .header(ACCEPT, ACCEPTED)
             .header(USER_AGENT, USER_AGENT_VALUE);
         if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, JSON);
+            let media = if *method == Method::PATCH { MERGE_PATCH } else { JSON };
+            request = request.header(CONTENT_TYPE, media);
         }
-        let request = request.body(Full::new(body)).map_err(|error| Error::Unreachable(error.to_string()))?;
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| {
-                let told = chain(&error);
-                if error.is_connect() { Error::Unreachable(told) } else { Error::Broken(told) }
-            })?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST_REPLY).collect().await.map_err(|error| {
-                let limit = error.is::<http_body_util::LengthLimitError>();
-                if limit {
-                    Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20))
-                } else {
-                    Error::Broken(chain(&*error))
-                }
-            })?;
-            Ok(RawReply { status: head.status, headers: head.headers, body: body.to_bytes() })
-        };
-        tokio::time::timeout_at(until.into(), exchange).await.unwrap_or(Err(Error::Timeout))
+        request.body(Full::new(body)).map_err(|error| Error::Unreachable(error.to_string()))
     }
 }
 
+/// Reads a reply to its end.
+pub async fn whole(response: Response<Incoming>) -> Result<RawReply, Error> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, LARGEST_REPLY).collect().await.map_err(|error| {
+        let limit = error.is::<http_body_util::LengthLimitError>();
+        if limit {
+            Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20))
+        } else {
+            Error::Broken(chain(&*error))
+        }
+    })?;
+    Ok(RawReply { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+fn failed(error: &hyper_util::client::legacy::Error) -> Error {
+    let told = chain(error);
+    if error.is_connect() { Error::Unreachable(told) } else { Error::Broken(told) }
+}
+
 /// The causes below the library's own words, of which "client error" and the like say nothing.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     let mut told: Vec<String> = Vec::new();
     for text in causes.map(ToString::to_string) {

@@ -10,8 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use eks_api::config::{Settings, VARIABLES, dotenv};
+use eks_api::http::access::Access;
 use eks_api::http::limit::DRAIN;
-use eks_api::http::route::{Access, Route};
+use eks_api::http::route::Route;
 
 fn file(name: &str) -> String {
     let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));

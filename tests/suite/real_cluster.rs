@@ -19,7 +19,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use eks_api::http::route::{Access, Route};
+use eks_api::http::access::Access;
+use eks_api::http::route::Route;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 

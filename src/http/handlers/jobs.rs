@@ -1,39 +1,26 @@
-//! create-job, get-job-status, delete-job.
+//! delete-job, suspend-job, resume-job.
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::Call;
 use crate::http::body;
 use crate::http::error::Problem;
+use crate::http::parameters::{parse_job_name, parse_namespace};
 use crate::http::reply::Reply;
-use crate::jobs::spec::{self, Wanted};
-use crate::jobs::stamp::IdempotencyKey;
 use crate::jobs::status::Status;
-use crate::jobs::{details, submit};
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
-use crate::kube::request::{DeleteOptions, Preconditions, Propagation};
-use crate::kube::types::{Ignored, Job, Time};
+use crate::kube::request::{DeleteOptions, Preconditions, Propagation, Suspension};
+use crate::kube::session::json;
+use crate::kube::types::{DeletedJob, Job};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CreateJob {
-    /// The caller's own manifest, passed through whole: the one place where untyped JSON is right.
-    job_manifest: Map<String, Value>,
-    namespace: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Created {
+struct OneJob {
     job_name: String,
-    namespace: String,
-    creation_timestamp: Option<Time>,
-    status: &'static str,
-    uid: String,
-    warnings: Vec<String>,
+    namespace: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,60 +29,51 @@ struct Deleted {
     status: &'static str,
 }
 
-pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
-    let key = idempotency_key(call)?;
-    let CreateJob { job_manifest: manifest, namespace } = body::json(&call.headers, body).await?;
-    let (request_id, now) = (call.request_id.as_str(), call.now);
-    let prepared = spec::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
-    call.target.namespace = Some(prepared.namespace.clone());
-    call.target.job = Some(prepared.name.clone());
-    call.policy.may_create_in(&prepared.namespace)?;
-    let submitted = submit::submit(&call.session, &call.policy, prepared).await?;
-    let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
-    let metadata = submitted.job.metadata;
-    let created = Created {
-        job_name: metadata.name,
-        namespace: metadata.namespace,
-        creation_timestamp: metadata.creation_timestamp,
-        status: "created",
-        uid: metadata.uid,
-        warnings: submitted.warnings,
-    };
-    Reply::json(status, &created)
-}
-
-pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
-    let ((namespace, name), with_details) = (one_job(call)?, call.parameters.flag("details")?);
-    let job: Job = call.session.get(&Path::job(&namespace, &name)).await?;
-    let details = if with_details { Some(details::of(&call.session, &namespace, &job).await?) } else { None };
-    Reply::json(StatusCode::OK, &Status { details, ..Status::of(job) })
-}
-
 pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
-    let (namespace, name) = one_job(call)?;
+    let (namespace, name) = call.one_job()?;
     let options = DeleteOptions {
         grace_period_seconds: grace_period(call)?,
         preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.to_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
-    let _: Ignored = call.session.delete(&Path::job(&namespace, &name), &options).await?;
+    match call.session.delete(&Path::job(&namespace, &name), &options).await? {
+        DeletedJob::Ending(job) => call.shared.cache.enter(&job),
+        DeletedJob::Gone(status) => {
+            let uid = status.details.map(|details| details.uid).unwrap_or_default();
+            call.shared.cache.bury(&namespace, &name, &uid);
+        }
+    }
     let message = format!("Job {name} in namespace {namespace} is being deleted");
     Reply::json(StatusCode::OK, &Deleted { message, status: "success" })
 }
 
-/// The job that the query names, checked against the policy and noted for the log.
-fn one_job(call: &mut Call) -> Result<(Namespace, JobName), Problem> {
-    let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
-    call.policy.may_use(&namespace)?;
-    call.target.namespace = Some(namespace.clone());
-    call.target.job = Some(name.clone());
-    Ok((namespace, name))
+/// Suspends a job, or lets it go on.
+pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> Result<Reply, Problem> {
+    let (namespace, name) = job_to_change(call, body).await?;
+    let patch = json(&Suspension::new(suspend))?;
+    let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
+    if job.spec.suspend.unwrap_or(false) != suspend {
+        let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
+        return Err(Problem::new(StatusCode::BAD_GATEWAY, "suspend_not_supported", detail));
+    }
+    call.shared.cache.enter(&job);
+    Reply::json(StatusCode::OK, &Status::of(&job))
 }
 
-fn idempotency_key(call: &Call) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().and_then(IdempotencyKey::parse);
-    key.map(Some).ok_or_else(|| Problem::malformed("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))
+/// The job that the query names, or a JSON body in its place. A request without a body is one that a page of any
+/// origin may make a browser send (a form's), so then the browser's own words about the origin count.
+async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, JobName), Problem> {
+    if call.parameters.optional("job_name").is_some() {
+        let site = call.headers.get("sec-fetch-site").map_or("none", |site| site.to_str().unwrap_or(""));
+        if !matches!(site, "none" | "same-origin") {
+            let detail = "a page of another origin must send job_name and namespace as a JSON body";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail));
+        }
+        return call.one_job();
+    }
+    let OneJob { job_name, namespace } = body::json(&call.headers, body).await?;
+    let namespace = parse_namespace("namespace", namespace.as_deref().unwrap_or("default"))?;
+    call.about(namespace, parse_job_name(&job_name)?)
 }
 
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.

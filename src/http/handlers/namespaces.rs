@@ -1,20 +1,25 @@
-//! create-namespace, delete-namespace.
+//! create-namespace, delete-namespace, list-namespaces, get-namespace-status.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep_until};
 
 use super::Call;
+use super::wait::hung_up;
 use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::parameters::parse_namespace;
 use crate::http::reply::Reply;
+use crate::kube::backoff::Backoff;
+use crate::kube::name::Namespace as NamespaceName;
 use crate::kube::path::Path;
 use crate::kube::request::{DeleteOptions, NewNamespace, Propagation};
 use crate::kube::session::json;
-use crate::kube::types::{Namespace, Time};
+use crate::kube::types::{Condition, List, Namespace, NamespaceStatus, Time};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,11 +43,70 @@ struct Deleted {
     phase: String,
 }
 
+/// The phase of a namespace that is gone.
+const DELETED: &str = "Deleted";
+
+/// How often a namespace that is being deleted is asked about.
+const POLL: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(2));
+
+const PAGE: u32 = 500;
+
+#[derive(Serialize)]
+struct Listed {
+    namespaces: Vec<Shown>,
+}
+
+/// A namespace as callers see it.
+#[derive(Serialize)]
+struct Shown {
+    namespace_name: String,
+    phase: Option<String>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
+    labels: BTreeMap<String, String>,
+    /// While it is being deleted: what is left in it, and what holds that up.
+    conditions: Vec<ShownCondition>,
+}
+
+#[derive(Serialize)]
+struct ShownCondition {
+    r#type: String,
+    status: String,
+    reason: Option<String>,
+    message: Option<String>,
+    last_transition_time: Option<Time>,
+}
+
+impl Shown {
+    fn of(namespace: Namespace) -> Self {
+        let (phase, conditions) = match namespace.status {
+            NamespaceStatus::Namespace { phase, conditions } => (phase, conditions),
+            NamespaceStatus::Word(_) => (None, Vec::new()),
+        };
+        let shown = |condition: Condition| ShownCondition {
+            r#type: condition.r#type,
+            status: condition.status,
+            reason: condition.reason,
+            message: condition.message,
+            last_transition_time: condition.last_transition_time,
+        };
+        let metadata = namespace.metadata;
+        Self {
+            namespace_name: metadata.name,
+            phase,
+            creation_timestamp: metadata.creation_timestamp,
+            deletion_timestamp: metadata.deletion_timestamp,
+            labels: metadata.labels,
+            conditions: conditions.into_iter().map(shown).collect(),
+        }
+    }
+}
+
 pub(super) async fn create_namespace(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
     let wanted: CreateNamespace = body::json(&call.headers, body).await?;
     let name = parse_namespace("namespace_name", &wanted.namespace_name)?;
     call.target.namespace = Some(name.clone());
-    call.policy.may_create_in(&name)?;
+    call.shared.policy.may_create_in(&name)?;
     let labels = wanted.labels.unwrap_or_default();
     let manifest = NewNamespace::new(name.as_str(), labels, wanted.annotations.unwrap_or_default());
     let metadata = call.session.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?.object.metadata;
@@ -52,17 +116,76 @@ pub(super) async fn create_namespace(call: &mut Call, body: Incoming) -> Result<
 }
 
 pub(super) async fn delete_namespace(call: &mut Call) -> Result<Reply, Problem> {
-    let name = call.parameters.namespace_name()?;
-    call.target.namespace = Some(name.clone());
-    call.policy.may_delete(&name)?;
+    let name = one_namespace(call)?;
+    call.shared.policy.may_delete(&name)?;
+    let wait = call.parameters.wait()?;
     // What is in a namespace is deleted by its own controller; Foreground would only add a finalizer to wait for.
     let options = DeleteOptions::new(Propagation::Background);
     let namespace: Namespace = call.session.delete(&Path::namespace(&name), &options).await?;
-    let deleted = Deleted {
-        message: format!("Namespace {name} is being deleted"),
-        status: "success",
-        // An API server that had nothing to clean up answers with a Status, not with the namespace.
-        phase: namespace.status.phase().unwrap_or("Terminating").to_owned(),
-    };
-    Reply::json(StatusCode::OK, &deleted)
+    // An API server that had nothing to clean up answers with a Status, not with the namespace.
+    let mut phase = namespace.status.phase().unwrap_or("Terminating").to_owned();
+    if let Some(time) = wait {
+        phase = phase_after(call, &name, phase, time).await?;
+    }
+    let is_gone = phase == DELETED;
+    let message = format!("Namespace {name} {}", if is_gone { "is deleted" } else { "is being deleted" });
+    Reply::json(StatusCode::OK, &Deleted { message, status: "success", phase })
+}
+
+/// The phase at the end of a wait for the namespace to be gone. No watch tells of namespaces, so it asks.
+async fn phase_after(
+    call: &mut Call,
+    name: &NamespaceName,
+    mut phase: String,
+    time: Duration,
+) -> Result<String, Problem> {
+    let end = Instant::now() + time;
+    call.session.extend(time);
+    call.permit = Some(call.shared.calls.begin_wait()?);
+    let (mut caller, mut draining, mut poll) = (call.caller.take(), call.shared.draining.clone(), POLL);
+    loop {
+        match call.session.get::<Namespace>(&Path::namespace(name)).await {
+            Ok(namespace) => phase = namespace.status.phase().unwrap_or("Terminating").to_owned(),
+            Err(error) if error.is_not_found() => return Ok(DELETED.to_owned()),
+            // It may get better before the time is up.
+            Err(_) => {}
+        }
+        let next = end.min(Instant::now() + poll.pause());
+        let is_last = tokio::select! {
+            () = sleep_until(next) => next == end,
+            _ = draining.wait_for(|draining| *draining) => true,
+            () = hung_up(caller.as_mut()) => true,
+        };
+        if is_last {
+            return Ok(phase);
+        }
+    }
+}
+
+pub(super) async fn list_namespaces(call: &mut Call) -> Result<Reply, Problem> {
+    let (mut namespaces, mut token) = (Vec::new(), String::new());
+    loop {
+        let from = Some(token.as_str()).filter(|token| !token.is_empty());
+        let page: List<Namespace> = call.session.get(&Path::namespaces_page(PAGE, from)).await?;
+        let allowed = |name: &str| call.shared.policy.allowed.as_ref().is_none_or(|allowed| allowed.matches(name));
+        let items = page.items.unwrap_or_default().into_iter().filter(|item| allowed(&item.metadata.name));
+        namespaces.extend(items.map(Shown::of));
+        token = page.metadata.r#continue;
+        if token.is_empty() {
+            return Reply::json(StatusCode::OK, &Listed { namespaces });
+        }
+    }
+}
+
+pub(super) async fn get_namespace_status(call: &mut Call) -> Result<Reply, Problem> {
+    let name = one_namespace(call)?;
+    call.shared.policy.may_use(&name)?;
+    let namespace: Namespace = call.session.get(&Path::namespace(&name)).await?;
+    Reply::json(StatusCode::OK, &Shown::of(namespace))
+}
+
+fn one_namespace(call: &mut Call) -> Result<NamespaceName, Problem> {
+    let name = call.parameters.namespace_name()?;
+    call.target.namespace = Some(name.clone());
+    Ok(name)
 }

@@ -56,7 +56,7 @@ pub(super) fn livez() -> Result<Reply, Problem> {
 
 pub(super) fn readyz(call: &Call) -> Result<Reply, Problem> {
     const AGAIN: Duration = Duration::from_secs(5);
-    if call.draining {
+    if *call.shared.draining.borrow() {
         return Err(Problem::unavailable("draining", "shutting down", AGAIN));
     }
     let cluster = &call.session.cluster;

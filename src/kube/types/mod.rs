@@ -1,8 +1,13 @@
 //! The fields of Kubernetes' objects that the service reads or writes, and no others. Every field may be missing:
 //! old and new API servers differ, and a reply must never be lost over a field that nobody needs.
 
+mod namespace;
+mod pod;
+
 use std::collections::BTreeMap;
 
+pub use namespace::{Namespace, NamespaceStatus};
+pub use pod::{ContainerStatus, Event, Pod, PodStatus};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A time as Kubernetes sends it (RFC 3339, `Z`), shown with a numeric offset as the service's contract says.
@@ -46,6 +51,7 @@ pub struct JobSpec {
     pub parallelism: Option<i32>,
     pub completions: Option<i32>,
     pub backoff_limit: Option<i32>,
+    pub suspend: Option<bool>,
     pub selector: Selector,
 }
 
@@ -78,109 +84,35 @@ pub struct Condition {
     pub last_transition_time: Option<Time>,
 }
 
+/// What comes back from deleting a job: the job, as long as something has to end first, or a word that it is gone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind")]
+pub enum DeletedJob {
+    #[serde(rename = "Job")]
+    Ending(Box<Job>),
+    #[serde(rename = "Status")]
+    Gone(Status),
+}
+
 /// A reply of which only the success matters.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Ignored {}
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Namespace {
-    pub metadata: Metadata,
-    pub status: NamespaceStatus,
-}
-
-/// A namespace has an object here, a Status, which can come instead of one, a word.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum NamespaceStatus {
-    Namespace { phase: Option<String> },
-    Word(String),
-}
-
-impl Default for NamespaceStatus {
-    fn default() -> Self {
-        Self::Namespace { phase: None }
-    }
-}
-
-impl NamespaceStatus {
-    pub fn phase(&self) -> Option<&str> {
-        match self {
-            Self::Namespace { phase } => phase.as_deref(),
-            Self::Word(_) => None,
-        }
-    }
-}
-
-/// A list of which only the items are of interest.
+/// A list, or a page of one.
 #[derive(Clone, Debug, Deserialize)]
 pub struct List<T> {
+    #[serde(default)]
+    pub metadata: ListMetadata,
     /// An empty list can come as null: it is Go's nil slice.
     pub items: Option<Vec<T>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Pod {
-    pub metadata: Metadata,
-    pub spec: PodSpec,
-    pub status: PodStatus,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PodSpec {
-    pub node_name: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodStatus {
-    pub phase: Option<String>,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub start_time: Option<Time>,
-    pub conditions: Vec<Condition>,
-    pub init_container_statuses: Vec<ContainerStatus>,
-    pub container_statuses: Vec<ContainerStatus>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStatus {
-    pub name: String,
-    pub restart_count: i32,
-    pub state: ContainerState,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ContainerState {
-    pub waiting: Option<StateDetail>,
-    pub running: Option<StateDetail>,
-    pub terminated: Option<StateDetail>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StateDetail {
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub exit_code: Option<i32>,
-    pub started_at: Option<Time>,
-    pub finished_at: Option<Time>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Event {
-    pub r#type: Option<String>,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub count: Option<i32>,
-    pub first_timestamp: Option<Time>,
-    pub last_timestamp: Option<Time>,
-    pub event_time: Option<Time>,
+pub struct ListMetadata {
+    pub resource_version: String,
+    /// Where the next page begins; empty on the last one.
+    pub r#continue: String,
 }
 
 /// What the API server says instead of, or after, an effect
@@ -199,6 +131,7 @@ pub struct Status {
 pub struct StatusDetails {
     pub name: String,
     pub kind: String,
+    pub uid: String,
     pub causes: Vec<Cause>,
     pub retry_after_seconds: Option<u64>,
 }

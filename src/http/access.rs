@@ -1,0 +1,52 @@
+//! What each route needs to be allowed in the cluster, in RBAC's words. Owns the lists; which route needs which is
+//! `route`'s, asking the cluster is `kube::access`'.
+
+use crate::kube::access::Permission;
+
+/// What a call needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: probes.
+    Open,
+    /// These permissions in the cluster.
+    Cluster(&'static [Permission]),
+}
+
+const fn permission(
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+    needed_for: &'static str,
+) -> Permission {
+    Permission { verb, group, resource, needed_for }
+}
+
+pub const CREATE_JOB: &[Permission] = &[
+    permission("create", "batch", "jobs", "create-job"),
+    permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
+    permission("create", "", "namespaces", "create-job into a missing namespace"),
+];
+pub const GET_JOB_STATUS: &[Permission] = &[
+    permission("get", "batch", "jobs", "get-job-status"),
+    permission("list", "", "pods", "get-job-status with details=true"),
+    permission("list", "", "events", "get-job-status with details=true"),
+];
+pub const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delete-job")];
+pub const LIST_JOBS: &[Permission] = &[permission("list", "batch", "jobs", "list-jobs and the live state")];
+pub const WATCH_JOBS: &[Permission] = &[
+    permission("list", "batch", "jobs", "list-jobs and the live state"),
+    permission("watch", "batch", "jobs", "watch-jobs and the live state"),
+];
+pub const GET_JOB_LOGS: &[Permission] = &[
+    permission("get", "batch", "jobs", "get-job-logs"),
+    permission("list", "", "pods", "get-job-logs"),
+    permission("get", "", "pods/log", "get-job-logs"),
+];
+pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
+pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
+pub const DELETE_NAMESPACE: &[Permission] = &[
+    permission("delete", "", "namespaces", "delete-namespace"),
+    permission("get", "", "namespaces", "delete-namespace with wait"),
+];
+pub const LIST_NAMESPACES: &[Permission] = &[permission("list", "", "namespaces", "list-namespaces")];
+pub const GET_NAMESPACE: &[Permission] = &[permission("get", "", "namespaces", "get-namespace-status")];

@@ -1,0 +1,178 @@
+//! watch-jobs: the jobs as they are, then every change, as server-sent events.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Bytes;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::list_jobs::filter;
+use super::{Call, Shared};
+use crate::http::calls::Permit;
+use crate::http::error::Problem;
+use crate::http::reply::Reply;
+use crate::http::sse::{self, EventId};
+use crate::http::stream::{Gone, ReplyBody, Sink};
+use crate::jobs::cache::{Cache, Found};
+use crate::jobs::changes::{Kind, seen};
+use crate::jobs::filter::Filter;
+use crate::kube::checks::{Check, Outcome};
+
+/// Proxies and browsers give up on a connection after a minute or so without a byte.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many jobs are sent at a time while the stream begins.
+const PAGE: usize = 100;
+/// What a reader that reads nothing may hold up the drain for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
+    let filter = filter(call)?;
+    let shared = Arc::clone(&call.shared);
+    if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
+        return Err(Problem::unavailable(
+            "not_watching",
+            format!("jobs cannot be watched: {why}"),
+            Duration::from_mins(1),
+        ));
+    }
+    let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
+        None => Start::Anew,
+        Some(Some(id)) if id.epoch == shared.cache.epoch => Start::After(id.change),
+        Some(_) => Start::Over,
+    };
+    let permit = shared.calls.begin_stream()?;
+    call.permit = None;
+    let (sink, body) = ReplyBody::stream();
+    tokio::spawn(feed(Feed { draining: shared.draining.clone(), shared, filter, sink }, start, permit));
+    Ok(Reply::stream(body))
+}
+
+/// Where a stream begins.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Anew,
+    /// The reader knows all up to this change.
+    After(u64),
+    /// What the reader knows is worth nothing any more.
+    Over,
+}
+
+struct Feed {
+    shared: Arc<Shared>,
+    filter: Filter,
+    sink: Sink,
+    draining: watch::Receiver<bool>,
+}
+
+/// Why a stream ends.
+enum End {
+    Gone,
+    Draining,
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+async fn feed(mut feed: Feed, start: Start, permit: Permit) {
+    if matches!(feed.run(start).await, End::Draining) {
+        let words = sse::comment("the service is shutting down");
+        // Whoever does not read them has only itself to blame.
+        let _ = timeout(LAST_WORDS, feed.sink.send(words.into())).await;
+    }
+    drop(permit);
+}
+
+impl Feed {
+    async fn run(&mut self, start: Start) -> End {
+        let mut pulse = self.shared.cache.pulse();
+        let mut start = start;
+        loop {
+            let Err(end) = self.follow(start, &mut pulse).await else {
+                start = Start::Over;
+                continue;
+            };
+            return end;
+        }
+    }
+
+    /// Sends what there is and then what changes, until the changes come faster than they are read, or the jobs cease
+    /// to be known: then it has to start over.
+    async fn follow(&mut self, start: Start, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+        let cache = &Arc::clone(&self.shared.cache);
+        while !cache.is_usable() {
+            self.wait(pulse).await?;
+        }
+        let mut last = match start {
+            Start::After(change) if cache.changes_since(change).is_some() => change,
+            Start::Anew => self.snapshot(cache, false).await?,
+            Start::After(_) | Start::Over => self.snapshot(cache, true).await?,
+        };
+        loop {
+            pulse.mark_unchanged();
+            let Some(changes) = cache.changes_since(last) else { return Ok(()) };
+            let mut text = Vec::new();
+            for (kind, change) in seen(&changes, &self.filter) {
+                sse::event(&mut text, kind.name(), Some(id(cache, change.number)), &change.json());
+            }
+            last = changes.last().map_or(last, |change| change.number);
+            if text.is_empty() {
+                self.wait(pulse).await?;
+            } else {
+                self.send(text.into()).await?;
+            }
+        }
+    }
+
+    /// Sends all jobs, and returns the change that this is the state after. What changes while it is sent is sent
+    /// again, as a change.
+    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<u64, End> {
+        let last = cache.last_change();
+        let (mut text, mut place) = (Vec::new(), None);
+        if is_reset {
+            sse::event(&mut text, "reset", None, b"{}");
+        }
+        while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now()) {
+            for status in &page.jobs {
+                let json = serde_json::to_vec(&**status).unwrap_or_default();
+                // Whoever comes back with this id has seen a part only, and starts over.
+                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &json);
+            }
+            place = page.next;
+            if place.is_none() {
+                break;
+            }
+            self.send(std::mem::take(&mut text).into()).await?;
+        }
+        sse::event(&mut text, "snapshot-end", Some(id(cache, last)), b"{}");
+        self.send(text.into()).await?;
+        Ok(last)
+    }
+
+    /// Waits for something to happen, and keeps the connection alive meanwhile.
+    async fn wait(&mut self, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+        loop {
+            tokio::select! {
+                changed = pulse.changed() => return changed.map_err(|_| End::Draining),
+                _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
+                () = self.sink.gone() => return Err(End::Gone),
+                () = sleep(HEARTBEAT) => {}
+            }
+            self.send(sse::comment("heartbeat").into()).await?;
+        }
+    }
+
+    async fn send(&mut self, text: Bytes) -> Result<(), End> {
+        tokio::select! {
+            sent = self.sink.send(text) => sent.map_err(End::from),
+            _ = self.draining.wait_for(|draining| *draining) => Err(End::Draining),
+        }
+    }
+}
+
+fn id(cache: &Cache, change: u64) -> EventId<'_> {
+    EventId { epoch: &cache.epoch, change }
+}

@@ -1,0 +1,54 @@
+//! The one line that is logged of every request, when its answer is known: of a stream, when it begins.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use super::error::Problem;
+use super::handlers::Target;
+use super::reply::Reply;
+use super::request_id::RequestId;
+use super::route::Route;
+use crate::kube::name::{JobName, Namespace};
+
+/// What is known of a request when it comes in, for the one line that is logged when it ends.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    pub request_id: RequestId,
+    pub route: Option<Route>,
+    pub peer: SocketAddr,
+    pub started: Instant,
+}
+
+impl LogLine {
+    /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.
+    pub fn write(&self, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
+        let (status, problem) = match result {
+            Ok(reply) => (reply.status, None),
+            Err(problem) => (problem.status, Some(problem)),
+        };
+        let level = match status.as_u16() {
+            // Not ready, overloaded or draining: said before, and no defect.
+            503 => Level::Warn,
+            500.. => Level::Error,
+            200..400 if self.route.is_some_and(Route::is_read) => Level::Debug,
+            _ => Level::Info,
+        };
+        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            operation = self.route.map_or("none", Route::operation),
+            caller:% = self.peer,
+            namespace = target.namespace.as_ref().map_or("", Namespace::as_str),
+            job = target.job.as_ref().map_or("", JobName::as_str),
+            status = status.as_u16(),
+            reason = problem.map_or("", |problem| &problem.reason),
+            cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),
+            duration_ms = milliseconds(self.started.elapsed()),
+            upstream_ms = milliseconds(upstream);
+            "request"
+        );
+    }
+}

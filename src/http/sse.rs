@@ -1,0 +1,57 @@
+//! Server-sent events: how an event, a comment and an id are written, and an id read
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+
+use hyper::header::HeaderValue;
+
+/// Where a reader of the stream is: which run of the program, and which change in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventId<'a> {
+    pub epoch: &'a str,
+    pub change: u64,
+}
+
+impl<'a> EventId<'a> {
+    pub fn parse(header: &'a HeaderValue) -> Option<Self> {
+        let (epoch, change) = header.to_str().ok()?.trim().split_once('-')?;
+        Some(Self { epoch, change: change.parse().ok()? })
+    }
+}
+
+/// Appends an event. `data` is one line, as JSON is.
+pub fn event(text: &mut Vec<u8>, name: &str, id: Option<EventId<'_>>, data: &[u8]) {
+    text.extend_from_slice(b"event: ");
+    text.extend_from_slice(name.as_bytes());
+    if let Some(EventId { epoch, change }) = id {
+        text.extend_from_slice(format!("\nid: {epoch}-{change}").as_bytes());
+    }
+    text.extend_from_slice(b"\ndata: ");
+    text.extend_from_slice(data);
+    text.extend_from_slice(b"\n\n");
+}
+
+/// A comment: readers pass over it, connections are kept open by it.
+pub fn comment(words: &str) -> Vec<u8> {
+    format!(": {words}\n\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_written_as_browsers_read_it() {
+        let mut text = Vec::new();
+        event(&mut text, "added", Some(EventId { epoch: "5f", change: 7 }), b"{}");
+        event(&mut text, "reset", None, b"{}");
+        assert_eq!(text, b"event: added\nid: 5f-7\ndata: {}\n\nevent: reset\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn an_id_is_read_back_and_nothing_else_is_one() {
+        let parse = |text: &'static str| EventId::parse(&HeaderValue::from_static(text)).map(|id| id.change);
+        assert_eq!(parse("5f-7"), Some(7));
+        for bad in ["", "7", "5f-", "5f-x", "5f--1", "5f-99999999999999999999"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

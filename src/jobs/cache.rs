@@ -1,0 +1,168 @@
+//! The live state as all tasks share it: answers readers, takes in what is told, and wakes those who wait for a job or
+//! follow all. What may go in when is `live`'s.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::changes::Change;
+use super::compact::Uid;
+use super::filter::Filter;
+use super::live::Live;
+use super::status::{Status, key};
+use super::store::Place;
+use crate::kube::name::{JobName, Namespace};
+use crate::kube::types::Job;
+use crate::kube::watch::News;
+
+/// The label, always set, by which the service finds its own jobs again.
+pub const LABEL_SELECTOR: &str = "app=eks-api";
+
+#[derive(Debug)]
+pub struct Cache {
+    live: RwLock<Live>,
+    /// Rings at every change, and when the cache begins or ceases to be of use.
+    pulse: watch::Sender<()>,
+    /// Tells the numbers of this cache's changes from those of an earlier run of the program.
+    pub epoch: String,
+}
+
+/// Where an answer comes from: the cache (and how old it then is, if the watch is down), or elsewhere.
+#[derive(Clone, Debug)]
+pub enum Found<T> {
+    Hit { found: T, age: Option<Duration> },
+    Miss,
+}
+
+/// Some jobs, newest first, and where to go on.
+#[derive(Debug)]
+pub struct Page {
+    pub jobs: Vec<Arc<Status>>,
+    pub next: Option<Place>,
+    pub remaining: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let epoch = format!("{:08x}", fastrand::u32(..));
+        Self { live: RwLock::default(), pulse: watch::Sender::default(), epoch }
+    }
+}
+
+impl Cache {
+    fn read(&self) -> RwLockReadGuard<'_, Live> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job that is not there may still be in the cluster: another tool's, or one that was created a moment ago.
+    pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
+        let live = self.read();
+        match (live.age(now), live.store.get(&key(namespace.as_str(), name.as_str()))) {
+            (Some(age), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
+            _ => Found::Miss,
+        }
+    }
+
+    /// At most so many of the jobs that match, from behind a place on. To tell how many remain, all are looked at.
+    pub fn page(&self, filter: &Filter, after: Option<&Place>, limit: usize, now: Instant) -> Found<Page> {
+        let live = self.read();
+        let Some(age) = live.age(now) else { return Found::Miss };
+        let mut matching = live.store.after(after).filter(|status| filter.matches(status));
+        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
+        let remaining = matching.count();
+        let next = jobs.last().filter(|_| remaining > 0).map(|last| Place::of(last));
+        Found::Hit { found: Page { jobs, next, remaining }, age }
+    }
+
+    pub fn is_usable(&self) -> bool {
+        self.read().is_usable()
+    }
+
+    pub fn len(&self) -> usize {
+        self.read().store.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of the last change.
+    pub fn last_change(&self) -> u64 {
+        self.read().changes.last()
+    }
+
+    /// The changes after this one, or `None` if it is too long ago.
+    pub fn changes_since(&self, number: u64) -> Option<Vec<Arc<Change>>> {
+        self.read().changes.since(number)
+    }
+
+    /// Tells of everything, beginning with what happens after this call.
+    pub fn pulse(&self) -> watch::Receiver<()> {
+        self.pulse.subscribe()
+    }
+
+    /// Tells of one job, there or not, beginning with what happens after this call: so subscribe first, then look.
+    pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
+        let key = key(namespace.as_str(), name.as_str());
+        let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
+        Subscription { cache: Arc::clone(self), key, receiver }
+    }
+
+    /// Takes in what one of our own writes returned, so that its caller finds it at once.
+    pub fn enter(&self, job: &Job) {
+        let is_watched = job.metadata.labels.get("app").is_some_and(|app| app == "eks-api");
+        let status = Status::of(job);
+        let mut live = self.write();
+        // What is not newer than all that was told is in already, or gone again.
+        if is_watched && live.is_usable() && status.version > live.version {
+            live.put(status);
+            drop(live);
+            self.pulse.send_replace(());
+        }
+    }
+
+    /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
+    pub fn bury(&self, namespace: &Namespace, name: &JobName, uid: &str) {
+        let (key, uid) = (key(namespace.as_str(), name.as_str()), Uid::of(uid));
+        if self.write().bury(&key, uid) {
+            self.pulse.send_replace(());
+        }
+    }
+
+    /// Takes in what the watch tells.
+    pub fn hear(&self, news: News, now: Instant) {
+        self.write().hear(news, now);
+        self.pulse.send_replace(());
+    }
+}
+
+/// Waits for what happens to one job.
+#[derive(Debug)]
+pub struct Subscription {
+    cache: Arc<Cache>,
+    key: String,
+    receiver: watch::Receiver<()>,
+}
+
+impl Subscription {
+    /// Returns when something has happened since the last call, or since the subscription.
+    pub async fn changed(&mut self) {
+        if self.receiver.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut live = self.cache.write();
+        if live.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() <= 1) {
+            live.waiting.remove(&self.key);
+        }
+    }
+}

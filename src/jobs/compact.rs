@@ -1,0 +1,210 @@
+//! Small forms of what a status is made of: a time in 4 bytes, a count in 4, a uid in 17, and equal slices kept once.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::kube::types::Time;
+
+/// A time as Kubernetes has it, to the second, or none. Good until the year 2106.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seconds(Option<NonZeroU32>);
+
+impl Seconds {
+    pub fn of(time: Option<&Time>) -> Self {
+        let parse = |time: &Time| OffsetDateTime::parse(&time.0, &Rfc3339).ok()?.unix_timestamp().try_into().ok();
+        Self(time.and_then(parse).and_then(NonZeroU32::new))
+    }
+
+    pub fn is_none(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Since 1970; 0 for none.
+    pub fn number(self) -> u32 {
+        self.0.map_or(0, NonZeroU32::get)
+    }
+
+    pub fn from_number(seconds: u32) -> Self {
+        Self(NonZeroU32::new(seconds))
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = self.0.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds.get().into()).ok());
+        let Some(time) = time else { return serializer.serialize_none() };
+        let mut text = *b"0000-00-00T00:00:00+00:00";
+        let year = u32::try_from(time.year()).unwrap_or_default();
+        let fields = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, u8::from(time.month()).into()),
+            (8, time.day().into()),
+            (11, time.hour().into()),
+            (14, time.minute().into()),
+            (17, time.second().into()),
+        ];
+        for (at, number) in fields {
+            let [tens, ones] = [number / 10 % 10, number % 10].map(|digit| digit.to_le_bytes()[0]);
+            text[at] += tens;
+            text[at + 1] += ones;
+        }
+        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// A number of pods, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(i32);
+
+impl From<Option<i32>> for Count {
+    fn from(count: Option<i32>) -> Self {
+        // No count is negative.
+        Self(count.unwrap_or(-1))
+    }
+}
+
+impl Serialize for Count {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 < 0 { serializer.serialize_none() } else { serializer.serialize_i32(self.0) }
+    }
+}
+
+/// An object's uid: a UUID as its bytes, anything else as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Uid {
+    Uuid([u8; 16]),
+    Other(Box<str>),
+}
+
+impl Uid {
+    pub fn of(text: &str) -> Self {
+        let uuid = Self::parse(text).map(Self::Uuid);
+        // An upper-case letter would come out in lower case.
+        uuid.filter(|uuid| uuid.to_string() == text).unwrap_or_else(|| Self::Other(text.into()))
+    }
+
+    fn parse(text: &str) -> Option<[u8; 16]> {
+        let mut digits = text.bytes().filter(|byte| *byte != b'-').map(|byte| char::from(byte).to_digit(16));
+        let mut bytes = [0; 16];
+        for byte in &mut bytes {
+            let (high, low) = (digits.next()??, digits.next()??);
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        digits.next().is_none().then_some(bytes)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let bytes = match self {
+            Self::Uuid(bytes) => bytes,
+            Self::Other(text) => return f.write_str(text),
+        };
+        let (mut text, mut at) = ([b'-'; 36], 0);
+        for (index, byte) in bytes.iter().enumerate() {
+            at += usize::from(matches!(index, 4 | 6 | 8 | 10));
+            text[at] = DIGITS[usize::from(byte >> 4)];
+            text[at + 1] = DIGITS[usize::from(byte & 15)];
+            at += 2;
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl Serialize for Uid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Keeps equal slices once.
+#[derive(Debug)]
+pub struct Pool<T> {
+    kept: HashSet<Arc<[T]>>,
+    /// When so many are kept, those that nobody uses any more go.
+    sweep_at: usize,
+}
+
+const SWEEP_AT_LEAST: usize = 256;
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { kept: HashSet::new(), sweep_at: SWEEP_AT_LEAST }
+    }
+}
+
+impl<T: Eq + Hash> Pool<T> {
+    /// Replaces the slice by the one that is kept, or keeps it.
+    pub fn share(&mut self, slice: &mut Arc<[T]>) {
+        if let Some(kept) = self.kept.get(slice) {
+            *slice = Arc::clone(kept);
+            return;
+        }
+        if self.kept.len() >= self.sweep_at {
+            self.kept.retain(|kept| Arc::strong_count(kept) > 1);
+            self.sweep_at = (self.kept.len() * 2).max(SWEEP_AT_LEAST);
+        }
+        self.kept.insert(Arc::clone(slice));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: &impl Serialize) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+
+    #[test]
+    fn times_come_out_as_they_went_in_with_an_offset() {
+        for (given, expected) in [
+            ("2026-01-20T10:30:00Z", "\"2026-01-20T10:30:00+00:00\""),
+            ("2026-01-20T11:30:00+01:00", "\"2026-01-20T10:30:00+00:00\""),
+            ("2000-02-29T23:59:59Z", "\"2000-02-29T23:59:59+00:00\""),
+            ("2105-12-31T00:00:01Z", "\"2105-12-31T00:00:01+00:00\""),
+            ("yesterday", "null"),
+        ] {
+            assert_eq!(shown(&Seconds::of(Some(&Time(given.to_owned())))), expected);
+        }
+        assert_eq!(shown(&Seconds::of(None)), "null");
+    }
+
+    #[test]
+    fn a_uid_comes_out_as_it_went_in() {
+        let uuid = "8947fa7d-9237-4749-84e2-4073bc818043";
+        assert!(matches!(Uid::of(uuid), Uid::Uuid(_)));
+        for text in [uuid, "8947FA7D-9237-4749-84e2-4073bc818043", "8947fa7d9237474984e24073bc818043", "u1", "", "é-"]
+        {
+            assert_eq!(Uid::of(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_numbers_or_null() {
+        assert_eq!((shown(&Count::from(Some(0))), shown(&Count::from(None))), ("0".to_owned(), "null".to_owned()));
+    }
+
+    #[test]
+    fn equal_slices_are_kept_once_and_unused_ones_go() {
+        let mut pool = Pool::default();
+        let (mut one, mut two): (Arc<[u32]>, Arc<[u32]>) = ([1, 2].into(), [1, 2].into());
+        pool.share(&mut one);
+        pool.share(&mut two);
+        assert!(Arc::ptr_eq(&one, &two));
+        for number in 0..10_000 {
+            pool.share(&mut [number].into());
+        }
+        assert!(pool.kept.len() <= SWEEP_AT_LEAST, "{}", pool.kept.len());
+        assert!(pool.kept.contains(&one));
+    }
+}

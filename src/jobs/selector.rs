@@ -1,0 +1,240 @@
+//! Label selectors as kubectl takes them, the equality and the set forms: `a=b,c!=d,e in (f,g),h notin (i),j,!k`
+//! (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
+
+use std::fmt;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector(Vec<Requirement>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Requirement {
+    key: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Exists,
+    Missing,
+    In(Vec<String>),
+    /// Without the label, this holds too.
+    NotIn(Vec<String>),
+}
+
+/// What cannot be understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadSelector(String);
+
+impl fmt::Display for BadSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; it is written as a=b, a!=b, a in (b,c), a notin (b,c), a or !a, with commas between", self.0)
+    }
+}
+
+impl std::error::Error for BadSelector {}
+
+impl Selector {
+    pub fn parse(text: &str) -> Result<Self, BadSelector> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        parts(text)?.into_iter().map(requirement).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether labels, looked up by key, are what is asked for.
+    pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.0.iter().all(|Requirement { key, rule }| match (rule, label(key)) {
+            (Rule::Exists, value) => value.is_some(),
+            (Rule::Missing, value) => value.is_none(),
+            (Rule::In(values), value) => value.is_some_and(|value| values.iter().any(|one| one == value)),
+            (Rule::NotIn(values), value) => value.is_none_or(|value| values.iter().all(|one| one != value)),
+        })
+    }
+}
+
+/// As the API server takes it.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Requirement { key, rule }) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            match rule {
+                Rule::Exists => f.write_str(key)?,
+                Rule::Missing => write!(f, "!{key}")?,
+                Rule::In(values) => write!(f, "{key} in ({})", values.join(","))?,
+                Rule::NotIn(values) => write!(f, "{key} notin ({})", values.join(","))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text between commas that are not within parentheses.
+fn parts(text: &str) -> Result<Vec<&str>, BadSelector> {
+    let (mut parts, mut from, mut is_within) = (Vec::new(), 0, false);
+    for (at, found) in text.char_indices() {
+        match found {
+            '(' | ')' if is_within == (found == '(') => return Err(bad("its parentheses do not match")),
+            '(' | ')' => is_within = found == '(',
+            ',' if !is_within => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if is_within {
+        return Err(bad("its parentheses do not match"));
+    }
+    parts.push(&text[from..]);
+    Ok(parts)
+}
+
+fn requirement(part: &str) -> Result<Requirement, BadSelector> {
+    let part = part.trim();
+    if let Some(key) = part.strip_prefix('!') {
+        return Ok(Requirement { key: label_key(key)?, rule: Rule::Missing });
+    }
+    if let Some((before, values)) = part.split_once('(') {
+        let inside = values.strip_suffix(')').ok_or_else(|| bad("something follows a parenthesis"))?;
+        let values = inside.split(',').map(label_value).collect::<Result<_, _>>()?;
+        let mut words = before.split_whitespace();
+        let (key, operator) = (words.next().unwrap_or(""), words.next());
+        let rule = match (operator, words.next()) {
+            (Some("in"), None) => Rule::In(values),
+            (Some("notin"), None) => Rule::NotIn(values),
+            _ => return Err(bad("before a parenthesis there must be a key and in or notin")),
+        };
+        return Ok(Requirement { key: label_key(key)?, rule });
+    }
+    let (key, rule) = if let Some((key, value)) = part.split_once("!=") {
+        (key, Rule::NotIn(vec![label_value(value)?]))
+    } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        (key, Rule::In(vec![label_value(value)?]))
+    } else {
+        (part, Rule::Exists)
+    };
+    Ok(Requirement { key: label_key(key)?, rule })
+}
+
+/// A name of at most 63 characters, and before it perhaps a DNS subdomain and a slash.
+fn label_key(key: &str) -> Result<String, BadSelector> {
+    let key = key.trim();
+    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let is_prefix = |prefix: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        (1..=253).contains(&prefix.len()) && prefix.chars().all(inner)
+    };
+    if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
+        return Ok(key.to_owned());
+    }
+    Err(bad(&format!("{:?} is no label's key", shortened(key))))
+}
+
+fn label_value(value: &str) -> Result<String, BadSelector> {
+    let value = value.trim();
+    if is_word(value) { Ok(value.to_owned()) } else { Err(bad(&format!("{:?} is no label's value", shortened(value)))) }
+}
+
+/// At most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit; or nothing.
+fn is_word(word: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
+    let bytes = word.as_bytes();
+    let is_end = |c: Option<&u8>| c.is_none_or(u8::is_ascii_alphanumeric);
+    bytes.len() <= 63 && bytes.iter().all(|c| inner(*c)) && is_end(bytes.first()) && is_end(bytes.last())
+}
+
+fn bad(why: &str) -> BadSelector {
+    BadSelector(why.to_owned())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(selector: &str) -> bool {
+        let labels = [("app", "eks-api"), ("team", "a"), ("example.com/tier", "2"), ("empty", "")];
+        let label = |key: &str| labels.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
+        Selector::parse(selector).unwrap().matches(label)
+    }
+
+    #[test]
+    fn every_form_means_what_kubectl_means_by_it() {
+        for holds in [
+            "",
+            " ",
+            "app",
+            "app=eks-api",
+            "app==eks-api",
+            "app = eks-api",
+            "team!=b",
+            "nobody!=b",
+            "!nobody",
+            "! nobody",
+            "team in (a)",
+            "team in (b, a)",
+            "team notin (b,c)",
+            "nobody notin (a)",
+            "example.com/tier=2",
+            "empty=",
+            "app,team=a,team in (a,b),!nobody",
+            "empty in ()",
+        ] {
+            assert!(matches(holds), "{holds}");
+        }
+        for fails in
+            ["nobody", "app=other", "team!=a", "!app", "team in (b,c)", "team notin (a)", "nobody in (a)", "app,team=b"]
+        {
+            assert!(!matches(fails), "{fails}");
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_is_sent_means_the_same() {
+        let shown = Selector::parse("a=b, c!=d,e in (f, g),h notin (i),j,!k,l=").unwrap();
+        assert_eq!(shown.to_string(), "a in (b),c notin (d),e in (f,g),h notin (i),j,!k,l in ()");
+        assert_eq!(Selector::parse(&shown.to_string()), Ok(shown));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_way_it_is_written() {
+        for bad in [
+            ",",
+            "a,",
+            "=b",
+            "a===b",
+            "a=b=c",
+            "a b",
+            "a in b",
+            "a in (b",
+            "a in b)",
+            "a in (b))",
+            "a in (b)c",
+            "(a)",
+            "in (a)",
+            "a like (b)",
+            "a>1",
+            "a<1",
+            "-a",
+            "a=-b",
+            "/a",
+            "A.b/c/d",
+            "a=b c",
+            "a=(b)",
+            "!a=b",
+            "a!",
+            "é",
+            "a=é",
+            "a in ((b))",
+            "a\0",
+        ] {
+            let error = Selector::parse(bad).unwrap_err().to_string();
+            assert!(error.contains("a notin (b,c)"), "{bad}: {error}");
+        }
+        assert!(Selector::parse(&format!("{}=b", "k".repeat(64))).is_err());
+        assert!(Selector::parse(&format!("k={}", "v".repeat(64))).is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! Follows the jobs of one cluster: lists them, then reads what happens to them, for ever. Owns the exchanges and the
+//! pauses; what comes after what is [`machine`]'s, what is done with the news the caller's.
+
+pub mod lines;
+pub mod machine;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+
+use super::backoff::Backoff;
+use super::cluster::Cluster;
+use super::error::Error;
+use super::path::Path;
+use super::session::Session;
+use super::stream::Stream;
+use lines::Lines;
+use machine::{Event, Input, Pause, State, Step};
+pub use machine::{Failure, News, Version};
+
+/// So many jobs of a few KiB each come as a reply of some 2 MiB.
+const PAGE: u32 = 500;
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the server is asked to keep a stream: at most this, and a random part less, so that many services do not
+/// come back in step.
+const LONGEST_STREAM: u64 = 300;
+/// The server sends a bookmark a minute. Nothing for longer than two of them, and the stream is dead although nobody
+/// said so.
+const SILENCE: Duration = Duration::from_secs(150);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// A missing right is granted by a person.
+const LASTING: Duration = Duration::from_mins(3);
+
+/// Tells all that happens to the jobs with these labels. It ends when it is dropped.
+pub async fn follow(cluster: &Arc<Cluster>, label_selector: &str, mut tell: impl FnMut(News)) -> Infallible {
+    let mut described = cluster.described();
+    described.first().await;
+    let mut watch = Watch { cluster, label_selector, stream: None };
+    let (mut state, mut backoff) = (State::default(), BACKOFF);
+    loop {
+        let input = watch.input(&state).await;
+        if matches!(&input, Input::Event(event) if !matches!(event, Event::Error(_))) {
+            backoff = BACKOFF;
+        }
+        let step = state.step(input);
+        let Step { news, pause, .. } = step;
+        state = step.state;
+        news.into_iter().for_each(&mut tell);
+        let pause = match pause {
+            Pause::No => continue,
+            Pause::Backoff => backoff.pause(),
+            Pause::AtLeast(time) => time.min(LASTING) + backoff.pause(),
+            Pause::Lasting => LASTING + backoff.pause(),
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = described.anew() => {}
+        }
+    }
+}
+
+struct Watch<'a> {
+    cluster: &'a Arc<Cluster>,
+    label_selector: &'a str,
+    stream: Option<Events>,
+}
+
+impl Watch<'_> {
+    /// Does what the state asks for, and says what came of it.
+    async fn input(&mut self, state: &State) -> Input {
+        let session = || Session::new(Arc::clone(self.cluster), Instant::now() + PAGE_TIMEOUT);
+        match state {
+            State::Listing { next } => {
+                let token = next.as_ref().map(|next| next.token.as_str());
+                let page = session().get_once(&Path::jobs_page(None, self.label_selector, PAGE, token)).await;
+                page.map_or_else(refused, Input::Page)
+            }
+            State::Opening { version } => {
+                let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
+                match session().open(&Path::jobs_watch(self.label_selector, *version, seconds)).await {
+                    Ok(stream) => {
+                        self.stream = Some(Events { stream, lines: Lines::default(), whole: VecDeque::new() });
+                        Input::Opened
+                    }
+                    Err(error) => refused(error),
+                }
+            }
+            State::Following { .. } => {
+                let input = match &mut self.stream {
+                    Some(events) => events.next().await,
+                    None => Input::Ended,
+                };
+                if !matches!(input, Input::Event(_)) {
+                    self.stream = None;
+                }
+                input
+            }
+        }
+    }
+}
+
+fn refused(error: Error) -> Input {
+    Input::Failed(error.into())
+}
+
+/// A stream, line by line.
+struct Events {
+    stream: Stream,
+    lines: Lines,
+    whole: VecDeque<Input>,
+}
+
+impl Events {
+    async fn next(&mut self) -> Input {
+        loop {
+            if let Some(input) = self.whole.pop_front() {
+                return input;
+            }
+            let chunk = match timeout(SILENCE, self.stream.next()).await {
+                Err(_) => return Input::Failed(Failure::Silent),
+                Ok(Err(error)) => return refused(error),
+                Ok(Ok(None)) => return Input::Ended,
+                Ok(Ok(Some(chunk))) => chunk,
+            };
+            let whole = &mut self.whole;
+            let fed = self.lines.feed(&chunk, |line| whole.push_back(event(line)));
+            if fed.is_err() {
+                whole.push_back(Input::Failed(Failure::Unreadable("a line is longer than any job".to_owned())));
+            }
+        }
+    }
+}
+
+fn event(line: &[u8]) -> Input {
+    let unreadable = |error: serde_json::Error| Input::Failed(Failure::Unreadable(format!("a line: {error}")));
+    serde_json::from_slice(line).map_or_else(unreadable, Input::Event)
+}
