@@ -38,6 +38,8 @@ mod real_cluster;
 mod secrecy;
 mod server;
 mod settings;
+mod stub_lists;
+mod stub_watches;
 mod systemd;
 mod upstream_faults;
 mod wire;

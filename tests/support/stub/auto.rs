@@ -26,7 +26,8 @@ pub async fn play(store: Arc<Mutex<Store>>, pace: AutoRun) {
     loop {
         let (jobs, namespaces) = {
             let store = store.lock().unwrap();
-            (store.list(Resource::Jobs, None), store.list(Resource::Namespaces, None))
+            let all = |resource| store.list(resource, None).map(|object| Value::clone(object)).collect::<Vec<_>>();
+            (all(Resource::Jobs), all(Resource::Namespaces))
         };
         for job in jobs {
             let uid = text(&job["metadata"]["uid"]).to_owned();

@@ -19,6 +19,7 @@ use super::exchange;
 use super::fault::Fault;
 use super::recorded::Recorded;
 use super::store::Store;
+use super::watches::Watches;
 use super::{StubConfig, auto};
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct Server {
     pub port: u16,
     pub requests: watch::Sender<Vec<Recorded>>,
     pub faults: Mutex<Vec<Fault>>,
+    pub watches: Watches,
     access: Mutex<Access>,
     store: Arc<Mutex<Store>>,
     tls: Mutex<Arc<ServerConfig>>,
@@ -43,6 +45,7 @@ impl Server {
             port: listener.local_addr().unwrap().port(),
             requests: watch::Sender::default(),
             faults: Mutex::default(),
+            watches: Watches::default(),
             access: Mutex::new(Access::new(config.rules)),
             auto: config.auto.map(|pace| tokio::spawn(auto::play(Arc::clone(&store), pace))),
             store,

@@ -12,19 +12,33 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Value,
+    /// The body in JSON, if it was written already.
+    written: Option<Bytes>,
 }
 
 impl Reply {
     pub fn new(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self { status, headers: Vec::new(), body, written: None }
+    }
+
+    /// For what is large and made of parts that are kept in writing.
+    pub fn written(status: u16, body: Bytes) -> Self {
+        Self { written: Some(body), ..Self::new(status, Value::Null) }
+    }
+
+    pub fn with_headers(self, headers: Vec<(String, String)>) -> Self {
+        Self { headers, ..self }
     }
 
     pub fn broken_json() -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self { status: 200, headers, body: Value::from(r#"{"kind":"Job","metadata":{"#) }
+        Self::new(200, Value::from(r#"{"kind":"Job","metadata":{"#)).with_headers(headers)
     }
 
     pub fn bytes(&self) -> Bytes {
+        if let Some(written) = &self.written {
+            return Bytes::clone(written);
+        }
         let bytes = self.body.as_str().map_or_else(|| self.body.to_string(), str::to_owned);
         Bytes::from(bytes)
     }
@@ -87,6 +101,10 @@ pub fn no_such_path() -> Reply {
 pub fn method_not_allowed() -> Reply {
     let message = "the server does not allow this method on the requested resource";
     failure(405, "MethodNotAllowed", message, Some(json!({})))
+}
+
+pub fn gone(asked: u64, oldest: u64) -> Reply {
+    failure(410, "Expired", &format!("too old resource version: {asked} ({oldest})"), None)
 }
 
 pub fn already_exists(resource: Resource, name: &str) -> Reply {

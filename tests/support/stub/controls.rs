@@ -1,0 +1,79 @@
+//! What tests tell the open watches to do, and what they learn about them.
+
+use hyper::body::Bytes;
+
+use super::StubCluster;
+use super::watches::{Act, Order};
+
+impl StubCluster {
+    /// How many watches are open. One that was ended or broken is not, from that call on; one whose
+    /// client leaves is not once that is noticed.
+    pub fn watches(&self) -> usize {
+        self.server.watches.state.borrow().open.len()
+    }
+
+    /// Waits until at least this many watches are open.
+    pub async fn wait_for_watches(&self, at_least: usize) {
+        self.server.watches.state.subscribe().wait_for(|state| state.open.len() >= at_least).await.unwrap();
+    }
+
+    /// Waits until no watch is open: their clients have left.
+    pub async fn wait_for_no_watches(&self) {
+        self.server.watches.state.subscribe().wait_for(|state| state.open.is_empty()).await.unwrap();
+    }
+
+    /// The resource versions that watches were opened with so far, those included that were told
+    /// that theirs is gone. A watch that named none is an empty string.
+    pub fn watch_opened_at(&self) -> Vec<String> {
+        self.server.watches.state.borrow().opened_at.clone()
+    }
+
+    /// Waits until this many watches were opened since the start, whatever became of them.
+    pub async fn wait_for_watch_openings(&self, at_least: usize) {
+        self.server.watches.state.subscribe().wait_for(|state| state.opened_at.len() >= at_least).await.unwrap();
+    }
+
+    /// Sends a bookmark with the current version to those that asked for bookmarks.
+    pub fn bookmark(&self) {
+        self.order(Act::Bookmark);
+    }
+
+    /// Ends all open watches properly, as at their `timeoutSeconds`.
+    pub fn end_watches(&self) {
+        self.order(Act::End);
+    }
+
+    /// Tears down the connections of all open watches. What they had not sent yet may be lost.
+    pub fn break_watches(&self) {
+        self.order(Act::Break);
+    }
+
+    /// Sends these bytes as one chunk to all open watches, hushed ones included.
+    pub fn send_to_watches(&self, bytes: impl Into<Bytes>) {
+        self.order(Act::Send(bytes.into()));
+    }
+
+    /// From now on watches stay open and send nothing by themselves, new ones included: no changes,
+    /// no bookmarks, not even an end at their `timeoutSeconds`.
+    pub fn hush_watches(&self) {
+        self.order(Act::Hush(true));
+    }
+
+    /// Lets watches send again, beginning with the changes that they held back.
+    pub fn unhush_watches(&self) {
+        self.order(Act::Hush(false));
+    }
+
+    /// Forgets the changes so far: a watch that begins at an older version is told that it is gone.
+    /// Watches that are open are not concerned.
+    pub fn compact(&self) {
+        let mut store = self.server.store();
+        let revision = store.revision();
+        store.history.compact(revision);
+    }
+
+    fn order(&self, act: Act) {
+        let revision = self.server.store().revision();
+        self.server.watches.order(&Order { revision, act });
+    }
+}
