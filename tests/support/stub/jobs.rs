@@ -3,6 +3,7 @@
 
 mod decode;
 mod defaults;
+mod patch;
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::namespaces::label_fault;
 use super::routes::{Call, delete_options};
 use super::status::{self, Cause, Reply};
 use super::store::{Deletion, Resource, Store, now, stamp, suffix, text};
+pub use patch::patch;
 
 /// Refuses in the order of an API server: the document, the namespace, the fields, the name that is
 /// taken.

@@ -59,11 +59,15 @@ pub fn route(store: &mut Store, call: &Call) -> Reply {
         ("GET", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
             get(store, Resource::Jobs, namespace, name)
         }
+        ("PATCH", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
+            jobs::patch(store, call, namespace, name)
+        }
         ("DELETE", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
             jobs::delete(store, call, namespace, name)
         }
 
         ("GET", ["api", "v1", "namespaces", namespace, "pods"]) => list(store, call, Resource::Pods, Some(namespace)),
+        ("GET", ["api", "v1", "namespaces", namespace, "pods", name]) => get(store, Resource::Pods, namespace, name),
         ("GET", ["api", "v1", "namespaces", namespace, "events"]) => {
             list(store, call, Resource::Events, Some(namespace))
         }

@@ -112,6 +112,22 @@ pub fn already_exists(resource: Resource, name: &str) -> Reply {
     failure(409, "AlreadyExists", &message, Some(details(resource, name)))
 }
 
+pub fn modified_meanwhile(resource: Resource, name: &str) -> Reply {
+    let message = format!(
+        "Operation cannot be fulfilled on {} \"{name}\": the object has been modified; please apply your changes to \
+         the latest version and try again",
+        resource.qualified()
+    );
+    failure(409, "Conflict", &message, Some(details(resource, name)))
+}
+
+pub fn unsupported_media_type() -> Reply {
+    let message = "the body of the request was in an unknown format - accepted media types include: \
+         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+         application/apply-patch+yaml";
+    failure(415, "UnsupportedMediaType", message, None)
+}
+
 pub fn wrong_uid(resource: Resource, name: &str, wanted: &str, found: &str) -> Reply {
     let kind = with_group(resource.kind(), resource);
     let message = format!(
