@@ -13,6 +13,7 @@ mod exchange;
 mod fault;
 mod jobs;
 mod lists;
+mod logs;
 mod namespaces;
 mod recorded;
 mod routes;

@@ -1,8 +1,12 @@
-//! What tests tell the open watches to do, and what they learn about them.
+//! What tests tell the open watches and the logs to do, and what they learn about those who read
+//! them.
+
+use std::collections::BTreeMap;
 
 use hyper::body::Bytes;
 
 use super::StubCluster;
+use super::logs::Key;
 use super::watches::{Act, Order};
 
 impl StubCluster {
@@ -70,6 +74,48 @@ impl StubCluster {
         let mut store = self.server.store();
         let revision = store.revision();
         store.history.compact(revision);
+    }
+
+    /// Begins the log of a container anew with this text. The pod itself is put with `put_pod`.
+    pub fn put_log(&self, namespace: &str, pod: &str, container: &str, text: impl AsRef<[u8]>) {
+        self.server.logs.put(Key::new(namespace, pod, container), text.as_ref());
+    }
+
+    /// The log of the container's run before.
+    pub fn put_previous_log(&self, namespace: &str, pod: &str, container: &str, text: impl AsRef<[u8]>) {
+        self.server.logs.put(Key::new(namespace, pod, container).previous(), text.as_ref());
+    }
+
+    /// Adds to a log, or begins it. Those who follow get it at once, half lines too.
+    pub fn append_log(&self, namespace: &str, pod: &str, container: &str, text: impl AsRef<[u8]>) {
+        self.server.logs.append(Key::new(namespace, pod, container), text.as_ref());
+    }
+
+    /// The container writes no more: those who follow come to an end, those to come included.
+    pub fn end_log(&self, namespace: &str, pod: &str, container: &str) {
+        self.server.logs.end(Key::new(namespace, pod, container));
+    }
+
+    /// How many requests follow a log at this time.
+    pub fn log_followers(&self) -> usize {
+        *self.server.logs.followers.borrow()
+    }
+
+    /// Waits until at least this many requests follow a log.
+    pub async fn wait_for_log_followers(&self, at_least: usize) {
+        self.server.logs.followers.subscribe().wait_for(|followers| *followers >= at_least).await.unwrap();
+    }
+
+    /// Waits until nobody follows a log: all have come to their end, or their clients have left.
+    pub async fn wait_for_no_log_followers(&self) {
+        self.server.logs.followers.subscribe().wait_for(|followers| *followers == 0).await.unwrap();
+    }
+
+    /// The parameters of every request for a log, in the order in which they came.
+    pub fn log_queries(&self) -> Vec<BTreeMap<String, String>> {
+        let requests = self.server.requests.borrow();
+        let logs = requests.iter().filter(|request| request.path.contains("/pods/") && request.path.ends_with("/log"));
+        logs.map(|request| request.query.iter().cloned().collect()).collect()
     }
 
     fn order(&self, act: Act) {

@@ -30,7 +30,15 @@ pub enum Answer {
 impl Answer {
     /// A stream of JSON lines.
     pub fn told<F: Future<Output = ()> + Send + 'static>(teller: impl FnOnce(UnboundedSender<Bytes>) -> F) -> Self {
-        Self::Stream(Reply::new(200, Value::Null), Told::new(teller).boxed_unsync())
+        Self::told_as("application/json", teller)
+    }
+
+    pub fn told_as<F: Future<Output = ()> + Send + 'static>(
+        media_type: &str,
+        teller: impl FnOnce(UnboundedSender<Bytes>) -> F,
+    ) -> Self {
+        let headers = vec![("content-type".to_owned(), media_type.to_owned())];
+        Self::Stream(Reply::new(200, Value::Null).with_headers(headers), Told::new(teller).boxed_unsync())
     }
 
     /// A stream of these lines and no more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::exchange::Answer;
+use super::logs;
 use super::routes::Call;
 use super::server::Server;
 use super::watching;
@@ -18,6 +19,7 @@ pub fn open(server: &Arc<Server>, connection: &Arc<Connection>, call: &Call) -> 
         ("GET", ["apis", "batch", "v1", "namespaces", namespace, "jobs"]) if call.request.is_watch() => {
             watching::open(server, connection, call, Some(namespace))
         }
+        ("GET", ["api", "v1", "namespaces", namespace, "pods", pod, "log"]) => logs::open(server, call, namespace, pod),
         _ => return None,
     };
     Some(opened.unwrap_or_else(Answer::Whole))
