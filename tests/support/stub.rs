@@ -1,7 +1,7 @@
 //! A stand-in for kube-apiserver: one TLS port on loopback that speaks HTTP/2 and HTTP/1.1, judges
-//! bearer tokens, keeps namespaces, jobs, pods and events, and fails on demand. This file owns the
-//! handle that tests hold; the rooms below it own connections, faults, access, and what each route
-//! does.
+//! bearer tokens, keeps namespaces, jobs, pods, events and logs, lets jobs be watched, and fails on
+//! demand. This file owns the handle that tests hold, as far as identity, requests and connections
+//! go; the rooms below it own its other controls, and what each route does.
 
 mod access;
 mod auto;
