@@ -6,6 +6,7 @@ mod api;
 mod flags;
 mod kubelet;
 mod process;
+mod stream;
 mod webhook;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use super::service::Folder;
 pub use api::Api;
 pub use kubelet::Kubelet;
 use process::Process;
+pub use stream::Stream;
 pub use webhook::{SERVICE, STRANGERS, Webhook};
 
 /// A machine with few cores that builds at the same time needs most of a minute to start an API server.

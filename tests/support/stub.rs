@@ -1,15 +1,19 @@
 //! A stand-in for kube-apiserver: one TLS port on loopback that speaks HTTP/2 and HTTP/1.1, judges
-//! bearer tokens, keeps namespaces, jobs, pods and events, and fails on demand. This file owns the
-//! handle that tests hold; the rooms below it own connections, faults, access, and what each route
-//! does.
+//! bearer tokens, keeps namespaces, jobs, pods, events and logs, lets jobs be watched, and fails on
+//! demand. This file owns the handle that tests hold, as far as identity, requests and connections
+//! go; the rooms below it own its other controls, and what each route does.
 
 mod access;
 mod auto;
 mod body;
 mod connection;
+mod contents;
+mod controls;
 mod exchange;
 mod fault;
 mod jobs;
+mod lists;
+mod logs;
 mod namespaces;
 mod recorded;
 mod routes;
@@ -17,11 +21,12 @@ mod selector;
 mod server;
 mod status;
 mod store;
+mod streams;
+mod watches;
+mod watching;
 
 use std::sync::Arc;
 use std::time::SystemTime;
-
-use serde_json::Value;
 
 pub use auto::AutoRun;
 pub use fault::{Fault, Gate, Kind};
@@ -31,7 +36,6 @@ pub use store::Deletion;
 use super::judge::{Key, Rules};
 use super::pki::Authority;
 use server::Server;
-use store::Resource;
 
 /// What a stub cluster is started with.
 #[derive(Clone, Debug)]
@@ -182,61 +186,6 @@ impl StubCluster {
     /// New connections are shown a leaf for these names, of the authority that is known.
     pub fn show_leaf_for(&self, names: &[&str]) {
         self.server.replace_tls(self.authority.server_config_for(names));
-    }
-
-    // The store.
-
-    pub fn job(&self, namespace: &str, name: &str) -> Option<Value> {
-        self.server.store().get(Resource::Jobs, namespace, name).cloned()
-    }
-
-    pub fn namespace(&self, name: &str) -> Option<Value> {
-        self.server.store().get(Resource::Namespaces, "", name).cloned()
-    }
-
-    /// Puts a namespace as it is, in place of one with its name. As with the other `put` methods,
-    /// the store gives it a new resource version, and a uid and a creation time if it has none.
-    pub fn put_namespace(&self, namespace: Value) {
-        self.server.store().put(Resource::Namespaces, namespace);
-    }
-
-    /// Puts a whole Job, the body of a recording for example, and makes its namespace if need be.
-    pub fn put_job(&self, job: Value) {
-        self.server.store().put(Resource::Jobs, job);
-    }
-
-    pub fn put_pod(&self, pod: Value) {
-        self.server.store().put(Resource::Pods, pod);
-    }
-
-    pub fn put_event(&self, event: Value) {
-        self.server.store().put(Resource::Events, event);
-    }
-
-    /// Replaces the status of a job that must exist.
-    pub fn set_job_status(&self, namespace: &str, name: &str, status: Value) {
-        let there = self.server.store().update(Resource::Jobs, namespace, name, |job| job["status"] = status);
-        assert!(there, "there is no job {namespace}/{name}");
-    }
-
-    /// Removes a job without a request, as its time-to-live does.
-    pub fn remove_job(&self, namespace: &str, name: &str) {
-        self.server.store().remove_job(namespace, name);
-    }
-
-    /// Ends what foreground deletion waits for: pods go, and the jobs that were being deleted.
-    pub fn settle(&self) {
-        self.server.store().settle();
-    }
-
-    /// Ends a namespace's deletion: it goes, with all that is in it.
-    pub fn finish_namespace(&self, name: &str) {
-        self.server.store().remove_namespace(name);
-    }
-
-    /// Every deletion that was carried out, with its options.
-    pub fn deletions(&self) -> Vec<Deletion> {
-        self.server.store().deletions.clone()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
+use super::stream::Stream;
 use crate::support::service::Reply;
 
 #[derive(Clone, Debug)]
@@ -95,16 +96,32 @@ impl Api {
         media_type: &str,
         body: impl Into<Bytes>,
     ) -> Result<Reply, String> {
+        let (head, body) = self.request(method, path, media_type, body.into()).await?.into_parts();
+        let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// As `get`, for an answer that does not end soon.
+    pub async fn open(&self, path: &str) -> Stream {
+        let response = self.request("GET", path, "application/json", Bytes::new()).await;
+        Stream::new(response.unwrap_or_else(|error| panic!("GET {path}: {error}")))
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
             .header("authorization", &self.authorization)
             .header("accept", "application/json")
             .header("content-type", media_type)
-            .body(Full::new(body.into()))
+            .body(Full::new(body))
             .map_err(|error| error.to_string())?;
-        let (head, body) = self.client.request(request).await.map_err(|error| format!("{error:?}"))?.into_parts();
-        let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        self.client.request(request).await.map_err(|error| format!("{error:?}"))
     }
 }

@@ -123,7 +123,7 @@ fn action(call: &Call) -> Option<Action> {
         _ => return None,
     };
     let verb = match (call.method, name) {
-        ("GET", _) if call.parameter("watch").is_some_and(|watch| watch != "false") => "watch",
+        ("GET", _) if call.request.is_watch() => "watch",
         ("GET", Some(_)) => "get",
         ("GET", None) => "list",
         ("POST", _) => "create",

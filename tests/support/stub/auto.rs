@@ -1,5 +1,8 @@
 //! Plays the job controller, the kubelet and the namespace controller at a fixed pace, so that a
-//! demonstration sees jobs run and namespaces go. Tests do not use it: it lives on the clock.
+//! demonstration sees jobs run, pause and go, and namespaces go. Tests do not use it: it lives on
+//! the clock.
+
+mod objects;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -8,7 +11,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::store::{Resource, Store, now, suffix, text};
+use super::logs::{Key, Logs};
+use super::store::{Object, Resource, Store, now, text};
+
+/// How many lines each container writes while it runs.
+const STEPS: u32 = 3;
 
 /// How long each stage takes.
 #[derive(Clone, Copy, Debug)]
@@ -20,31 +27,41 @@ pub struct AutoRun {
 }
 
 /// Sees to every job and namespace once for each thing that can happen to it, until it is aborted.
-pub async fn play(store: Arc<Mutex<Store>>, pace: AutoRun) {
+pub async fn play(store: Arc<Mutex<Store>>, logs: Arc<Logs>, pace: AutoRun) {
     let mut changes = store.lock().unwrap().revision.subscribe();
     let mut seen = HashSet::new();
     loop {
         let (jobs, namespaces) = {
             let store = store.lock().unwrap();
-            (store.list(Resource::Jobs, None), store.list(Resource::Namespaces, None))
+            let all = |resource| store.list(resource, None).cloned().collect::<Vec<Object>>();
+            (all(Resource::Jobs), all(Resource::Namespaces))
         };
         for job in jobs {
-            let uid = text(&job["metadata"]["uid"]).to_owned();
-            let deleted = !job["metadata"]["deletionTimestamp"].is_null();
-            if deleted && seen.insert(("delete", uid.clone())) {
-                let store = Arc::clone(&store);
-                tokio::spawn(async move {
-                    sleep(pace.terminating).await;
-                    store.lock().unwrap().settle();
-                });
-            } else if !deleted && job["spec"]["suspend"] != true && seen.insert(("run", uid)) {
-                tokio::spawn(run(Arc::clone(&store), job, pace));
+            let uid = text(&job["metadata"]["uid"]);
+            // Pausing and going on are changes of the specification: each makes a new generation.
+            let turn = format!("{uid}/{}", job["metadata"]["generation"]);
+            if !job["metadata"]["deletionTimestamp"].is_null() {
+                if seen.insert(("delete", uid.to_owned())) {
+                    let store = Arc::clone(&store);
+                    tokio::spawn(async move {
+                        sleep(pace.terminating).await;
+                        store.lock().unwrap().settle();
+                    });
+                }
+            } else if ["Complete", "Failed"].iter().any(|kind| objects::has_condition(&job, kind)) {
+                // What has ended neither pauses nor runs again.
+            } else if job["spec"]["suspend"] == true {
+                if seen.insert(("pause", turn)) {
+                    pause(&store, &job);
+                }
+            } else if seen.insert(("run", turn)) {
+                let run = Run { store: Arc::clone(&store), logs: Arc::clone(&logs), pod: objects::pod_of(&job), job };
+                tokio::spawn(run.play(pace));
             }
         }
         for namespace in namespaces {
-            let metadata = &namespace["metadata"];
-            let (uid, name) = (text(&metadata["uid"]).to_owned(), text(&metadata["name"]).to_owned());
-            if !metadata["deletionTimestamp"].is_null() && seen.insert(("delete", uid)) {
+            let (uid, name) = (text(&namespace["metadata"]["uid"]).to_owned(), namespace.name().to_owned());
+            if !namespace["metadata"]["deletionTimestamp"].is_null() && seen.insert(("delete", uid)) {
                 let store = Arc::clone(&store);
                 tokio::spawn(async move {
                     sleep(pace.terminating).await;
@@ -58,95 +75,84 @@ pub async fn play(store: Arc<Mutex<Store>>, pace: AutoRun) {
     }
 }
 
-/// Walks one job from pending to complete. One that is deleted meanwhile is left alone.
-async fn run(store: Arc<Mutex<Store>>, job: Value, pace: AutoRun) {
-    let pod = pod_of(&job);
-    sleep(pace.pending).await;
-    let start = now();
-    let running = json!({"startTime": start, "active": 1, "ready": 1, "terminating": 0, "uncountedTerminatedPods": {}});
-    let started = with_phase(&pod, "Running", &json!({"running": {"startedAt": start}}));
-    if !advance(&store, &job, running, started) {
-        return;
-    }
-    let created = event_of(&job, &pod);
-    store.lock().unwrap().put(Resource::Events, created);
-
-    sleep(pace.running).await;
-    let end = now();
-    let condition = |kind: &str| {
-        json!({
-            "type": kind, "status": "True", "lastProbeTime": end, "lastTransitionTime": end,
-            "reason": "CompletionsReached", "message": "Reached expected number of succeeded pods",
-        })
-    };
-    let complete = json!({
-        "conditions": [condition("SuccessCriteriaMet"), condition("Complete")],
-        "startTime": start, "completionTime": end, "succeeded": 1, "ready": 0, "terminating": 0,
-        "uncountedTerminatedPods": {},
-    });
-    let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": start, "finishedAt": end});
-    advance(&store, &job, complete, with_phase(&pod, "Succeeded", &json!({"terminated": ended})));
-}
-
-/// Sets the status and puts the pod, both at once, if this very job is still there and stays.
-fn advance(store: &Mutex<Store>, job: &Value, status: Value, pod: Value) -> bool {
-    let metadata = &job["metadata"];
-    let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+/// Takes a job's pods away and says so in its status.
+fn pause(store: &Mutex<Store>, job: &Object) {
     let mut store = store.lock().unwrap();
-    let found = store.get(Resource::Jobs, namespace, name).map(|found| &found["metadata"]);
-    let stays = found.is_some_and(|found| found["uid"] == metadata["uid"] && found["deletionTimestamp"].is_null());
-    if stays {
-        store.put(Resource::Pods, pod);
-        store.update(Resource::Jobs, namespace, name, |job| job["status"] = status);
+    for pod in store.pods_of(text(&job["metadata"]["uid"])) {
+        store.remove(Resource::Pods, pod.namespace(), pod.name());
     }
-    stays
+    store.update(Resource::Jobs, job.namespace(), job.name(), |job| job["status"] = objects::paused());
 }
 
-fn with_phase(pod: &Value, phase: &str, state: &Value) -> Value {
-    let mut pod = pod.clone();
-    let status = |container: &Value| {
-        json!({
-            "name": container["name"], "image": container["image"], "imageID": "", "state": state,
-            "lastState": {}, "ready": phase == "Running", "restartCount": 0,
+/// A job's way from pending to complete, with one pod.
+struct Run {
+    store: Arc<Mutex<Store>>,
+    logs: Arc<Logs>,
+    /// The job as it was when the run began.
+    job: Object,
+    pod: Value,
+}
+
+impl Run {
+    async fn play(self, pace: AutoRun) {
+        self.attempt(pace).await;
+        // Whether it went to its end or not, its containers write no more.
+        self.containers().for_each(|container| self.logs.end(self.log(container)));
+    }
+
+    /// Leaves a job alone that is deleted or paused meanwhile.
+    async fn attempt(&self, pace: AutoRun) {
+        let paused = objects::has_condition(&self.job, "Suspended");
+        let past = if paused { vec![objects::resumed()] } else { Vec::new() };
+        sleep(pace.pending).await;
+        let start = now();
+        let started = objects::with_phase(&self.pod, "Running", &json!({"running": {"startedAt": start}}));
+        if !self.advance(objects::running(&start, &past), started) {
+            return;
+        }
+        let created = objects::event_of(&self.job, &self.pod);
+        self.store.lock().unwrap().put(Resource::Events, created);
+
+        for step in 1..=STEPS {
+            for container in self.containers() {
+                self.logs.append(self.log(container), format!("step {step} of {STEPS}\n").as_bytes());
+            }
+            sleep(pace.running / STEPS).await;
+            if !self.stays(&self.store.lock().unwrap()) {
+                return;
+            }
+        }
+        let end = now();
+        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": start, "finishedAt": end});
+        let pod = objects::with_phase(&self.pod, "Succeeded", &json!({"terminated": ended}));
+        self.advance(objects::complete(&start, &end, &past), pod);
+    }
+
+    /// Sets the status and puts the pod, both at once, if this very job is still there and stays.
+    fn advance(&self, status: Value, pod: Value) -> bool {
+        let mut store = self.store.lock().unwrap();
+        let stays = self.stays(&store);
+        if stays {
+            store.put(Resource::Pods, pod);
+            store.update(Resource::Jobs, self.job.namespace(), self.job.name(), |job| job["status"] = status);
+        }
+        stays
+    }
+
+    /// Whether the job is still the one that the run began with, neither deleted nor paused.
+    fn stays(&self, store: &Store) -> bool {
+        let found = store.get(Resource::Jobs, self.job.namespace(), self.job.name());
+        found.is_some_and(|found| {
+            let same = |field: &str| found["metadata"][field] == self.job["metadata"][field];
+            same("uid") && same("generation") && found["metadata"]["deletionTimestamp"].is_null()
         })
-    };
-    let containers: Value = pod["spec"]["containers"].as_array().into_iter().flatten().map(status).collect();
-    pod["status"] = json!({"phase": phase, "hostIP": "127.0.0.1", "containerStatuses": containers});
-    pod
-}
+    }
 
-fn pod_of(job: &Value) -> Value {
-    let (metadata, template) = (&job["metadata"], &job["spec"]["template"]);
-    let owner = json!({
-        "apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"], "uid": metadata["uid"],
-        "controller": true, "blockOwnerDeletion": true,
-    });
-    let mut pod = json!({
-        "metadata": {
-            "name": format!("{}-{}", text(&metadata["name"]), suffix()),
-            "namespace": metadata["namespace"],
-            "labels": template["metadata"]["labels"],
-            "ownerReferences": [owner],
-        },
-        "spec": template["spec"],
-    });
-    pod["spec"]["nodeName"] = json!("demo-node");
-    pod
-}
+    fn containers(&self) -> impl Iterator<Item = &str> {
+        self.pod["spec"]["containers"].as_array().into_iter().flatten().map(|container| text(&container["name"]))
+    }
 
-fn event_of(job: &Value, pod: &Value) -> Value {
-    let (metadata, at) = (&job["metadata"], now());
-    json!({
-        "metadata": {
-            "name": format!("{}.{}", text(&metadata["name"]), suffix()), "namespace": metadata["namespace"],
-        },
-        "involvedObject": {
-            "kind": "Job", "apiVersion": "batch/v1", "namespace": metadata["namespace"],
-            "name": metadata["name"], "uid": metadata["uid"],
-        },
-        "reason": "SuccessfulCreate",
-        "message": format!("Created pod: {}", text(&pod["metadata"]["name"])),
-        "type": "Normal", "count": 1, "firstTimestamp": at, "lastTimestamp": at,
-        "source": {"component": "job-controller"}, "reportingComponent": "job-controller",
-    })
+    fn log(&self, container: &str) -> Key {
+        Key::new(self.job.namespace(), text(&self.pod["metadata"]["name"]), container)
+    }
 }

@@ -1,5 +1,5 @@
 //! The bodies of answers that do not simply end: one that is far too long, one that is cut off half
-//! way.
+//! way, one that is told bit by bit.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Bytes, Frame};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::connection::Connection;
 
@@ -67,5 +68,36 @@ impl Body for Truncated {
             Poll::Ready(never) => match never {},
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// What a future tells, each piece a chunk of its own, until the future ends. It runs only while
+/// someone reads, and is dropped when the client leaves.
+pub struct Told {
+    teller: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pieces: UnboundedReceiver<Bytes>,
+}
+
+impl Told {
+    pub fn new<F: Future<Output = ()> + Send + 'static>(teller: impl FnOnce(UnboundedSender<Bytes>) -> F) -> Self {
+        let (sender, pieces) = mpsc::unbounded_channel();
+        Self { teller: Some(Box::pin(teller(sender))), pieces }
+    }
+}
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        // What was told before goes out before the future is asked for more.
+        if let Poll::Ready(Some(piece)) = self.pieces.poll_recv(cx) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if self.teller.as_mut().is_some_and(|teller| teller.as_mut().poll(cx).is_ready()) {
+            // The sender goes with it, so that the pieces come to an end.
+            self.teller = None;
+        }
+        self.pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

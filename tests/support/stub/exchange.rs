@@ -5,17 +5,52 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderName, WARNING};
 use hyper::{Request, Response};
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::body::{AnyBody, Huge, Truncated};
+use super::body::{AnyBody, Huge, Told, Truncated};
 use super::connection::Connection;
 use super::fault::{self, Kind};
 use super::recorded::Recorded;
 use super::routes::{self, Call};
 use super::server::Server;
 use super::status::Reply;
+use super::streams;
+
+/// What a request is answered with: a document, or a head and a body that is still to be told.
+#[derive(Debug)]
+pub enum Answer {
+    Whole(Reply),
+    Stream(Reply, AnyBody),
+}
+
+impl Answer {
+    /// A stream of JSON lines.
+    pub fn told<F: Future<Output = ()> + Send + 'static>(teller: impl FnOnce(UnboundedSender<Bytes>) -> F) -> Self {
+        Self::told_as("application/json", teller)
+    }
+
+    pub fn told_as<F: Future<Output = ()> + Send + 'static>(
+        media_type: &str,
+        teller: impl FnOnce(UnboundedSender<Bytes>) -> F,
+    ) -> Self {
+        let headers = vec![("content-type".to_owned(), media_type.to_owned())];
+        Self::Stream(Reply::new(200, Value::Null).with_headers(headers), Told::new(teller).boxed_unsync())
+    }
+
+    /// A stream of these lines and no more.
+    pub fn lines(lines: Vec<Bytes>) -> Self {
+        Self::told(|sender| async move {
+            for line in lines {
+                // The receiver lives as long as this future does.
+                let _ = sender.send(line);
+            }
+        })
+    }
+}
 
 pub async fn answer(
     server: Arc<Server>,
@@ -38,7 +73,7 @@ pub async fn answer(
         Some(Kind::Garbage) => Some(Reply::broken_json()),
         Some(Kind::Unauthorized) => Some(server.access().refuse("a fault says so")),
         Some(Kind::Reply { status, headers, body }) => {
-            Some(Reply { status: *status, headers: headers.clone(), body: body.clone() })
+            Some(Reply::new(*status, body.clone()).with_headers(headers.clone()))
         }
         Some(Kind::HoldBefore(gate)) => {
             gate.pass().await;
@@ -46,38 +81,43 @@ pub async fn answer(
         }
         _ => None,
     };
-    let reply = instead.unwrap_or_else(|| process(&server, &request, &body));
-    match fault {
+    let answer = instead.map_or_else(|| process(&server, &connection, &request, &body), Answer::Whole);
+    match &fault {
         Some(Kind::CutAfter) => return connection.cut_now().await,
         Some(Kind::HoldAfter(gate)) => gate.pass().await,
-        Some(Kind::Truncate) => {
-            let bytes = reply.bytes();
-            let half = Truncated::new(connection, bytes.slice(..bytes.len() / 2));
-            let mut response = respond(&reply, half.boxed_unsync());
-            response.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
-            return Ok(response);
-        }
         _ => {}
+    }
+    let reply = match answer {
+        Answer::Whole(reply) => reply,
+        Answer::Stream(head, body) => return Ok(respond(&head, body)),
+    };
+    if let Some(Kind::Truncate) = fault {
+        let bytes = reply.bytes();
+        let half = Truncated::new(connection, bytes.slice(..bytes.len() / 2));
+        let mut response = respond(&reply, half.boxed_unsync());
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
+        return Ok(response);
     }
     let body = Full::new(reply.bytes()).map_err(|never| match never {});
     Ok(respond(&reply, body.boxed_unsync()))
 }
 
-fn process(server: &Server, request: &Recorded, body: &[u8]) -> Reply {
+fn process(server: &Arc<Server>, connection: &Arc<Connection>, request: &Recorded, body: &[u8]) -> Answer {
     let call = Call::new(request, body);
     let mut access = server.access();
     let user = match access.authenticate(request.token.as_deref()) {
         Ok(user) => user,
-        Err(rule) => return access.refuse(&rule),
+        Err(rule) => return Answer::Whole(access.refuse(&rule)),
     };
     if let Some(denied) = access.authorize(&user, &call) {
-        return denied;
+        return Answer::Whole(denied);
     }
     if call.path == ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] {
-        return access.review(&user, &request.body);
+        return Answer::Whole(access.review(&user, &request.body));
     }
     drop(access);
-    routes::route(&mut server.store(), &call)
+    let stream = streams::open(server, connection, &call);
+    stream.unwrap_or_else(|| Answer::Whole(routes::route(&mut server.store(), &call)))
 }
 
 fn respond(reply: &Reply, body: AnyBody) -> Response<AnyBody> {

@@ -41,6 +41,19 @@ impl Kind {
         let body = status::failure(code, reason, message, None).body;
         Self::Reply { status: code, headers: Vec::new(), body }
     }
+
+    /// Too many requests: the client is to come back after so many seconds.
+    pub fn too_many(retry_after: u32) -> Self {
+        let message = "Too many requests, please try again later.";
+        let body = status::failure(429, "TooManyRequests", message, None).body;
+        Self::Reply { status: 429, headers: vec![("retry-after".to_owned(), retry_after.to_string())], body }
+    }
+
+    /// What a watch is told of whose version is gone, as the answer's status. `compact` has it told
+    /// in the stream.
+    pub fn gone() -> Self {
+        Self::status(410, "Expired", "too old resource version: 1 (665)")
+    }
 }
 
 /// A fault that waits for the requests it is meant for.
@@ -49,17 +62,29 @@ pub struct Fault {
     method: String,
     path_prefix: String,
     times: usize,
+    /// Whether it strikes watches only, or all but watches; nothing for both.
+    watches: Option<bool>,
     kind: Kind,
 }
 
 impl Fault {
     /// Strikes once, at the next request of this method (`*` is any) for a path with this prefix.
     pub fn new(method: &str, path_prefix: &str, kind: Kind) -> Self {
-        Self { method: method.into(), path_prefix: path_prefix.into(), times: 1, kind }
+        Self { method: method.into(), path_prefix: path_prefix.into(), times: 1, watches: None, kind }
     }
 
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
+    }
+
+    /// Strikes watches only. They share their paths with lists.
+    pub fn of_watches(self) -> Self {
+        Self { watches: Some(true), ..self }
+    }
+
+    /// Lets watches pass.
+    pub fn but_watches(self) -> Self {
+        Self { watches: Some(false), ..self }
     }
 
     /// Strikes until the faults are cleared.
@@ -70,7 +95,10 @@ impl Fault {
 
 /// Takes the first fault that matches, and strikes it off when it is used up.
 pub fn take(faults: &mut Vec<Fault>, request: &Recorded) -> Option<Kind> {
-    let strikes = |fault: &Fault| request.matches(&fault.method, &fault.path_prefix);
+    let strikes = |fault: &Fault| {
+        request.matches(&fault.method, &fault.path_prefix)
+            && fault.watches.is_none_or(|watches| watches == request.is_watch())
+    };
     let at = faults.iter().position(strikes)?;
     let kind = faults[at].kind.clone();
     faults[at].times -= 1;

@@ -3,6 +3,7 @@
 
 mod decode;
 mod defaults;
+mod patch;
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::namespaces::label_fault;
 use super::routes::{Call, delete_options};
 use super::status::{self, Cause, Reply};
 use super::store::{Deletion, Resource, Store, now, stamp, suffix, text};
+pub use patch::patch;
 
 /// Refuses in the order of an API server: the document, the namespace, the fields, the name that is
 /// taken.
@@ -42,7 +44,7 @@ pub fn create(store: &mut Store, call: &Call, namespace: &str) -> Reply {
     stamp(metadata);
     defaults::fill(&mut job, &name);
     if !call.dry_run() {
-        job = store.put(Resource::Jobs, job);
+        job = Value::clone(&store.put(Resource::Jobs, job));
     }
     let mut reply = Reply::new(201, job);
     if call.parameter("fieldValidation").is_none_or(|mode| mode == "Warn") {
@@ -123,7 +125,7 @@ pub fn delete(store: &mut Store, call: &Call, namespace: &str, name: &str) -> Re
         store.deletions.push(Deletion { namespace: namespace.to_owned(), name: name.to_owned(), options });
     }
     if policy == "Foreground" {
-        let mut job = found;
+        let mut job = Value::clone(&found);
         if job["metadata"]["deletionTimestamp"].is_null() {
             job["metadata"]["deletionTimestamp"] = json!(now());
             job["metadata"]["deletionGracePeriodSeconds"] = json!(0);
@@ -131,7 +133,7 @@ pub fn delete(store: &mut Store, call: &Call, namespace: &str, name: &str) -> Re
             job["metadata"]["generation"] = json!(2);
         }
         if !call.dry_run() {
-            job = store.put(Resource::Jobs, job);
+            job = Value::clone(&store.put(Resource::Jobs, job));
             // With no pods to wait for, the job goes as soon as it is marked.
             if store.pods_of(&uid).is_empty() {
                 store.remove_job(namespace, name);

@@ -30,7 +30,7 @@ pub fn create(store: &mut Store, call: &Call) -> Reply {
         stamp(&mut object["metadata"]);
         return Reply::new(201, object);
     }
-    Reply::new(201, store.put(Resource::Namespaces, object))
+    Reply::new(201, Value::clone(&store.put(Resource::Namespaces, object)))
 }
 
 pub fn delete(store: &mut Store, call: &Call, name: &str) -> Reply {
@@ -56,7 +56,7 @@ pub fn delete(store: &mut Store, call: &Call, name: &str) -> Reply {
             }
         });
     }
-    Reply::new(200, store.get(Resource::Namespaces, "", name).cloned().unwrap_or_default())
+    Reply::new(200, store.get(Resource::Namespaces, "", name).map(|found| Value::clone(found)).unwrap_or_default())
 }
 
 /// What is wrong with a name that must be a DNS label.

@@ -44,6 +44,16 @@ impl Recorded {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a parameter is there and means yes, as an API server reads it.
+    pub fn flag(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|value| !["false", "0"].contains(&value))
+    }
+
+    /// Whether it asks for a watch and not for a list.
+    pub fn is_watch(&self) -> bool {
+        self.flag("watch")
+    }
+
     /// Whether it has this method (`*` is any) and a path with this prefix.
     pub fn matches(&self, method: &str, path_prefix: &str) -> bool {
         (method == "*" || self.method == method) && self.path.starts_with(path_prefix)

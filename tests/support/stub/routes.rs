@@ -1,12 +1,12 @@
-//! Which request goes where, and what all lists share. What creating and deleting mean stands with
-//! each resource.
+//! Which request goes where. What listing, creating and deleting mean stands in rooms of their own.
 
 use serde_json::{Value, json};
 
+use super::lists::list;
 use super::recorded::Recorded;
 use super::status::{self, Reply};
 use super::store::{Resource, Store};
-use super::{jobs, namespaces, selector};
+use super::{jobs, namespaces};
 use crate::support::fixture;
 
 /// A request as the routes see it.
@@ -27,6 +27,10 @@ impl<'a> Call<'a> {
 
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.request.parameter(name)
+    }
+
+    pub fn flag(&self, name: &str) -> bool {
+        self.request.flag(name)
     }
 
     pub fn dry_run(&self) -> bool {
@@ -55,11 +59,15 @@ pub fn route(store: &mut Store, call: &Call) -> Reply {
         ("GET", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
             get(store, Resource::Jobs, namespace, name)
         }
+        ("PATCH", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
+            jobs::patch(store, call, namespace, name)
+        }
         ("DELETE", ["apis", "batch", "v1", "namespaces", namespace, "jobs", name]) => {
             jobs::delete(store, call, namespace, name)
         }
 
         ("GET", ["api", "v1", "namespaces", namespace, "pods"]) => list(store, call, Resource::Pods, Some(namespace)),
+        ("GET", ["api", "v1", "namespaces", namespace, "pods", name]) => get(store, Resource::Pods, namespace, name),
         ("GET", ["api", "v1", "namespaces", namespace, "events"]) => {
             list(store, call, Resource::Events, Some(namespace))
         }
@@ -72,29 +80,7 @@ pub fn route(store: &mut Store, call: &Call) -> Reply {
 
 fn get(store: &Store, resource: Resource, namespace: &str, name: &str) -> Reply {
     let found = store.get(resource, namespace, name);
-    found.map_or_else(|| status::not_found(resource, name), |object| Reply::new(200, object.clone()))
-}
-
-fn list(store: &Store, call: &Call, resource: Resource, namespace: Option<&str>) -> Reply {
-    let mut items = store.list(resource, namespace);
-    let labels = call.parameter("labelSelector").unwrap_or_default();
-    let fields = call.parameter("fieldSelector").unwrap_or_default();
-    if let Err(refused) = selector::by_labels(&mut items, labels) {
-        return refused;
-    }
-    if let Err(refused) = selector::by_fields(&mut items, fields) {
-        return refused;
-    }
-    // The items of a list do not repeat what the list's own kind says.
-    for item in items.iter_mut().filter_map(Value::as_object_mut) {
-        item.remove("kind");
-        item.remove("apiVersion");
-    }
-    let revision = store.revision.borrow().to_string();
-    let kind = format!("{}List", resource.kind());
-    let api_version = resource.api_version();
-    let metadata = json!({"resourceVersion": revision});
-    Reply::new(200, json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items}))
+    found.map_or_else(|| status::not_found(resource, name), |object| Reply::new(200, Value::clone(object)))
 }
 
 /// The options of a deletion: the body's, with those of the query laid over them.

@@ -1,69 +1,108 @@
-//! Label and field selectors, as far as equality, inequality and existence go. Sets (`in`, `notin`)
-//! are refused.
+//! Label and field selectors: equality, sets, existence.
 
 use serde_json::Value;
 
+use super::routes::Call;
 use super::status::{self, Reply};
 
 #[derive(Debug)]
 enum Wanted {
-    Equal(String),
-    Different(String),
+    In(Vec<String>),
+    /// Objects without the key fit, too.
+    NotIn(Vec<String>),
     Present,
     Absent,
 }
 
-/// Reads `a=b,c!=d,e,!f`.
-fn parse(selector: &str) -> Result<Vec<(String, Wanted)>, Reply> {
-    let mut requirements = Vec::new();
-    for part in selector.split(',').filter(|part| !part.is_empty()) {
-        let (key, wanted) = if let Some((key, value)) = part.split_once("!=") {
-            (key, Wanted::Different(value.to_owned()))
-        } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-            (key, Wanted::Equal(value.to_owned()))
-        } else if let Some(key) = part.strip_prefix('!') {
-            (key, Wanted::Absent)
-        } else {
-            (part, Wanted::Present)
-        };
-        if let Wanted::Equal(value) | Wanted::Different(value) = &wanted
-            && value.starts_with('=')
-        {
-            return Err(status::bad_request("unable to parse requirement: found '=', expected: identifier"));
-        }
-        if key.contains(['(', ')', ' ']) {
-            return Err(status::bad_request("the stub knows no sets in selectors"));
-        }
-        requirements.push((key.to_owned(), wanted));
+type Requirements = Vec<(String, Wanted)>;
+
+/// What a list or a watch asks for.
+#[derive(Debug)]
+pub struct Selector {
+    labels: Requirements,
+    /// Dotted paths.
+    fields: Requirements,
+}
+
+impl Selector {
+    pub fn of(call: &Call) -> Result<Self, Reply> {
+        let read = |name: &str| parse(call.parameter(name).unwrap_or_default());
+        Ok(Self { labels: read("labelSelector")?, fields: read("fieldSelector")? })
     }
-    Ok(requirements)
+
+    /// Whether all objects fit.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    pub fn fits(&self, object: &Value) -> bool {
+        let labels = &object["metadata"]["labels"];
+        let field = |path: &str| path.split('.').fold(object, |value, key| &value[key]).as_str();
+        self.labels.iter().all(|(key, wanted)| holds(wanted, labels[key].as_str()))
+            && self.fields.iter().all(|(path, wanted)| holds(wanted, Some(field(path).unwrap_or_default())))
+    }
 }
 
 fn holds(wanted: &Wanted, found: Option<&str>) -> bool {
+    let among = |values: &[String]| found.is_some_and(|found| values.iter().any(|value| value == found));
     match wanted {
-        Wanted::Equal(value) => found == Some(value),
-        Wanted::Different(value) => found != Some(value),
+        Wanted::In(values) => among(values),
+        Wanted::NotIn(values) => !among(values),
         Wanted::Present => found.is_some(),
         Wanted::Absent => found.is_none(),
     }
 }
 
-/// Keeps the objects whose labels fit.
-pub fn by_labels(objects: &mut Vec<Value>, selector: &str) -> Result<(), Reply> {
-    let requirements = parse(selector)?;
-    objects.retain(|object| {
-        let labels = &object["metadata"]["labels"];
-        requirements.iter().all(|(key, wanted)| holds(wanted, labels[key].as_str()))
-    });
-    Ok(())
+/// Reads `a=b,c!=d,e,!f,g in (h,i),j notin (k)`.
+fn parse(selector: &str) -> Result<Requirements, Reply> {
+    parts(selector).map(requirement).collect()
 }
 
-/// Keeps the objects whose fields, named by dotted paths, fit.
-pub fn by_fields(objects: &mut Vec<Value>, selector: &str) -> Result<(), Reply> {
-    let requirements = parse(selector)?;
-    objects.retain(|object| {
-        let field = |path: &str| path.split('.').fold(object, |value, key| &value[key]).as_str();
-        requirements.iter().all(|(path, wanted)| holds(wanted, Some(field(path).unwrap_or_default())))
+/// Splits at the commas that are not between parentheses.
+fn parts(selector: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    let parts = selector.split(move |letter| {
+        inside = letter == '(' || inside && letter != ')';
+        letter == ',' && !inside
     });
-    Ok(())
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn requirement(part: &str) -> Result<(String, Wanted), Reply> {
+    let (key, wanted) = if let Some((key, values)) = part.split_once(" notin ") {
+        (key, Wanted::NotIn(set(values)?))
+    } else if let Some((key, values)) = part.split_once(" in ") {
+        (key, Wanted::In(set(values)?))
+    } else if let Some((key, value)) = part.split_once("!=") {
+        (key, Wanted::NotIn(vec![one(value)?]))
+    } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        (key, Wanted::In(vec![one(value)?]))
+    } else if let Some(key) = part.strip_prefix('!') {
+        (key, Wanted::Absent)
+    } else {
+        (part, Wanted::Present)
+    };
+    let key = key.trim();
+    if key.is_empty() || key.contains(['(', ')', ' ', '=']) {
+        return Err(unreadable(&format!("found '{part}', expected: !, identifier, or 'end of string'")));
+    }
+    Ok((key.to_owned(), wanted))
+}
+
+fn one(value: &str) -> Result<String, Reply> {
+    let value = value.trim();
+    if value.starts_with('=') {
+        return Err(unreadable("found '=', expected: identifier"));
+    }
+    Ok(value.to_owned())
+}
+
+fn set(values: &str) -> Result<Vec<String>, Reply> {
+    let inside = values.trim().strip_prefix('(').and_then(|values| values.strip_suffix(')'));
+    let inside = inside.ok_or_else(|| unreadable(&format!("found '{}', expected: '('", values.trim())))?;
+    Ok(inside.split(',').map(|value| value.trim().to_owned()).collect())
+}
+
+fn unreadable(why: &str) -> Reply {
+    status::bad_request(&format!("unable to parse requirement: {why}"))
 }

@@ -17,8 +17,10 @@ use super::access::Access;
 use super::connection::{Connection, Counted};
 use super::exchange;
 use super::fault::Fault;
+use super::logs::Logs;
 use super::recorded::Recorded;
 use super::store::Store;
+use super::watches::Watches;
 use super::{StubConfig, auto};
 
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Server {
     pub port: u16,
     pub requests: watch::Sender<Vec<Recorded>>,
     pub faults: Mutex<Vec<Fault>>,
+    pub watches: Watches,
+    pub logs: Arc<Logs>,
     access: Mutex<Access>,
     store: Arc<Mutex<Store>>,
     tls: Mutex<Arc<ServerConfig>>,
@@ -38,13 +42,15 @@ pub struct Server {
 impl Server {
     pub async fn start(config: StubConfig, tls: Arc<ServerConfig>) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let store = Arc::new(Mutex::new(Store::new()));
+        let (store, logs) = (Arc::new(Mutex::new(Store::new())), Arc::new(Logs::default()));
         let server = Arc::new(Self {
             port: listener.local_addr().unwrap().port(),
             requests: watch::Sender::default(),
             faults: Mutex::default(),
+            watches: Watches::default(),
+            logs: Arc::clone(&logs),
             access: Mutex::new(Access::new(config.rules)),
-            auto: config.auto.map(|pace| tokio::spawn(auto::play(Arc::clone(&store), pace))),
+            auto: config.auto.map(|pace| tokio::spawn(auto::play(Arc::clone(&store), Arc::clone(&logs), pace))),
             store,
             tls: Mutex::new(tls),
             accepted: AtomicUsize::new(0),

@@ -12,19 +12,33 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Value,
+    /// The body in JSON, if it was written already.
+    written: Option<Bytes>,
 }
 
 impl Reply {
     pub fn new(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self { status, headers: Vec::new(), body, written: None }
+    }
+
+    /// For what is large and made of parts that are kept in writing.
+    pub fn written(status: u16, body: Bytes) -> Self {
+        Self { written: Some(body), ..Self::new(status, Value::Null) }
+    }
+
+    pub fn with_headers(self, headers: Vec<(String, String)>) -> Self {
+        Self { headers, ..self }
     }
 
     pub fn broken_json() -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self { status: 200, headers, body: Value::from(r#"{"kind":"Job","metadata":{"#) }
+        Self::new(200, Value::from(r#"{"kind":"Job","metadata":{"#)).with_headers(headers)
     }
 
     pub fn bytes(&self) -> Bytes {
+        if let Some(written) = &self.written {
+            return Bytes::clone(written);
+        }
         let bytes = self.body.as_str().map_or_else(|| self.body.to_string(), str::to_owned);
         Bytes::from(bytes)
     }
@@ -89,9 +103,29 @@ pub fn method_not_allowed() -> Reply {
     failure(405, "MethodNotAllowed", message, Some(json!({})))
 }
 
+pub fn gone(asked: u64, oldest: u64) -> Reply {
+    failure(410, "Expired", &format!("too old resource version: {asked} ({oldest})"), None)
+}
+
 pub fn already_exists(resource: Resource, name: &str) -> Reply {
     let message = format!("{} \"{name}\" already exists", resource.qualified());
     failure(409, "AlreadyExists", &message, Some(details(resource, name)))
+}
+
+pub fn modified_meanwhile(resource: Resource, name: &str) -> Reply {
+    let message = format!(
+        "Operation cannot be fulfilled on {} \"{name}\": the object has been modified; please apply your changes to \
+         the latest version and try again",
+        resource.qualified()
+    );
+    failure(409, "Conflict", &message, Some(details(resource, name)))
+}
+
+pub fn unsupported_media_type() -> Reply {
+    let message = "the body of the request was in an unknown format - accepted media types include: \
+         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+         application/apply-patch+yaml";
+    failure(415, "UnsupportedMediaType", message, None)
 }
 
 pub fn wrong_uid(resource: Resource, name: &str, wanted: &str, found: &str) -> Reply {

@@ -2,6 +2,11 @@
 //! resource versions, creation times, who goes with whom. It knows nothing of requests or of what
 //! is valid.
 
+mod history;
+mod object;
+mod resource;
+mod snapshots;
+
 use std::collections::BTreeMap;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -10,48 +15,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
+pub use history::{Change, History};
+pub use object::{Object, Stored};
+pub use resource::Resource;
+pub use snapshots::Snapshots;
+
 use crate::support::judge::hex;
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Resource {
-    Namespaces,
-    Jobs,
-    Pods,
-    Events,
-}
+/// Where a fresh store begins: a real cluster has a past, too.
+const BEGINNING: u64 = 700;
 
-impl Resource {
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Namespaces => "namespaces",
-            Self::Jobs => "jobs",
-            Self::Pods => "pods",
-            Self::Events => "events",
-        }
-    }
-
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Namespaces => "Namespace",
-            Self::Jobs => "Job",
-            Self::Pods => "Pod",
-            Self::Events => "Event",
-        }
-    }
-
-    pub fn group(self) -> &'static str {
-        if self == Self::Jobs { "batch" } else { "" }
-    }
-
-    pub fn api_version(self) -> &'static str {
-        if self == Self::Jobs { "batch/v1" } else { "v1" }
-    }
-
-    /// The name that error messages use, `jobs.batch`.
-    pub fn qualified(self) -> &'static str {
-        if self == Self::Jobs { "jobs.batch" } else { self.plural() }
-    }
-}
+type Key = (Resource, String, String);
 
 /// A deletion that was carried out.
 #[derive(Clone, Debug)]
@@ -65,34 +39,46 @@ pub struct Deletion {
 
 #[derive(Debug)]
 pub struct Store {
-    objects: BTreeMap<(Resource, String, String), Value>,
+    objects: BTreeMap<Key, Object>,
     pub deletions: Vec<Deletion>,
     /// Tells of every change; its value is the newest resource version.
     pub revision: watch::Sender<u64>,
+    pub history: History,
+    pub snapshots: Snapshots,
 }
 
 impl Store {
     pub fn new() -> Self {
-        let revision = watch::Sender::new(700);
-        let mut store = Self { objects: BTreeMap::new(), deletions: Vec::new(), revision };
+        let mut store = Self {
+            objects: BTreeMap::new(),
+            deletions: Vec::new(),
+            revision: watch::Sender::new(BEGINNING),
+            history: History::new(BEGINNING),
+            snapshots: Snapshots::default(),
+        };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             store.put_bare_namespace(name);
         }
         store
     }
 
-    pub fn get(&self, resource: Resource, namespace: &str, name: &str) -> Option<&Value> {
+    pub fn get(&self, resource: Resource, namespace: &str, name: &str) -> Option<&Object> {
         self.objects.get(&(resource, namespace.to_owned(), name.to_owned()))
     }
 
-    /// All objects of a resource, in one namespace or in all.
-    pub fn list(&self, resource: Resource, namespace: Option<&str>) -> Vec<Value> {
-        let wanted = |key: &(Resource, String, String)| key.0 == resource && namespace.is_none_or(|n| key.1 == n);
-        self.objects.iter().filter(|(key, _)| wanted(key)).map(|(_, object)| object.clone()).collect()
+    /// All objects of a resource, in one namespace or in all, ordered by namespace and name.
+    pub fn list(&self, resource: Resource, namespace: Option<&str>) -> impl Iterator<Item = &Object> {
+        let start = (resource, namespace.unwrap_or_default().to_owned(), String::new());
+        let wanted = move |key: &Key| key.0 == resource && namespace.is_none_or(|namespace| key.1 == namespace);
+        self.objects.range(start..).take_while(move |(key, _)| wanted(key)).map(|(_, object)| object)
+    }
+
+    pub fn revision(&self) -> u64 {
+        *self.revision.borrow()
     }
 
     /// Stores an object under its own name, completed, and returns it as stored.
-    pub fn put(&mut self, resource: Resource, mut object: Value) -> Value {
+    pub fn put(&mut self, resource: Resource, mut object: Value) -> Object {
         let name = text(&object["metadata"]["name"]).to_owned();
         assert!(!name.is_empty(), "an object without a name: {object}");
         if resource != Resource::Namespaces && object["metadata"]["namespace"].is_null() {
@@ -105,8 +91,11 @@ impl Store {
         object["kind"] = json!(resource.kind());
         object["apiVersion"] = json!(resource.api_version());
         stamp(&mut object["metadata"]);
-        object["metadata"]["resourceVersion"] = json!(self.next_revision());
-        self.objects.insert((resource, namespace, name), object.clone());
+        let revision = self.next_revision();
+        object["metadata"]["resourceVersion"] = json!(revision.to_string());
+        let object = Stored::new(object);
+        let before = self.objects.insert((resource, namespace, name), Object::clone(&object));
+        self.remember(resource, Change { revision, before, after: Some(Object::clone(&object)) });
         object
     }
 
@@ -117,61 +106,80 @@ impl Store {
         self.put(Resource::Namespaces, json!({"metadata": metadata, "spec": spec, "status": {"phase": "Active"}}));
     }
 
-    /// Changes an object in place; false if it is not there.
+    /// Puts an object again, changed; false if it is not there.
     pub fn update(&mut self, resource: Resource, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) -> bool {
-        let Some(object) = self.objects.get_mut(&(resource, namespace.to_owned(), name.to_owned())) else {
+        let Some(found) = self.get(resource, namespace, name) else {
             return false;
         };
-        change(object);
-        let object = object.clone();
+        let mut object = Value::clone(found);
+        change(&mut object);
         self.put(resource, object);
         true
     }
 
     /// The pods that a job made.
-    pub fn pods_of(&self, job_uid: &str) -> Vec<Value> {
-        let owned = |pod: &Value| {
+    pub fn pods_of(&self, job_uid: &str) -> Vec<Object> {
+        let owned = |pod: &&Object| {
             let owners = pod["metadata"]["ownerReferences"].as_array();
             owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == job_uid))
         };
-        self.list(Resource::Pods, None).into_iter().filter(owned).collect()
+        self.list(Resource::Pods, None).filter(owned).cloned().collect()
     }
 
     /// Removes a job with its pods.
     pub fn remove_job(&mut self, namespace: &str, name: &str) {
         if let Some(job) = self.remove(Resource::Jobs, namespace, name) {
             for pod in self.pods_of(text(&job["metadata"]["uid"])) {
-                let metadata = &pod["metadata"];
-                self.remove(Resource::Pods, text(&metadata["namespace"]), text(&metadata["name"]));
+                self.remove(Resource::Pods, pod.namespace(), pod.name());
             }
         }
     }
 
     /// Removes a namespace with all that is in it.
     pub fn remove_namespace(&mut self, name: &str) {
-        self.objects.retain(|(_, namespace, _), _| namespace != name);
+        let inside = |key: &&Key| key.1 == name;
+        let inside: Vec<Key> = self.objects.keys().filter(inside).cloned().collect();
+        for (resource, namespace, name) in inside {
+            self.remove(resource, &namespace, &name);
+        }
         self.remove(Resource::Namespaces, "", name);
     }
 
     /// Lets the pods of all jobs that are being deleted end, and with them the jobs.
     pub fn settle(&mut self) {
-        for job in self.list(Resource::Jobs, None) {
-            let metadata = &job["metadata"];
-            if metadata["finalizers"] == json!(["foregroundDeletion"]) {
-                self.remove_job(text(&metadata["namespace"]), text(&metadata["name"]));
-            }
+        let deleted = |job: &&Object| job["metadata"]["finalizers"] == json!(["foregroundDeletion"]);
+        let deleted: Vec<Object> = self.list(Resource::Jobs, None).filter(deleted).cloned().collect();
+        for job in deleted {
+            self.remove_job(job.namespace(), job.name());
         }
     }
 
-    pub fn remove(&mut self, resource: Resource, namespace: &str, name: &str) -> Option<Value> {
+    pub fn remove(&mut self, resource: Resource, namespace: &str, name: &str) -> Option<Object> {
         let removed = self.objects.remove(&(resource, namespace.to_owned(), name.to_owned()));
-        self.next_revision();
+        let revision = self.next_revision();
+        if let Some(removed) = &removed {
+            self.remember(resource, Change { revision, before: Some(Object::clone(removed)), after: None });
+        }
         removed
     }
 
-    fn next_revision(&self) -> String {
+    /// Ends the lists that are being read in pages. The revision moves on, so that no list to come
+    /// can be taken for one of them.
+    pub fn forget_snapshots(&mut self) {
+        self.snapshots.clear();
+        self.next_revision();
+    }
+
+    /// Only jobs are watched.
+    fn remember(&mut self, resource: Resource, change: Change) {
+        if resource == Resource::Jobs {
+            self.history.push(change);
+        }
+    }
+
+    fn next_revision(&self) -> u64 {
         self.revision.send_modify(|revision| *revision += 1);
-        self.revision.borrow().to_string()
+        self.revision()
     }
 }
 

@@ -1,0 +1,85 @@
+//! What tests put into the cluster, change in it and look up in it, past all requests.
+
+use serde_json::Value;
+
+use super::StubCluster;
+use super::store::{Deletion, Resource};
+
+impl StubCluster {
+    pub fn job(&self, namespace: &str, name: &str) -> Option<Value> {
+        self.server.store().get(Resource::Jobs, namespace, name).map(|job| Value::clone(job))
+    }
+
+    pub fn namespace(&self, name: &str) -> Option<Value> {
+        self.server.store().get(Resource::Namespaces, "", name).map(|namespace| Value::clone(namespace))
+    }
+
+    /// Puts a namespace as it is, in place of one with its name. As with the other `put` methods,
+    /// the store gives it a new resource version, and a uid and a creation time if it has none.
+    pub fn put_namespace(&self, namespace: Value) {
+        self.server.store().put(Resource::Namespaces, namespace);
+    }
+
+    /// Puts a whole Job, the body of a recording for example, and makes its namespace if need be.
+    pub fn put_job(&self, job: Value) {
+        self.server.store().put(Resource::Jobs, job);
+    }
+
+    /// Puts many jobs at once. Each is a change of its own to those who watch.
+    pub fn put_jobs(&self, jobs: impl IntoIterator<Item = Value>) {
+        let mut store = self.server.store();
+        for job in jobs {
+            store.put(Resource::Jobs, job);
+        }
+    }
+
+    pub fn put_pod(&self, pod: Value) {
+        self.server.store().put(Resource::Pods, pod);
+    }
+
+    pub fn put_event(&self, event: Value) {
+        self.server.store().put(Resource::Events, event);
+    }
+
+    /// Replaces the status of a job that must exist.
+    pub fn set_job_status(&self, namespace: &str, name: &str, status: Value) {
+        self.change_job(namespace, name, |job| job["status"] = status);
+    }
+
+    /// Changes a job that must exist, in any way: its labels, for example.
+    pub fn change_job(&self, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let there = self.server.store().update(Resource::Jobs, namespace, name, change);
+        assert!(there, "there is no job {namespace}/{name}");
+    }
+
+    /// Removes a job without a request, as its time-to-live does.
+    pub fn remove_job(&self, namespace: &str, name: &str) {
+        self.server.store().remove_job(namespace, name);
+    }
+
+    /// Ends what foreground deletion waits for: pods go, and the jobs that were being deleted.
+    pub fn settle(&self) {
+        self.server.store().settle();
+    }
+
+    /// Ends a namespace's deletion: it goes, with all that is in it.
+    pub fn finish_namespace(&self, name: &str) {
+        self.server.store().remove_namespace(name);
+    }
+
+    /// Every deletion that was carried out, with its options.
+    pub fn deletions(&self) -> Vec<Deletion> {
+        self.server.store().deletions.clone()
+    }
+
+    /// The newest resource version.
+    pub fn resource_version(&self) -> String {
+        self.server.store().revision().to_string()
+    }
+
+    /// Refuses the continue tokens that were given so far, with 410: the lists that are being read
+    /// in pages must begin anew.
+    pub fn expire_continues(&self) {
+        self.server.store().forget_snapshots();
+    }
+}
