@@ -87,13 +87,11 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// `500ms`, `30s` or `5m`, of at most five minutes.
 pub fn wait_time(text: &str) -> Result<Duration, Problem> {
-    let units: [(&str, fn(u64) -> Duration); 3] =
-        [("ms", Duration::from_millis), ("s", Duration::from_secs), ("m", |minutes| Duration::from_secs(minutes * 60))];
-    let parse = |(unit, time): &(&str, fn(u64) -> Duration)| {
+    let parse = |(unit, milliseconds)| {
         let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
-        number.parse().ok().map(time)
+        number.parse::<u64>().ok().map(|number| Duration::from_millis(number * milliseconds))
     };
-    let time = units.iter().find_map(parse).filter(|time| *time <= LONGEST_WAIT);
+    let time = [("ms", 1), ("s", 1000), ("m", 60_000)].into_iter().find_map(parse).filter(|time| *time <= LONGEST_WAIT);
     time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
 }
 

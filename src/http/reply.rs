@@ -33,6 +33,7 @@ impl Reply {
         Self { body, ..Self::empty(StatusCode::OK) }
     }
 
+    #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::changes::Change;
 use super::compact::Uid;
 use super::filter::Filter;
-use super::live::Live;
+use super::live::{Age, Live};
 use super::status::{Status, key};
 use super::store::Place;
 use crate::kube::name::{JobName, Namespace};
@@ -63,7 +63,7 @@ impl Cache {
     pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
         let live = self.read();
         match (live.age(now), live.store.get(&key(namespace.as_str(), name.as_str()))) {
-            (Some(age), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
+            (Some(Age(age)), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
             _ => Found::Miss,
         }
     }
@@ -71,7 +71,7 @@ impl Cache {
     /// At most so many of the jobs that match, from behind a place on. To tell how many remain, all are looked at.
     pub fn page(&self, filter: &Filter, after: Option<&Place>, limit: usize, now: Instant) -> Found<Page> {
         let live = self.read();
-        let Some(age) = live.age(now) else { return Found::Miss };
+        let Some(Age(age)) = live.age(now) else { return Found::Miss };
         let mut matching = live.store.after(after).filter(|status| filter.matches(status));
         let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
         let remaining = matching.count();
@@ -81,14 +81,6 @@ impl Cache {
 
     pub fn is_usable(&self) -> bool {
         self.read().is_usable()
-    }
-
-    pub fn len(&self) -> usize {
-        self.read().store.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The number of the last change.

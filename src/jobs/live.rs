@@ -48,17 +48,21 @@ enum Freshness {
     Since(Instant),
 }
 
+/// How old what is known is: not at all while the watch is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Age(pub(super) Option<Duration>);
+
 impl Live {
     pub(super) fn is_usable(&self) -> bool {
         self.freshness != Freshness::Empty
     }
 
     /// How old the answers are: `None` if there are none, and without an age if they are live.
-    pub(super) fn age(&self, now: Instant) -> Option<Option<Duration>> {
+    pub(super) fn age(&self, now: Instant) -> Option<Age> {
         match self.freshness {
             Freshness::Empty => None,
-            Freshness::Live => Some(None),
-            Freshness::Since(then) => Some(Some(now.saturating_duration_since(then))),
+            Freshness::Live => Some(Age(None)),
+            Freshness::Since(then) => Some(Age(Some(now.saturating_duration_since(then)))),
         }
     }
 

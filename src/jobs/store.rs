@@ -29,10 +29,6 @@ impl Store {
         self.by_name.get(key)
     }
 
-    pub fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
     /// Puts a job in place of the one with its name, which it gives back.
     pub fn put(&mut self, entry: Entry) -> Option<Arc<Status>> {
         let aged = ByAge { created: entry.status.created, status: Arc::clone(&entry.status) };

@@ -84,8 +84,8 @@ impl Session {
     }
 
     /// Changes fields of an object to given values, which may be repeated without harm (RFC 7386).
-    pub async fn merge_patch<T: DeserializeOwned>(&self, path: &Path, patch: Body) -> Result<T, Error> {
-        Ok(self.send(&Method::PATCH, path, patch).await?.object)
+    pub async fn merge_patch<T: DeserializeOwned>(&self, path: &Path, changes: Body) -> Result<T, Error> {
+        Ok(self.send(&Method::PATCH, path, changes).await?.object)
     }
 
     /// Gives the caller more time, as for a wait that it asked for.

@@ -34,9 +34,15 @@ struct Created<'a> {
     status: &'static str,
     uid: String,
     warnings: Vec<String>,
-    /// With `wait`: the status object, or null if the job was deleted meanwhile.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job: Option<Option<&'a Status>>,
+    #[serde(flatten)]
+    waited: Option<Waited<'a>>,
+}
+
+/// What a wait adds to the answer.
+#[derive(Serialize)]
+struct Waited<'a> {
+    /// The status object, or null if the job was deleted meanwhile.
+    job: Option<&'a Status>,
 }
 
 pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
@@ -68,7 +74,7 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        job: seen.as_ref().map(|seen| seen.as_ref().map(|seen| &*seen.status)),
+        waited: seen.as_ref().map(|seen| Waited { job: seen.as_ref().map(|seen| &*seen.status) }),
     };
     Reply::json(status, &created)
 }

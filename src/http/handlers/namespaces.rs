@@ -145,7 +145,7 @@ async fn phase_after(
     let (mut caller, mut draining, mut poll) = (call.caller.take(), call.shared.draining.clone(), POLL);
     loop {
         match call.session.get::<Namespace>(&Path::namespace(name)).await {
-            Ok(namespace) => phase = namespace.status.phase().unwrap_or("Terminating").to_owned(),
+            Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),
             Err(error) if error.is_not_found() => return Ok(DELETED.to_owned()),
             // It may get better before the time is up.
             Err(_) => {}
