@@ -1,5 +1,7 @@
 //! The only place where URLs of the cluster are made, and only of parsed names and encoded queries.
 
+use std::fmt::Write as _;
+
 use super::name::{ContainerName, JobName, Namespace, PodName};
 
 /// Path and query of a request to the API server.
@@ -62,11 +64,11 @@ impl Path {
         let mut path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}");
         let flags = [("follow", options.follow), ("timestamps", options.timestamps), ("previous", options.previous)];
         for (name, _) in flags.into_iter().filter(|(_, set)| *set) {
-            path.push_str(&format!("&{name}=true"));
+            let _ = write!(path, "&{name}=true");
         }
         let numbers = [("tailLines", options.tail_lines), ("sinceSeconds", options.since_seconds)];
         for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-            path.push_str(&format!("&{name}={number}"));
+            let _ = write!(path, "&{name}={number}");
         }
         Self(path)
     }

@@ -42,6 +42,7 @@ pub struct NextPage {
 
 /// What happened.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Input {
     Page(List<Job>),
     Opened,
@@ -154,7 +155,7 @@ impl From<Error> for Failure {
 impl State {
     pub fn step(self, input: Input) -> Step {
         match (self, input) {
-            (Self::Listing { next }, Input::Page(list)) => page(next, list),
+            (Self::Listing { next }, Input::Page(list)) => page(next.map(|next| next.version), list),
             (Self::Opening { version }, Input::Opened) => {
                 Step { state: Self::Following { version, heard: false }, news: vec![News::Following], pause: Pause::No }
             }
@@ -172,14 +173,14 @@ impl State {
     }
 }
 
-fn page(next: Option<NextPage>, list: List<Job>) -> Step {
-    let version = match (&next, list.metadata.resource_version.parse()) {
-        (Some(next), _) => next.version,
+fn page(begun: Option<Version>, list: List<Job>) -> Step {
+    let version = match (begun, list.metadata.resource_version.parse()) {
+        (Some(version), _) => version,
         (None, Ok(version)) => version,
         (None, Err(_)) => return failed(State::default(), no_number(&list.metadata.resource_version)),
     };
     let mut news = Vec::new();
-    if next.is_none() {
+    if begun.is_none() {
         news.push(News::Listing(version));
     }
     news.push(News::Jobs(list.items.unwrap_or_default()));
