@@ -174,10 +174,8 @@ impl State {
 }
 
 fn page(begun: Option<Version>, list: List<Job>) -> Step {
-    let version = match (begun, list.metadata.resource_version.parse()) {
-        (Some(version), _) => version,
-        (None, Ok(version)) => version,
-        (None, Err(_)) => return failed(State::default(), no_number(&list.metadata.resource_version)),
+    let Some(version) = begun.or_else(|| list.metadata.resource_version.parse().ok()) else {
+        return failed(State::default(), no_number(&list.metadata.resource_version));
     };
     let mut news = Vec::new();
     if begun.is_none() {
