@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use hyper::header::{DATE, HeaderMap, RETRY_AFTER, WARNING};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -129,13 +129,10 @@ impl Session {
 
     async fn attempt(&self, method: &Method, path: &Path, token: &Token, body: Body) -> Result<RawReply, Error> {
         let transport = self.cluster.transport()?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.value.expose()))
-            .map_err(|_| Error::NotReady("the token is no header value".to_owned()))?;
-        authorization.set_sensitive(true);
         let most = if *method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
         let started = Instant::now();
         let until = self.deadline.min(started + most);
-        let reply = transport.exchange(method, path, authorization, body, until).await;
+        let reply = transport.exchange(method, path, token.authorization.clone(), body, until).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_micros.fetch_add(micros, Ordering::Relaxed);
         if matches!(reply, Err(Error::Unreachable(_))) {
@@ -198,6 +195,8 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     #[test]
