@@ -12,12 +12,12 @@ use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::request::NewNamespace;
 use crate::kube::session::{BACKOFF, Body, Session, json};
-use crate::kube::types::{self, Job};
+use crate::kube::types::{self, Job, MadeJob};
 
 /// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
 #[derive(Debug)]
 pub struct Submitted {
-    pub job: Job,
+    pub job: MadeJob,
     pub created: bool,
     pub warnings: Vec<String>,
 }
@@ -60,7 +60,7 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
     let mut doubt: Option<KubeError> = None;
     let mut namespace_made = false;
     loop {
-        let error = match session.post::<Job>(&jobs, manifest.clone()).await {
+        let error = match session.post::<MadeJob>(&jobs, manifest.clone()).await {
             Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
             Err(error) => error,
         };
@@ -75,7 +75,9 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
         } else if may_hide_ours(&error, doubt.is_some(), stamp.has_key()) {
             match session.get::<Job>(&job).await {
                 Ok(job) => match stamp.owner(&job.metadata.annotations) {
-                    Owner::This => return Ok(Submitted { job, created: doubt.is_some(), warnings: Vec::new() }),
+                    Owner::This => {
+                        return Ok(Submitted { job: job.into(), created: doubt.is_some(), warnings: Vec::new() });
+                    }
                     Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
                     Owner::Another => return Err(error.into()),
                 },

@@ -40,6 +40,29 @@ pub struct Job {
     pub status: JobStatus,
 }
 
+/// The little of a job that tells which one it is: most of the reply to a create is what was sent, and is not taken up.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MadeJob {
+    pub metadata: Identity,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Identity {
+    pub name: String,
+    pub namespace: String,
+    pub uid: String,
+    pub creation_timestamp: Option<Time>,
+}
+
+impl From<Job> for MadeJob {
+    fn from(job: Job) -> Self {
+        let Metadata { name, namespace, uid, creation_timestamp, .. } = job.metadata;
+        Self { metadata: Identity { name, namespace, uid, creation_timestamp } }
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct JobSpec {
