@@ -7,7 +7,7 @@ use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{self, ContainerStatus, Job, List, ListMetadata, Time};
+use crate::kube::types::{self, ContainerStatus, JobInFull, List, ListMetadata, Time};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
@@ -50,7 +50,7 @@ pub struct Event {
 }
 
 /// Asks the cluster for the job's pods and events, both at once.
-pub async fn of(session: &Session, namespace: &Namespace, job: &Job) -> Result<Details, Error> {
+pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
     let labels = job.spec.selector.match_labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let (pods, events) = (Path::pods(namespace, labels), Path::events(namespace, &job.metadata.uid));
     let pods = async {

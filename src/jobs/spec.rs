@@ -56,7 +56,8 @@ fn malformed(field: &'static str, message: impl Into<String>) -> Invalid {
 /// Makes the manifest that is sent, or says which field to change.
 pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
     let Wanted { mut manifest, namespace, key, request_id, now } = wanted;
-    let identity = serde_json::to_vec(&(&manifest, namespace)).unwrap_or_default();
+    // Only a key is bound to its body: without one, writing the body out to hash it would be for nothing.
+    let identity = key.as_ref().and_then(|_| serde_json::to_vec(&(&manifest, namespace)).ok()).unwrap_or_default();
     let stamp = Stamp::new(request_id, key.as_ref(), &identity);
 
     fill_in(&mut manifest, "apiVersion", "job_manifest.apiVersion", "batch/v1")?;

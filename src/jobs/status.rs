@@ -59,8 +59,8 @@ impl Status {
     pub fn of(job: &Job) -> Self {
         let (state, decided) = state(job);
         let Job { metadata, spec, status } = job;
-        let has_job_id = metadata.labels.get(JOB_ID) == Some(&metadata.name);
-        let labels = metadata.labels.iter().filter(|(key, _)| !(has_job_id && *key == JOB_ID));
+        let has_job_id = metadata.labels.get(JOB_ID) == Some(&*metadata.name);
+        let labels = metadata.labels.0.iter().filter(|(key, _)| !(has_job_id && **key == *JOB_ID));
         let text = |text: &Option<String>| text.as_deref().map(Box::from);
         let conditions = status.conditions.iter().map(|condition| Text {
             r#type: condition.r#type.as_str().into(),
@@ -89,7 +89,7 @@ impl Status {
             completions: spec.completions.into(),
             parallelism: spec.parallelism.into(),
             backoff_limit: spec.backoff_limit.into(),
-            labels: labels.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
+            labels: labels.cloned().collect(),
             conditions: conditions.collect(),
             transitions: transitions.collect(),
         }

@@ -12,7 +12,7 @@ use crate::http::reply::Reply;
 use crate::jobs::details::{self, Details};
 use crate::jobs::status::Status;
 use crate::kube::path::Path;
-use crate::kube::types::Job;
+use crate::kube::types::JobInFull;
 
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -53,9 +53,9 @@ pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
         return reply(call, &seen);
     }
     // Pods and events come from the cluster, and so does the selector that finds them.
-    let job: Job = call.session.get(&Path::job(&namespace, &name)).await?;
+    let job: JobInFull = call.session.get(&Path::job(&namespace, &name)).await?;
     let details = details::of(&call.session, &namespace, &job).await?;
-    let reply = Reply::json(StatusCode::OK, &InDetail { status: &Status::of(&job), details })?;
+    let reply = Reply::json(StatusCode::OK, &InDetail { status: &Status::of(&job.into()), details })?;
     Ok(reply.with(X_CACHE, Origin::Cluster.x_cache()))
 }
 
