@@ -98,7 +98,8 @@ impl Pipeline {
 async fn detached(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Problem> {
     let (here, caller) = oneshot::channel();
     call.caller = Some(caller);
-    let ended = tokio::spawn(run(call, body, line)).await;
+    // Boxed, as it is large and would be moved several times on its way.
+    let ended = tokio::spawn(Box::pin(run(call, body, line))).await;
     drop(here);
     ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
 }

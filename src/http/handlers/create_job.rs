@@ -3,7 +3,6 @@
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::Call;
 use super::wait::{self, Goal};
@@ -11,7 +10,7 @@ use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
-use crate::jobs::spec::{self, Wanted};
+use crate::jobs::spec::{self, Manifest, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
 use crate::jobs::status::Status;
 use crate::jobs::submit;
@@ -20,8 +19,7 @@ use crate::kube::types::Time;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateJob {
-    /// The caller's own manifest, passed through whole: the one place where untyped JSON is right.
-    job_manifest: Map<String, Value>,
+    job_manifest: Manifest,
     namespace: Option<String>,
     wait: Option<String>,
 }
