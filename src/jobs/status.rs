@@ -57,7 +57,7 @@ const JOB_ID: &str = "job-id";
 
 impl Status {
     pub fn of(job: &Job) -> Self {
-        let (state, decided) = state(job);
+        let (state, decided) = state(&job.status);
         let Job { metadata, spec, status } = job;
         let has_job_id = metadata.labels.get(JOB_ID) == Some(&*metadata.name);
         let labels = metadata.labels.0.iter().filter(|(key, _)| !(has_job_id && **key == *JOB_ID));

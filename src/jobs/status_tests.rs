@@ -33,7 +33,7 @@ fn every_recorded_job_has_its_state() {
         ("job-get-suspended", State::Suspended, Some("JobSuspended")),
         ("job-resume", State::Suspended, Some("JobSuspended")),
     ] {
-        let (state, condition) = state(&recorded(name)).to_owned_reason();
+        let (state, condition) = state(&recorded(name).status).to_owned_reason();
         assert_eq!((state, condition.as_deref()), (expected, reason), "{name}");
     }
 }
@@ -61,7 +61,7 @@ fn counts_alone_never_end_a_job_and_false_conditions_decide_nothing() {
         (json!({ "conditions": [condition("Suspended", "False")] }), State::Pending),
         (json!({ "conditions": [condition("FailureTarget", "True"), condition("Failed", "True")] }), State::Failed),
     ] {
-        assert_eq!(state(&with_status(&status)).0, expected, "{status}");
+        assert_eq!(state(&with_status(&status).status).0, expected, "{status}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::http::etag;
 use crate::http::reply::Reply;
 use crate::jobs::details::{self, Details};
 use crate::jobs::status::Status;
+use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
 use crate::kube::types::JobInFull;
 
@@ -39,23 +40,29 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let wait = call.parameters.wait()?;
-    let seen = match wait {
+    let seen = match call.parameters.wait()? {
         Some(time) => {
             let known = call.headers.get(IF_NONE_MATCH).cloned();
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
-            wait::until(call, &namespace, &name, time, goal).await?
+            Some(wait::until(call, &namespace, &name, time, goal).await?)
         }
-        None if with_details => wait::in_cluster(call, &namespace, &name).await?,
-        None => wait::look(call, &namespace, &name).await?,
+        None if with_details => None,
+        None => Some(wait::look(call, &namespace, &name).await?),
     };
-    if !with_details {
-        return reply(call, &seen);
+    match seen {
+        Some(seen) if !with_details => reply(call, &seen),
+        _ => in_detail(call, &namespace, &name).await,
     }
-    // Pods and events come from the cluster, and so does the selector that finds them.
-    let job: JobInFull = call.session.get(&Path::job(&namespace, &name)).await?;
-    let details = details::of(&call.session, &namespace, &job).await?;
-    let reply = Reply::json(StatusCode::OK, &InDetail { status: &Status::of(&job.into()), details })?;
+}
+
+/// Pods and events come from the cluster, and so does the selector that finds them.
+async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Reply, Problem> {
+    let job: JobInFull = call.session.get(&Path::job(namespace, name)).await?;
+    let details = details::of(&call.session, namespace, &job).await?;
+    let job = job.into();
+    // Else a later answer from the cache could be older than this one.
+    call.shared.cache.enter(&job);
+    let reply = Reply::json(StatusCode::OK, &InDetail { status: &Status::of(&job), details })?;
     Ok(reply.with(X_CACHE, Origin::Cluster.x_cache()))
 }
 
