@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::Call;
 use super::wait::{self, Goal};
@@ -12,7 +13,6 @@ use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
 use crate::jobs::spec::{self, Manifest, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
-use crate::jobs::status::Status;
 use crate::jobs::submit;
 use crate::kube::types::Time;
 
@@ -25,7 +25,7 @@ struct CreateJob {
 }
 
 #[derive(Serialize)]
-struct Created<'a> {
+struct Created {
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
@@ -33,14 +33,14 @@ struct Created<'a> {
     uid: String,
     warnings: Vec<String>,
     #[serde(flatten)]
-    waited: Option<Waited<'a>>,
+    waited: Option<Waited>,
 }
 
 /// What a wait adds to the answer.
 #[derive(Serialize)]
-struct Waited<'a> {
+struct Waited {
     /// The status object, or null if the job was deleted meanwhile.
-    job: Option<&'a Status>,
+    job: Option<Box<RawValue>>,
 }
 
 pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
@@ -72,7 +72,8 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        waited: seen.as_ref().map(|seen| Waited { job: seen.as_ref().map(|seen| &*seen.status) }),
+        waited: seen
+            .map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.status.to_json()).ok()) }),
     };
     Reply::json(status, &created)
 }

@@ -139,9 +139,8 @@ impl Feed {
         }
         while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now()) {
             for status in &page.jobs {
-                let json = serde_json::to_vec(&**status).unwrap_or_default();
                 // Whoever comes back with this id has seen a part only, and starts over.
-                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &json);
+                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &status.to_json());
             }
             place = page.next;
             if place.is_none() {

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Requests answered per second, by this many connections that take their paths in turn.
-pub(crate) async fn rate(address: &str, paths: &'static [String], connections: usize, time: Duration) -> f64 {
+/// Requests answered per second, by this many connections that take these in turn.
+pub(crate) async fn rate(address: &str, requests: &'static [String], connections: usize, time: Duration) -> f64 {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for number in 0..connections {
@@ -17,7 +17,9 @@ pub(crate) async fn rate(address: &str, paths: &'static [String], connections: u
             let mut connection = Connection::open(&address).await;
             let (mut answered, mut next) = (0_u32, number * 7919);
             while started.elapsed() < time {
-                connection.get(&paths[next % paths.len()]).await;
+                connection.send_whole(&requests[next % requests.len()]).await;
+                let (status, _) = connection.reply().await;
+                assert_eq!(status, 200);
                 answered += 1;
                 next += connections * 7919 + 1;
             }
@@ -47,14 +49,12 @@ impl Connection {
     }
 
     pub(crate) async fn send(&mut self, path: &str, header: &str) {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{header}\r\n", self.host);
-        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let request = request(&self.host, path, header);
+        self.send_whole(&request).await;
     }
 
-    async fn get(&mut self, path: &str) {
-        self.send(path, "").await;
-        let (status, _) = self.reply().await;
-        assert_eq!(status, 200, "{path}");
+    async fn send_whole(&mut self, request: &str) {
+        self.stream.write_all(request.as_bytes()).await.unwrap();
     }
 
     /// The status and the size of the body of the next reply.
@@ -84,8 +84,20 @@ impl Connection {
     }
 }
 
+/// A request, with further header lines if there are any.
+pub(crate) fn request(host: &str, path: &str, header: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\n")
+}
+
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    let (first, mut from) = (wanted[0], 0);
+    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
+        if bytes[from + at..].starts_with(wanted) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
 }
 
 fn length(head: &[u8]) -> usize {
