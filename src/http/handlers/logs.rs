@@ -30,7 +30,7 @@ pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
     let seen = Seen::look(&call.session, &namespace, &name).await?;
     let (sink, body) = ReplyBody::stream();
     let (begun, mut head) = watch::channel(false);
-    let (shared, request_id) = (Arc::clone(&call.shared), call.request_id.clone());
+    let (shared, request_id) = (Arc::clone(&call.shared), call.request_id);
     let feed = Feed::new(shared, request_id, (namespace, name), wanted, sink, begun);
     let mut reading = Box::pin(async move {
         let ended = feed.run(seen).await;
