@@ -39,17 +39,16 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let wait = call.parameters.wait()?;
-    let seen = match wait {
+    let seen = match call.parameters.wait()? {
         Some(time) => {
             let known = call.headers.get(IF_NONE_MATCH).cloned();
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
-            wait::until(call, &namespace, &name, time, goal).await?
+            Some(wait::until(call, &namespace, &name, time, goal).await?)
         }
-        None if with_details => wait::in_cluster(call, &namespace, &name).await?,
-        None => wait::look(call, &namespace, &name).await?,
+        None if with_details => None,
+        None => Some(wait::look(call, &namespace, &name).await?),
     };
-    if !with_details {
+    if let Some(seen) = seen.filter(|_| !with_details) {
         return reply(call, &seen);
     }
     // Pods and events come from the cluster, and so does the selector that finds them.
