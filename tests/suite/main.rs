@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cached_status;
 mod calls;
 mod cluster_changes;
 mod commands;
@@ -27,6 +28,7 @@ mod identity;
 mod job_details;
 mod job_status;
 mod layers;
+mod live;
 mod logs;
 mod lost_replies;
 mod missing_namespace;
