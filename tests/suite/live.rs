@@ -54,10 +54,8 @@ pub(crate) async fn until(mut ask: impl AsyncFnMut() -> Reply, fits: impl Fn(&Re
             last = Some(reply);
         }
     });
-    match asked.await {
-        Ok(reply) => reply,
-        Err(_) => panic!("it never fits: {last:?}"),
-    }
+    let fitting = asked.await;
+    fitting.unwrap_or_else(|_| panic!("it never fits: {last:?}"))
 }
 
 /// Waits until what is known of this job fits.

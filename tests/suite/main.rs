@@ -46,4 +46,5 @@ mod stub_logs;
 mod stub_watches;
 mod systemd;
 mod upstream_faults;
+mod waiting;
 mod wire;
