@@ -28,6 +28,7 @@ mod identity;
 mod job_details;
 mod job_status;
 mod layers;
+mod list_jobs;
 mod live;
 mod logs;
 mod lost_replies;
