@@ -148,7 +148,8 @@ impl Keeper {
             log::info!(cluster = self.cluster.name, endpoint = endpoint; "ready");
             self.notifier.status(&format!("ready: cluster {} at {endpoint}", self.cluster.name));
         } else {
-            let word = if was_ready { "degraded" } else { "not ready" };
+            let serves = was_ready || self.cluster.is_ready();
+            let word = if serves { "degraded" } else { "not ready" };
             self.notifier.status(&format!("{word}: {}", self.cluster.why_not_ready()));
         }
     }

@@ -39,7 +39,7 @@ async fn says_why_until_mended(recording: &str, word: &str) {
     assert_eq!(check["status"], "failed");
     assert!(check["detail"].as_str().unwrap().contains(word), "{check}");
 
-    let call = service.get(&status_of("hello")).await;
+    let call = service.get_directly(&status_of("hello")).await;
     assert_eq!((call.status.as_u16(), &call.json()["reason"]), (503, &"not_ready".into()));
     assert!(call.json()["detail"].as_str().unwrap().contains(word), "{}", call.text());
     assert_eq!(cluster.connections(), 0);
@@ -131,7 +131,7 @@ async fn an_unknown_issuer_is_never_trusted_and_makes_it_ask_aws_again() {
     lab.cluster.close_connections().await;
     let sent = lab.cluster.requests().len();
     // A read: it is tried again even if its first try still met the connection that was being closed.
-    let reply = lab.service.get(&status_of("hello")).await;
+    let reply = lab.service.get_directly(&status_of("hello")).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["reason"]), (502, &"upstream_unreachable".into()));
     assert!(!reply.text().to_lowercase().contains("issuer"), "what went wrong inside is not for the caller");
     lab.service.log_line(|line| line.contains("status=502") && line.contains("UnknownIssuer")).await;
@@ -180,7 +180,7 @@ async fn a_restarted_api_server_is_reconnected_to_within_the_request() {
     lab.cluster.close_connections().await;
     assert_eq!(create(&lab.service, "hello").await, 201);
     lab.cluster.close_connections().await;
-    assert_eq!(lab.service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(lab.service.get_directly(&status_of("hello")).await.status, 200);
     assert_eq!(lab.cluster.count("POST", JOBS), 1);
 }
 

@@ -20,7 +20,7 @@ async fn signs(builder: Builder, cluster: &StubCluster, key: &str) -> Service {
 
     let service = builder.start().await;
     service.ready().await;
-    assert_eq!(service.get(&status_of("none")).await.json()["reason"], "NotFound");
+    assert_eq!(service.get_directly(&status_of("none")).await.json()["reason"], "NotFound");
     assert_eq!(signer(&cluster.requests().pop().unwrap().token.unwrap()), key);
     service
 }
@@ -135,7 +135,7 @@ async fn a_service_without_credentials_says_so_and_takes_those_that_come() {
     // The file is named, but nobody has written it yet.
     let service = without_credentials(&aws).env("AWS_SHARED_CREDENTIALS_FILE", "credentials").start().await;
     service.log_line(|line| line.contains("check=credentials") && line.contains("no AWS credentials")).await;
-    let reply = service.get(&status_of("hello")).await;
+    let reply = service.get_directly(&status_of("hello")).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["reason"]), (503, &Value::from("not_ready")));
     let file = profile("default", "AKIALABSTATIC0000001", "lab-secret-one/with+chars", None);
     std::fs::write(service.folder().join("credentials"), file).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::{JOBS, create, detail, lab, manifest, problem, sent, status};
+use crate::calls::{JOBS, create, detail, lab, manifest, problem, sent, status, status_directly};
 use crate::support::Lab;
 use crate::support::stub::{Fault, Kind};
 
@@ -44,7 +44,7 @@ async fn a_deleted_job_takes_its_pods_along() {
     let ending = status(&lab.service, "hello").await.json();
     assert!(ending["deletion_timestamp"].is_string(), "it waits for its pod: {ending}");
     lab.cluster.settle();
-    problem(&status(&lab.service, "hello").await, 404, "NotFound");
+    problem(&status_directly(&lab.service, "hello").await, 404, "NotFound");
     problem(&lab.service.delete(&path("")).await, 404, "NotFound");
 }
 

@@ -29,12 +29,12 @@ async fn a_read_with_a_refused_token_is_repeated_with_a_fresh_one() {
     let (service, cluster, aws) = revocable().await;
     service.post("/api/eks-create-job", &job("hello")).await;
     rotate(&cluster, &aws);
-    assert_eq!(service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(service.get_directly(&status_of("hello")).await.status, 200);
     assert_eq!(cluster.refused().0, 1);
     assert_eq!(cluster.count("GET", JOBS), 2);
     let tokens: Vec<_> = cluster.requests().into_iter().filter(|r| r.matches("GET", JOBS)).map(|r| r.token).collect();
     assert_ne!(tokens[0], tokens[1]);
-    service.get(&status_of("hello")).await;
+    service.get_directly(&status_of("hello")).await;
     assert_eq!(cluster.refused().0, 1, "the fresh token is kept");
 }
 
@@ -61,7 +61,7 @@ async fn a_token_that_the_cluster_judges_too_old_is_replaced() {
         assert_eq!(lab.service.get("/livez").await.status, 200);
     }
     lab.cluster.refuse_tokens_signed_before(bound);
-    assert_eq!(lab.service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(lab.service.get_directly(&status_of("hello")).await.status, 200);
     assert!(lab.cluster.refused().1.unwrap().contains("too long ago"));
     assert_eq!(lab.cluster.refused().0, 1);
 }
@@ -71,7 +71,7 @@ async fn a_second_refusal_gets_a_third_try() {
     let lab = Lab::start(BINARY).await;
     lab.service.post("/api/eks-create-job", &job("hello")).await;
     lab.cluster.fault(Fault::new("GET", JOBS, Kind::Unauthorized).times(2));
-    assert_eq!(lab.service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(lab.service.get_directly(&status_of("hello")).await.status, 200);
     assert_eq!(lab.cluster.count("GET", JOBS), 3);
 }
 
@@ -79,7 +79,7 @@ async fn a_second_refusal_gets_a_third_try() {
 async fn lasting_refusal_ends_after_three_tries_and_is_never_the_callers_401() {
     let lab = Lab::start(BINARY).await;
     lab.cluster.fault(Fault::new("*", JOBS, Kind::Unauthorized).always());
-    let read = lab.service.get(&status_of("hello")).await;
+    let read = lab.service.get_directly(&status_of("hello")).await;
     let created = lab.service.post("/api/eks-create-job", &job("hello")).await;
     for reply in [read, created] {
         assert_eq!(reply.status, 502);
@@ -101,7 +101,7 @@ async fn many_callers_refused_at_once_share_one_signing() {
     let calls: Vec<_> = (0..CALLERS)
         .map(|_| {
             let service = Arc::clone(&service);
-            tokio::spawn(async move { service.get(&status_of("hello")).await.status })
+            tokio::spawn(async move { service.get_directly(&status_of("hello")).await.status })
         })
         .collect();
     gate.held(CALLERS).await;
@@ -120,7 +120,7 @@ async fn many_callers_refused_at_once_share_one_signing() {
 async fn no_token_is_signed_per_request() {
     let lab = Lab::start(BINARY).await;
     for _ in 0..20 {
-        lab.service.get(&status_of("hello")).await;
+        lab.service.get_directly(&status_of("hello")).await;
     }
     let mut tokens: Vec<_> = lab.cluster.requests().into_iter().map(|request| request.token.unwrap()).collect();
     tokens.dedup();

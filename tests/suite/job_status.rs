@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::{JOBS, create, detail, lab, manifest, nameless, problem, sent, status};
+use crate::calls::{JOBS, create, detail, lab, manifest, nameless, problem, sent, status, status_directly};
 use crate::support::recorded_body;
 use crate::support::stub::{Fault, Kind};
 
@@ -48,7 +48,8 @@ async fn every_recorded_job_has_its_state_counts_and_reason() {
         lab.cluster.put_job(job.clone());
         let (name, namespace) =
             (job["metadata"]["name"].as_str().unwrap(), job["metadata"]["namespace"].as_str().unwrap());
-        let reply = lab.service.get(&format!("/api/eks-get-job-status?job_name={name}&namespace={namespace}")).await;
+        let path = format!("/api/eks-get-job-status?job_name={name}&namespace={namespace}");
+        let reply = lab.service.get_directly(&path).await;
         assert_eq!(reply.status, 200, "{recording}: {}", reply.text());
         let told = reply.json();
         assert_eq!((&told["job_name"], &told["namespace"]), (&json!(name), &json!(namespace)), "{recording}");
@@ -73,7 +74,7 @@ async fn times_have_a_numeric_offset_and_are_null_where_there_are_none() {
     let lab = lab().await;
     lab.cluster.put_job(recorded_body("job-get-complete"));
     lab.cluster.put_job(recorded_body("job-get-deleting"));
-    let told = lab.service.get("/api/eks-get-job-status?job_name=hello&namespace=rec").await.json();
+    let told = lab.service.get_directly("/api/eks-get-job-status?job_name=hello&namespace=rec").await.json();
     assert_eq!(told["creation_timestamp"], "2026-11-23T14:28:34+00:00");
     assert_eq!(told["start_time"], "2026-11-23T14:28:34+00:00");
     assert_eq!(told["completion_time"], "2026-11-23T14:28:36+00:00");
@@ -81,7 +82,7 @@ async fn times_have_a_numeric_offset_and_are_null_where_there_are_none() {
     let last = &told["conditions"][1];
     assert_eq!((&last["type"], &last["status"]), (&json!("Complete"), &json!("True")));
     assert_eq!(last["last_transition_time"], "2026-11-23T14:28:36+00:00");
-    let told = lab.service.get("/api/eks-get-job-status?job_name=slow&namespace=rec").await.json();
+    let told = lab.service.get_directly("/api/eks-get-job-status?job_name=slow&namespace=rec").await.json();
     assert_eq!(told["deletion_timestamp"], "2026-11-23T14:28:50+00:00");
     assert_eq!(told["completion_time"], Value::Null);
 }
@@ -116,19 +117,24 @@ async fn a_jobs_life_is_followed_by_its_conditions() {
         (json!({ "failed": 1, "conditions": condition("Failed") }), "failed"),
         (json!({ "failed": 2, "succeeded": 1, "conditions": condition("Complete") }), "completed"),
     ] {
+        let known = status(&lab.service, "hello").await.header("etag").unwrap().to_owned();
         lab.cluster.set_job_status("default", "hello", now.clone());
-        assert_eq!(status(&lab.service, "hello").await.json()["state"], state, "{now}");
+        let path = "/api/eks-get-job-status?job_name=hello&wait=5m";
+        let reply = lab.service.send("GET", path, &[("if-none-match", &known)], "").await;
+        assert_eq!(reply.expect_status(200).json()["state"], state, "{now}");
     }
 }
 
 #[tokio::test]
-async fn one_get_is_sent_and_a_caller_sees_its_own_write_at_once() {
+async fn no_get_is_sent_and_a_caller_sees_its_own_write_at_once() {
     let lab = lab().await;
     let created = create(&lab.service, &nameless()).await.json();
     let name = created["job_name"].as_str().unwrap();
-    let told = status(&lab.service, name).await.json();
+    let reply = status(&lab.service, name).await;
+    assert_eq!(reply.header("x-cache"), Some("hit"));
+    let told = reply.json();
     assert_eq!((&told["uid"], &told["creation_timestamp"]), (&created["uid"], &created["creation_timestamp"]));
-    assert_eq!(sent(&lab.cluster), [format!("POST {JOBS}"), format!("GET {JOBS}/{name}")]);
+    assert_eq!(sent(&lab.cluster), [format!("POST {JOBS}")]);
 }
 
 #[tokio::test]
@@ -144,7 +150,7 @@ async fn a_job_that_is_not_there_is_not_found_in_kubernetes_words() {
 async fn what_is_forbidden_to_us_is_forbidden_to_the_caller() {
     let lab = lab().await;
     lab.cluster.deny("get", "jobs");
-    let told = detail(&status(&lab.service, "hello").await, 403, "Forbidden");
+    let told = detail(&status_directly(&lab.service, "hello").await, 403, "Forbidden");
     assert!(told.contains(r#"cannot get resource "jobs" in API group "batch" in the namespace "default""#), "{told}");
 }
 
@@ -163,6 +169,6 @@ async fn an_object_without_any_field_we_know_is_still_answered() {
     let bare = json!({ "kind": "Job", "apiVersion": "batch/v1", "metadata": { "name": "hello" } });
     let kind = Kind::Reply { status: 200, headers: Vec::new(), body: bare };
     lab.cluster.fault(Fault::new("GET", JOBS, kind));
-    let told = status(&lab.service, "hello").await.json();
+    let told = status_directly(&lab.service, "hello").await.json();
     assert_eq!((&told["job_name"], &told["state"]), (&json!("hello"), &json!("pending")));
 }

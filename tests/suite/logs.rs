@@ -148,14 +148,14 @@ async fn no_secret_is_in_any_line_of_a_whole_run() {
     manifest["job_manifest"]["spec"]["template"]["spec"]["containers"][0]["env"] =
         serde_json::json!([{ "name": "PASSWORD", "value": "hunter2" }]);
     assert_eq!(service.post("/api/eks-create-job", &manifest).await.status, 201);
-    assert_eq!(service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(service.get_directly(&status_of("hello")).await.status, 200);
     // Failures tell most: a refused token, broken connections and replies, a body that is no manifest.
     cluster.accept_key(new_key());
     gives_out(&aws, new_key());
     cluster.forget_key(&session_key().id);
-    assert_eq!(service.get(&status_of("hello")).await.status, 200);
+    assert_eq!(service.get_directly(&status_of("hello")).await.status, 200);
     cluster.fault(Fault::new("GET", JOBS, Kind::Unauthorized).times(3));
-    assert_eq!(service.get(&status_of("hello")).await.status, 502);
+    assert_eq!(service.get_directly(&status_of("hello")).await.status, 502);
     for kind in [Kind::CutBefore, Kind::Truncate, Kind::Garbage] {
         cluster.fault(Fault::new("DELETE", JOBS, kind));
         assert_eq!(service.delete("/api/eks-delete-job?job_name=hello").await.status, 502);

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cached_status;
 mod calls;
 mod cluster_changes;
 mod commands;
@@ -28,6 +29,8 @@ mod job_details;
 mod job_logs;
 mod job_status;
 mod layers;
+mod list_jobs;
+mod live;
 mod logs;
 mod lost_replies;
 mod missing_namespace;
@@ -45,4 +48,5 @@ mod stub_logs;
 mod stub_watches;
 mod systemd;
 mod upstream_faults;
+mod waiting;
 mod wire;

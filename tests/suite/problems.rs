@@ -3,7 +3,9 @@
 use hyper::body::Bytes;
 use serde_json::json;
 
-use crate::calls::{BINARY, CREATE_JOB, CREATE_NAMESPACE, JOBS, create, detail, lab, manifest, problem, sent, status};
+use crate::calls::{
+    BINARY, CREATE_JOB, CREATE_NAMESPACE, JOBS, create, detail, lab, manifest, problem, sent, status, status_directly,
+};
 use crate::support::stub::{Fault, Gate, Kind};
 use crate::support::{Lab, builder, surroundings};
 
@@ -193,7 +195,7 @@ async fn more_requests_than_are_allowed_at_a_time_are_told_to_come_back() {
     let wanted = manifest("hello");
     let others = async {
         gate.held(1).await;
-        let reply = status(&lab.service, "hello").await;
+        let reply = status_directly(&lab.service, "hello").await;
         problem(&reply, 503, "overloaded");
         assert_eq!(reply.header("retry-after"), Some("1"));
         for path in PROBES {
@@ -203,7 +205,7 @@ async fn more_requests_than_are_allowed_at_a_time_are_told_to_come_back() {
     };
     let (first, ()) = tokio::join!(create(&lab.service, &wanted), others);
     assert_eq!(first.status, 201);
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
 }
 
 #[tokio::test]

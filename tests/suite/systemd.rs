@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::given::BINARY;
 use crate::support::service::{Folder, PATIENCE, Service};
+use crate::support::stub::{Fault, Gate, Kind};
 use crate::support::{builder, surroundings};
 
 /// The receiving end.
@@ -69,6 +70,22 @@ async fn a_socket_at_a_path_is_told_the_whole_life() {
 async fn an_abstract_socket_is_told_the_whole_life() {
     let name = format!("eks-api-suite-{}", std::process::id());
     whole_life(Manager::abstract_name(&name), &format!("@{name}")).await;
+}
+
+#[tokio::test]
+async fn a_service_that_serves_but_may_not_follow_jobs_is_degraded_and_not_unready() {
+    let (cluster, aws) = surroundings().await;
+    cluster.deny("list", "jobs");
+    let gate = Gate::new();
+    cluster.fault(Fault::new("GET", "/version", Kind::HoldBefore(gate.clone())));
+    let folder = Folder::new();
+    let path = folder.path().join("notify");
+    let manager = Manager(UnixDatagram::bind(&path).unwrap());
+    let service = builder(BINARY, &aws).env("NOTIFY_SOCKET", path.to_str().unwrap()).start().await;
+    manager.until("STATUS=not ready: watch: no right").await;
+    gate.open();
+    manager.until("STATUS=degraded: watch: no right").await;
+    assert_eq!(service.get("/readyz").await.status, 200);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::{BINARY, JOBS, create, detail, lab, manifest, problem, sent, status};
+use crate::calls::{BINARY, JOBS, create, detail, lab, manifest, problem, sent, status_directly};
 use crate::support::Lab;
 use crate::support::stub::{Fault, Gate, Kind};
 
@@ -41,7 +41,7 @@ async fn a_read_is_repeated_after_a_broken_connection_or_a_server_error() {
     for kind in faults.into_iter().chain(errors) {
         lab.cluster.fault(Fault::new("GET", JOBS, kind.clone()));
         let before = lab.cluster.count("GET", JOBS);
-        assert_eq!(status(&lab.service, "hello").await.status, 200, "{kind:?}");
+        assert_eq!(status_directly(&lab.service, "hello").await.status, 200, "{kind:?}");
         assert_eq!(lab.cluster.count("GET", JOBS), before + 2, "{kind:?}");
     }
 }
@@ -49,12 +49,12 @@ async fn a_read_is_repeated_after_a_broken_connection_or_a_server_error() {
 #[tokio::test]
 async fn a_read_survives_the_loss_of_every_connection() {
     let lab = patient().await;
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
     lab.cluster.close_connections().await;
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
     lab.cluster.stop().await;
     lab.cluster.restart_on_same_port().await;
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_refusal_is_not_repeated() {
     {
         lab.cluster.fault(Fault::new("GET", JOBS, Kind::status(code, reason, "because I say so")));
         let before = lab.cluster.count("GET", JOBS);
-        assert_eq!(detail(&status(&lab.service, "hello").await, code, reason), "because I say so");
+        assert_eq!(detail(&status_directly(&lab.service, "hello").await, code, reason), "because I say so");
         assert_eq!(lab.cluster.count("GET", JOBS), before + 1, "{reason}");
     }
 }
@@ -84,7 +84,7 @@ async fn a_cluster_that_is_busy_for_longer_than_the_caller_waits_says_until_when
     let lab = patient().await;
     for (said, told) in [("100", "100"), ("18446744073709551615", "18446744073709551615")] {
         lab.cluster.fault(Fault::new("GET", JOBS, too_many(said)));
-        let reply = status(&lab.service, "hello").await;
+        let reply = status_directly(&lab.service, "hello").await;
         assert_eq!(detail(&reply, 429, "TooManyRequests"), "please try again later");
         assert_eq!(reply.header("retry-after"), Some(told));
     }
@@ -95,7 +95,7 @@ async fn a_cluster_that_is_busy_for_longer_than_the_caller_waits_says_until_when
 async fn a_busy_cluster_is_not_besieged_although_it_asks_for_no_pause() {
     let lab = hasty().await;
     lab.cluster.fault(Fault::new("GET", JOBS, too_many("0")).always());
-    let reply = status(&lab.service, "hello").await;
+    let reply = status_directly(&lab.service, "hello").await;
     problem(&reply, 429, "TooManyRequests");
     assert_eq!(reply.header("retry-after"), Some("1"));
     assert!(lab.cluster.count("GET", JOBS) < 20, "{} requests", lab.cluster.count("GET", JOBS));
@@ -105,7 +105,7 @@ async fn a_busy_cluster_is_not_besieged_although_it_asks_for_no_pause() {
 async fn a_busy_cluster_that_does_not_say_until_when_is_answered_with_a_guess() {
     let lab = hasty().await;
     lab.cluster.fault(Fault::new("GET", JOBS, Kind::status(429, "TooManyRequests", "too busy")).always());
-    let reply = status(&lab.service, "hello").await;
+    let reply = status_directly(&lab.service, "hello").await;
     problem(&reply, 429, "TooManyRequests");
     assert_eq!(reply.header("retry-after"), Some("1"));
 }
@@ -115,7 +115,7 @@ async fn a_cluster_that_stays_in_trouble_is_a_bad_gateway_in_its_own_words() {
     for (code, reason) in EVERY_FAULT {
         let lab = hasty().await;
         lab.cluster.fault(Fault::new("GET", JOBS, Kind::status(code, reason, "etcd: leader changed")).always());
-        let told = detail(&status(&lab.service, "hello").await, 502, reason);
+        let told = detail(&status_directly(&lab.service, "hello").await, 502, reason);
         assert_eq!(told, format!("the API server answered {code}: etcd: leader changed"));
     }
 }
@@ -125,7 +125,7 @@ async fn an_error_page_of_something_in_between_is_told_by_its_code_alone() {
     let lab = patient().await;
     for code in [302, 404, 405, 418] {
         lab.cluster.fault(Fault::new("GET", JOBS, reply(code, &[], json!("<html>10.0.0.7 nginx</html>"))));
-        let told = detail(&status(&lab.service, "hello").await, 502, "upstream_refused");
+        let told = detail(&status_directly(&lab.service, "hello").await, 502, "upstream_refused");
         assert_eq!(told, format!("the API server answered {code}"));
     }
 }
@@ -137,7 +137,7 @@ async fn a_cluster_that_is_down_is_unreachable_and_so_it_is_told() {
     let (service, next, team) = (&lab.service, manifest("next"), json!({ "namespace_name": "team-a" }));
     // A read comes first. Until the loss of the old connection is noticed, a change may be sent on it, and then it is
     // truly unknown whether it took effect.
-    let read = status(service, "hello").await;
+    let read = status_directly(service, "hello").await;
     let changes = tokio::join!(
         create(service, &next),
         service.delete("/api/eks-delete-job?job_name=hello"),
@@ -151,14 +151,14 @@ async fn a_cluster_that_is_down_is_unreachable_and_so_it_is_told() {
     let causes = lab.service.log_lines(5, |line| line.contains("reason=upstream_unreachable")).await;
     assert!(causes.iter().all(|line| line.contains("Connection refused") && line.contains(" ERROR ")), "{causes:?}");
     lab.cluster.restart_on_same_port().await;
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_connection_that_always_breaks_is_told_as_broken() {
     let lab = hasty().await;
     lab.cluster.fault(Fault::new("GET", JOBS, Kind::CutBefore).always());
-    problem(&status(&lab.service, "hello").await, 502, "upstream_broken");
+    problem(&status_directly(&lab.service, "hello").await, 502, "upstream_broken");
     assert!(lab.cluster.count("GET", JOBS) > 1);
 }
 
@@ -168,7 +168,7 @@ async fn a_reply_that_is_no_json_or_no_object_is_a_bad_reply() {
     let not_a_job = json!({ "metadata": { "name": 7 } });
     for kind in [Kind::Garbage, reply(200, &[], json!("OK")), reply(200, &[], not_a_job)] {
         lab.cluster.fault(Fault::new("GET", JOBS, kind));
-        problem(&status(&lab.service, "hello").await, 502, "upstream_bad_reply");
+        problem(&status_directly(&lab.service, "hello").await, 502, "upstream_bad_reply");
     }
 }
 
@@ -176,9 +176,9 @@ async fn a_reply_that_is_no_json_or_no_object_is_a_bad_reply() {
 async fn a_reply_without_end_is_not_read_to_its_end() {
     let lab = patient().await;
     lab.cluster.fault(Fault::new("GET", JOBS, Kind::Huge((16 << 20) + 1)));
-    problem(&status(&lab.service, "hello").await, 502, "upstream_bad_reply");
+    problem(&status_directly(&lab.service, "hello").await, 502, "upstream_bad_reply");
     lab.service.log_line(|line| line.contains("upstream_bad_reply") && line.contains("more than 16 MiB")).await;
-    assert_eq!(status(&lab.service, "hello").await.status, 200, "the next request is served");
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200, "the next request is served");
 }
 
 #[tokio::test]
@@ -186,10 +186,10 @@ async fn a_read_that_is_held_up_is_given_up_in_time() {
     let lab = hasty().await;
     let gate = Gate::new();
     lab.cluster.fault(Fault::new("GET", JOBS, Kind::HoldBefore(gate.clone())).always());
-    problem(&status(&lab.service, "hello").await, 504, "upstream_timeout");
+    problem(&status_directly(&lab.service, "hello").await, 504, "upstream_timeout");
     gate.deserted().await;
     lab.cluster.clear_faults();
-    assert_eq!(status(&lab.service, "hello").await.status, 200);
+    assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
 }
 
 #[tokio::test]
@@ -210,11 +210,11 @@ async fn one_slow_request_holds_up_no_other() {
     let others = async {
         gate.held(1).await;
         for _ in 0..3 {
-            assert_eq!(status(&lab.service, "hello").await.status, 200);
+            assert_eq!(status_directly(&lab.service, "hello").await.status, 200);
         }
         gate.open();
     };
     let (slow, ()) = tokio::join!(create(&lab.service, &slow_manifest), others);
     assert_eq!(slow.status, 201);
-    assert_eq!(lab.cluster.connections(), 2, "the others need one more, and share it");
+    assert_eq!(lab.cluster.connections(), 3, "one is the watch's; the others need one more, and share it");
 }

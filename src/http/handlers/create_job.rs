@@ -1,5 +1,7 @@
 //! create-job.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
@@ -60,7 +62,12 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
     let submitted = submit::submit(&call.session, &call.shared.policy, prepared).await?;
     call.shared.cache.enter(&submitted.job);
     let seen = match wait {
-        Some(time) => Some(wait::until(call, &namespace, &name, time, Goal::Finished).await.ok()),
+        Some(time) => Some(match wait::until(call, &namespace, &name, time, Goal::Finished).await {
+            Ok(seen) => Some(seen.status),
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => None,
+            // The job is made, and to wait for it was not possible: that is no reason to say that it is gone.
+            Err(_) => Some(Arc::new(Status::of(&submitted.job))),
+        }),
         None => None,
     };
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
@@ -72,8 +79,7 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        waited: seen
-            .map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.status.to_json()).ok()) }),
+        waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.to_json()).ok()) }),
     };
     Reply::json(status, &created)
 }

@@ -50,6 +50,11 @@ impl Service {
         self.send("GET", path, &[], Bytes::new()).await
     }
 
+    /// Asks for an answer from the cluster itself, past what the service knows of it.
+    pub async fn get_directly(&self, path: &str) -> Reply {
+        self.send("GET", path, &[("cache-control", "no-cache")], Bytes::new()).await
+    }
+
     pub async fn post(&self, path: &str, json: &Value) -> Reply {
         self.send("POST", path, &[("content-type", "application/json")], json.to_string()).await
     }
