@@ -17,7 +17,7 @@ pub struct Store {
     by_age: BTreeSet<ByAge>,
 }
 
-/// A job, and the list that it was last seen in.
+/// A job, and the list that it was last seen in or is newer than; 0 for neither.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub status: Arc<Status>,
