@@ -22,9 +22,8 @@ pub(super) struct Live {
     /// All that happened up to this version is in.
     pub(super) version: Version,
     list: List,
-    /// Jobs that our own delete calls removed, until the watch says so too, or a list that begins later; with the
-    /// number of the list before.
-    buried: HashMap<Uid, u32>,
+    /// Jobs that our own delete calls removed, by name, until the watch says so too, or a list that was asked for later.
+    buried: HashMap<String, Buried>,
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
     heard: Option<Instant>,
 }
@@ -44,6 +43,15 @@ impl List {
     fn is_void(&self, known: &Entry) -> bool {
         self.is_set_back && known.list != self.number
     }
+}
+
+/// A job that is gone. What is told of its name up to the version that was known of it is older still.
+#[derive(Debug)]
+struct Buried {
+    uid: Uid,
+    version: Version,
+    /// The list before.
+    list: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +109,10 @@ impl Live {
             News::Deleted(job) => {
                 let status = Status::of(&job);
                 self.version = self.version.max(status.version);
-                self.buried.remove(&status.uid);
+                let is_end = |buried: &Buried| buried.uid == status.uid && buried.version < status.version;
+                if self.buried.get(status.key()).is_some_and(is_end) {
+                    self.buried.remove(status.key());
+                }
                 if self.store.get(status.key()).is_some_and(|entry| entry.status.version <= status.version) {
                     self.remove(status.key());
                 }
@@ -170,12 +181,14 @@ impl Live {
             self.remove(&key);
         }
         self.version = version;
-        self.buried.retain(|_, before| *before == number);
+        // The list that began next may have been asked for before the deletion. The one after that was not.
+        self.buried.retain(|_, buried| buried.list + 1 >= number);
         self.list.is_under_way = false;
     }
 
     fn put(&mut self, mut status: Status, list: u32) {
-        if self.buried.contains_key(&status.uid) {
+        let is_gone = |buried: &Buried| buried.uid == status.uid || buried.version >= status.version;
+        if self.buried.get(status.key()).is_some_and(is_gone) {
             return;
         }
         status.share(&mut self.pools);
@@ -194,12 +207,14 @@ impl Live {
 
     /// Whether the job was there.
     pub(super) fn bury(&mut self, key: &str, uid: Uid) -> bool {
-        let is_there = self.store.get(key).is_some_and(|entry| entry.status.uid == uid);
-        if is_there {
-            self.remove(key);
-            self.buried.insert(uid, self.list.number);
-        }
-        is_there
+        let Some(known) = self.store.get(key).filter(|known| known.status.uid == uid) else {
+            // The watch has told the end already, or it will tell of the whole life in a moment.
+            return false;
+        };
+        let version = if self.list.is_void(known) { 0 } else { known.status.version };
+        self.remove(key);
+        self.buried.insert(key.to_owned(), Buried { uid, version, list: self.list.number });
+        true
     }
 
     fn remove(&mut self, key: &str) {
