@@ -34,7 +34,8 @@ struct List {
     number: u32,
     version: Version,
     is_under_way: bool,
-    /// Whether the cluster's versions were set back, as when its store is restored: then the list alone counts.
+    /// Whether the cluster's versions were set back, as when its store is restored: then, until a list is whole, only
+    /// that list counts and what is newer than it.
     is_set_back: bool,
 }
 
@@ -156,10 +157,12 @@ impl Live {
     }
 
     fn begin_list(&mut self, version: Version) {
-        let is_set_back = version < self.version;
+        let before = self.version.max(self.list.version);
+        let is_set_back = version < before || self.list.is_set_back;
         self.list = List { number: self.list.number + 1, version, is_under_way: true, is_set_back };
         if is_set_back {
             self.version = 0;
+            self.buried.clear();
         }
     }
 
@@ -183,7 +186,7 @@ impl Live {
         self.version = version;
         // The list that began next may have been asked for before the deletion. The one after that was not.
         self.buried.retain(|_, buried| buried.list + 1 >= number);
-        self.list.is_under_way = false;
+        (self.list.is_under_way, self.list.is_set_back) = (false, false);
     }
 
     fn put(&mut self, mut status: Status, list: u32) {
