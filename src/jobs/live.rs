@@ -85,7 +85,8 @@ impl Live {
 
     pub(super) fn hear(&mut self, news: News, now: Instant) {
         let is_first = self.freshness == Freshness::Empty;
-        if !matches!(news, News::Lost(_)) {
+        // That a list or a stream begins says nothing of what happened before.
+        if matches!(news, News::Listed | News::Changed(_) | News::Deleted(_) | News::UpTo(_)) {
             self.heard = Some(now);
         }
         match news {
@@ -96,6 +97,8 @@ impl Live {
                 if is_first {
                     // Nobody follows yet, and the whole list is no news.
                     self.changes.cut();
+                }
+                if self.freshness != Freshness::Live {
                     self.freshness = Freshness::Since(now);
                 }
             }
