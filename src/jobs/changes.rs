@@ -16,9 +16,9 @@ const KEPT: usize = 1024;
 pub struct Change {
     pub number: u64,
     /// The state that the job had, or none if it is new.
-    before: Option<State>,
+    pub(super) before: Option<State>,
     /// The state that it has, or none if it is gone.
-    after: Option<State>,
+    pub(super) after: Option<State>,
     pub status: Arc<Status>,
     /// The status as JSON, written once for all readers.
     json: OnceLock<Body>,
