@@ -109,3 +109,7 @@ pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(Kind, Arc<Change>)
     let latest = changes.iter().filter(|change| last.get(&change.status.uid) == Some(&change.number));
     latest.filter_map(|change| Some((kind(change)?, Arc::clone(change)))).collect()
 }
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;
