@@ -108,12 +108,7 @@ impl Cache {
     /// Takes in what one of our own writes returned, so that its caller finds it at once.
     pub fn enter(&self, job: &Job) {
         let is_watched = job.metadata.labels.get("app") == Some("eks-api");
-        let status = Status::of(job);
-        let mut live = self.write();
-        // What is not newer than all that was told is in already, or gone again.
-        if is_watched && live.is_usable() && status.version > live.version {
-            live.put(status);
-            drop(live);
+        if is_watched && self.write().enter(Status::of(job)) {
             self.pulse.send_replace(());
         }
     }
@@ -158,3 +153,7 @@ impl Drop for Subscription {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

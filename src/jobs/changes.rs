@@ -16,9 +16,9 @@ const KEPT: usize = 1024;
 pub struct Change {
     pub number: u64,
     /// The state that the job had, or none if it is new.
-    before: Option<State>,
+    pub(super) before: Option<State>,
     /// The state that it has, or none if it is gone.
-    after: Option<State>,
+    pub(super) after: Option<State>,
     pub status: Arc<Status>,
     /// The status as JSON, written once for all readers.
     json: OnceLock<Body>,
@@ -109,3 +109,7 @@ pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(Kind, Arc<Change>)
     let latest = changes.iter().filter(|change| last.get(&change.status.uid) == Some(&change.number));
     latest.filter_map(|change| Some((kind(change)?, Arc::clone(change)))).collect()
 }
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;

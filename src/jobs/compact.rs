@@ -1,6 +1,7 @@
 //! Small forms of what a status is made of: a time in 4 bytes, a count in 4, a uid in 17, and equal slices kept once.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -95,6 +96,15 @@ impl Uid {
             *byte = u8::try_from(high << 4 | low).ok()?;
         }
         digits.next().is_none().then_some(bytes)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid(bytes) => f.write_str(std::str::from_utf8(&Self::text(bytes)).unwrap_or_default()),
+            Self::Other(text) => f.write_str(text),
+        }
     }
 }
 

@@ -33,3 +33,52 @@ impl Filter {
             && self.selector.matches(|key| status.label(key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::types::{Job, Labels};
+
+    fn job(namespace: &str, name: &str, active: i32) -> Status {
+        let mut job = Job::default();
+        job.metadata.namespace = namespace.to_owned();
+        job.metadata.name = name.to_owned();
+        job.metadata.labels = Labels(vec![("job-id".into(), name.into()), ("team".into(), "x".into())]);
+        job.status.active = active;
+        Status::of(&job)
+    }
+
+    fn matching(filter: &Filter) -> Vec<String> {
+        let jobs = [job("a", "one", 0), job("a", "two", 1), job("ab", "one", 1), job("kube-x", "one", 0)];
+        jobs.iter().filter(|job| filter.matches(job)).map(|job| job.key().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_condition_counts_and_none_lets_all_through() {
+        let (none, selector) = (Filter::default(), |text| Selector::parse(text).unwrap());
+        let in_a = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..none.clone() };
+        for (filter, expected) in [
+            (none.clone(), vec!["a/one", "a/two", "ab/one", "kube-x/one"]),
+            (in_a.clone(), vec!["a/one", "a/two"]),
+            (Filter { job: Some(JobName::parse("one").unwrap()), ..in_a.clone() }, vec!["a/one"]),
+            (
+                Filter { allowed: Some(Patterns::parse("a,kube-*").unwrap()), ..none.clone() },
+                vec!["a/one", "a/two", "kube-x/one"],
+            ),
+            (Filter { allowed: Some(Patterns::parse("ab").unwrap()), ..in_a.clone() }, vec![]),
+            (Filter { selector: selector("team=x,job-id!=one"), ..none.clone() }, vec!["a/two"]),
+            (Filter { selector: selector("team=y"), ..none.clone() }, vec![]),
+            (Filter { state: Some(State::Running), ..none }, vec!["a/two", "ab/one"]),
+            (Filter { state: Some(State::Pending), ..in_a }, vec!["a/one"]),
+        ] {
+            assert_eq!(matching(&filter), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_of_another_state_is_covered_all_the_same() {
+        let filter = Filter { state: Some(State::Failed), ..Filter::default() };
+        let job = job("a", "one", 1);
+        assert!(filter.covers(&job) && !filter.matches(&job) && filter.takes(State::Failed));
+    }
+}

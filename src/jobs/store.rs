@@ -17,7 +17,7 @@ pub struct Store {
     by_age: BTreeSet<ByAge>,
 }
 
-/// A job, and the list that it was last seen in.
+/// A job, and the list that it was last seen in or is newer than; 0 for neither.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub status: Arc<Status>,
@@ -162,3 +162,83 @@ impl PartialEq for ByAge {
 }
 
 impl Eq for ByAge {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::kube::types::{Job, Time};
+
+    /// A job that was created so many seconds after some time, or nobody knows when.
+    fn entry(name: &str, created: u32, version: u64) -> Entry {
+        let mut job = Job::default();
+        job.metadata.namespace = "a".to_owned();
+        job.metadata.name = name.to_owned();
+        job.metadata.resource_version = version.to_string();
+        job.metadata.creation_timestamp = (created > 0).then(|| Time(format!("2026-01-20T10:30:{created:02}Z")));
+        Entry { status: Arc::new(Status::of(&job)), list: 0 }
+    }
+
+    fn names<'a>(jobs: impl Iterator<Item = &'a Arc<Status>>) -> Vec<&'a str> {
+        jobs.map(|status| status.name()).collect()
+    }
+
+    #[test]
+    fn both_indexes_agree_after_any_operations() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (mut store, mut model) = (Store::default(), BTreeMap::new());
+        for version in 0..20_000 {
+            // Few names and few times, so that all of them meet.
+            let (name, created) = (["a", "b", "c", "d", "e", "f"][rng.usize(..6)], rng.u32(0..4));
+            let before = if rng.u32(0..3) == 0 {
+                (store.remove(&format!("a/{name}")), model.remove(name))
+            } else {
+                (store.put(entry(name, created, version)), model.insert(name, (created, version)))
+            };
+            assert_eq!(before.0.map(|status| status.version), before.1.map(|(_, version)| version));
+            let mut expected: Vec<_> =
+                model.iter().map(|(name, (created, version))| (*created, *name, *version)).collect();
+            expected.sort_by_key(|(created, name, _)| (Reverse(*created), *name));
+            let found = store.after(None).map(|status| (status.name(), status.version)).collect::<Vec<_>>();
+            assert_eq!(found, expected.iter().map(|(_, name, version)| (*name, *version)).collect::<Vec<_>>());
+            assert_eq!(store.by_name.len(), model.len());
+            for (name, (_, version)) in &model {
+                assert_eq!(store.get(&format!("a/{name}")).unwrap().status.version, *version);
+            }
+        }
+    }
+
+    #[test]
+    fn the_newest_come_first_and_those_of_one_second_by_name() {
+        let mut store = Store::default();
+        for (name, created) in [("old", 1), ("b", 5), ("a", 5), ("new", 9), ("undated", 0)] {
+            store.put(entry(name, created, 1));
+        }
+        assert_eq!(names(store.after(None)), ["new", "a", "b", "old", "undated"]);
+        assert_eq!(store.keys_where(|entry| entry.status.name().len() == 1).len(), 2);
+    }
+
+    #[test]
+    fn a_place_stays_what_it_is_when_jobs_come_and_go() {
+        let mut store = Store::default();
+        for (name, created) in [("d", 1), ("c", 2), ("b", 3), ("a", 4)] {
+            store.put(entry(name, created, 1));
+        }
+        let place = Place::of(&store.get("a/b").unwrap().status);
+        assert_eq!(names(store.after(Some(&place))), ["c", "d"]);
+        store.put(entry("newer", 9, 1));
+        store.put(entry("bb", 3, 1));
+        store.remove("a/c");
+        assert_eq!(names(store.after(Some(&place))), ["bb", "d"]);
+        store.remove("a/b");
+        assert_eq!(names(store.after(Some(&place))), ["bb", "d"], "the place of one that is gone");
+        store.put(entry("b", 8, 2));
+        assert_eq!(names(store.after(Some(&place))), ["bb", "d"], "made again, it is among the newer ones");
+        store.remove("a/bb");
+        store.remove("a/d");
+        assert_eq!(store.after(Some(&place)).count(), 0);
+    }
+}

@@ -15,6 +15,7 @@ use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
 use crate::jobs::spec::{self, Manifest, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
+use crate::jobs::status::Status;
 use crate::jobs::submit;
 use crate::kube::types::Time;
 

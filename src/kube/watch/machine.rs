@@ -79,7 +79,7 @@ pub enum Failure {
     Throttled(Duration),
     /// Neither a byte nor an end.
     Silent,
-    /// Lines that cannot be understood.
+    /// What one side says, the other cannot understand: our place in the list, or a line of the watch.
     Unreadable(String),
     Broken(String),
 }
@@ -143,6 +143,7 @@ impl From<Error> for Failure {
         match &error {
             Error::Refused(refusal) => match (refusal.code, refusal.retry_after) {
                 (410, _) => Self::Gone,
+                (400, _) => Self::Unreadable(error.to_string()),
                 (403, _) => Self::Forbidden(refusal.status.message.clone()),
                 (_, Some(time)) => Self::Throttled(time),
                 _ => Self::Broken(error.to_string()),

@@ -48,6 +48,10 @@ pub async fn follow(cluster: &Arc<Cluster>, label_selector: &str, mut tell: impl
         let step = state.step(input);
         let Step { news, pause, .. } = step;
         state = step.state;
+        if !matches!(state, State::Following { .. }) {
+            // Whatever ended it, nobody reads it any more.
+            watch.stream = None;
+        }
         news.into_iter().for_each(&mut tell);
         let pause = match pause {
             Pause::No => continue,
@@ -88,16 +92,10 @@ impl Watch<'_> {
                     Err(error) => refused(error),
                 }
             }
-            State::Following { .. } => {
-                let input = match &mut self.stream {
-                    Some(events) => events.next().await,
-                    None => Input::Ended,
-                };
-                if !matches!(input, Input::Event(_)) {
-                    self.stream = None;
-                }
-                input
-            }
+            State::Following { .. } => match &mut self.stream {
+                Some(events) => events.next().await,
+                None => Input::Ended,
+            },
         }
     }
 }
