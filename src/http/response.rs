@@ -33,7 +33,10 @@ pub fn response(
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    headers.extend(own_headers);
+    for (name, value) in own_headers {
+        // In place of the usual one, not beside it.
+        headers.insert(name, value);
+    }
     if let Some(id) = request_id.header() {
         headers.insert(request_id::HEADER, id);
     }
