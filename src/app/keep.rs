@@ -133,7 +133,6 @@ impl Keeper {
             Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
             _ => None,
         };
-        let was_ready = self.cluster.is_ready();
         if !self.cluster.checks.note(check, outcome) {
             return;
         }
@@ -148,7 +147,7 @@ impl Keeper {
             log::info!(cluster = self.cluster.name, endpoint = endpoint; "ready");
             self.notifier.status(&format!("ready: cluster {} at {endpoint}", self.cluster.name));
         } else {
-            let word = if was_ready { "degraded" } else { "not ready" };
+            let word = if self.cluster.is_ready() { "degraded" } else { "not ready" };
             self.notifier.status(&format!("{word}: {}", self.cluster.why_not_ready()));
         }
     }
