@@ -3,11 +3,12 @@
 
 use serde::Serialize;
 
+use super::pods;
 use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{self, ContainerStatus, Job, List, ListMetadata, Time};
+use crate::kube::types::{self, ContainerStatus, Job, List, Time};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
@@ -51,22 +52,14 @@ pub struct Event {
 
 /// Asks the cluster for the job's pods and events, both at once.
 pub async fn of(session: &Session, namespace: &Namespace, job: &Job) -> Result<Details, Error> {
-    let labels = job.spec.selector.match_labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let (pods, events) = (Path::pods(namespace, labels), Path::events(namespace, &job.metadata.uid));
-    let pods = async {
-        // An empty selector would match every pod of the namespace.
-        if job.spec.selector.match_labels.is_empty() {
-            return Ok(List { metadata: ListMetadata::default(), items: None });
-        }
-        session.get::<List<types::Pod>>(&pods).await
-    };
-    let (pods, events) = tokio::try_join!(pods, session.get::<List<types::Event>>(&events))?;
-    Ok(Details::new(pods.items.unwrap_or_default(), events.items.unwrap_or_default()))
+    let events = Path::events(namespace, &job.metadata.uid);
+    let events = session.get::<List<types::Event>>(&events);
+    let (pods, events) = tokio::try_join!(pods::of(session, namespace, job), events)?;
+    Ok(Details::new(pods, events.items.unwrap_or_default()))
 }
 
 impl Details {
-    fn new(mut pods: Vec<types::Pod>, mut events: Vec<types::Event>) -> Self {
-        pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
+    fn new(pods: Vec<types::Pod>, mut events: Vec<types::Event>) -> Self {
         events.sort_by(|a, b| last_seen(a).cmp(&last_seen(b)));
         Self { pods: pods.into_iter().map(Pod::of).collect(), events: events.into_iter().map(Event::of).collect() }
     }

@@ -8,6 +8,8 @@ pub mod details;
 pub mod filter;
 mod live;
 pub mod logs;
+pub mod outlook;
+pub mod pods;
 pub mod policy;
 pub mod selector;
 pub mod spec;

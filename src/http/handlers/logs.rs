@@ -1,10 +1,114 @@
-//! get-job-logs.
+//! get-job-logs: what containers wrote, as they wrote it, piece by piece. What is read, and what is worth waiting for,
+//! is decided by `jobs::logs` and `jobs::outlook`.
+//!
+//! One task reads and sends. Until it has something to send, no head is sent, and whatever goes wrong is a problem;
+//! from then on the stream breaks off instead, so that nobody takes a part for the whole.
 
+mod feed;
+mod wanted;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::sync::watch;
+
+use self::feed::Feed;
+use self::wanted::Wanted;
 use super::Call;
 use crate::http::error::Problem;
 use crate::http::reply::Reply;
-use hyper::StatusCode;
+use crate::http::stream::{Gone, ReplyBody};
+use crate::jobs::logs::{Missing, NoLog, Seen};
+use crate::kube::error::Error as KubeError;
 
-pub(super) async fn get_job_logs(_call: &mut Call) -> Result<Reply, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", "not yet"))
+pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
+    let (namespace, name) = call.one_job()?;
+    let wanted = Wanted::of(&call.parameters)?;
+    let permit = call.shared.calls.begin_stream()?;
+    call.permit = None;
+    let seen = Seen::look(&call.session, &namespace, &name).await?;
+    let (sink, body) = ReplyBody::stream();
+    let (begun, mut head) = watch::channel(false);
+    let (shared, request_id) = (Arc::clone(&call.shared), call.request_id.clone());
+    let feed = Feed::new(shared, request_id, (namespace, name), wanted, sink, begun);
+    let mut reading = Box::pin(async move {
+        let ended = feed.run(seen).await;
+        drop(permit);
+        ended
+    });
+    // If the caller hangs up before it begins, it goes with this future.
+    tokio::select! {
+        biased;
+        _ = head.wait_for(|is_due| *is_due) => {}
+        ended = &mut reading => return ended.map(|()| Reply::stream(body)),
+    }
+    tokio::spawn(reading);
+    Ok(Reply::stream(body))
+}
+
+/// Why no more is sent.
+#[derive(Debug)]
+enum End {
+    CallerGone,
+    Draining,
+    Missing(Missing),
+    NoLog {
+        pod: String,
+        container: String,
+        why: NoLog,
+    },
+    /// The job was there before.
+    JobGone(KubeError),
+    Kube(KubeError),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::CallerGone
+    }
+}
+
+impl From<Missing> for End {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<KubeError> for End {
+    fn from(error: KubeError) -> Self {
+        Self::Kube(error)
+    }
+}
+
+impl From<End> for Problem {
+    fn from(end: End) -> Self {
+        let not_found = |reason: &str, detail: String| Self::new(StatusCode::NOT_FOUND, reason, detail);
+        match end {
+            End::JobGone(error) | End::Kube(error) => error.into(),
+            End::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
+            End::Missing(missing) => {
+                let reason = match missing {
+                    Missing::Pods { .. } => "no_pods",
+                    Missing::Pod { .. } => "pod_not_found",
+                    Missing::Container { .. } => "container_not_found",
+                };
+                not_found(reason, missing.to_string())
+            }
+            End::NoLog { pod, container, why } => match why {
+                NoLog::Waiting(waiting) => {
+                    let detail = format!("container {container} of pod {pod} has no log: it is waiting: {waiting}");
+                    Self::new(StatusCode::CONFLICT, "container_waiting", detail)
+                }
+                NoLog::NoPrevious => not_found(
+                    "no_previous_log",
+                    format!("container {container} of pod {pod} had no run before this one"),
+                ),
+                NoLog::Gone => not_found("pod_not_found", format!("pod {pod} is gone")),
+                NoLog::Refused(error) => error.into(),
+            },
+            // Nobody is there to read it.
+            End::CallerGone => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the caller hung up"),
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod pod;
 use std::collections::BTreeMap;
 
 pub use namespace::{Namespace, NamespaceStatus};
-pub use pod::{ContainerStatus, Event, Pod, PodStatus};
+pub use pod::{Container, ContainerStatus, Event, Pod, PodStatus};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A time as Kubernetes sends it (RFC 3339, `Z`), shown with a numeric offset as the service's contract says.

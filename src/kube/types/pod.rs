@@ -16,14 +16,17 @@ pub struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     pub node_name: Option<String>,
+    pub restart_policy: Option<String>,
     pub init_containers: Vec<Container>,
     pub containers: Vec<Container>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub name: String,
+    /// If it differs from the pod's. An init container with `Always` runs beside the others: a sidecar.
+    pub restart_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,6 +47,8 @@ pub struct ContainerStatus {
     pub name: String,
     pub restart_count: i32,
     pub state: ContainerState,
+    /// How the run before this state ended, if there was one.
+    pub last_state: ContainerState,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,0 +1,51 @@
+//! The parameters of get-job-logs.
+
+use crate::http::error::Problem;
+use crate::http::parameters::Parameters;
+use crate::kube::name::{BadName, ContainerName, PodName};
+use crate::kube::path::LogOptions;
+
+/// The cluster counts in signed numbers.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) pod: Option<PodName>,
+    pub(super) container: Option<ContainerName>,
+    pub(super) all: bool,
+    pub(super) options: LogOptions,
+}
+
+impl Wanted {
+    pub(super) fn of(parameters: &Parameters) -> Result<Self, Problem> {
+        let options = LogOptions {
+            follow: parameters.flag("follow")?,
+            timestamps: parameters.flag("timestamps")?,
+            previous: parameters.flag("previous")?,
+            tail_lines: parameters.number("tail_lines", 0..=MOST)?,
+            since_seconds: parameters.number("since_seconds", 1..=MOST)?,
+        };
+        let wanted = Self {
+            pod: name(parameters, "pod", PodName::parse)?,
+            container: name(parameters, "container", ContainerName::parse)?,
+            all: parameters.flag("all")?,
+            options,
+        };
+        if options.follow && options.previous {
+            return Err(Problem::malformed("previous", "cannot be followed: that run has ended"));
+        }
+        if wanted.all && wanted.pod.is_some() {
+            return Err(Problem::malformed("pod", "contradicts all=true"));
+        }
+        Ok(wanted)
+    }
+}
+
+fn name<T>(
+    parameters: &Parameters,
+    parameter: &str,
+    parse: impl Fn(&str) -> Result<T, BadName>,
+) -> Result<Option<T>, Problem> {
+    let parsed = parameters.optional(parameter).map(parse).transpose();
+    parsed.map_err(|error| Problem::invalid(parameter, &error.to_string()))
+}

@@ -1,0 +1,105 @@
+//! Which pod and which container are meant, and what is said of those that are not there.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kube::error::Refusal;
+use crate::kube::types::Status;
+
+fn pod(value: Value) -> Pod {
+    serde_json::from_value(value).unwrap()
+}
+
+fn workers() -> Pod {
+    pod(json!({ "metadata": { "name": "p" }, "spec": {
+        "containers": [{ "name": "main" }, { "name": "helper" }],
+        "initContainers": [{ "name": "proxy", "restartPolicy": "Always" }, { "name": "fetch" }] } }))
+}
+
+fn seen(job: Value, pods: &[&str]) -> Seen {
+    let pods = pods.iter().map(|name| pod(json!({ "metadata": { "name": name } }))).collect();
+    Seen { job: serde_json::from_value(job).unwrap(), pods }
+}
+
+fn named(name: &str) -> ContainerName {
+    ContainerName::parse(name).unwrap()
+}
+
+#[test]
+fn the_container_is_the_one_named_or_the_makers_choice_or_the_first() {
+    let mut pod = workers();
+    assert_eq!(container(&pod, None), Ok("main"));
+    assert_eq!(container(&pod, Some(&named("fetch"))), Ok("fetch"));
+    let mut choose = |name: &str| {
+        let key = "kubectl.kubernetes.io/default-container".to_owned();
+        pod.metadata.annotations.insert(key, name.to_owned());
+        container(&pod, None).map(str::to_owned)
+    };
+    assert_eq!(choose("helper"), Ok("helper".to_owned()));
+    assert_eq!(choose("gone"), Ok("main".to_owned()));
+}
+
+#[test]
+fn a_container_that_is_not_there_is_told_those_that_are() {
+    let told = container(&workers(), Some(&named("x"))).unwrap_err().to_string();
+    assert_eq!(told, "pod p has no container x; it has main, helper, and the init containers proxy, fetch");
+}
+
+#[test]
+fn containers_come_in_the_order_in_which_they_end() {
+    assert_eq!(containers(&workers(), None), ["fetch", "main", "helper", "proxy"]);
+    assert_eq!(containers(&workers(), Some(&named("helper"))), ["helper"]);
+    assert_eq!(containers(&workers(), Some(&named("x"))), [""; 0]);
+}
+
+#[test]
+fn the_pod_is_the_one_named_or_the_newest() {
+    let seen = seen(json!({ "metadata": { "name": "j" } }), &["old", "new"]);
+    assert_eq!(seen.pod(None).unwrap().metadata.name, "new");
+    assert_eq!(seen.pod(Some(&PodName::parse("old").unwrap())).unwrap().metadata.name, "old");
+    let told = seen.pod(Some(&PodName::parse("x").unwrap())).unwrap_err().to_string();
+    assert_eq!(told, "job j has no pod x; it has new, old");
+}
+
+#[test]
+fn a_long_list_of_pods_is_shortened() {
+    let names: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
+    assert_eq!(listed(&names), "p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more");
+    assert_eq!(listed(&[]), "none");
+}
+
+#[test]
+fn a_job_without_pods_says_why() {
+    let condition = |kind: &str| json!({ "conditions": [{ "type": kind, "status": "True" }] });
+    for (status, deleted, word) in [
+        (json!({}), None, "no pod yet"),
+        (condition("Suspended"), None, "suspended"),
+        (condition("Complete"), None, "finished"),
+        (condition("Failed"), None, "finished"),
+        (json!({ "failed": 1 }), None, "at this moment"),
+        (json!({ "terminating": 1 }), Some("2026-01-01T00:00:00Z"), "being deleted"),
+    ] {
+        let metadata = json!({ "name": "j", "deletionTimestamp": deleted });
+        let told = seen(json!({ "metadata": metadata, "status": status }), &[]).pod(None).unwrap_err().to_string();
+        assert!(told.starts_with("job j ") && told.contains(word), "{told}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_containers_or_everybodys() {
+    let refused = |code, reason: &str, message: &str| {
+        let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
+        Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
+    };
+    let missing = r#"previous terminated container "c" in pod "p" not found"#;
+    assert!(matches!(NoLog::of(refused(400, "BadRequest", missing)), Ok(NoLog::NoPrevious)));
+    assert!(matches!(NoLog::of(refused(404, "NotFound", "")), Ok(NoLog::Gone)));
+    assert!(matches!(NoLog::of(refused(500, "InternalError", "dial")), Ok(NoLog::Refused(_))));
+    for error in
+        [refused(403, "Forbidden", ""), refused(429, "TooManyRequests", ""), Error::Unauthorized, Error::Timeout]
+    {
+        assert!(NoLog::of(error).is_err());
+    }
+    assert!(is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is waiting to start: x"#)));
+    assert!(!is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is terminated"#)));
+}
