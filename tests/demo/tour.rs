@@ -11,6 +11,7 @@ use crate::support::stub::StubCluster;
 
 const WATCH: &str = "/api/eks-watch-jobs?namespace=demo";
 const STATUS: &str = "/api/eks-get-job-status?job_name=hello&namespace=demo&wait=30s";
+const LOG: &str = "/api/eks-get-job-logs?job_name=hello&namespace=demo";
 const DETAILS: &str = "/api/eks-get-job-status?job_name=hello&namespace=demo&details=true";
 
 /// The body of create-job for a job of one container.
@@ -42,6 +43,15 @@ pub(crate) async fn run(service: &Service, cluster: &StubCluster) -> io::Result<
     show::note("What the watcher was told meanwhile:")?;
     tour.events(&mut watch, |_, status| status["state"] == "completed").await?;
     drop(watch);
+
+    show::note("What the job wrote:")?;
+    let mut log = tour.open(LOG, "text/plain; charset=utf-8", "").await?;
+    let mut lines = String::new();
+    while let Some(line) = log.before("\n").await? {
+        lines += &format!("{line}\n");
+    }
+    show::piece(&lines)?;
+    expect(!lines.is_empty(), "the job was to have written something")?;
 
     show::note("The job with its pods and events, and among all others:")?;
     let ended = [("/pods/0/containers/0/exit_code", json!(0)), ("/events/0/reason", json!("SuccessfulCreate"))];
