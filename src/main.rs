@@ -3,6 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+/// musl's own gives many freed blocks back to the kernel at once, and takes them again for the next request.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     match eks_api::app::command::run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,

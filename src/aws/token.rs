@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use hyper::header::HeaderValue;
 
 use super::{Clock, chain, sign};
 use crate::secret::Secret;
@@ -24,6 +25,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Token {
     pub value: Secret<String>,
+    /// The value as the header that every request bears: checked once, and shared, not copied.
+    pub authorization: HeaderValue,
     pub good_until: SystemTime,
     renew_at: SystemTime,
 }
@@ -141,7 +144,11 @@ impl Tokens {
         let renew_at = (now + RENEW_AFTER).min(good_until - RENEW_AHEAD);
         let value = sign::bearer_token(credentials, &self.cluster, &self.region, now);
         let value = value.map_err(|cause| Error::Sign { cause })?;
-        Ok(Token { value, good_until, renew_at })
+        let authorization = HeaderValue::try_from(format!("Bearer {}", value.expose()));
+        let mut authorization = authorization.map_err(|error| Error::Sign { cause: error.to_string() })?;
+        // Keeps it out of what Debug prints.
+        authorization.set_sensitive(true);
+        Ok(Token { value, authorization, good_until, renew_at })
     }
 }
 

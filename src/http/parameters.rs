@@ -1,58 +1,65 @@
 //! A request's query as parameters: each known, given once, and parsed into the type that it stands for.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use hyper::Uri;
 
 use super::error::Problem;
 use super::route::Route;
 use crate::kube::name::{JobName, Namespace};
 
+/// The query as it came: it is short, and read again for each parameter.
 #[derive(Debug)]
-pub struct Parameters(Vec<(String, String)>);
+pub struct Parameters(Uri);
 
 impl Parameters {
-    pub fn parse(route: Route, query: Option<&str>) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> =
-            form_urlencoded::parse(query.unwrap_or("").as_bytes()).into_owned().collect();
+    pub fn parse(route: Route, uri: Uri) -> Result<Self, Problem> {
+        let parameters = Self(uri);
         let known = route.parameters();
-        for (index, (name, _)) in pairs.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
+        for (index, (name, _)) in parameters.pairs().enumerate() {
+            if !known.contains(&&*name) {
                 let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 return Err(Problem::malformed(
-                    &shortened(name),
+                    &shortened(&name),
                     &format!("is no parameter of this call; it takes {takes}"),
                 ));
             }
-            if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Problem::malformed(name, "is given more than once"));
+            if parameters.pairs().take(index).any(|(earlier, _)| earlier == name) {
+                return Err(Problem::malformed(&name, "is given more than once"));
             }
         }
-        Ok(Self(pairs))
+        Ok(parameters)
     }
 
-    pub fn optional(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    fn pairs(&self) -> form_urlencoded::Parse<'_> {
+        form_urlencoded::parse(self.0.query().unwrap_or("").as_bytes())
     }
 
-    fn required(&self, name: &str) -> Result<&str, Problem> {
+    pub fn optional(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.pairs().find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    fn required(&self, name: &str) -> Result<Cow<'_, str>, Problem> {
         self.optional(name).ok_or_else(|| Problem::malformed(name, "is missing"))
     }
 
     pub fn job_name(&self) -> Result<JobName, Problem> {
-        parse_job_name(self.required("job_name")?)
+        parse_job_name(&self.required("job_name")?)
     }
 
     pub fn namespace(&self) -> Result<Namespace, Problem> {
-        parse_namespace("namespace", self.optional("namespace").unwrap_or("default"))
+        parse_namespace("namespace", self.optional("namespace").as_deref().unwrap_or("default"))
     }
 
     pub fn namespace_name(&self) -> Result<Namespace, Problem> {
-        parse_namespace("namespace_name", self.required("namespace_name")?)
+        parse_namespace("namespace_name", &self.required("namespace_name")?)
     }
 
     /// How long the caller wants to wait.
     pub fn wait(&self) -> Result<Option<Duration>, Problem> {
-        self.optional("wait").map(wait_time).transpose()
+        self.optional("wait").map(|time| wait_time(&time)).transpose()
     }
 
     /// A whole number within these bounds.
@@ -62,12 +69,12 @@ impl Parameters {
             let (least, most) = (bounds.start(), bounds.end());
             Problem::malformed(name, &format!("must be a whole number from {least} to {most}"))
         };
-        self.optional(name).map(|value| parse(value).ok_or_else(wrong)).transpose()
+        self.optional(name).map(|value| parse(&value).ok_or_else(wrong)).transpose()
     }
 
     /// A parameter that says yes or no; missing is no.
     pub fn flag(&self, name: &str) -> Result<bool, Problem> {
-        match self.optional(name) {
+        match self.optional(name).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => Err(Problem::malformed(name, "must be true or false")),
@@ -105,14 +112,15 @@ mod tests {
     use super::*;
 
     fn refused(query: &str) -> (u16, String) {
-        let parsed = Parameters::parse(Route::GetJobStatus, Some(query));
+        let parsed = Parameters::parse(Route::GetJobStatus, format!("/?{query}").parse().unwrap());
         let problem = parsed.and_then(|p| p.job_name().and(p.namespace()).and(p.flag("details"))).unwrap_err();
         (problem.status.as_u16(), problem.causes[0].field.clone())
     }
 
     #[test]
     fn values_are_decoded_once() {
-        let parameters = Parameters::parse(Route::GetJobStatus, Some("job_name=a%2Db&details=true")).unwrap();
+        let parameters =
+            Parameters::parse(Route::GetJobStatus, Uri::from_static("/?job_name=a%2Db&details=true")).unwrap();
         assert_eq!(parameters.job_name().unwrap().as_str(), "a-b");
         assert_eq!(parameters.namespace().unwrap().as_str(), "default");
         assert!(parameters.flag("details").unwrap());

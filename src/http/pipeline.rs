@@ -33,13 +33,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    pub async fn serve(self: Arc<Self>, peer: SocketAddr, request: Request<Incoming>) -> HttpResponse {
+    pub async fn serve(&self, peer: SocketAddr, request: Request<Incoming>) -> HttpResponse {
         let started = Instant::now();
         let request_id = RequestId::of(request.headers());
         let origin = request.headers().get(ORIGIN).cloned();
         let asks_options = *request.method() == Method::OPTIONS;
         let route = Route::find(request.method(), request.uri().path());
-        let line = LogLine { request_id: request_id.clone(), route: route.as_ref().ok().copied(), peer, started };
+        let line = LogLine { request_id, route: route.as_ref().ok().copied(), peer, started };
 
         let (result, media, allow) = match route {
             Ok(route) => (self.routed(route, line, request).await, route.media(), None),
@@ -80,8 +80,8 @@ impl Pipeline {
         let shared = Arc::clone(&self.shared);
         let call = Call {
             route,
-            request_id: line.request_id.clone(),
-            parameters: Parameters::parse(route, head.uri.query())?,
+            request_id: line.request_id,
+            parameters: Parameters::parse(route, head.uri)?,
             headers: head.headers,
             session: Session::new(Arc::clone(&shared.cluster), line.started + shared.request_timeout),
             shared,
@@ -98,7 +98,8 @@ impl Pipeline {
 async fn detached(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Problem> {
     let (here, caller) = oneshot::channel();
     call.caller = Some(caller);
-    let ended = tokio::spawn(run(call, body, line)).await;
+    // Boxed, as it is large and would be moved several times on its way.
+    let ended = tokio::spawn(Box::pin(run(call, body, line))).await;
     drop(here);
     ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
 }

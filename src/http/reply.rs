@@ -2,23 +2,26 @@
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::error::Problem;
 use super::stream::ReplyBody;
 
+/// As many as most replies have, so that the map need not grow.
+const HEADERS: usize = 6;
+
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: HeaderMap,
     pub body: ReplyBody,
 }
 
 impl Reply {
     /// A reply without a body, such as 204 and 304.
-    pub const fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: ReplyBody::Whole(Bytes::new()) }
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: ReplyBody::Whole(Bytes::new()) }
     }
 
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
@@ -26,7 +29,12 @@ impl Reply {
             cause: Some(error.to_string().into()),
             ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the answer could not be written")
         })?;
-        Ok(Self { body: ReplyBody::Whole(body.into()), ..Self::empty(status) })
+        Ok(Self::encoded(status, body))
+    }
+
+    /// With a body that is JSON already.
+    pub fn encoded(status: StatusCode, json: Vec<u8>) -> Self {
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json.into()) }
     }
 
     pub fn stream(body: ReplyBody) -> Self {
@@ -35,7 +43,7 @@ impl Reply {
 
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.headers.insert(name, value);
         self
     }
 }

@@ -6,37 +6,58 @@ use hyper::header::{HeaderMap, HeaderValue};
 
 pub const HEADER: &str = "x-request-id";
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+/// The longest that a caller may choose.
+const LONGEST: usize = 64;
+
+/// In place, as every request has one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
 
 impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
-        given.map_or_else(Self::random, |id| Self(id.to_owned()))
+        let given = headers.get(HEADER).map(HeaderValue::as_bytes).filter(|id| is_sane(id));
+        given.map_or_else(Self::random, Self::copied)
+    }
+
+    fn copied(id: &[u8]) -> Self {
+        let mut bytes = [0; LONGEST];
+        bytes[..id.len()].copy_from_slice(id);
+        Self { bytes, length: id.len() }
     }
 
     fn random() -> Self {
-        Self(format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)))
+        let random = u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
+        let digit = |index: usize| b"0123456789abcdef"[(random >> (index * 4) & 15) as usize];
+        Self::copied(&std::array::from_fn::<u8, 32, _>(digit))
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
     pub fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
+        HeaderValue::from_bytes(&self.bytes[..self.length]).ok()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 /// Nothing that acts on a log, a terminal or an annotation.
-fn is_sane(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&c))
+fn is_sane(id: &[u8]) -> bool {
+    (1..=LONGEST).contains(&id.len()) && id.iter().all(|c| c.is_ascii_alphanumeric() || b"-_.:/+=@".contains(c))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The one place that turns a handler's result into a response.
 
 use hyper::Response;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 
 use super::error::Problem;
 use super::media::Media;
@@ -18,24 +18,21 @@ pub fn response(
     media: Media,
     allow: Option<&str>,
 ) -> HttpResponse {
-    let (status, media_type, body, own_headers, retry_after) = match result {
+    let (status, media_type, body, headers, retry_after) = match result {
         Ok(Reply { status, headers, body }) => (status, media.name(), body, headers, None),
         Err(problem) => {
             let document = ReplyBody::Whole(problem.document(request_id.as_str()).into());
-            (problem.status, "application/problem+json", document, Vec::new(), problem.retry_after)
+            (problem.status, "application/problem+json", document, HeaderMap::new(), problem.retry_after)
         }
     };
     let is_empty = matches!(&body, ReplyBody::Whole(bytes) if bytes.is_empty());
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    *response.headers_mut() = headers;
     let headers = response.headers_mut();
     if !is_empty {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    for (name, value) in own_headers {
-        // In place of the usual one, not beside it.
-        headers.insert(name, value);
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if let Some(id) = request_id.header() {
         headers.insert(request_id::HEADER, id);

@@ -71,13 +71,12 @@ async fn accept(
 async fn connection(stream: TcpStream, peer: SocketAddr, pipeline: Arc<Pipeline>, mut draining: watch::Receiver<bool>) {
     // Replies are small and whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
-    let ending = draining.clone();
     let service = service_fn(move |request| {
-        let (pipeline, ending) = (Arc::clone(&pipeline), ending.clone());
+        let pipeline = Arc::clone(&pipeline);
         async move {
             let mut response = pipeline.serve(peer, request).await;
             // The drain may have begun without this connection having been polled since; the reply is to say so.
-            if *ending.borrow() {
+            if *pipeline.shared.draining.borrow() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)

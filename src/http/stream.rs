@@ -3,9 +3,13 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
+
+/// For how long a reader that reads nothing may hold up the drain.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The stream broke off: what was sent is not all there was. The connection is then torn down rather than ended well,
 /// so that the caller can tell.
@@ -20,15 +24,25 @@ impl std::fmt::Display for BrokenOff {
 
 impl std::error::Error for BrokenOff {}
 
-type Piece = Result<Bytes, BrokenOff>;
+#[derive(Debug)]
+enum Piece {
+    Data(Bytes),
+    End,
+}
 
 #[derive(Debug)]
 pub enum ReplyBody {
     Whole(Bytes),
-    Stream(mpsc::Receiver<Piece>),
+    Stream(Pieces),
 }
 
-/// Where a stream's pieces go.
+#[derive(Debug)]
+pub struct Pieces {
+    receiver: mpsc::Receiver<Piece>,
+    has_ended: bool,
+}
+
+/// Where a stream's pieces go. Unless it is ended before it is dropped, for whatever reason, the stream breaks off.
 #[derive(Debug)]
 pub struct Sink(mpsc::Sender<Piece>);
 
@@ -39,19 +53,20 @@ pub struct Gone;
 impl ReplyBody {
     pub fn stream() -> (Sink, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        (Sink(sender), Self::Stream(receiver))
+        (Sink(sender), Self::Stream(Pieces { receiver, has_ended: false }))
     }
 }
 
 impl Sink {
     /// Hands over a piece as soon as the one before was taken.
     pub async fn send(&self, piece: Bytes) -> Result<(), Gone> {
-        self.0.send(Ok(piece)).await.map_err(|_| Gone)
+        self.0.send(Piece::Data(piece)).await.map_err(|_| Gone)
     }
 
-    /// Ends the stream as broken off.
-    pub async fn break_off(self) {
-        let _ = self.0.send(Err(BrokenOff)).await;
+    /// Ends the stream: this was all.
+    pub async fn end(&self) {
+        // Whoever hung up does not care.
+        let _ = self.0.send(Piece::End).await;
     }
 
     /// Returns when the caller has hung up.
@@ -68,7 +83,14 @@ impl Body for ReplyBody {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(receiver) => receiver.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
+            Self::Stream(pieces) => pieces.receiver.poll_recv(cx).map(|piece| match piece {
+                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+                ended => {
+                    pieces.has_ended = true;
+                    if ended.is_some() { None } else { Some(Err(BrokenOff)) }
+                }
+            }),
         }
     }
 

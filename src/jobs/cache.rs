@@ -107,7 +107,7 @@ impl Cache {
 
     /// Takes in what one of our own writes returned, so that its caller finds it at once.
     pub fn enter(&self, job: &Job) {
-        let is_watched = job.metadata.labels.get("app").is_some_and(|app| app == "eks-api");
+        let is_watched = job.metadata.labels.get("app") == Some("eks-api");
         let status = Status::of(job);
         let mut live = self.write();
         // What is not newer than all that was told is in already, or gone again.

@@ -26,7 +26,7 @@ pub struct Change {
 
 impl Change {
     pub fn json(&self) -> Body {
-        self.json.get_or_init(|| serde_json::to_vec(&*self.status).unwrap_or_default().into()).clone()
+        self.json.get_or_init(|| self.status.to_json().into()).clone()
     }
 }
 

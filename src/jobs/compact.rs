@@ -1,12 +1,10 @@
 //! Small forms of what a status is made of: a time in 4 bytes, a count in 4, a uid in 17, and equal slices kept once.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -31,15 +29,9 @@ impl Seconds {
         self.0.map_or(0, NonZeroU32::get)
     }
 
-    pub fn from_number(seconds: u32) -> Self {
-        Self(NonZeroU32::new(seconds))
-    }
-}
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = self.0.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds.get().into()).ok());
-        let Some(time) = time else { return serializer.serialize_none() };
+    /// As RFC 3339 has it, with a numeric offset.
+    pub fn text(self) -> Option<[u8; 25]> {
+        let time = OffsetDateTime::from_unix_timestamp(self.0?.get().into()).ok()?;
         let mut text = *b"0000-00-00T00:00:00+00:00";
         let year = u32::try_from(time.year()).unwrap_or_default();
         let fields = [
@@ -56,7 +48,11 @@ impl Serialize for Seconds {
             text[at] += tens;
             text[at + 1] += ones;
         }
-        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        Some(text)
+    }
+
+    pub fn from_number(seconds: u32) -> Self {
+        Self(NonZeroU32::new(seconds))
     }
 }
 
@@ -71,9 +67,9 @@ impl From<Option<i32>> for Count {
     }
 }
 
-impl Serialize for Count {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0 < 0 { serializer.serialize_none() } else { serializer.serialize_i32(self.0) }
+impl Count {
+    pub fn get(self) -> Option<u32> {
+        self.0.try_into().ok()
     }
 }
 
@@ -86,9 +82,9 @@ pub enum Uid {
 
 impl Uid {
     pub fn of(text: &str) -> Self {
-        let uuid = Self::parse(text).map(Self::Uuid);
         // An upper-case letter would come out in lower case.
-        uuid.filter(|uuid| uuid.to_string() == text).unwrap_or_else(|| Self::Other(text.into()))
+        let uuid = Self::parse(text).filter(|uuid| Self::text(uuid) == *text.as_bytes());
+        uuid.map_or_else(|| Self::Other(text.into()), Self::Uuid)
     }
 
     fn parse(text: &str) -> Option<[u8; 16]> {
@@ -102,13 +98,9 @@ impl Uid {
     }
 }
 
-impl fmt::Display for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Uid {
+    pub fn text(bytes: &[u8; 16]) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let bytes = match self {
-            Self::Uuid(bytes) => bytes,
-            Self::Other(text) => return f.write_str(text),
-        };
         let (mut text, mut at) = ([b'-'; 36], 0);
         for (index, byte) in bytes.iter().enumerate() {
             at += usize::from(matches!(index, 4 | 6 | 8 | 10));
@@ -116,13 +108,7 @@ impl fmt::Display for Uid {
             text[at + 1] = DIGITS[usize::from(byte & 15)];
             at += 2;
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-    }
-}
-
-impl Serialize for Uid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        text
     }
 }
 
@@ -160,9 +146,12 @@ impl<T: Eq + Hash> Pool<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::json::Json;
 
-    fn shown(value: &impl Serialize) -> String {
-        serde_json::to_string(value).unwrap()
+    fn shown(write: impl FnOnce(&mut Json) -> &mut Json) -> String {
+        let mut json = Json::with_capacity(0);
+        write(&mut json);
+        String::from_utf8(json.into_bytes()).unwrap()
     }
 
     #[test]
@@ -174,9 +163,10 @@ mod tests {
             ("2105-12-31T00:00:01Z", "\"2105-12-31T00:00:01+00:00\""),
             ("yesterday", "null"),
         ] {
-            assert_eq!(shown(&Seconds::of(Some(&Time(given.to_owned())))), expected);
+            let time = Seconds::of(Some(&Time(given.to_owned())));
+            assert_eq!(shown(|json| json.time(time)), expected);
         }
-        assert_eq!(shown(&Seconds::of(None)), "null");
+        assert_eq!(shown(|json| json.time(Seconds::of(None))), "null");
     }
 
     #[test]
@@ -185,13 +175,17 @@ mod tests {
         assert!(matches!(Uid::of(uuid), Uid::Uuid(_)));
         for text in [uuid, "8947FA7D-9237-4749-84e2-4073bc818043", "8947fa7d9237474984e24073bc818043", "u1", "", "é-"]
         {
-            assert_eq!(Uid::of(text).to_string(), text);
+            assert_eq!(shown(|json| json.uid(&Uid::of(text))), text);
         }
     }
 
     #[test]
     fn counts_are_numbers_or_null() {
-        assert_eq!((shown(&Count::from(Some(0))), shown(&Count::from(None))), ("0".to_owned(), "null".to_owned()));
+        for (count, expected) in
+            [(Some(0), "0"), (Some(9), "9"), (Some(10), "10"), (Some(i32::MAX), "2147483647"), (None, "null")]
+        {
+            assert_eq!(shown(|json| json.count(count.into())), expected);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{self, ContainerStatus, Job, List, Time};
+use crate::kube::types::{self, ContainerStatus, JobInFull, List, Time};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
@@ -51,7 +51,7 @@ pub struct Event {
 }
 
 /// Asks the cluster for the job's pods and events, both at once.
-pub async fn of(session: &Session, namespace: &Namespace, job: &Job) -> Result<Details, Error> {
+pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
     let events = Path::events(namespace, &job.metadata.uid);
     let events = session.get::<List<types::Event>>(&events);
     let (pods, events) = tokio::try_join!(pods::of(session, namespace, job), events)?;

@@ -11,12 +11,12 @@ use crate::kube::name::{BadName, ContainerName, JobName, Namespace, PodName};
 use crate::kube::path::{LogOptions, Path};
 use crate::kube::session::{BACKOFF, Session};
 use crate::kube::stream::Stream;
-use crate::kube::types::{Container, Job, Pod};
+use crate::kube::types::{Container, JobInFull, Pod};
 
 /// A job and its pods at one time, the oldest pod first.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    pub job: Job,
+    pub job: JobInFull,
     pub pods: Vec<Pod>,
 }
 
@@ -42,14 +42,14 @@ pub enum NoLog {
 impl Seen {
     pub async fn look(session: &Session, namespace: &Namespace, name: &JobName) -> Result<Self, Error> {
         // The job first: if it is finished by now, it has no pod that the second question does not find.
-        let job: Job = session.get(&Path::job(namespace, name)).await?;
+        let job: JobInFull = session.get(&Path::job(namespace, name)).await?;
         let pods = pods::of(session, namespace, &job).await?;
         Ok(Self { job, pods })
     }
 
     /// Whether no further pod will come.
     pub fn is_over(&self) -> bool {
-        state(&self.job).0.is_final() || self.job.metadata.deletion_timestamp.is_some()
+        state(&self.job.status).0.is_final() || self.job.metadata.deletion_timestamp.is_some()
     }
 
     pub fn find(&self, name: &str) -> Option<&Pod> {
@@ -69,7 +69,7 @@ impl Seen {
     }
 
     fn without_pods(&self) -> Missing {
-        let why = match state(&self.job).0 {
+        let why = match state(&self.job.status).0 {
             State::Suspended => "is suspended and has no pod",
             State::Completed | State::Failed => "has finished, and its pods are gone",
             _ if self.is_over() => "is being deleted, and its pods are gone",

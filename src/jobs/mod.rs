@@ -6,6 +6,7 @@ pub mod changes;
 pub mod compact;
 pub mod details;
 pub mod filter;
+pub mod json;
 mod live;
 pub mod logs;
 pub mod outlook;

@@ -4,10 +4,10 @@ use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{Job, List, Pod};
+use crate::kube::types::{JobInFull, List, Pod};
 
 /// All that are there now, the oldest first.
-pub async fn of(session: &Session, namespace: &Namespace, job: &Job) -> Result<Vec<Pod>, Error> {
+pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
     let labels = &job.spec.selector.match_labels;
     // An empty selector would match every pod of the namespace.
     if labels.is_empty() {

@@ -1,9 +1,11 @@
 //! From what a caller wants to the manifest that is sent: name, namespace, labels and stamp are set, contradictions
 //! refused, all else passed through as it came.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
@@ -13,10 +15,14 @@ use crate::kube::name::{JobName, Namespace};
 /// Kubernetes cuts a generateName so that its suffix still fits a label.
 const LONGEST_PREFIX: usize = 53;
 
+/// The caller's own manifest, of which only `metadata` is looked into. All else is passed through as it was written:
+/// it need not be taken apart to be put together again.
+pub type Manifest = BTreeMap<String, Box<RawValue>>;
+
 /// What a caller asks to have created, as it came, with the circumstances of the call.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    pub manifest: Map<String, Value>,
+    pub manifest: Manifest,
     pub namespace: Option<&'a str>,
     pub key: Option<IdempotencyKey>,
     pub request_id: &'a str,
@@ -56,12 +62,13 @@ fn malformed(field: &'static str, message: impl Into<String>) -> Invalid {
 /// Makes the manifest that is sent, or says which field to change.
 pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
     let Wanted { mut manifest, namespace, key, request_id, now } = wanted;
-    let identity = serde_json::to_vec(&(&manifest, namespace)).unwrap_or_default();
+    // Only a key is bound to its body: without one, writing the body out to hash it would be for nothing.
+    let identity = if key.is_some() { identity(&manifest, namespace).map_err(unreadable)? } else { Vec::new() };
     let stamp = Stamp::new(request_id, key.as_ref(), &identity);
 
     fill_in(&mut manifest, "apiVersion", "job_manifest.apiVersion", "batch/v1")?;
     fill_in(&mut manifest, "kind", "job_manifest.kind", "Job")?;
-    let metadata = object(&mut manifest, "metadata", "job_manifest.metadata")?;
+    let metadata = &mut metadata(&manifest)?;
     let namespace = agreed_namespace(namespace, metadata)?;
     let name = name(metadata, key.as_ref(), now)?;
     metadata.insert("name".to_owned(), name.as_str().into());
@@ -71,23 +78,39 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
     labels.insert("job-id".to_owned(), name.as_str().into());
     stamp.put_on(object(metadata, "annotations", "job_manifest.metadata.annotations")?);
 
-    let manifest = serde_json::to_vec(&manifest).map_err(|error| malformed("job_manifest", error.to_string()))?;
+    manifest.insert("metadata".to_owned(), to_raw_value(metadata).map_err(unreadable)?);
+    let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?;
     Ok(Prepared { namespace, name, stamp, manifest })
 }
 
-fn fill_in(
-    manifest: &mut Map<String, Value>,
-    key: &str,
-    field: &'static str,
-    only: &'static str,
-) -> Result<(), Invalid> {
-    match manifest.get(key) {
-        None | Some(Value::Null) => {
-            manifest.insert(key.to_owned(), only.into());
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn unreadable(error: serde_json::Error) -> Invalid {
+    malformed("job_manifest", error.to_string())
+}
+
+/// What a key is bound to: spaces and the order of members do not matter.
+fn identity(manifest: &Manifest, namespace: Option<&str>) -> serde_json::Result<Vec<u8>> {
+    let members = manifest.iter().map(|(key, raw)| Ok((key, serde_json::from_str(raw.get())?)));
+    let members: BTreeMap<&String, Value> = members.collect::<serde_json::Result<_>>()?;
+    serde_json::to_vec(&(members, namespace))
+}
+
+fn fill_in(manifest: &mut Manifest, key: &str, field: &'static str, only: &'static str) -> Result<(), Invalid> {
+    match manifest.get(key).map(|raw| raw.get()) {
+        None | Some("null") => {
+            manifest.insert(key.to_owned(), to_raw_value(only).map_err(unreadable)?);
             Ok(())
         }
-        Some(value) if value == only => Ok(()),
-        Some(value) => Err(malformed(field, format!("is {value}; leave it out or give {only:?}"))),
+        Some(raw) if serde_json::from_str::<String>(raw).is_ok_and(|value| value == only) => Ok(()),
+        Some(raw) => Err(malformed(field, format!("is {raw}; leave it out or give {only:?}"))),
+    }
+}
+
+fn metadata(manifest: &Manifest) -> Result<Map<String, Value>, Invalid> {
+    match manifest.get("metadata").map(|raw| serde_json::from_str(raw.get())).transpose().map_err(unreadable)? {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(metadata)) => Ok(metadata),
+        Some(_) => Err(malformed("job_manifest.metadata", "must be an object")),
     }
 }
 

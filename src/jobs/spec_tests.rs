@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 
 fn wanted(manifest: Value, namespace: Option<&'static str>) -> Wanted<'static> {
-    let Value::Object(manifest) = manifest else { panic!("no object") };
+    let manifest = serde_json::from_value(manifest).unwrap();
     // 2026-01-20T10:30:01Z
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001);
     Wanted { manifest, namespace, key: None, request_id: "req-1", now }

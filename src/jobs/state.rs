@@ -1,6 +1,6 @@
-//! From a Job to its state. Conditions decide, counts do not.
+//! From the status of a Job to its state. Conditions decide, counts do not.
 
-use crate::kube::types::{Condition, Job};
+use crate::kube::types::{Condition, JobStatus};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -34,7 +34,7 @@ impl State {
 ///
 /// Without a deciding condition a job is running as soon as it has, or has had, a pod: between a failed pod and the
 /// next one no pod is active, and the job runs all the same.
-pub fn state(job: &Job) -> (State, Option<&Condition>) {
+pub fn state(status: &JobStatus) -> (State, Option<&Condition>) {
     let decided = [
         ("Complete", State::Completed),
         ("Failed", State::Failed),
@@ -42,11 +42,10 @@ pub fn state(job: &Job) -> (State, Option<&Condition>) {
         ("FailureTarget", State::Running),
         ("SuccessCriteriaMet", State::Running),
     ];
-    let holds = |kind: &str| job.status.conditions.iter().find(|c| c.r#type == kind && c.status == "True");
+    let holds = |kind: &str| status.conditions.iter().find(|c| c.r#type == kind && c.status == "True");
     if let Some((state, condition)) = decided.iter().find_map(|(kind, state)| Some((*state, holds(kind)?))) {
         return (state, Some(condition));
     }
-    let status = &job.status;
     let begun = status.active > 0 || status.failed > 0 || status.succeeded > 0 || status.terminating > Some(0);
     (if begun { State::Running } else { State::Pending }, None)
 }

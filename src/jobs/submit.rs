@@ -12,7 +12,7 @@ use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::request::NewNamespace;
 use crate::kube::session::{BACKOFF, Body, Session, json};
-use crate::kube::types::{self, Job};
+use crate::kube::types::{self, Job, JobInFull};
 
 /// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
 #[derive(Debug)]
@@ -73,9 +73,11 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
             }
             doubt = Some(error);
         } else if may_hide_ours(&error, doubt.is_some(), stamp.has_key()) {
-            match session.get::<Job>(&job).await {
+            match session.get::<JobInFull>(&job).await {
                 Ok(job) => match stamp.owner(&job.metadata.annotations) {
-                    Owner::This => return Ok(Submitted { job, created: doubt.is_some(), warnings: Vec::new() }),
+                    Owner::This => {
+                        return Ok(Submitted { job: job.into(), created: doubt.is_some(), warnings: Vec::new() });
+                    }
                     Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
                     Owner::Another => return Err(error.into()),
                 },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper::header::{DATE, HeaderValue};
+use hyper::header::DATE;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,10 +63,10 @@ impl Session {
     pub async fn open(&self, path: &Path) -> Result<Stream, Error> {
         let mut token = self.cluster.tokens.current().await.map_err(no_token)?;
         let until = self.deadline.min(Instant::now() + READ_ATTEMPT);
-        let mut response = self.cluster.transport()?.open(path, authorization(&token)?, until).await;
+        let mut response = self.cluster.transport()?.open(path, token.authorization.clone(), until).await;
         if response.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED) {
             token = self.cluster.tokens.instead_of(&token).await.map_err(no_token)?;
-            response = self.cluster.transport()?.open(path, authorization(&token)?, until).await;
+            response = self.cluster.transport()?.open(path, token.authorization.clone(), until).await;
         }
         if matches!(response, Err(Error::Unreachable(_))) {
             self.cluster.describe_again.notify_one();
@@ -166,7 +166,7 @@ impl Session {
         let most = if *method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
         let started = Instant::now();
         let until = self.deadline.min(started + most);
-        let reply = transport.exchange(method, path, authorization(token)?, body, until).await;
+        let reply = transport.exchange(method, path, token.authorization.clone(), body, until).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_micros.fetch_add(micros, Ordering::Relaxed);
         if matches!(reply, Err(Error::Unreachable(_))) {
@@ -174,13 +174,6 @@ impl Session {
         }
         reply
     }
-}
-
-fn authorization(token: &Token) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.value.expose()))
-        .map_err(|_| Error::NotReady("the token is no header value".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]

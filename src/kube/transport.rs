@@ -5,8 +5,9 @@
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -40,6 +41,9 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, */*");
 #[derive(Debug)]
 pub struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// The endpoint, taken apart once rather than for every request. An EKS endpoint has no path.
+    authority: Authority,
+    prefix: String,
     pub described: Description,
 }
 
@@ -71,10 +75,11 @@ impl std::error::Error for SetupError {}
 
 impl Transport {
     pub fn new(described: Description) -> Result<Self, SetupError> {
-        let is_https = described.endpoint.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"));
-        if !is_https {
+        let uri = described.endpoint.parse::<Uri>().map(Uri::into_parts).unwrap_or_default();
+        let Some(authority) = uri.authority.filter(|_| uri.scheme == Some(Scheme::HTTPS)) else {
             return Err(SetupError::Endpoint(described.endpoint));
-        }
+        };
+        let prefix = uri.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let tls = tls::client_config(&described.ca_pem).map_err(SetupError::Tls)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -91,7 +96,7 @@ impl Transport {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
             .build(connector.wrap_connector(tcp));
-        Ok(Self { client, described })
+        Ok(Self { client, authority, prefix, described })
     }
 
     /// Asks for something that may never end, and gives its reply as soon as the head is there.
@@ -130,18 +135,26 @@ impl Transport {
         authorization: HeaderValue,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Error> {
-        let uri = format!("{}{}", self.described.endpoint.trim_end_matches('/'), path.as_str());
-        let mut request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(AUTHORIZATION, authorization)
-            .header(ACCEPT, ACCEPTED)
-            .header(USER_AGENT, USER_AGENT_VALUE);
-        if !body.is_empty() {
-            let media = if *method == Method::PATCH { MERGE_PATCH } else { JSON };
-            request = request.header(CONTENT_TYPE, media);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = self.uri(path).map_err(|error| Error::Unreachable(error.to_string()))?;
+        let has_body = !request.body().is_end_stream();
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, ACCEPTED);
+        headers.insert(USER_AGENT, USER_AGENT_VALUE);
+        if has_body {
+            headers.insert(CONTENT_TYPE, if *method == Method::PATCH { MERGE_PATCH } else { JSON });
         }
-        request.body(Full::new(body)).map_err(|error| Error::Unreachable(error.to_string()))
+        Ok(request)
+    }
+
+    fn uri(&self, path: &Path) -> Result<Uri, hyper::http::Error> {
+        let mut parts = Parts::default();
+        parts.scheme = Some(Scheme::HTTPS);
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(self.prefix.clone() + path.as_str())?);
+        Ok(Uri::from_parts(parts)?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Log lines: the three formats and their choice. Owns how a record is written; what is logged is each caller's.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -38,33 +39,26 @@ fn is_journal() -> bool {
 }
 
 fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
-    let mut pairs = Pairs::default();
-    // A value that cannot be visited is left out; the rest of the line is worth having.
-    let _ = record.key_values().visit(&mut pairs);
     let (date, clock, milli) = (now.date(), now.time(), now.millisecond());
     let time = format!("{date}T{:02}:{:02}:{:02}.{milli:03}Z", clock.hour(), clock.minute(), clock.second());
     let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
     if json {
-        let mut object = serde_json::Map::new();
+        let mut object = Object::default();
         if !journald {
-            object.insert("time".into(), time.into());
+            object.0.insert("time".into(), time.into());
         }
-        object.insert("level".into(), record.level().as_str().into());
-        object.insert("message".into(), record.args().to_string().into());
-        object.extend(pairs.0);
-        out.push_str(&Json::Object(object).to_string());
+        object.0.insert("level".into(), record.level().as_str().into());
+        object.0.insert("message".into(), record.args().to_string().into());
+        // A value that cannot be visited is left out; the rest of the line is worth having.
+        let _ = record.key_values().visit(&mut object);
+        out.push_str(&Json::Object(object.0).to_string());
         return out;
     }
     if !journald {
         let _ = write!(out, "{time} {:5} ", record.level());
     }
-    out.push_str(&one_line(&record.args().to_string()));
-    for (key, value) in &pairs.0 {
-        let _ = match value {
-            Json::String(text) => write!(out, " {key}={}", quoted(text)),
-            number => write!(out, " {key}={number}"),
-        };
-    }
+    push_on_one_line(&mut out, &record.args().to_string());
+    let _ = record.key_values().visit(&mut Pairs(&mut out));
     out
 }
 
@@ -78,28 +72,60 @@ const fn priority(level: Level) -> u8 {
     }
 }
 
+/// Pairs as members of the line's object.
 #[derive(Default)]
-struct Pairs(Vec<(String, Json)>);
+struct Object(serde_json::Map<String, Json>);
 
-impl<'kvs> VisitSource<'kvs> for Pairs {
+impl<'kvs> VisitSource<'kvs> for Object {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let number = value.to_u64().map(Json::from).or_else(|| value.to_f64().map(Json::from));
-        let value = number.unwrap_or_else(|| Json::String(value.to_string()));
+        let value = number(&value).unwrap_or_else(|| Json::String(text(&value).into_owned()));
         if value != "" {
-            self.0.push((key.as_str().to_owned(), value));
+            self.0.insert(key.as_str().to_owned(), value);
         }
         Ok(())
     }
 }
 
-/// A value bare if it is one plain word, else quoted, so that no value can forge a line or another pair.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
-    if value.chars().all(plain) { value.to_owned() } else { format!("{value:?}") }
+/// Pairs as text, written to the line as they come: a copy of each would cost more than the writing.
+struct Pairs<'line>(&'line mut String);
+
+impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        if let Some(number) = number(&value) {
+            let _ = write!(self.0, " {key}={number}");
+            return Ok(());
+        }
+        let text = text(&value);
+        if !text.is_empty() {
+            self.0.extend([" ", key.as_str(), "="]);
+            push_quoted(self.0, &text);
+        }
+        Ok(())
+    }
 }
 
-fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+fn number(value: &Value<'_>) -> Option<Json> {
+    value.to_u64().map(Json::from).or_else(|| value.to_f64().map(Json::from))
+}
+
+fn text<'v>(value: &Value<'v>) -> Cow<'v, str> {
+    value.to_borrowed_str().map_or_else(|| value.to_string().into(), Cow::Borrowed)
+}
+
+/// A value bare if it is one plain word, else quoted, so that no value can forge a line or another pair.
+fn push_quoted(out: &mut String, value: &str) {
+    let plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'=' | b'\\');
+    if value.bytes().all(plain) {
+        out.push_str(value);
+    } else {
+        let _ = write!(out, "{value:?}");
+    }
+}
+
+fn push_on_one_line(out: &mut String, text: &str) {
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The direct dependencies. One more needs its reason in README.md, section Dependencies.
-const DIRECT: [&str; 21] = [
+const DIRECT: [&str; 22] = [
     "aws-config",
     "aws-credential-types",
     "aws-sdk-eks",
@@ -14,6 +14,7 @@ const DIRECT: [&str; 21] = [
     "aws-sigv4",
     "aws-smithy-http-client",
     "base64",
+    "dlmalloc",
     "env_logger",
     "fastrand",
     "form_urlencoded",

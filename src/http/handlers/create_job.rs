@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::Call;
 use super::wait::{self, Goal};
@@ -11,23 +11,21 @@ use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
-use crate::jobs::spec::{self, Wanted};
+use crate::jobs::spec::{self, Manifest, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
-use crate::jobs::status::Status;
 use crate::jobs::submit;
 use crate::kube::types::Time;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateJob {
-    /// The caller's own manifest, passed through whole: the one place where untyped JSON is right.
-    job_manifest: Map<String, Value>,
+    job_manifest: Manifest,
     namespace: Option<String>,
     wait: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Created<'a> {
+struct Created {
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
@@ -35,14 +33,14 @@ struct Created<'a> {
     uid: String,
     warnings: Vec<String>,
     #[serde(flatten)]
-    waited: Option<Waited<'a>>,
+    waited: Option<Waited>,
 }
 
 /// What a wait adds to the answer.
 #[derive(Serialize)]
-struct Waited<'a> {
+struct Waited {
     /// The status object, or null if the job was deleted meanwhile.
-    job: Option<&'a Status>,
+    job: Option<Box<RawValue>>,
 }
 
 pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
@@ -74,7 +72,8 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        waited: seen.as_ref().map(|seen| Waited { job: seen.as_ref().map(|seen| &*seen.status) }),
+        waited: seen
+            .map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.status.to_json()).ok()) }),
     };
     Reply::json(status, &created)
 }

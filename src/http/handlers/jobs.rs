@@ -33,7 +33,7 @@ pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
     let (namespace, name) = call.one_job()?;
     let options = DeleteOptions {
         grace_period_seconds: grace_period(call)?,
-        preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.to_owned() }),
+        preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.into_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
     match call.session.delete(&Path::job(&namespace, &name), &options).await? {
@@ -57,7 +57,7 @@ pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> R
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "suspend_not_supported", detail));
     }
     call.shared.cache.enter(&job);
-    Reply::json(StatusCode::OK, &Status::of(&job))
+    Ok(Reply::encoded(StatusCode::OK, Status::of(&job).to_json()))
 }
 
 /// The job that the query names, or a JSON body in its place. A request without a body is one that a page of any
@@ -79,7 +79,7 @@ async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, Jo
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.
 fn propagation(call: &Call) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
-    match call.parameters.optional(NAME).map(str::to_ascii_lowercase).as_deref() {
+    match call.parameters.optional(NAME).map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),
         Some("background") => Ok(Propagation::Background),
         Some("orphan") => Ok(Propagation::Orphan),
@@ -92,5 +92,5 @@ fn grace_period(call: &Call) -> Result<Option<u32>, Problem> {
     let most = u32::try_from(i32::MAX).unwrap_or(u32::MAX);
     let parse = |value: &str| value.parse().ok().filter(|seconds| *seconds <= most);
     let wrong = || Problem::malformed(NAME, "must be a whole number of seconds, 0 or more");
-    call.parameters.optional(NAME).map(|value| parse(value).ok_or_else(wrong)).transpose()
+    call.parameters.optional(NAME).map(|value| parse(&value).ok_or_else(wrong)).transpose()
 }

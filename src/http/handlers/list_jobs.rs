@@ -7,7 +7,6 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
-use serde::{Serialize, Serializer};
 
 use super::Call;
 use super::wait::Origin;
@@ -17,6 +16,7 @@ use crate::http::reply::Reply;
 use crate::jobs::cache::{Found, LABEL_SELECTOR, Page};
 use crate::jobs::compact::Seconds;
 use crate::jobs::filter::Filter;
+use crate::jobs::json::Json;
 use crate::jobs::selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
@@ -29,23 +29,6 @@ use crate::kube::types::{Job, List};
 
 /// As many as Kubernetes' own tools ask for at a time.
 const LARGEST_PAGE: u32 = 500;
-
-#[derive(Serialize)]
-struct Listed {
-    jobs: Statuses,
-    /// Where the next page begins; null on the last one.
-    r#continue: Option<String>,
-    /// How many there are after this page.
-    remaining: usize,
-}
-
-struct Statuses(Vec<Arc<Status>>);
-
-impl Serialize for Statuses {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|status| &**status))
-    }
-}
 
 struct Wanted {
     filter: Filter,
@@ -60,7 +43,7 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
         return Ok(None);
     }
     match call.shared.cache.page(&filter, after.as_ref(), limit, Instant::now()) {
-        Found::Hit { found, age } => reply(found, Origin::Cache { age }).map(Some),
+        Found::Hit { found, age } => Ok(Some(reply(found, Origin::Cache { age }))),
         Found::Miss => Ok(None),
     }
 }
@@ -73,7 +56,7 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let remaining = matching.len().saturating_sub(limit);
     matching.truncate(limit);
     let next = matching.last().filter(|_| remaining > 0).map(|last| Place::of(last));
-    reply(Page { jobs: matching, next, remaining }, Origin::Cluster)
+    Ok(reply(Page { jobs: matching, next, remaining }, Origin::Cluster))
 }
 
 fn age(status: &Status) -> (Reverse<Seconds>, &str) {
@@ -83,18 +66,18 @@ fn age(status: &Status) -> (Reverse<Seconds>, &str) {
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
-    let after = call.parameters.optional("continue").map(place).transpose()?;
+    let after = call.parameters.optional("continue").map(|token| place(&token)).transpose()?;
     Ok(Wanted { filter, after, limit: limit as usize })
 }
 
 /// Which jobs the query asks for, of those that the policy lets anyone see.
 pub(super) fn filter(call: &mut Call) -> Result<Filter, Problem> {
     let parameters = &call.parameters;
-    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
+    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
     let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
-    let selector = Selector::parse(parameters.optional("label_selector").unwrap_or(""))
+    let selector = Selector::parse(parameters.optional("label_selector").as_deref().unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
-    let state = parameters.optional("state").map(state).transpose()?;
+    let state = parameters.optional("state").map(|name| state(&name)).transpose()?;
     if let Some(namespace) = &namespace {
         call.shared.policy.may_use(namespace)?;
     }
@@ -109,10 +92,21 @@ fn state(name: &str) -> Result<State, Problem> {
     found.ok_or_else(|| Problem::malformed("state", &format!("must be one of {}", names())))
 }
 
-fn reply(page: Page, origin: Origin) -> Result<Reply, Problem> {
+fn reply(page: Page, origin: Origin) -> Reply {
     let Page { jobs, next, remaining } = page;
-    let listed = Listed { jobs: Statuses(jobs), r#continue: next.map(|place| token(&place)), remaining };
-    Ok(origin.told_in(Reply::json(StatusCode::OK, &listed)?))
+    let mut json = Json::with_capacity(jobs.len() * 1024 + 128);
+    json.raw(r#"{"jobs":["#);
+    for status in &jobs {
+        status.write(&mut json);
+        json.raw(",");
+    }
+    // Where the next page begins (null on the last one), and how many jobs there are after this one.
+    match next {
+        Some(place) => json.end(r#"],"continue":""#).raw(&token(&place)).raw("\""),
+        None => json.end(r#"],"continue":null"#),
+    };
+    json.raw(r#","remaining":"#).number(remaining as u64).raw("}");
+    origin.told_in(Reply::encoded(StatusCode::OK, json.into_bytes()))
 }
 
 /// A place in the order of age, as callers get and return it: nothing in it that they need to read, or that may not be

@@ -2,27 +2,20 @@
 
 use hyper::StatusCode;
 use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
-use serde::Serialize;
 
-use super::Call;
 use super::wait::{self, Goal, Origin, Seen};
+use super::{Call, Target};
 use crate::http::error::Problem;
 use crate::http::etag;
 use crate::http::reply::Reply;
-use crate::jobs::details::{self, Details};
+use crate::jobs::details;
 use crate::jobs::status::Status;
+use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
-use crate::kube::types::Job;
+use crate::kube::session::json;
+use crate::kube::types::JobInFull;
 
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
-
-#[derive(Serialize)]
-struct InDetail<'a> {
-    #[serde(flatten)]
-    status: &'a Status,
-    #[serde(flatten)]
-    details: Details,
-}
 
 /// The answer, if it can be given at once.
 pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
@@ -30,47 +23,57 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
     if has("wait") || has("details") || call.wants_no_cache() {
         return Ok(None);
     }
-    let (namespace, name) = call.one_job()?;
-    match wait::in_cache(call, &namespace, &name) {
-        Some(seen) => reply(call, &seen).map(Some),
-        None => Ok(None),
-    }
+    let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
+    call.shared.policy.may_use(&namespace)?;
+    let reply = wait::in_cache(call, &namespace, &name).map(|seen| reply(call, &seen));
+    call.target = Target { namespace: Some(namespace), job: Some(name) };
+    Ok(reply)
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let wait = call.parameters.wait()?;
-    let seen = match wait {
+    let seen = match call.parameters.wait()? {
         Some(time) => {
             let known = call.headers.get(IF_NONE_MATCH).cloned();
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
-            wait::until(call, &namespace, &name, time, goal).await?
+            Some(wait::until(call, &namespace, &name, time, goal).await?)
         }
-        None if with_details => wait::in_cluster(call, &namespace, &name).await?,
-        None => wait::look(call, &namespace, &name).await?,
+        None if with_details => None,
+        None => Some(wait::look(call, &namespace, &name).await?),
     };
-    if !with_details {
-        return reply(call, &seen);
+    match seen {
+        Some(seen) if !with_details => Ok(reply(call, &seen)),
+        _ => in_detail(call, &namespace, &name).await,
     }
-    // Pods and events come from the cluster, and so does the selector that finds them.
-    let job: Job = call.session.get(&Path::job(&namespace, &name)).await?;
-    let details = details::of(&call.session, &namespace, &job).await?;
-    let reply = Reply::json(StatusCode::OK, &InDetail { status: &Status::of(&job), details })?;
-    Ok(reply.with(X_CACHE, Origin::Cluster.x_cache()))
+}
+
+/// Pods and events come from the cluster, and so does the selector that finds them.
+async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Reply, Problem> {
+    let job: JobInFull = call.session.get(&Path::job(namespace, name)).await?;
+    let details = details::of(&call.session, namespace, &job).await?;
+    let job = job.into();
+    // Else a later answer from the cache could be older than this one.
+    call.shared.cache.enter(&job);
+    // One object of the members of two.
+    let (mut body, details) = (Status::of(&job).to_json(), json(&details)?);
+    body.pop();
+    body.push(b',');
+    body.extend_from_slice(&details[1..]);
+    Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Origin::Cluster.x_cache()))
 }
 
 /// The status with where it comes from; 304 if the caller has it already.
-fn reply(call: &Call, seen: &Seen) -> Result<Reply, Problem> {
+fn reply(call: &Call, seen: &Seen) -> Reply {
     let known = call.headers.get(IF_NONE_MATCH);
     let reply = if known.is_some_and(|known| etag::matches(known, seen.status.version)) {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
-        Reply::json(StatusCode::OK, &*seen.status)?
+        Reply::encoded(StatusCode::OK, seen.status.to_json())
     };
     let reply = reply
         .with(ETAG, etag::of(seen.status.version))
         .with(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(seen.origin.told_in(reply))
+    seen.origin.told_in(reply)
 }
 
 impl Origin {

@@ -13,7 +13,7 @@ use crate::http::calls::Permit;
 use crate::http::error::Problem;
 use crate::http::reply::Reply;
 use crate::http::sse::{self, EventId};
-use crate::http::stream::{Gone, ReplyBody, Sink};
+use crate::http::stream::{Gone, LAST_WORDS, ReplyBody, Sink};
 use crate::jobs::cache::{Cache, Found};
 use crate::jobs::changes::{Kind, seen};
 use crate::jobs::filter::Filter;
@@ -23,8 +23,6 @@ use crate::kube::checks::{Check, Outcome};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many jobs are sent at a time while the stream begins.
 const PAGE: usize = 100;
-/// What a reader that reads nothing may hold up the drain for.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let filter = filter(call)?;
@@ -79,9 +77,13 @@ impl From<Gone> for End {
 
 async fn feed(mut feed: Feed, start: Start, permit: Permit) {
     if matches!(feed.run(start).await, End::Draining) {
-        let words = sse::comment("the service is shutting down");
-        // Whoever does not read them has only itself to blame.
-        let _ = timeout(LAST_WORDS, feed.sink.send(words.into())).await;
+        let last = async {
+            let sent = feed.sink.send(sse::comment("the service is shutting down").into()).await;
+            if sent.is_ok() {
+                feed.sink.end().await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, last).await;
     }
     drop(permit);
 }
@@ -137,9 +139,8 @@ impl Feed {
         }
         while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now()) {
             for status in &page.jobs {
-                let json = serde_json::to_vec(&**status).unwrap_or_default();
                 // Whoever comes back with this id has seen a part only, and starts over.
-                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &json);
+                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &status.to_json());
             }
             place = page.next;
             if place.is_none() {

@@ -1,11 +1,13 @@
 //! The fields of Kubernetes' objects that the service reads or writes, and no others. Every field may be missing:
 //! old and new API servers differ, and a reply must never be lost over a field that nobody needs.
 
+mod job;
 mod namespace;
 mod pod;
 
 use std::collections::BTreeMap;
 
+pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
 pub use namespace::{Namespace, NamespaceStatus};
 pub use pod::{Container, ContainerStatus, Event, Pod, PodStatus};
 use serde::{Deserialize, Serialize, Serializer};
@@ -38,43 +40,6 @@ pub struct Metadata {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Job {
-    pub metadata: Metadata,
-    pub spec: JobSpec,
-    pub status: JobStatus,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct JobSpec {
-    pub parallelism: Option<i32>,
-    pub completions: Option<i32>,
-    pub backoff_limit: Option<i32>,
-    pub suspend: Option<bool>,
-    pub selector: Selector,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Selector {
-    pub match_labels: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct JobStatus {
-    pub active: i32,
-    pub succeeded: i32,
-    pub failed: i32,
-    pub ready: Option<i32>,
-    pub terminating: Option<i32>,
-    pub start_time: Option<Time>,
-    pub completion_time: Option<Time>,
-    pub conditions: Vec<Condition>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
     pub r#type: String,
@@ -82,16 +47,6 @@ pub struct Condition {
     pub reason: Option<String>,
     pub message: Option<String>,
     pub last_transition_time: Option<Time>,
-}
-
-/// What comes back from deleting a job: the job, as long as something has to end first, or a word that it is gone.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind")]
-pub enum DeletedJob {
-    #[serde(rename = "Job")]
-    Ending(Box<Job>),
-    #[serde(rename = "Status")]
-    Gone(Status),
 }
 
 /// A reply of which only the success matters.

@@ -193,9 +193,9 @@ fn page(begun: Option<Version>, list: List<Job>) -> Step {
 }
 
 fn line(known: Version, event: Event) -> Step {
-    let metadata = match &event {
-        Event::Added(job) | Event::Modified(job) | Event::Deleted(job) => &job.metadata,
-        Event::Bookmark(mark) => &mark.metadata,
+    let told = match &event {
+        Event::Added(job) | Event::Modified(job) | Event::Deleted(job) => &job.metadata.resource_version,
+        Event::Bookmark(mark) => &mark.metadata.resource_version,
         Event::Error(status) => {
             let failure = match (status.code, status.details.as_ref().and_then(|d| d.retry_after_seconds)) {
                 (410, _) => Failure::Gone,
@@ -205,8 +205,8 @@ fn line(known: Version, event: Event) -> Step {
             return failed(State::default(), failure);
         }
     };
-    let Ok(version) = metadata.resource_version.parse::<Version>() else {
-        return failed(State::default(), no_number(&metadata.resource_version));
+    let Ok(version) = told.parse::<Version>() else {
+        return failed(State::default(), no_number(told));
     };
     let news = match event {
         Event::Added(job) | Event::Modified(job) => News::Changed(job),

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::End;
 use super::wanted::Wanted;
 use crate::http::error::Problem;
 use crate::http::handlers::Shared;
 use crate::http::request_id::RequestId;
-use crate::http::stream::Sink;
+use crate::http::stream::{LAST_WORDS, Sink};
 use crate::jobs::logs::{self, Missing, NoLog, Seen};
 use crate::jobs::outlook::{self, Outlook};
 use crate::kube::backoff::Backoff;
@@ -65,20 +65,19 @@ impl Feed {
             () = self.drained() => Err(End::Draining),
         };
         match ended {
-            Ok(()) | Err(End::CallerGone) => Ok(()),
-            Err(end) if !self.has_begun() => Err(end.into()),
-            // It ended, and so did all that it wrote.
-            Err(End::JobGone(_)) => Ok(()),
+            Err(End::CallerGone) => {}
+            Err(end) if !self.has_begun() && !matches!(end, End::CallerGone) => return Err(end.into()),
+            // If the job is gone, so is all that it wrote.
+            Ok(()) | Err(End::JobGone(_)) => self.sink.end().await,
             // There is no telling where a log that is followed ends.
-            Err(End::Draining) if self.wanted.options.follow => Ok(()),
+            Err(End::Draining) if self.wanted.options.follow => drop(timeout(LAST_WORDS, self.sink.end()).await),
             Err(end) => {
                 let Problem { cause, detail, .. } = end.into();
                 let cause = cause.as_deref().unwrap_or(&detail);
                 log::warn!(request_id = self.request_id.as_str(), cause = cause; "a stream of logs breaks off");
-                self.sink.break_off().await;
-                Ok(())
             }
         }
+        Ok(())
     }
 
     fn has_begun(&self) -> bool {
