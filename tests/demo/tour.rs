@@ -48,7 +48,7 @@ pub(crate) async fn run(service: &Service, cluster: &StubCluster) -> io::Result<
     let mut log = tour.open(LOG, "text/plain; charset=utf-8", "").await?;
     let mut lines = String::new();
     while let Some(line) = log.before("\n").await? {
-        lines += &format!("{line}\n");
+        lines.extend([line.as_str(), "\n"]);
     }
     show::piece(&lines)?;
     expect(!lines.is_empty(), "the job was to have written something")?;

@@ -149,6 +149,21 @@ fn every_reason_of_the_service_itself_is_in_readme() {
     assert!(made.is_empty(), "{made:?}");
 }
 
+#[test]
+fn the_map_in_readme_has_every_file_of_a_room() {
+    let readme = file("README.md");
+    let (_, map) = readme.split_once("## Source\n").unwrap();
+    for room in ["app", "aws", "config", "http", "http/handlers", "jobs", "kube", "kube/watch", "ops"] {
+        for entry in fs::read_dir(format!("{}/src/{room}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let Some(name) = name.strip_suffix(".rs").filter(|name| !name.ends_with("_tests") && *name != "mod") else {
+                continue;
+            };
+            assert!(map.contains(&format!("`{name}`")), "src/{room}/{name}.rs");
+        }
+    }
+}
+
 fn sources(folder: &Path, into: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
