@@ -2,6 +2,7 @@
 //! for its version, systemd told. Owns when; how is each room's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
@@ -30,7 +31,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
 /// Starts all of it; it ends with the runtime.
 pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, notifier: &Arc<Notifier>) {
-    let keeper = Keeper { cluster: Arc::clone(cluster), notifier: Arc::clone(notifier) };
+    let keeper = Keeper { cluster: Arc::clone(cluster), notifier: Arc::clone(notifier), announced: Arc::default() };
     tokio::spawn(keeper.clone().token());
     tokio::spawn(keeper.clone().description(describer));
     tokio::spawn(keeper.clone().kubernetes());
@@ -44,6 +45,8 @@ pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Descr
 struct Keeper {
     cluster: Arc<Cluster>,
     notifier: Arc<Notifier>,
+    /// Whether it was said once that the service is ready.
+    announced: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -133,7 +136,6 @@ impl Keeper {
             Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
             _ => None,
         };
-        let was_ready = self.cluster.is_ready();
         if !self.cluster.checks.note(check, outcome) {
             return;
         }
@@ -143,14 +145,23 @@ impl Keeper {
             log::debug!(check = check.name(); "check passed");
         }
         let failing = self.cluster.checks.first_failing();
-        if let (Ok(transport), None) = (self.cluster.transport(), failing) {
-            let endpoint = &transport.described.endpoint;
-            log::info!(cluster = self.cluster.name, endpoint = endpoint; "ready");
-            self.notifier.status(&format!("ready: cluster {} at {endpoint}", self.cluster.name));
+        let (Ok(transport), true) = (self.cluster.transport(), failing.is_none() || self.cluster.is_ready()) else {
+            self.notifier.status(&format!("not ready: {}", self.cluster.why_not_ready()));
+            return;
+        };
+        let (name, endpoint) = (&self.cluster.name, &transport.described.endpoint);
+        if let Some((check, why)) = failing {
+            let why = format!("{}: {why}", check.name());
+            self.notifier.status(&format!("degraded: {why}"));
+            // Without the right to watch, say, it serves all the same. What is not tried yet may still turn out well.
+            let is_settled = Check::ALL.into_iter().all(|check| self.cluster.checks.outcome(check) != Outcome::Pending);
+            if is_settled && !self.announced.swap(true, Ordering::Relaxed) {
+                log::info!(cluster = name, endpoint = endpoint, degraded = why; "ready");
+            }
         } else {
-            let serves = was_ready || self.cluster.is_ready();
-            let word = if serves { "degraded" } else { "not ready" };
-            self.notifier.status(&format!("{word}: {}", self.cluster.why_not_ready()));
+            self.announced.store(true, Ordering::Relaxed);
+            log::info!(cluster = name, endpoint = endpoint; "ready");
+            self.notifier.status(&format!("ready: cluster {name} at {endpoint}"));
         }
     }
 }

@@ -26,9 +26,12 @@ impl Cors {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
+        let exposed = HeaderValue::from_static("x-request-id, retry-after, etag, x-cache, age");
+        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         if let Some(methods) = preflight_methods.and_then(|methods| HeaderValue::from_str(methods).ok()) {
-            let headers = HeaderValue::from_static("content-type, idempotency-key, x-request-id");
+            let headers = HeaderValue::from_static(
+                "content-type, idempotency-key, x-request-id, if-none-match, cache-control, last-event-id",
+            );
             response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
             response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
             response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

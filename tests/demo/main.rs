@@ -6,6 +6,8 @@
 mod support;
 
 mod show;
+#[path = "../suite/readme/stream.rs"]
+mod stream;
 mod tour;
 
 use std::io::{self, Write};
@@ -103,8 +105,10 @@ async fn serve(service: &Service) -> io::Result<()> {
     )?;
     show::curl("GET", &format!("{url}/health"), None)?;
     show::curl("POST", &format!("{url}/api/eks-create-job"), Some(&job))?;
-    show::curl("GET", &format!("{url}/api/eks-get-job-status?job_name=hello&namespace=demo&details=true"), None)?;
+    show::curl("GET", &format!("{url}/api/eks-get-job-status?job_name=hello&namespace=demo&wait=1m"), None)?;
+    show::stream(&format!("{url}/api/eks-get-job-logs?job_name=hello&namespace=demo&follow=true"), "")?;
     show::curl("DELETE", &format!("{url}/api/eks-delete-job?job_name=hello&namespace=demo"), None)?;
+    show::stream(&format!("{url}/api/eks-watch-jobs"), "")?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

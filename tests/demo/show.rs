@@ -1,7 +1,9 @@
-//! What the demo prints: requests as the curl commands that make them, replies as status line and indented JSON.
+//! What the demo prints: requests as the curl commands that make them, replies as status line and indented JSON, streams
+//! as they come.
 
 use std::io::{self, Write};
 
+use hyper::StatusCode;
 use serde_json::Value;
 
 use crate::support::service::Reply;
@@ -16,6 +18,27 @@ pub(crate) fn curl(method: &str, url: &str, body: Option<&Value>) -> io::Result<
     let json = |body: &Value| format!(" \\\n    -H 'Content-Type: application/json' -d {}", word(&body.to_string()));
     let body = body.map(json).unwrap_or_default();
     writeln!(io::stdout().lock(), "$ curl -s{method} {}{body}", word(url))
+}
+
+/// The same for a stream; `after` is what the shell makes of it.
+pub(crate) fn stream(url: &str, after: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "$ curl -sN {}{after}", word(url))
+}
+
+/// The head of a stream.
+pub(crate) fn head(status: StatusCode) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "HTTP/1.1 {status}")
+}
+
+/// A piece of a stream as it came, but for what makes a line longer than a terminal.
+pub(crate) fn piece(text: &str) -> io::Result<()> {
+    const LONGEST: usize = 120;
+    let mut out = io::stdout().lock();
+    text.lines().try_for_each(|line| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => writeln!(out, "{}…", &line[..end]),
+        None => writeln!(out, "{line}"),
+    })?;
+    writeln!(out)
 }
 
 pub(crate) fn reply(reply: &Reply) -> io::Result<()> {

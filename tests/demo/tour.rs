@@ -1,19 +1,17 @@
 //! The calls that the demo makes, one after another, and what each must answer.
 
 use std::io;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
 use crate::show;
-use crate::support::service::{PATIENCE, Reply, Service};
+use crate::stream::Stream;
+use crate::support::service::Service;
 use crate::support::stub::StubCluster;
 
-/// How often the job's state is asked for; a script would ask less often.
-const POLL: Duration = Duration::from_millis(100);
-
-const STATUS: &str = "/api/eks-get-job-status?job_name=hello&namespace=demo";
+const WATCH: &str = "/api/eks-watch-jobs?namespace=demo";
+const STATUS: &str = "/api/eks-get-job-status?job_name=hello&namespace=demo&wait=30s";
+const LOG: &str = "/api/eks-get-job-logs?job_name=hello&namespace=demo";
 const DETAILS: &str = "/api/eks-get-job-status?job_name=hello&namespace=demo&details=true";
 
 /// The body of create-job for a job of one container.
@@ -28,22 +26,38 @@ pub(crate) fn job(namespace: &str, name: &str) -> Value {
 pub(crate) async fn run(service: &Service, cluster: &StubCluster) -> io::Result<()> {
     let tour = Tour { service };
 
-    show::note("The service has described the cluster, signed a token for it, and reached it:")?;
+    show::note("The service has described the cluster, signed a token for it, reached it, and follows its jobs:")?;
     tour.call("GET", "/health", None, 200, &[("/status", json!("healthy"))]).await?;
 
-    show::note("A namespace, and a job in it:")?;
+    show::note("A namespace, somebody who watches its jobs, and a job in it:")?;
     let namespace = json!({ "namespace_name": "demo", "labels": { "team": "a" } });
     let created = [("/status", json!("created"))];
     tour.call("POST", "/api/eks-create-namespace", Some(&namespace), 201, &created).await?;
+    let mut watch = tour.open(WATCH, "text/event-stream", " &").await?;
+    tour.events(&mut watch, |name, _| name == "snapshot-end").await?;
     let hello = job("demo", "hello");
     tour.call("POST", "/api/eks-create-job", Some(&hello), 201, &created).await?;
 
-    show::note("Asked until it has ended; each change of its state is shown:")?;
-    timeout(PATIENCE, tour.follow(STATUS)).await.map_err(|_| io::Error::other("the job does not end"))??;
+    show::note("A call that waits is held until the job has finished, which costs the cluster nothing:")?;
+    tour.call("GET", STATUS, None, 200, &[("/state", json!("completed"))]).await?;
+    show::note("What the watcher was told meanwhile:")?;
+    tour.events(&mut watch, |_, status| status["state"] == "completed").await?;
+    drop(watch);
 
-    show::note("The same with its pods and events:")?;
+    show::note("What the job wrote:")?;
+    let mut log = tour.open(LOG, "text/plain; charset=utf-8", "").await?;
+    let mut lines = String::new();
+    while let Some(line) = log.before("\n").await? {
+        lines.extend([line.as_str(), "\n"]);
+    }
+    show::piece(&lines)?;
+    expect(!lines.is_empty(), "the job was to have written something")?;
+
+    show::note("The job with its pods and events, and among all others:")?;
     let ended = [("/pods/0/containers/0/exit_code", json!(0)), ("/events/0/reason", json!("SuccessfulCreate"))];
     tour.call("GET", DETAILS, None, 200, &ended).await?;
+    let listed = [("/jobs/0/job_name", json!("hello")), ("/remaining", json!(0))];
+    tour.call("GET", "/api/eks-list-jobs?state=completed", None, 200, &listed).await?;
 
     show::note("Mistakes are explained, for people and for programs:")?;
     let taken = [("/reason", json!("AlreadyExists"))];
@@ -56,12 +70,13 @@ pub(crate) async fn run(service: &Service, cluster: &StubCluster) -> io::Result<
     show::note("The job goes with its pods, the namespace with all that is in it:")?;
     let gone = [("/status", json!("success"))];
     tour.call("DELETE", "/api/eks-delete-job?job_name=hello&namespace=demo", None, 200, &gone).await?;
-    tour.call("DELETE", "/api/eks-delete-namespace?namespace_name=demo", None, 200, &gone).await?;
+    let gone = [("/phase", json!("Deleted"))];
+    tour.call("DELETE", "/api/eks-delete-namespace?namespace_name=demo&wait=30s", None, 200, &gone).await?;
 
     let (refused, accepted) = (cluster.refused().0, cluster.accepted());
     expect(refused == 0 && accepted > 0, &format!("{refused} tokens refused, {accepted} accepted"))?;
     show::note(&format!(
-        "Shown: a job created, followed to its end and deleted over plain REST; the cluster checked the token of all {accepted} requests."
+        "Shown: a job created, watched to its end and deleted over plain REST; the cluster checked the token of all {accepted} requests."
     ))
 }
 
@@ -92,23 +107,25 @@ impl Tour<'_> {
         })
     }
 
-    /// Asks for the job's status until it is completed, and shows the reply whenever the state is another.
-    async fn follow(&self, path: &str) -> io::Result<()> {
-        let mut shown = Value::Null;
-        loop {
-            let reply: Reply = self.service.try_send("GET", path, &[], "").await?;
-            let json: Value = serde_json::from_slice(&reply.body)?;
-            if json["state"] != shown {
-                show::curl("GET", &format!("http://{}{path}", self.service.address()), None)?;
-                show::reply(&reply)?;
-                shown = json["state"].clone();
-            }
-            expect(reply.status == 200 && shown != "failed", &format!("GET {path} was to find the job completed"))?;
-            if shown == "completed" {
+    async fn open(&self, path: &str, media: &str, after: &str) -> io::Result<Stream> {
+        show::stream(&format!("http://{}{path}", self.service.address()), after)?;
+        let stream = Stream::open(self.service.address(), path, &[]).await?;
+        show::head(stream.status)?;
+        let is_it = stream.headers.get("content-type").is_some_and(|found| found == media);
+        expect(stream.status == 200 && is_it, &format!("GET {path} was to answer 200 and {media}"))?;
+        Ok(stream)
+    }
+
+    /// Shows events up to the one that is the last by its name or by what it tells.
+    async fn events(&self, stream: &mut Stream, is_last: impl Fn(&str, &Value) -> bool) -> io::Result<()> {
+        while let Some(event) = stream.event().await? {
+            show::piece(&event)?;
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            if is_last(field("event: "), &serde_json::from_str(field("data: "))?) {
                 return Ok(());
             }
-            sleep(POLL).await;
         }
+        Err(io::Error::other("the watch ends too early"))
     }
 }
 

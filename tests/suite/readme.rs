@@ -4,6 +4,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
 
 mod calls;
+mod likeness;
+mod promises;
+mod shown;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -124,6 +128,42 @@ fn every_reason_in_readme_is_one_that_the_service_or_kubernetes_gives() {
     }
 }
 
+#[test]
+fn every_reason_of_the_service_itself_is_in_readme() {
+    let mut code = String::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut code);
+    let code: String = code.split_whitespace().collect();
+    // Where a problem is made, its reason is the first string, after a status if that is not clear.
+    let mut made = BTreeSet::new();
+    for maker in ["bad_gateway(", "not_found(", "unavailable(", "Problem::new(", "Self::new("] {
+        let given = code.split(maker).skip(1).map(|given| match given.strip_prefix("StatusCode::") {
+            Some(status) => status.trim_start_matches(|c: char| c != ',').trim_start_matches(','),
+            None => given,
+        });
+        let reasons = given.filter_map(|given| given.strip_prefix('"')?.split('"').next());
+        made.extend(reasons.map(str::to_owned));
+    }
+    assert!(made.contains("upstream_broken") && made.contains("not_watching"), "{made:?}");
+    let readme = file("README.md");
+    made.retain(|reason| !readme.contains(&format!("`{reason}`")));
+    assert!(made.is_empty(), "{made:?}");
+}
+
+#[test]
+fn the_map_in_readme_has_every_file_of_a_room() {
+    let readme = file("README.md");
+    let (_, map) = readme.split_once("## Source\n").unwrap();
+    for room in ["app", "aws", "config", "http", "http/handlers", "jobs", "kube", "kube/watch", "ops"] {
+        for entry in fs::read_dir(format!("{}/src/{room}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let Some(name) = name.strip_suffix(".rs").filter(|name| !name.ends_with("_tests") && *name != "mod") else {
+                continue;
+            };
+            assert!(map.contains(&format!("`{name}`")), "src/{room}/{name}.rs");
+        }
+    }
+}
+
 fn sources(folder: &Path, into: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -163,6 +203,8 @@ fn the_units_numbers_fit_those_of_the_program() {
     };
     let default = |name: &str| VARIABLES.iter().find(|v| v.name == name).unwrap().default.parse::<u64>().unwrap();
     assert!(number("TimeoutStopSec") > DRAIN.as_secs());
-    assert!(number("LimitNOFILE") > default("EKS_API_MAX_CONNECTIONS") + default("EKS_API_MAX_REQUESTS"));
+    // A log stream has a connection to the cluster of its own.
+    let most = ["CONNECTIONS", "REQUESTS", "STREAMS"].map(|kind| default(&format!("EKS_API_MAX_{kind}")));
+    assert!(number("LimitNOFILE") > most.iter().sum());
     assert_eq!(number("RestartPreventExitStatus"), 78);
 }

@@ -63,7 +63,7 @@ pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> R
 /// The job that the query names, or a JSON body in its place. A request without a body is one that a page of any
 /// origin may make a browser send (a form's), so then the browser's own words about the origin count.
 async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, JobName), Problem> {
-    if call.parameters.optional("job_name").is_some() {
+    if ["job_name", "namespace"].into_iter().any(|name| call.parameters.optional(name).is_some()) {
         let site = call.headers.get("sec-fetch-site").map_or("none", |site| site.to_str().unwrap_or(""));
         if !matches!(site, "none" | "same-origin") {
             let detail = "a page of another origin must send job_name and namespace as a JSON body";

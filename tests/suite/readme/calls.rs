@@ -1,57 +1,48 @@
-//! Makes the calls that README shows, in its order, and holds each reply against the one shown: the status, the keys,
-//! the types, and whatever is the same each time.
+//! Makes the calls that README shows, in its order, and holds each reply against the one shown. How README is read is
+//! `shown`'s, what counts as the same `likeness`'.
 
 use std::time::Duration;
 
 use eks_api::http::route::Route;
-use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use hyper::header::HeaderMap;
+use serde_json::{Value, json};
 
 use super::file;
+use super::likeness::Likeness;
+use super::shown::{Call, Event, Shown, blocks};
+use super::stream::Stream;
 use crate::support::aws::AwsMock;
-use crate::support::service::{PATIENCE, Reply, Service};
-use crate::support::stub::{AutoRun, StubCluster, StubConfig};
+use crate::support::service::{Reply, Service};
+use crate::support::stub::{AutoRun, Fault, Kind, StubCluster, StubConfig};
 use crate::support::{Lab, builder};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_eks-api");
-const ADDRESS: &str = "http://127.0.0.1:8000";
-/// Strings that do not change from one time to the next; of all others only the type counts.
-const FIXED: [&str; 10] =
-    ["status", "state", "reason", "phase", "title", "detail", "type", "field", "namespace", "cluster"];
-
-/// A call as README shows it.
-#[derive(Debug, Default)]
-struct Call {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-    status: u16,
-    reply: Value,
-}
 
 #[tokio::test]
 async fn every_call_in_readme_answers_as_shown() {
-    let calls = calls(&file("README.md"));
+    let blocks = blocks(&file("README.md"));
     for route in Route::ALL {
         let shown = |call: &Call| call.method == route.method().as_str() && path_of(&call.path) == route.path();
-        assert!(calls.iter().any(shown), "README shows no call of {}", route.path());
+        assert!(blocks.iter().flatten().any(shown), "README shows no call of {}", route.path());
     }
-    let lab = lab().await;
-    for call in &calls {
-        let reply = made(&lab.service, call).await;
-        assert_eq!(reply.status.as_u16(), call.status, "{call:?}: {}", reply.text());
-        if let Err(difference) = agrees(&call.reply, &reply.json(), "") {
-            panic!("{} {}: {difference}\nin {}", call.method, call.path, reply.text());
+    let (lab, mut likeness) = (lab().await, Likeness::default());
+    for block in &blocks {
+        let mut open = None;
+        for call in block {
+            if let Err(difference) = made(&lab.service, call, &mut likeness, &mut open).await {
+                panic!("{} {}: {difference}", call.method, call.path);
+            }
         }
     }
 }
 
-/// A lab in which jobs run by themselves, at once.
+/// A lab in which jobs run by themselves, at once, and with a namespace that cannot go.
 async fn lab() -> Lab {
     let pace = Duration::from_millis(10);
     let auto = Some(AutoRun { pending: pace, running: pace, terminating: pace });
     let cluster = StubCluster::start(StubConfig { auto, ..StubConfig::default() }).await;
+    let stuck = Kind::Reply { status: 200, headers: Vec::new(), body: stuck("old") };
+    cluster.fault(Fault::new("GET", "/api/v1/namespaces/old", stuck));
     let aws = AwsMock::start().await;
     aws.describes(&cluster.endpoint(), &cluster.ca_pem());
     let service = builder(BINARY, &aws).start().await;
@@ -59,106 +50,135 @@ async fn lab() -> Lab {
     Lab { service, cluster, aws }
 }
 
-/// The reply to a call. One that shows a job's state is made again until the job has come to that state.
-async fn made(service: &Service, call: &Call) -> Reply {
-    let headers: Vec<(&str, &str)> = call.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let send = || service.send(&call.method, &call.path, &headers, call.body.clone());
-    let until_there = async {
-        loop {
-            let reply = send().await;
-            if call.reply["state"].is_null() || reply.json()["state"] == call.reply["state"] {
-                return reply;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let reply = timeout(PATIENCE, until_there).await;
-    reply.unwrap_or_else(|_| panic!("{} does not come to {}", call.path, call.reply["state"]))
+/// A namespace that is being deleted and holds a job with a finalizer that nobody takes off, as the namespace
+/// controller writes it.
+fn stuck(name: &str) -> Value {
+    let at = "2026-11-23T21:40:00Z";
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| json!({ "type": kind, "status": status, "lastTransitionTime": at, "reason": reason, "message": message });
+    let conditions = [
+        ("DeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
+        (
+            "DeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "DeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
+        (
+            "ContentRemaining",
+            "True",
+            "SomeResourcesRemain",
+            "Some resources are remaining: jobs.batch has 1 resource instances",
+        ),
+        (
+            "FinalizersRemaining",
+            "True",
+            "SomeFinalizersRemain",
+            "Some content in the namespace has finalizers remaining: example.com/archive in 1 resource instances",
+        ),
+    ];
+    let conditions = conditions
+        .map(|(kind, status, reason, message)| condition(&format!("Namespace{kind}"), status, reason, message));
+    json!({
+        "kind": "Namespace", "apiVersion": "v1",
+        "metadata": {
+            "name": name, "creationTimestamp": at, "deletionTimestamp": at, "resourceVersion": "5",
+            "labels": { "kubernetes.io/metadata.name": name },
+        },
+        "spec": { "finalizers": ["kubernetes"] },
+        "status": { "phase": "Terminating", "conditions": conditions },
+    })
 }
 
 fn path_of(target: &str) -> &str {
     target.split('?').next().unwrap_or(target)
 }
 
-/// Whether the real reply is like the one shown; if not, where it differs.
-fn agrees(shown: &Value, real: &Value, at: &str) -> Result<(), String> {
-    let differ = || Err(format!("{at} is {real}, but README shows {shown}"));
-    match (shown, real) {
-        (Value::Object(shown), Value::Object(real)) => {
-            if !shown.keys().eq(real.keys()) {
-                return differ();
+/// Makes a call and compares what comes, after it also from the stream that is open.
+async fn made(
+    service: &Service,
+    call: &Call,
+    likeness: &mut Likeness,
+    open: &mut Option<Stream>,
+) -> Result<(), String> {
+    let path = likeness.real(&call.path);
+    let headers: Vec<_> = call.headers.iter().map(|(name, value)| (name.as_str(), likeness.real(value))).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    match &call.reply {
+        Shown::Nothing | Shown::Json(_) => {
+            let shown = if let Shown::Json(shown) = &call.reply { shown } else { &Value::Null };
+            let reply = sent(service, call, (&path, &headers, likeness.real(&call.body)), &shown["state"]).await;
+            is_head(call, reply.status.as_u16(), &reply.headers, likeness)
+                .map_err(|e| format!("{e}\n{}", reply.text()))?;
+            let real = if reply.body.is_empty() { Value::Null } else { reply.json() };
+            likeness.check(shown, &real, "").map_err(|difference| format!("{difference}\nin {}", reply.text()))?;
+        }
+        Shown::Events(events) => {
+            let mut stream = Stream::open(service.address(), &path, &headers).await.unwrap();
+            is_head(call, stream.status.as_u16(), &stream.headers, likeness)?;
+            read(&mut stream, events, likeness).await?;
+            *open = Some(stream).filter(|_| call.stays);
+        }
+        Shown::Lines(lines) => {
+            let mut stream = Stream::open(service.address(), &path, &headers).await.unwrap();
+            is_head(call, stream.status.as_u16(), &stream.headers, likeness)?;
+            for shown in lines {
+                let real = stream.before("\n").await.unwrap();
+                if real.as_ref() != Some(shown) {
+                    return Err(format!("the line {real:?} comes, but README shows {shown:?}"));
+                }
             }
-            shown.iter().try_for_each(|(key, value)| agrees(value, &real[key], &format!("{at}/{key}")))
         }
-        (Value::Array(shown), Value::Array(real)) if shown.len() == real.len() => {
-            let mut pairs = shown.iter().zip(real).enumerate();
-            pairs.try_for_each(|(index, (shown, real))| agrees(shown, real, &format!("{at}/{index}")))
-        }
-        (Value::String(shown), Value::String(real)) => {
-            let key = at.rsplit('/').next().unwrap_or_default();
-            if FIXED.contains(&key) && shown != real { differ() } else { Ok(()) }
-        }
-        _ if shown == real => Ok(()),
-        _ => differ(),
+    }
+    match open {
+        Some(stream) => read(stream, &call.after, likeness).await,
+        None if call.after.is_empty() => Ok(()),
+        None => Err("no stream is open".to_owned()),
     }
 }
 
-/// The calls of README's console blocks: a command, a status line, and the reply up to the next command.
-fn calls(readme: &str) -> Vec<Call> {
-    let blocks = readme.split("\n```console\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
-    let commands = blocks.flat_map(|block| block.strip_prefix("$ ").unwrap().split("\n$ "));
-    let calls: Vec<Call> = commands.map(call).collect();
-    assert!(calls.len() >= Route::ALL.len());
-    calls
+/// The reply to a call. A status that README shows in one state is asked for again at each change, until it is in that
+/// state.
+async fn sent(
+    service: &Service,
+    call: &Call,
+    (path, headers, body): (&str, &[(&str, &str)], String),
+    state: &Value,
+) -> Reply {
+    let mut reply = service.send(&call.method, path, headers, body).await;
+    while let Some(known) = reply.header("etag").filter(|_| state.is_string() && reply.json()["state"] != *state) {
+        let path = format!("{path}&wait=20s");
+        reply = service.send("GET", &path, &[("if-none-match", known)], "").await.expect_status(200);
+    }
+    reply
 }
 
-fn call(text: &str) -> Call {
-    let (command, reply) = text.split_once("\nHTTP/1.1 ").unwrap_or_else(|| panic!("no status line: {text}"));
-    let (status, reply) = reply.split_once('\n').unwrap();
-    let mut words = words(command).into_iter();
-    assert_eq!(words.next().as_deref(), Some("curl"), "{command}");
-    let mut call = Call {
-        method: "GET".to_owned(),
-        status: status[..3].parse().unwrap(),
-        reply: serde_json::from_str(reply).unwrap_or_else(|error| panic!("{error}: {reply}")),
-        ..Call::default()
-    };
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "-s" => {}
-            "-X" => call.method = words.next().unwrap(),
-            "-H" => {
-                let header = words.next().unwrap();
-                let (name, value) = header.split_once(": ").unwrap();
-                call.headers.push((name.to_ascii_lowercase(), value.to_owned()));
-            }
-            "-d" => call.body = words.next().unwrap(),
-            url => url.strip_prefix(ADDRESS).unwrap_or_else(|| panic!("{url:?}")).clone_into(&mut call.path),
-        }
+fn is_head(call: &Call, status: u16, headers: &HeaderMap, likeness: &mut Likeness) -> Result<(), String> {
+    if status != call.status {
+        return Err(format!("it answers {status}, but README shows {}", call.status));
     }
-    call
+    call.reply_headers.iter().try_for_each(|(name, shown)| {
+        let all: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+        likeness.check(&json!([shown]), &json!(all), name).map_err(|difference| format!("header {difference}"))?;
+        likeness.check(&json!(shown), &json!(all[0]), name)
+    })
 }
 
-/// The words of a command, as a shell takes it apart: blanks, single quotes, a backslash before what is meant literally
-/// or at the end of a line.
-fn words(command: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
-    let mut characters = command.chars();
-    while let Some(c) = characters.next() {
-        match c {
-            '\'' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            '\\' if !quoted => match characters.next() {
-                Some('\n') | None => {}
-                Some(literal) => word.get_or_insert_default().push(literal),
-            },
-            c if c.is_whitespace() && !quoted => words.extend(word.take()),
-            c => word.get_or_insert_default().push(c),
+/// As many events as README shows.
+async fn read(stream: &mut Stream, events: &[Event], likeness: &mut Likeness) -> Result<(), String> {
+    for shown in events {
+        let real = stream.event().await.unwrap().ok_or_else(|| format!("the stream ends before {}", shown.name))?;
+        let real = Event::parse(&real);
+        if real.name != shown.name {
+            return Err(format!("{real:?} comes, but README shows {shown:?}"));
         }
+        likeness.check(&json!(shown.id), &json!(real.id), "id")?;
+        likeness.check(&shown.data, &real.data, &shown.name)?;
     }
-    assert!(!quoted, "a quote is open: {command}");
-    words.extend(word);
-    words
+    Ok(())
 }
