@@ -14,7 +14,7 @@ use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
 use crate::kube::session::Session;
-use crate::kube::watch::{self, News};
+use crate::kube::watch::{self, Failure, News};
 use crate::ops::systemd::{Notifier, watchdog_interval};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
@@ -31,7 +31,12 @@ const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
 /// Starts all of it; it ends with the runtime.
 pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, notifier: &Arc<Notifier>) {
-    let keeper = Keeper { cluster: Arc::clone(cluster), notifier: Arc::clone(notifier), announced: Arc::default() };
+    let keeper = Keeper {
+        cluster: Arc::clone(cluster),
+        notifier: Arc::clone(notifier),
+        announced: Arc::default(),
+        may_not_watch: Arc::default(),
+    };
     tokio::spawn(keeper.clone().token());
     tokio::spawn(keeper.clone().description(describer));
     tokio::spawn(keeper.clone().kubernetes());
@@ -47,6 +52,8 @@ struct Keeper {
     notifier: Arc<Notifier>,
     /// Whether it was said once that the service is ready.
     announced: Arc<AtomicBool>,
+    /// Whether the right to watch is missing. That can last, and the service serves all the same.
+    may_not_watch: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -118,7 +125,10 @@ impl Keeper {
         let tell = |news: News| {
             let outcome = match &news {
                 News::Following => Some(Ok(())),
-                News::Lost(failure) => Some(Err(failure.to_string())),
+                News::Lost(failure) => {
+                    self.may_not_watch.store(matches!(failure, Failure::Forbidden(_)), Ordering::Relaxed);
+                    Some(Err(failure.to_string()))
+                }
                 _ => None,
             };
             cache.hear(news, std::time::Instant::now());
@@ -153,9 +163,7 @@ impl Keeper {
         if let Some((check, why)) = failing {
             let why = format!("{}: {why}", check.name());
             self.notifier.status(&format!("degraded: {why}"));
-            // Without the right to watch, say, it serves all the same. What is not tried yet may still turn out well.
-            let is_settled = Check::ALL.into_iter().all(|check| self.cluster.checks.outcome(check) != Outcome::Pending);
-            if is_settled && !self.announced.swap(true, Ordering::Relaxed) {
+            if self.may_not_watch.load(Ordering::Relaxed) && !self.announced.swap(true, Ordering::Relaxed) {
                 log::info!(cluster = name, endpoint = endpoint, degraded = why; "ready");
             }
         } else {

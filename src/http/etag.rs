@@ -1,6 +1,6 @@
 //! Entity tags (RFC 9110, section 8.8.3): a status changes exactly when the job's resource version does.
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 
 use crate::kube::watch::Version;
 
@@ -8,14 +8,39 @@ pub fn of(version: Version) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether an If-None-Match names this version. Weak tags count too (RFC 9110, section 13.1.2).
-pub fn matches(if_none_match: &HeaderValue, version: Version) -> bool {
-    let Ok(known) = if_none_match.to_str() else { return false };
-    known.split(',').map(str::trim).any(|tag| {
-        let quoted = tag.strip_prefix("W/").unwrap_or(tag);
-        let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        tag == "*" || inside.is_some_and(|tag| tag.parse() == Ok(version))
-    })
+/// The versions that a caller has, by its If-None-Match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    Any,
+    These(Vec<Version>),
+}
+
+impl Known {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim).peekable();
+        tags.peek()?;
+        let mut versions = Vec::new();
+        for tag in tags {
+            // Weak tags count too (RFC 9110, section 13.1.2).
+            let quoted = tag.strip_prefix("W/").unwrap_or(tag);
+            let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            match inside.and_then(|version| version.parse().ok()) {
+                _ if tag == "*" => return Some(Self::Any),
+                Some(version) => versions.push(version),
+                // No tag of ours, so no version that there is.
+                None => {}
+            }
+        }
+        Some(Self::These(versions))
+    }
+
+    pub fn has(&self, version: Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(versions) => versions.contains(&version),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -24,13 +49,19 @@ mod tests {
 
     #[test]
     fn a_version_is_known_by_its_own_tag() {
-        let named = |text: &'static str| matches(&HeaderValue::from_static(text), 42);
+        let known = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_static(line)));
+            Known::of(&lines.collect())
+        };
+        let named = |text: &'static str| known(&[text]).unwrap().has(42);
         for known in ["\"42\"", "W/\"42\"", "\"1\", \"42\"", "*"] {
             assert!(named(known), "{known}");
         }
         for other in ["\"43\"", "42", "\"4\"", "", "\"\"", "\"-42\""] {
             assert!(!named(other), "{other}");
         }
+        assert!(known(&["\"1\"", "\"42\""]).unwrap().has(42), "there may be several lines");
+        assert_eq!(known(&[]), None);
         assert_eq!(of(42), "\"42\"");
     }
 }

@@ -33,6 +33,10 @@ impl Parameters {
         Ok(parameters)
     }
 
+    pub fn none() -> Self {
+        Self(Uri::default())
+    }
+
     fn pairs(&self) -> form_urlencoded::Parse<'_> {
         form_urlencoded::parse(self.0.query().unwrap_or("").as_bytes())
     }

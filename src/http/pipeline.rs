@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
@@ -112,7 +112,7 @@ async fn run(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Pro
     let result = match result {
         Ok(permit) => {
             call.permit = permit;
-            caught(handlers::answer(&mut call, body)).await
+            caught(pin!(handlers::answer(&mut call, body))).await
         }
         Err(problem) => Err(problem),
     };
@@ -121,8 +121,7 @@ async fn run(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Pro
 }
 
 /// What the handler says, or that it panicked: that is this request's end alone.
-async fn caught(handler: impl Future<Output = Result<Reply, Problem>>) -> Result<Reply, Problem> {
-    let mut handler = pin!(handler);
+async fn caught(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
     std::future::poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::changes::Changes;
-use super::compact::Uid;
-use super::status::{Pools, Status};
+use super::compact::{Pool, Uid};
+use super::status::{Shape, Status};
 use super::store::{Entry, Store};
 use crate::kube::watch::{Failure, News, Version};
 
 #[derive(Debug, Default)]
 pub(super) struct Live {
     pub(super) store: Store,
-    pools: Pools,
+    shapes: Pool<Shape>,
     pub(super) changes: Changes,
     freshness: Freshness,
     /// All that happened up to this version is in.
@@ -197,7 +197,7 @@ impl Live {
         if self.buried.get(status.key()).is_some_and(is_gone) {
             return;
         }
-        status.share(&mut self.pools);
+        status.share(&mut self.shapes);
         let status = Arc::new(status);
         let before = self.store.put(Entry { status: Arc::clone(&status), list });
         let before = match before {

@@ -25,8 +25,6 @@ pub struct Status {
     started: Seconds,
     completed: Seconds,
     pub state: State,
-    /// Whether there is a label `job-id` that repeats the name. It is not kept with the others.
-    has_job_id: bool,
     active: Count,
     succeeded: Count,
     failed: Count,
@@ -35,10 +33,18 @@ pub struct Status {
     completions: Count,
     parallelism: Count,
     backoff_limit: Count,
-    labels: Arc<[Label]>,
-    conditions: Arc<[Text]>,
+    shape: Arc<Shape>,
     /// When each condition changed last.
     transitions: Box<[Seconds]>,
+}
+
+/// What many jobs have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    labels: Box<[Label]>,
+    /// Whether there is a label `job-id` that repeats the name. It is not among the others.
+    has_job_id: bool,
+    conditions: Box<[Text]>,
 }
 
 type Label = (Box<str>, Box<str>);
@@ -102,7 +108,6 @@ impl Status {
             started: Seconds::of(status.start_time.as_ref()),
             completed: Seconds::of(status.completion_time.as_ref()),
             state,
-            has_job_id,
             active: Some(status.active).into(),
             succeeded: Some(status.succeeded).into(),
             failed: Some(status.failed).into(),
@@ -111,16 +116,14 @@ impl Status {
             completions: spec.completions.into(),
             parallelism: spec.parallelism.into(),
             backoff_limit: spec.backoff_limit.into(),
-            labels: labels.cloned().collect(),
-            conditions: conditions.collect(),
+            shape: Arc::new(Shape { labels: labels.cloned().collect(), has_job_id, conditions: conditions.collect() }),
             transitions: transitions.collect(),
         }
     }
 
     /// Lets go of its own copy of what others have too.
-    pub fn share(&mut self, pool: &mut Pools) {
-        pool.labels.share(&mut self.labels);
-        pool.conditions.share(&mut self.conditions);
+    pub fn share(&mut self, pool: &mut Pool<Shape>) {
+        pool.share(&mut self.shape);
     }
 
     pub fn key(&self) -> &str {
@@ -158,15 +161,15 @@ impl Status {
         json.raw(r#","completions":"#).count(self.completions);
         json.raw(r#","parallelism":"#).count(self.parallelism);
         json.raw(r#","backoff_limit":"#).count(self.backoff_limit);
-        let decided = self.conditions.iter().find_map(|condition| condition.decided.as_deref());
+        let decided = self.shape.conditions.iter().find_map(|condition| condition.decided.as_deref());
         json.raw(",").raw(decided.unwrap_or(r#""reason":null,"message":null"#));
         json.raw(r#","creation_timestamp":"#).time(self.created);
         json.raw(r#","deletion_timestamp":"#).time(self.deleted);
         json.raw(r#","uid":""#).uid(&self.uid);
         json.raw(r#"","resource_version":""#).number(self.version);
         json.raw(r#"","labels":{"#);
-        let mut own = self.has_job_id.then_some((JOB_ID, self.name()));
-        for (key, value) in self.labels.iter() {
+        let mut own = self.shape.has_job_id.then_some((JOB_ID, self.name()));
+        for (key, value) in self.shape.labels.iter() {
             if let Some((own_key, own_value)) = own.take_if(|(own_key, _)| *own_key < &**key) {
                 json.member(own_key, own_value);
             }
@@ -176,30 +179,23 @@ impl Status {
             json.member(own_key, own_value);
         }
         json.end("}").raw(r#","conditions":["#);
-        for (text, time) in self.conditions.iter().zip(&self.transitions) {
+        for (text, time) in self.shape.conditions.iter().zip(&self.transitions) {
             json.raw(&text.object).time(*time).raw("},");
         }
         json.end("]").raw("}");
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {
-        if key == JOB_ID && self.has_job_id {
+        if key == JOB_ID && self.shape.has_job_id {
             return Some(self.name());
         }
-        self.labels.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value)
+        self.shape.labels.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value)
     }
 }
 
 /// What [`Status::key`] is for these names.
 pub fn key(namespace: &str, name: &str) -> String {
     [namespace, "/", name].concat()
-}
-
-/// What the statuses of one cache have in common.
-#[derive(Debug, Default)]
-pub struct Pools {
-    labels: Pool<Label>,
-    conditions: Pool<Text>,
 }
 
 #[cfg(test)]

@@ -31,12 +31,12 @@ impl Store {
 
     /// Puts a job in place of the one with its name, which it gives back.
     pub fn put(&mut self, entry: Entry) -> Option<Arc<Status>> {
-        let aged = ByAge { created: entry.status.created, status: Arc::clone(&entry.status) };
+        let aged = ByAge(Arc::clone(&entry.status));
         let before = self.by_name.replace(entry).map(|entry| entry.status);
         if let Some(before) = &before {
             // One with the same name and time of creation is replaced below.
-            if before.created != aged.created {
-                self.by_age.remove(&ByAge { created: before.created, status: Arc::clone(before) });
+            if before.created != aged.0.created {
+                self.by_age.remove(&ByAge(Arc::clone(before)));
             }
         }
         self.by_age.replace(aged);
@@ -45,7 +45,7 @@ impl Store {
 
     pub fn remove(&mut self, key: &str) -> Option<Arc<Status>> {
         let Entry { status, .. } = self.by_name.take(key)?;
-        self.by_age.remove(&ByAge { created: status.created, status: Arc::clone(&status) });
+        self.by_age.remove(&ByAge(Arc::clone(&status)));
         Some(status)
     }
 
@@ -57,7 +57,7 @@ impl Store {
     /// Newest first, from behind this place on.
     pub fn after(&self, place: Option<&Place>) -> impl Iterator<Item = &Arc<Status>> {
         let from = place.map_or(Unbounded, |place| Excluded(place as &dyn Aged));
-        self.by_age.range::<dyn Aged, _>((from, Unbounded)).map(|aged| &aged.status)
+        self.by_age.range::<dyn Aged, _>((from, Unbounded)).map(|aged| &aged.0)
     }
 }
 
@@ -95,10 +95,7 @@ impl Place {
 }
 
 #[derive(Debug)]
-struct ByAge {
-    created: Seconds,
-    status: Arc<Status>,
-}
+struct ByAge(Arc<Status>);
 
 /// What has a place in the order of age.
 trait Aged {
@@ -107,7 +104,7 @@ trait Aged {
 
 impl Aged for ByAge {
     fn age(&self) -> (Reverse<Seconds>, &str) {
-        (Reverse(self.created), self.status.key())
+        (Reverse(self.0.created), self.0.key())
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::error::Error;
 use super::path::Path;
+use super::stream::Stream;
 use super::tls;
 use crate::aws::cluster::Description;
 
@@ -158,18 +159,25 @@ impl Transport {
     }
 }
 
-/// Reads a reply to its end.
+/// Reads a reply to its end. What comes in one piece is not copied; the pieces of more are let go as they come, as those
+/// of a page of jobs would leave holes of megabytes among what is kept.
 pub async fn whole(response: Response<Incoming>) -> Result<RawReply, Error> {
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, LARGEST_REPLY).collect().await.map_err(|error| {
-        let limit = error.is::<http_body_util::LengthLimitError>();
-        if limit {
-            Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20))
-        } else {
-            Error::Broken(chain(&*error))
+    let mut stream = Stream::new(body);
+    let mut body = stream.next().await?.unwrap_or_default();
+    if let Some(second) = stream.next().await? {
+        let mut pieces = Vec::from(body);
+        let mut next = Some(second);
+        while let Some(piece) = next {
+            if pieces.len() + piece.len() > LARGEST_REPLY {
+                return Err(Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20)));
+            }
+            pieces.extend_from_slice(&piece);
+            next = stream.next().await?;
         }
-    })?;
-    Ok(RawReply { status: head.status, headers: head.headers, body: body.to_bytes() })
+        body = pieces.into();
+    }
+    Ok(RawReply { status: head.status, headers: head.headers, body })
 }
 
 fn failed(error: &hyper_util::client::legacy::Error) -> Error {

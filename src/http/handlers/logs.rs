@@ -27,6 +27,7 @@ pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
     let wanted = Wanted::of(&call.parameters)?;
     let permit = call.shared.calls.begin_stream()?;
     call.permit = None;
+    call.forget_request();
     let seen = Seen::look(&call.session, &namespace, &name).await?;
     let (sink, body) = ReplyBody::stream();
     let (begun, mut head) = watch::channel(false);

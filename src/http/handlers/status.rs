@@ -1,12 +1,12 @@
 //! get-job-status: from the cache, from the cluster, or after a wait.
 
 use hyper::StatusCode;
-use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderName, HeaderValue};
 
 use super::wait::{self, Goal, Origin, Seen};
 use super::{Call, Target};
 use crate::http::error::Problem;
-use crate::http::etag;
+use crate::http::etag::{self, Known};
 use crate::http::reply::Reply;
 use crate::jobs::details;
 use crate::jobs::status::Status;
@@ -25,24 +25,25 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
     }
     let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
     call.shared.policy.may_use(&namespace)?;
-    let reply = wait::in_cache(call, &namespace, &name).map(|seen| reply(call, &seen));
+    let seen = wait::in_cache(call, &namespace, &name).filter(|seen| !seen.origin.is_old());
+    let reply = seen.map(|seen| reply(Known::of(&call.headers).as_ref(), &seen));
     call.target = Target { namespace: Some(namespace), job: Some(name) };
     Ok(reply)
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
+    let known = Known::of(&call.headers);
     let seen = match call.parameters.wait()? {
         Some(time) => {
-            let known = call.headers.get(IF_NONE_MATCH).cloned();
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
             Some(wait::until(call, &namespace, &name, time, goal).await?)
         }
         None if with_details => None,
-        None => Some(wait::look(call, &namespace, &name).await?),
+        None => Some(wait::look(call, &namespace, &name, call.wants_no_cache()).await?),
     };
     match seen {
-        Some(seen) if !with_details => Ok(reply(call, &seen)),
+        Some(seen) if !with_details => Ok(reply(known.as_ref(), &seen)),
         _ => in_detail(call, &namespace, &name).await,
     }
 }
@@ -63,9 +64,8 @@ async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result
 }
 
 /// The status with where it comes from; 304 if the caller has it already.
-fn reply(call: &Call, seen: &Seen) -> Reply {
-    let known = call.headers.get(IF_NONE_MATCH);
-    let reply = if known.is_some_and(|known| etag::matches(known, seen.status.version)) {
+fn reply(known: Option<&Known>, seen: &Seen) -> Reply {
+    let reply = if known.is_some_and(|known| known.has(seen.status.version)) {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
         Reply::encoded(StatusCode::OK, seen.status.to_json())

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::header::HeaderValue;
-use tokio::time::{Instant as TokioInstant, sleep_until};
+use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
 use super::Call;
 use crate::http::error::Problem;
-use crate::http::etag;
+use crate::http::etag::Known;
 use crate::jobs::cache::Found;
 use crate::jobs::status::Status;
 use crate::kube::backoff::Backoff;
+use crate::kube::checks::{Check, Outcome};
 use crate::kube::error::Error;
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
@@ -36,19 +36,32 @@ pub(super) enum Origin {
     Cluster,
 }
 
+/// For how long answers from the cache are taken although the watch is down. It comes back within seconds as a rule, and
+/// thousands who poll should not fall upon an API server that is just starting again.
+const OLD: Duration = Duration::from_secs(30);
+
+/// What the cluster has to answer instead of the cache when that is old.
+const QUICKLY: Duration = Duration::from_secs(2);
+
+impl Origin {
+    pub(super) fn is_old(self) -> bool {
+        matches!(self, Self::Cache { age: Some(age) } if age > OLD)
+    }
+}
+
 /// What is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goal<'a> {
     Finished,
-    /// Any status that this If-None-Match does not name.
-    OtherThan(&'a HeaderValue),
+    /// Any version that the caller does not have.
+    OtherThan(&'a Known),
 }
 
 impl Goal<'_> {
     fn is_reached(self, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
-            Self::OtherThan(known) => !etag::matches(known, status.version),
+            Self::OtherThan(known) => !known.has(status.version),
         }
     }
 }
@@ -68,9 +81,22 @@ pub(super) async fn in_cluster(call: &Call, namespace: &Namespace, name: &JobNam
 }
 
 /// The job as the caller wants it: from the cache if it is there, unless it asks for the cluster's own word.
-pub(super) async fn look(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Seen, Error> {
-    match in_cache(call, namespace, name).filter(|_| !call.wants_no_cache()) {
-        Some(seen) => Ok(seen),
+///
+/// If the cache has become old, the cluster is asked first: the watch may be down where plain reads are not. An answer
+/// that is old is better than none, and than waiting for one.
+pub(super) async fn look(call: &Call, namespace: &Namespace, name: &JobName, no_cache: bool) -> Result<Seen, Error> {
+    match in_cache(call, namespace, name).filter(|_| !no_cache) {
+        Some(seen) if !seen.origin.is_old() => Ok(seen),
+        Some(old) => {
+            if matches!(call.shared.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
+                return Ok(old);
+            }
+            match timeout(QUICKLY, in_cluster(call, namespace, name)).await {
+                Ok(Ok(seen)) => Ok(seen),
+                Ok(Err(gone)) if gone.is_not_found() => Err(gone),
+                _ => Ok(old),
+            }
+        }
         None => in_cluster(call, namespace, name).await,
     }
 }
@@ -88,16 +114,18 @@ pub(super) async fn until(
     // First this, then the look: nothing that happens in between is missed.
     let mut subscription = call.shared.cache.subscribe(namespace, name);
     let (mut caller, mut draining) = (call.caller.take(), call.shared.draining.clone());
-    let mut poll = POLL;
-    let mut seen = look(call, namespace, name).await?;
+    let (no_cache, mut poll) = (call.wants_no_cache(), POLL);
+    let mut seen = look(call, namespace, name, no_cache).await?;
     if goal.is_reached(&seen.status) {
         return Ok(seen);
     }
     call.permit = Some(call.shared.calls.begin_wait()?);
+    call.forget_request();
     loop {
         let next_poll = match seen.origin {
-            Origin::Cache { .. } => end,
-            Origin::Cluster => end.min(TokioInstant::now() + poll.pause()),
+            Origin::Cache { age: None } => end,
+            // Nobody tells of this job, or not any more.
+            Origin::Cache { age: Some(_) } | Origin::Cluster => end.min(TokioInstant::now() + poll.pause()),
         };
         let is_last = tokio::select! {
             () = subscription.changed() => false,
@@ -108,7 +136,7 @@ pub(super) async fn until(
         if is_last {
             return Ok(seen);
         }
-        match look(call, namespace, name).await {
+        match look(call, namespace, name, no_cache).await {
             Ok(now) => seen = now,
             Err(gone) if gone.is_not_found() => return Err(gone.into()),
             // It may get better before the time is up. Meanwhile the job is as it was, and is asked about again.
