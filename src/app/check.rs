@@ -49,8 +49,8 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     if !reachable(&cluster, &mut report).await {
         return report.end();
     }
-    for permission in needed() {
-        permitted(&cluster, permission, &mut report).await;
+    for (permission, uses) in needed() {
+        permitted(&cluster, permission, &uses, &mut report).await;
     }
     report.end()
 }
@@ -72,28 +72,28 @@ async fn reachable(cluster: &Arc<Cluster>, report: &mut Report) -> bool {
     !is_token
 }
 
-async fn permitted(cluster: &Arc<Cluster>, permission: Permission, report: &mut Report) {
-    let Permission { verb, group, resource, needed_for } = permission;
+async fn permitted(cluster: &Arc<Cluster>, permission: Permission, uses: &[&str], report: &mut Report) {
+    let Permission { verb, group, resource, .. } = permission;
     let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
     let outcome = match allowed(&session(cluster), permission, None).await {
         Ok(true) => Ok("allowed in all namespaces".to_owned()),
-        Ok(false) => Err(format!("not allowed in all namespaces; needed for {needed_for}")),
+        Ok(false) => Err(format!("not allowed in all namespaces; needed for {}", uses.join("; "))),
         Err(error) => Err(error.to_string()),
     };
     report.line(&name, outcome, "bind it to the identity's access entry; README lists the ClusterRole");
 }
 
-/// What the routes need, each permission once.
-fn needed() -> Vec<Permission> {
-    let mut needed: Vec<Permission> = Vec::new();
+/// What the routes need, each permission once, with all that it is needed for.
+fn needed() -> Vec<(Permission, Vec<&'static str>)> {
+    let mut needed: Vec<(Permission, Vec<&str>)> = Vec::new();
     for route in Route::ALL {
         let Access::Cluster(permissions) = route.access() else { continue };
         for permission in permissions {
-            let same = |p: &Permission| {
-                (p.verb, p.group, p.resource) == (permission.verb, permission.group, permission.resource)
-            };
-            if !needed.iter().any(same) {
-                needed.push(*permission);
+            let Permission { verb, group, resource, needed_for } = *permission;
+            match needed.iter_mut().find(|(p, _)| (p.verb, p.group, p.resource) == (verb, group, resource)) {
+                Some((_, uses)) if uses.contains(&needed_for) => {}
+                Some((_, uses)) => uses.push(needed_for),
+                None => needed.push((*permission, vec![needed_for])),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
@@ -70,6 +71,9 @@ async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, Jo
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail));
         }
         return call.one_job();
+    }
+    if !call.headers.contains_key(CONTENT_TYPE) {
+        return Err(Problem::malformed("job_name", "is missing: name the job in the query, or in a JSON body"));
     }
     let OneJob { job_name, namespace } = body::json(&call.headers, body).await?;
     let namespace = parse_namespace("namespace", namespace.as_deref().unwrap_or("default"))?;

@@ -66,7 +66,8 @@ fn age(status: &Status) -> (Reverse<Seconds>, &str) {
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
-    let after = call.parameters.optional("continue").map(|token| place(&token)).transpose()?;
+    let token = call.parameters.optional("continue").filter(|token| !token.is_empty());
+    let after = token.map(|token| place(&token)).transpose()?;
     Ok(Wanted { filter, after, limit: limit as usize })
 }
 
