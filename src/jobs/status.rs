@@ -169,7 +169,7 @@ impl Status {
         json.raw(r#"","resource_version":""#).number(self.version);
         json.raw(r#"","labels":{"#);
         let mut own = self.shape.has_job_id.then_some((JOB_ID, self.name()));
-        for (key, value) in self.shape.labels.iter() {
+        for (key, value) in &self.shape.labels {
             if let Some((own_key, own_value)) = own.take_if(|(own_key, _)| *own_key < &**key) {
                 json.member(own_key, own_value);
             }
