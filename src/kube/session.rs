@@ -54,11 +54,6 @@ impl Session {
         Ok(self.send(&Method::GET, path, Body::new()).await?.object)
     }
 
-    /// Reads once, without trying again: for whoever does that in its own way.
-    pub async fn get_once<T: DeserializeOwned>(&self, path: &Path) -> Result<T, Error> {
-        Ok(understood(&self.signed_in(&Method::GET, path, Body::new()).await?)?.object)
-    }
-
     /// Opens a stream, once. The deadline is for its beginning; how long it then lasts is up to the reader.
     pub async fn open(&self, path: &Path) -> Result<Stream, Error> {
         let mut token = self.cluster.tokens.current().await.map_err(no_token)?;

@@ -1,6 +1,7 @@
 //! Follows the jobs of one cluster: lists them, then reads what happens to them, for ever. Owns the exchanges and the
 //! pauses; what comes after what is [`machine`]'s, what is done with the news the caller's.
 
+pub mod items;
 pub mod lines;
 pub mod machine;
 
@@ -17,6 +18,8 @@ use super::error::Error;
 use super::path::Path;
 use super::session::Session;
 use super::stream::Stream;
+use super::types::{Job, List};
+use items::Items;
 use lines::Lines;
 use machine::{Event, Input, Pause, State, Step};
 pub use machine::{Failure, News, Version};
@@ -79,8 +82,9 @@ impl Watch<'_> {
         match state {
             State::Listing { next } => {
                 let token = next.as_ref().map(|next| next.token.as_str());
-                let page = session().get_once(&Path::jobs_page(None, self.label_selector, PAGE, token)).await;
-                page.map_or_else(refused, Input::Page)
+                let path = Path::jobs_page(None, self.label_selector, PAGE, token);
+                let page = timeout(PAGE_TIMEOUT, page(&session(), &path)).await;
+                page.unwrap_or(Err(Error::Timeout)).map_or_else(refused, Input::Page)
             }
             State::Opening { version } => {
                 let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
@@ -98,6 +102,25 @@ impl Watch<'_> {
             },
         }
     }
+}
+
+/// A page of the list, of which never more than an item is held as it came.
+async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
+    let unreadable = |error: serde_json::Error| Error::BadReply(format!("a page of the list: {error}"));
+    let (mut stream, mut items) = (session.open(path).await?, Items::default());
+    let (mut jobs, mut bad) = (Vec::with_capacity(PAGE as usize), None);
+    while let Some(chunk) = stream.next().await? {
+        let fed = items.feed(&chunk, |item| match serde_json::from_slice::<Job>(item) {
+            Ok(job) => jobs.push(job),
+            Err(error) => bad = Some(error),
+        });
+        fed.map_err(|_| Error::BadReply("a job of the list is longer than any job".to_owned()))?;
+    }
+    if let Some(error) = bad {
+        return Err(unreadable(error));
+    }
+    let list: List<Job> = serde_json::from_slice(&items.into_rest()).map_err(unreadable)?;
+    Ok(List { items: Some(jobs), ..list })
 }
 
 fn refused(error: Error) -> Input {
