@@ -1,5 +1,6 @@
 //! How many jobs a second are created through the service, and how many by the same request sent straight to the API
-//! server: what the service costs on top. Both on one machine, so that its own CPU time counts against it.
+//! server: what the service costs on top. Both on one machine, so that its own CPU time counts against it, that of
+//! following the jobs live included.
 //!
 //!     KUBEBUILDER_ASSETS=$(tests/kube-assets.sh) cargo bench --bench create
 //!
@@ -119,13 +120,15 @@ async fn main() -> ExitCode {
     };
     let binary = std::env::var("EKS_API_BINARY").unwrap_or_else(|_| BINARY.to_owned());
     let cluster = ControlPlane::start(&assets, TOKEN_TTL).await;
-    let rule = json!({ "verbs": ["create"], "apiGroups": ["batch"], "resources": ["jobs"] });
+    let rule = json!({ "verbs": ["create", "list", "watch"], "apiGroups": ["batch"], "resources": ["jobs"] });
     cluster.allow(SERVICE, vec![rule]).await;
     let namespace = json!({ "metadata": { "name": "bench" } });
     cluster.admin.post("/api/v1/namespaces", &namespace).await.expect_status(201);
     let aws = cluster.aws().await;
     let service = builder(&binary, &aws).env("LOG_LEVEL", "INFO").start().await;
     service.ready().await;
+    let health = service.get("/health").await.expect_status(200).json();
+    assert_eq!(health["checks"]["watch"]["status"], "passed", "it follows the jobs, as the one that people run does");
 
     // The direct client is the same identity, by the same kind of token.
     let url = aws.url();
