@@ -36,6 +36,8 @@ pub enum NoLog {
     NoPrevious,
     /// Its pod is.
     Gone,
+    /// The node of its pod is.
+    NodeGone(String),
     Refused(Error),
 }
 
@@ -141,7 +143,10 @@ pub async fn open(
 
 impl NoLog {
     /// What this refusal says of the one container. Anything that would be said of all of them is an error still.
-    pub fn of(error: Error) -> Result<Self, Error> {
+    pub fn of(error: Error, pod: &str) -> Result<Self, Error> {
+        if let Some(node) = missing_node(&error, pod) {
+            return Ok(Self::NodeGone(node));
+        }
         match &error {
             _ if error.is_not_found() => Ok(Self::Gone),
             _ if says(&error, "previous terminated container") => Ok(Self::NoPrevious),
@@ -149,6 +154,13 @@ impl NoLog {
             _ => Err(error),
         }
     }
+}
+
+/// What is not found, if it is not this pod: its node then, however the API server calls it. Pods outlive theirs for a
+/// while.
+fn missing_node(error: &Error, pod: &str) -> Option<String> {
+    let details = error.refusal(404, "NotFound")?.status.details.as_ref()?;
+    (!details.name.is_empty() && details.name != pod).then(|| details.name.clone())
 }
 
 /// Whether the kubelet, asked for a log, finds the container further back than its status said.
@@ -167,6 +179,7 @@ impl fmt::Display for NoLog {
             Self::Waiting(waiting) => write!(f, "waiting: {waiting}"),
             Self::NoPrevious => f.write_str("no previous run"),
             Self::Gone => f.write_str("gone"),
+            Self::NodeGone(node) => write!(f, "gone with its node {node}"),
             Self::Refused(error) => error.fmt(f),
         }
     }

@@ -91,15 +91,27 @@ fn a_refusal_is_one_containers_or_everybodys() {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
         Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
     };
+    let of = |error| NoLog::of(error, "p");
     let missing = r#"previous terminated container "c" in pod "p" not found"#;
-    assert!(matches!(NoLog::of(refused(400, "BadRequest", missing)), Ok(NoLog::NoPrevious)));
-    assert!(matches!(NoLog::of(refused(404, "NotFound", "")), Ok(NoLog::Gone)));
-    assert!(matches!(NoLog::of(refused(500, "InternalError", "dial")), Ok(NoLog::Refused(_))));
+    assert!(matches!(of(refused(400, "BadRequest", missing)), Ok(NoLog::NoPrevious)));
+    assert!(matches!(of(refused(404, "NotFound", "")), Ok(NoLog::Gone)));
+    assert!(matches!(of(refused(500, "InternalError", "dial")), Ok(NoLog::Refused(_))));
     for error in
         [refused(403, "Forbidden", ""), refused(429, "TooManyRequests", ""), Error::Unauthorized, Error::Timeout]
     {
-        assert!(NoLog::of(error).is_err());
+        assert!(of(error).is_err());
     }
     assert!(is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is waiting to start: x"#)));
     assert!(!is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is terminated"#)));
+}
+
+#[test]
+fn what_is_not_found_is_the_pod_or_its_node() {
+    let not_found = |name: &str| {
+        let details = json!({ "name": name, "kind": "pods" });
+        let status = serde_json::from_value(json!({ "reason": "NotFound", "details": details })).unwrap();
+        NoLog::of(Error::Refused(Box::new(Refusal { code: 404, status, retry_after: None })), "p").unwrap()
+    };
+    assert!(matches!(not_found("p"), NoLog::Gone));
+    assert_eq!(not_found("node-1").to_string(), "gone with its node node-1");
 }

@@ -10,14 +10,19 @@
 
 mod access;
 mod disturbances;
+mod events;
 mod jobs;
+mod listing;
+mod live;
+mod logs;
 mod namespaces;
+mod outages;
 mod refusals;
 
 use std::io::Write;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eks_api::http::access::Access;
 use eks_api::http::route::Route;
@@ -45,18 +50,33 @@ const SIDE_BY_SIDE: &[Scenario] = scenarios![
     access::the_permissions_that_routes_name_are_enough_for_a_check_to_pass,
     access::a_caller_without_rights_reads_kubernetes_own_message,
     access::a_check_names_each_missing_permission,
+    access::without_the_right_to_list_and_watch_the_cluster_is_asked_each_time,
     access::a_key_that_iam_does_not_know_is_an_upstream_failure,
     access::kubectl_can_use_the_printed_token,
     namespaces::a_namespace_is_made_and_found_to_exist,
     namespaces::a_missing_namespace_is_made_with_its_first_job,
     namespaces::a_missing_namespace_stays_missing_where_making_it_is_switched_off,
+    namespaces::namespaces_are_listed_with_their_labels,
     refusals::an_invalid_manifest_comes_back_with_every_cause,
     refusals::a_value_of_the_wrong_type_is_a_bad_request,
     refusals::a_job_that_exists_is_a_conflict,
     refusals::another_uid_protects_a_job_from_deletion,
     refusals::an_idempotency_key_makes_one_job_of_many_calls,
+    live::suspending_works_or_is_said_not_to,
 ];
 const WITH_CONTROLLERS: &[Scenario] = scenarios![
+    outages::a_watch_whose_past_is_forgotten_lists_again,
+    outages::a_watch_that_was_cut_goes_on_from_where_it_was,
+    events::a_job_is_added_then_modified_then_deleted,
+    events::a_picture_kept_from_events_is_the_list,
+    listing::lists_from_cache_and_cluster_are_the_same,
+    live::the_cache_follows_a_job_to_its_completion,
+    live::the_cache_follows_a_job_to_its_failure,
+    live::a_wait_is_answered_when_the_job_completes,
+    live::a_wait_ends_with_the_job,
+    live::a_job_that_is_created_with_a_wait_is_answered_with_its_end,
+    logs::a_log_passes_through_the_api_server,
+    logs::a_log_on_a_node_that_cannot_be_asked_is_a_clear_problem,
     jobs::a_job_is_pending_then_running_then_completed,
     jobs::a_job_without_retries_fails_with_its_pod,
     jobs::a_job_with_retries_left_is_running,
@@ -65,11 +85,14 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     jobs::deletion_in_the_background_leaves_no_pod,
     namespaces::a_deleted_namespace_takes_its_jobs_along,
     namespaces::a_terminating_namespace_takes_no_job,
+    namespaces::a_wait_for_a_deletion_ends_when_the_namespace_is_gone,
+    namespaces::a_namespace_that_is_held_says_by_what,
 ];
 const ONE_BY_ONE: &[Scenario] = scenarios![
     disturbances::tokens_that_iam_no_longer_honours_are_replaced_unnoticed,
     disturbances::an_api_server_that_was_killed_is_found_again,
 ];
+const ONE_BY_ONE_WITH_CONTROLLERS: &[Scenario] = scenarios![outages::an_api_server_that_comes_back_is_followed_again];
 
 /// What the scenarios share.
 struct World {
@@ -135,32 +158,44 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     service.ready().await;
     let world = Rc::new(World { service, aws, cluster });
 
-    let mut first = SIDE_BY_SIDE.to_vec();
+    let (mut first, mut then) = (SIDE_BY_SIDE.to_vec(), ONE_BY_ONE.to_vec());
     if with_controllers {
         first.extend(WITH_CONTROLLERS);
+        then.extend(ONE_BY_ONE_WITH_CONTROLLERS);
     } else {
-        let names: Vec<&str> = WITH_CONTROLLERS.iter().map(|(name, _)| *name).collect();
+        let left_out = WITH_CONTROLLERS.iter().chain(ONE_BY_ONE_WITH_CONTROLLERS);
+        let names: Vec<&str> = left_out.map(|(name, _)| *name).collect();
         tell(&format!("real_cluster: skipped for want of kube-controller-manager: {}", names.join(", ")));
     }
     let mut failed = run(&world, &first).await;
-    for scenario in ONE_BY_ONE {
-        failed.extend(run(&world, &[*scenario]).await);
+    for scenario in then {
+        failed.extend(run(&world, &[scenario]).await);
     }
     let logs = || format!("{}\n{}", world.service.logs().join("\n"), world.cluster.log_tails());
     assert!(failed.is_empty(), "failed: {}\n{}", failed.join(", "), logs());
 }
 
+async fn timed(scenario: Pin<Box<dyn Future<Output = ()>>>) -> Duration {
+    let started = Instant::now();
+    scenario.await;
+    started.elapsed()
+}
+
 /// Runs the scenarios side by side, and names those that panicked.
 async fn run(world: &Rc<World>, scenarios: &[Scenario]) -> Vec<&'static str> {
     let local = LocalSet::new();
-    let running: Vec<_> =
-        scenarios.iter().map(|(name, scenario)| (*name, local.spawn_local(scenario(Rc::clone(world))))).collect();
+    let running: Vec<_> = scenarios
+        .iter()
+        .map(|(name, scenario)| (*name, local.spawn_local(timed(scenario(Rc::clone(world))))))
+        .collect();
     local
         .run_until(async {
             let mut failed = Vec::new();
             for (name, running) in running {
                 let outcome = running.await;
-                println!("real_cluster: {name}: {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+                let took =
+                    outcome.as_ref().map_or("FAILED".to_owned(), |took| format!("ok, {:.1} s", took.as_secs_f32()));
+                println!("real_cluster: {name}: {took}");
                 failed.extend(outcome.is_err().then_some(name));
             }
             failed

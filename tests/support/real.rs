@@ -3,9 +3,12 @@
 //! is no kubelet and no scheduler: what they would do is `kubelet`'s. IAM is `webhook`'s, AWS the mock's.
 
 mod api;
+mod etcd;
 mod flags;
 mod kubelet;
+mod node;
 mod process;
+mod relay;
 mod stream;
 mod webhook;
 
@@ -14,15 +17,18 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::aws::AwsMock;
 use super::pki::Authority;
 use super::service::Folder;
 pub use api::Api;
 pub use kubelet::Kubelet;
+pub use node::{Node, register};
 use process::Process;
+pub use relay::Relay;
 pub use stream::Stream;
-pub use webhook::{SERVICE, STRANGERS, Webhook};
+pub use webhook::{MODEST, SERVICE, STRANGERS, Webhook};
 
 /// A machine with few cores that builds at the same time needs most of a minute to start an API server.
 const START_PATIENCE: Duration = Duration::from_mins(2);
@@ -33,12 +39,21 @@ pub fn assets() -> Option<PathBuf> {
     std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
+/// A second API server. It keeps no events in memory: what etcd has forgotten, it cannot tell.
+#[derive(Debug)]
+pub struct Spare {
+    _process: Process,
+    pub admin: Api,
+    pub port: u16,
+}
+
 /// The running servers. They are killed when this is dropped, or when this process ends, however it ends.
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they are to go: each talks to the next.
     controllers: Option<Process>,
     apiserver: Mutex<Option<Process>>,
+    spare: OnceCell<Spare>,
     _etcd: Process,
     pub webhook: Webhook,
     pub admin: Api,
@@ -64,6 +79,7 @@ impl ControlPlane {
         let this = Self {
             controllers: None,
             apiserver: Mutex::default(),
+            spare: OnceCell::new(),
             _etcd: etcd,
             webhook,
             admin,
@@ -101,6 +117,11 @@ impl ControlPlane {
         aws
     }
 
+    /// A wire to the API server that can be cut.
+    pub async fn relay(&self) -> Relay {
+        Relay::to(self.files.apiserver).await
+    }
+
     /// A client that sends this token instead of the administrator's.
     pub fn api_as(&self, token: &str) -> Api {
         Api::new(&self.endpoint(), self.ca_pem(), token)
@@ -113,14 +134,33 @@ impl ControlPlane {
 
     /// Starts the API server, on the same port as ever, and waits until it says that it is ready.
     pub async fn start_apiserver(&self) {
-        let binary = self.assets.join("kube-apiserver");
-        let process = Process::start(&binary, &self.files.apiserver(), &self.log("kube-apiserver"));
+        let process = self.serve(&self.files.apiserver(), "kube-apiserver", &self.admin).await;
         *self.apiserver.lock().unwrap() = Some(process);
+    }
+
+    /// The second API server on the same etcd, started when it is first asked for.
+    pub async fn spare(&self) -> &Spare {
+        let start = async || {
+            let admin = Api::new(&self.files.spare_endpoint(), &self.ca_pem, flags::ADMIN_TOKEN);
+            let process = self.serve(&self.files.spare_apiserver(), "kube-apiserver-spare", &admin).await;
+            Spare { _process: process, admin, port: self.files.spare }
+        };
+        self.spare.get_or_init(start).await
+    }
+
+    async fn serve(&self, arguments: &[String], name: &str, admin: &Api) -> Process {
+        let process = Process::start(&self.assets.join("kube-apiserver"), arguments, &self.log(name));
         let give_up = Instant::now() + START_PATIENCE;
-        while !self.admin.try_get("/readyz").await.is_ok_and(|reply| reply.status == 200) {
-            assert!(Instant::now() < give_up, "kube-apiserver does not start:\n{}", self.log_tails());
+        while !admin.try_get("/readyz").await.is_ok_and(|reply| reply.status == 200) {
+            assert!(Instant::now() < give_up, "{name} does not start:\n{}", self.log_tails());
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        process
+    }
+
+    /// Has etcd forget all that was before the present, as it does every few minutes by itself.
+    pub async fn compact(&self) {
+        etcd::compact(&self.files.etcd_endpoint()).await;
     }
 
     /// Allows the group these rules in all namespaces.
@@ -140,7 +180,7 @@ impl ControlPlane {
 
     /// The last lines of every server's log, for a test that fails.
     pub fn log_tails(&self) -> String {
-        let names = ["etcd", "kube-apiserver", "kube-controller-manager"];
+        let names = ["etcd", "kube-apiserver", "kube-apiserver-spare", "kube-controller-manager"];
         names.map(|name| process::tail(&self.log(name), 15)).join("\n")
     }
 }

@@ -106,6 +106,9 @@ impl From<End> for Problem {
                     format!("container {container} of pod {pod} had no run before this one"),
                 ),
                 NoLog::Gone => not_found("pod_not_found", format!("pod {pod} is gone")),
+                NoLog::NodeGone(node) => {
+                    not_found("pod_not_found", format!("the log of pod {pod} is gone with its node {node}"))
+                }
                 NoLog::Refused(error) => error.into(),
             },
             // Nobody is there to read it.

@@ -4,6 +4,7 @@
 pub mod items;
 pub mod lines;
 pub mod machine;
+mod rights;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use items::Items;
 use lines::Lines;
 use machine::{Event, Input, Pause, State, Step};
 pub use machine::{Failure, News, Version};
+use rights::Rights;
 
 /// So many jobs of a few KiB each come as a reply of some 2 MiB.
 const PAGE: u32 = 500;
@@ -42,9 +44,9 @@ pub async fn follow(cluster: &Arc<Cluster>, label_selector: &str, mut tell: impl
     let mut described = cluster.described();
     described.first().await;
     let mut watch = Watch { cluster, label_selector, stream: None };
-    let (mut state, mut backoff) = (State::default(), BACKOFF);
+    let (mut state, mut rights, mut backoff) = (State::default(), Rights::default(), BACKOFF);
     loop {
-        let input = watch.input(&state).await;
+        let input = rights.weigh(watch.input(&state).await, Instant::now());
         if matches!(&input, Input::Event(event) if !matches!(event, Event::Error(_))) {
             backoff = BACKOFF;
         }

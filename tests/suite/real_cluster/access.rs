@@ -9,8 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{BINARY, World, manifest, rules_of_all_routes};
 use crate::support::judge::Key;
-use crate::support::real::Webhook;
-use crate::support::service::{Builder, run};
+use crate::support::real::{MODEST, Webhook, eventually};
+use crate::support::service::{Builder, Service, run};
 
 const REVIEW: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
@@ -68,9 +68,7 @@ pub(super) async fn a_check_names_each_missing_permission(world: Rc<World>) {
 
 pub(super) async fn a_caller_without_rights_reads_kubernetes_own_message(world: Rc<World>) {
     let stranger = signing_with(world.another_service(), &Webhook::stranger_key()).start().await;
-    // It may not follow the jobs either, and so is never quite as it should be.
-    stranger.log_line(|line| line.contains("check passed") && line.contains("kubernetes")).await;
-    stranger.log_line(|line| line.contains("check failed") && line.contains("check=watch")).await;
+    serves(&stranger).await;
     let body = json!({ "job_manifest": manifest("job", 0), "namespace": "default" });
     let refused = stranger.post("/api/eks-create-job", &body).await.expect_status(403).json();
     assert_eq!(refused["reason"], "Forbidden");
@@ -80,12 +78,63 @@ pub(super) async fn a_caller_without_rights_reads_kubernetes_own_message(world: 
     for (path, verb) in [
         ("/api/eks-get-job-status?job_name=job", "cannot get resource \"jobs\""),
         ("/api/eks-delete-job?job_name=job", "cannot delete resource \"jobs\""),
+        ("/api/eks-list-jobs", "cannot list resource \"jobs\""),
+        ("/api/eks-get-job-logs?job_name=job", "cannot get resource \"jobs\""),
+        ("/api/eks-list-namespaces", "cannot list resource \"namespaces\""),
+        ("/api/eks-get-namespace-status?namespace_name=team", "cannot get resource \"namespaces\""),
+        ("/api/eks-suspend-job?job_name=job", "cannot patch resource \"jobs\""),
+        ("/api/eks-resume-job?job_name=job", "cannot patch resource \"jobs\""),
         ("/api/eks-delete-namespace?namespace_name=team", "cannot delete resource \"namespaces\""),
     ] {
-        let method = if path.contains("get") { "GET" } else { "DELETE" };
+        let method = match path {
+            _ if path.contains("delete") => "DELETE",
+            _ if path.contains("-job?") && !path.contains("get") => "POST",
+            _ => "GET",
+        };
         let refused = stranger.send(method, path, &[], "").await.expect_status(403).json();
         assert!(refused["detail"].as_str().unwrap().contains(verb), "{refused}");
     }
+}
+
+/// Waits until calls are served, although they may be refused in the cluster.
+async fn serves(service: &Service) {
+    eventually("a service that serves", async || (service.get("/readyz").await.status == 200).then_some(())).await;
+}
+
+/// Jobs are read one by one, and nobody is told that they are followed.
+pub(super) async fn without_the_right_to_list_and_watch_the_cluster_is_asked_each_time(world: Rc<World>) {
+    let follows =
+        |rule: &Value| rule["resources"][0] == "jobs" && ["list", "watch"].iter().any(|v| rule["verbs"][0] == *v);
+    world.cluster.allow(MODEST, rules_of_all_routes().into_iter().filter(|rule| !follows(rule)).collect()).await;
+    let modest = signing_with(world.another_service(), &Webhook::modest_key()).start().await;
+    serves(&modest).await;
+    let health = eventually("a check that failed", async || {
+        let health = modest.get("/health").await.expect_status(200).json();
+        (health["checks"]["watch"]["status"] == "failed").then_some(health)
+    })
+    .await;
+    assert_eq!((&health["status"], &health["checks"]["kubernetes"]["status"]), (&json!("degraded"), &json!("passed")));
+    let why = health["checks"]["watch"]["detail"].as_str().unwrap();
+    assert!(why.contains("cannot list resource \"jobs\""), "{why}");
+
+    let body = json!({ "job_manifest": manifest("job", 0), "namespace": "modest", "wait": "200ms" });
+    let created = modest.post("/api/eks-create-job", &body).await.expect_status(201).json();
+    assert_eq!((&created["job"]["state"], &created["job"]["uid"]), (&json!("pending"), &created["uid"]));
+    let status = "/api/eks-get-job-status?namespace=modest&job_name=job";
+    for path in [status, &format!("{status}&wait=200ms"), &format!("{status}&details=true")] {
+        let reply = modest.get(path).await.expect_status(200);
+        assert_eq!((reply.header("x-cache"), reply.header("age")), (Some("miss"), None), "{path}");
+    }
+    let refused = modest.get("/api/eks-list-jobs?namespace=modest").await.expect_status(403).json();
+    assert!(refused["detail"].as_str().unwrap().contains("cannot list resource \"jobs\""), "{refused}");
+    let refused = modest.get("/api/eks-watch-jobs?namespace=modest").await.expect_status(503).json();
+    assert_eq!(refused["reason"], "not_watching");
+    assert!(refused["detail"].as_str().unwrap().contains("cannot list resource \"jobs\""), "{refused}");
+    modest
+        .delete("/api/eks-delete-job?namespace=modest&job_name=job&propagation_policy=Background")
+        .await
+        .expect_status(200);
+    modest.get(status).await.expect_status(404);
 }
 
 pub(super) async fn a_key_that_iam_does_not_know_is_an_upstream_failure(world: Rc<World>) {

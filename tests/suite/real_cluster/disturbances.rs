@@ -46,13 +46,17 @@ pub(super) async fn an_api_server_that_was_killed_is_found_again(world: Rc<World
     world.cluster.kill_apiserver();
     let down = impatient.get_directly(status).await.expect_status(502).json();
     assert_eq!(down["reason"], "upstream_unreachable");
+    let down = impatient.get(&format!("{status}&details=true")).await.expect_status(502).json();
+    assert_eq!(down["reason"], "upstream_unreachable");
     let known = impatient.get(status).await.expect_status(200);
-    assert_eq!(known.header("x-cache"), Some("hit"), "what is known is told meanwhile");
+    assert_eq!((known.header("x-cache"), known.header("age").is_some()), (Some("hit"), true));
     impatient.get("/livez").await.expect_status(200);
     world.cluster.start_apiserver().await;
 
-    impatient.get_directly(status).await.expect_status(200);
-    world.service.get_directly(status).await.expect_status(200);
+    for service in [&impatient, &world.service] {
+        service.get_directly(status).await.expect_status(200);
+        service.get(status).await.expect_status(200);
+    }
     world.create("outage", &manifest("after", 0)).await.expect_status(201);
     impatient.get("/readyz").await.expect_status(200);
     for service in [&impatient, &world.service] {

@@ -12,7 +12,8 @@ pub const ADMIN_TOKEN: &str = "the-administrators-token";
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
-    apiserver: u16,
+    pub apiserver: u16,
+    pub spare: u16,
     etcd_client: u16,
     etcd_peer: u16,
     controller_manager: u16,
@@ -25,6 +26,7 @@ impl Files {
         let files = Self {
             folder: folder.to_owned(),
             apiserver: free_port(),
+            spare: free_port(),
             etcd_client: free_port(),
             etcd_peer: free_port(),
             controller_manager: free_port(),
@@ -49,6 +51,14 @@ impl Files {
         format!("https://127.0.0.1:{}", self.apiserver)
     }
 
+    pub fn spare_endpoint(&self) -> String {
+        format!("https://127.0.0.1:{}", self.spare)
+    }
+
+    pub fn etcd_endpoint(&self) -> String {
+        loopback(self.etcd_client)
+    }
+
     fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
@@ -67,13 +77,24 @@ impl Files {
     }
 
     pub fn apiserver(&self) -> Vec<String> {
+        self.apiserver_at(self.apiserver)
+    }
+
+    /// The second API server on the same etcd reads what it tells from etcd, and remembers nothing of it.
+    pub fn spare_apiserver(&self) -> Vec<String> {
+        let mut arguments = self.apiserver_at(self.spare);
+        arguments.push("--watch-cache=false".to_owned());
+        arguments
+    }
+
+    fn apiserver_at(&self, port: u16) -> Vec<String> {
         vec![
             format!("--etcd-servers={}", loopback(self.etcd_client)),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
             // Nobody reaches this API server through the Service `kubernetes`.
             "--endpoint-reconciler-type=none".to_owned(),
-            format!("--secure-port={}", self.apiserver),
+            format!("--secure-port={port}"),
             format!("--tls-cert-file={}", self.path("serving.pem")),
             format!("--tls-private-key-file={}", self.path("serving.key")),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),

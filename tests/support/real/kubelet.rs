@@ -33,9 +33,14 @@ impl Kubelet<'_> {
 
     /// Takes a pod of the job to this node and starts it. Returns its name.
     pub async fn run(&self, job: &str) -> String {
+        self.run_on("node-1", job).await
+    }
+
+    /// As `run`, on a node of this name.
+    pub async fn run_on(&self, node: &str, job: &str) -> String {
         let pod = self.unscheduled(job).await;
         let binding = json!({ "metadata": { "name": pod },
-            "target": { "apiVersion": "v1", "kind": "Node", "name": "node-1" } });
+            "target": { "apiVersion": "v1", "kind": "Node", "name": node } });
         self.api.post(&format!("{}/{pod}/binding", self.path()), &binding).await.expect_status(201);
         self.report(&pod, "Running", &json!({ "running": { "startedAt": "2026-01-20T10:30:00Z" } })).await;
         pod

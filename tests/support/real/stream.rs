@@ -16,7 +16,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(response: Response<Incoming>) -> Self {
+    pub fn new(response: Response<Incoming>) -> Self {
         Self { status: response.status().as_u16(), body: response.into_body(), read: Vec::new() }
     }
 

@@ -19,8 +19,10 @@ use crate::support::judge::{Key, Rules, judge};
 
 /// The group of the key that services sign with unless told otherwise.
 pub const SERVICE: &str = "eks-api";
-/// The group of the other key, which nobody gives any rights.
+/// The group of another key, which nobody gives any rights.
 pub const STRANGERS: &str = "strangers";
+/// The group of a third key, for a test to give it what rights it wants.
+pub const MODEST: &str = "modest";
 
 #[derive(Debug)]
 pub struct Webhook {
@@ -38,13 +40,9 @@ struct State {
 
 impl Webhook {
     pub async fn start() -> Self {
-        let [service, stranger] = [Self::service_key(), Self::stranger_key()];
-        let rules = Rules {
-            cluster: "lab".into(),
-            region: "us-east-1".into(),
-            keys: vec![service, stranger],
-            not_before: SystemTime::UNIX_EPOCH,
-        };
+        let keys = vec![Self::service_key(), Self::stranger_key(), Self::modest_key()];
+        let rules =
+            Rules { cluster: "lab".into(), region: "us-east-1".into(), keys, not_before: SystemTime::UNIX_EPOCH };
         let state = Arc::new(Mutex::new(State { rules, accepted: 0, refused: Vec::new() }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -60,6 +58,11 @@ impl Webhook {
     /// A key that signs tokens as good, of somebody with no rights.
     pub fn stranger_key() -> Key {
         Key::new("ASIALABSESSION000001", "lab-secret-two", Some("lab-session/token=="))
+    }
+
+    /// A key of somebody with few rights.
+    pub fn modest_key() -> Key {
+        Key::new("AKIALABMODEST0000001", "lab-secret-three", None)
     }
 
     pub fn url(&self) -> &str {
@@ -112,7 +115,11 @@ fn review_token(state: &mut State, review: &Value) -> Value {
     let status = match judge(token, &state.rules, SystemTime::now()) {
         Ok(id) => {
             state.accepted += 1;
-            let group = if id == Webhook::service_key().id { SERVICE } else { STRANGERS };
+            let group = match id.as_str() {
+                id if id == Webhook::service_key().id => SERVICE,
+                id if id == Webhook::modest_key().id => MODEST,
+                _ => STRANGERS,
+            };
             json!({ "authenticated": true, "user": { "username": format!("iam:{id}"), "uid": id, "groups": [group] } })
         }
         Err(why) => {

@@ -185,7 +185,7 @@ impl Feed {
                         continue;
                     }
                     Err(error) if follow && logs::is_not_begun(&error) => {}
-                    Err(error) => return Err(no_log(NoLog::of(error)?)),
+                    Err(error) => return Err(no_log(NoLog::of(error, pod)?)),
                 },
                 Outlook::Soon(_) if follow => {}
                 Outlook::Soon(_) | Outlook::Stuck(_) if options.previous => return Err(no_log(NoLog::NoPrevious)),
