@@ -1,11 +1,11 @@
 //! watch-jobs: the jobs as they are, then every change, as server-sent events.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::list_jobs::filter;
 use super::{Call, Shared};
@@ -42,7 +42,7 @@ pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let permit = shared.calls.begin_stream()?;
     call.permit = None;
     let (sink, body) = ReplyBody::stream();
-    tokio::spawn(feed(Feed { draining: shared.draining.clone(), shared, filter, sink }, start, permit));
+    tokio::spawn(feed(Feed::new(shared, filter, sink), start, permit));
     Ok(Reply::stream(body))
 }
 
@@ -61,6 +61,8 @@ struct Feed {
     filter: Filter,
     sink: Sink,
     draining: watch::Receiver<bool>,
+    /// When something was sent last.
+    sent: Instant,
 }
 
 /// Why a stream ends.
@@ -89,6 +91,10 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit) {
 }
 
 impl Feed {
+    fn new(shared: Arc<Shared>, filter: Filter, sink: Sink) -> Self {
+        Self { draining: shared.draining.clone(), shared, filter, sink, sent: Instant::now() }
+    }
+
     async fn run(&mut self, start: Start) -> End {
         let mut pulse = self.shared.cache.pulse();
         let mut start = start;
@@ -137,7 +143,7 @@ impl Feed {
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now()) {
+        while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now().into_std()) {
             for status in &page.jobs {
                 let json = serde_json::to_vec(&**status).unwrap_or_default();
                 // Whoever comes back with this id has seen a part only, and starts over.
@@ -154,14 +160,15 @@ impl Feed {
         Ok(last)
     }
 
-    /// Waits for something to happen, and keeps the connection alive meanwhile.
+    /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
+    /// reader, so it is no reason to be silent for longer.
     async fn wait(&mut self, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
         loop {
             tokio::select! {
                 changed = pulse.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
                 () = self.sink.gone() => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => {}
+                () = sleep_until(self.sent + HEARTBEAT) => {}
             }
             self.send(sse::comment("heartbeat").into()).await?;
         }
@@ -169,9 +176,11 @@ impl Feed {
 
     async fn send(&mut self, text: Bytes) -> Result<(), End> {
         tokio::select! {
-            sent = self.sink.send(text) => sent.map_err(End::from),
-            _ = self.draining.wait_for(|draining| *draining) => Err(End::Draining),
+            sent = self.sink.send(text) => sent?,
+            _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
         }
+        self.sent = Instant::now();
+        Ok(())
     }
 }
 
