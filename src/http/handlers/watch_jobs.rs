@@ -23,6 +23,8 @@ use crate::kube::checks::{Check, Outcome};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many jobs are sent at a time while the stream begins.
 const PAGE: usize = 100;
+/// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
+const PARTLY: u64 = 0;
 
 pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let filter = filter(call)?;
@@ -122,11 +124,15 @@ impl Feed {
         loop {
             pulse.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
-            let mut text = Vec::new();
-            for (kind, change) in seen(&changes, &self.filter) {
-                sse::event(&mut text, kind.name(), Some(id(cache, change.number)), &change.json());
+            let end = changes.last().map_or(last, |change| change.number);
+            let (mut text, mut events) = (Vec::new(), seen(&changes, &self.filter).into_iter().peekable());
+            while let Some((kind, change)) = events.next() {
+                // An event stands for all that happened to its job, also after changes that are told of behind it: who
+                // comes back with an id from amid them knows some jobs as they are and some as they were.
+                let known = if events.peek().is_none() { end } else { PARTLY };
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &change.json());
             }
-            last = changes.last().map_or(last, |change| change.number);
+            last = end;
             if text.is_empty() {
                 self.wait(pulse).await?;
             } else {
@@ -143,11 +149,12 @@ impl Feed {
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now().into_std()) {
+        while let Found::Hit { found: page, .. } =
+            cache.page(&self.filter, place.as_ref(), PAGE, Instant::now().into_std())
+        {
             for status in &page.jobs {
                 let json = serde_json::to_vec(&**status).unwrap_or_default();
-                // Whoever comes back with this id has seen a part only, and starts over.
-                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &json);
+                sse::event(&mut text, Kind::Added.name(), Some(id(cache, PARTLY)), &json);
             }
             place = page.next;
             if place.is_none() {
