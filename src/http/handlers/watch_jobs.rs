@@ -14,9 +14,10 @@ use crate::http::error::Problem;
 use crate::http::reply::Reply;
 use crate::http::sse::{self, EventId};
 use crate::http::stream::{Gone, LAST_WORDS, ReplyBody, Sink};
-use crate::jobs::cache::{Cache, Found};
+use crate::jobs::cache::{Cache, Part};
 use crate::jobs::changes::{Kind, seen};
 use crate::jobs::filter::Filter;
+use crate::jobs::store::Place;
 use crate::kube::checks::{Check, Outcome};
 
 /// Proxies and browsers give up on a connection after a minute or so without a byte.
@@ -116,11 +117,12 @@ impl Feed {
         while !cache.is_usable() {
             self.wait(pulse).await?;
         }
-        let mut last = match start {
-            Start::After(change) if cache.changes_since(change).is_some() => change,
+        let known = match start {
+            Start::After(change) if cache.changes_since(change).is_some() => Some(change),
             Start::Anew => self.snapshot(cache, false).await?,
             Start::After(_) | Start::Over => self.snapshot(cache, true).await?,
         };
+        let Some(mut last) = known else { return Ok(()) };
         loop {
             pulse.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
@@ -141,30 +143,37 @@ impl Feed {
         }
     }
 
-    /// Sends all jobs, and returns the change that this is the state after. What changes while it is sent is sent
-    /// again, as a change.
-    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<u64, End> {
-        let last = cache.last_change();
-        let (mut text, mut place) = (Vec::new(), None);
+    /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
+    /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
+    /// after the change that this returns; or none, if it was overtaken.
+    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<Option<u64>, End> {
+        let (partly, mut text) = (id(cache, PARTLY), Vec::new());
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        while let Found::Hit { found: page, .. } =
-            cache.page(&self.filter, place.as_ref(), PAGE, Instant::now().into_std())
-        {
-            for status in &page.jobs {
+        let mut sent: Option<(Place, u64)> = None;
+        loop {
+            let place = sent.as_ref().map(|(place, _)| place);
+            let Some(Part { jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else { return Ok(None) };
+            if let Some((place, last)) = &sent {
+                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
+                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
+                for (kind, change) in seen(&changes, &self.filter) {
+                    sse::event(&mut text, kind.name(), Some(partly), &change.json());
+                }
+            }
+            for status in &jobs {
                 let json = serde_json::to_vec(&**status).unwrap_or_default();
-                sse::event(&mut text, Kind::Added.name(), Some(id(cache, PARTLY)), &json);
+                sse::event(&mut text, Kind::Added.name(), Some(partly), &json);
             }
-            place = page.next;
-            if place.is_none() {
-                break;
-            }
+            let Some(next) = next else {
+                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
+                self.send(text.into()).await?;
+                return Ok(Some(end));
+            };
             self.send(std::mem::take(&mut text).into()).await?;
+            sent = Some((next, end));
         }
-        sse::event(&mut text, "snapshot-end", Some(id(cache, last)), b"{}");
-        self.send(text.into()).await?;
-        Ok(last)
     }
 
     /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
@@ -194,3 +203,7 @@ impl Feed {
 fn id(cache: &Cache, change: u64) -> EventId<'_> {
     EventId { epoch: &cache.epoch, change }
 }
+
+#[cfg(test)]
+#[path = "watch_jobs_tests.rs"]
+mod tests;
