@@ -43,6 +43,14 @@ pub struct Page {
     pub remaining: usize,
 }
 
+/// Some jobs, newest first, as they are after one change, and where to go on.
+#[derive(Debug)]
+pub struct Part {
+    pub jobs: Vec<Arc<Status>>,
+    pub next: Option<Place>,
+    pub change: u64,
+}
+
 impl Default for Cache {
     fn default() -> Self {
         let epoch = format!("{:08x}", fastrand::u32(..));
@@ -79,13 +87,22 @@ impl Cache {
         Found::Hit { found: Page { jobs, next, remaining }, age }
     }
 
-    pub fn is_usable(&self) -> bool {
-        self.read().is_usable()
+    /// The same for who wants all of them, part by part, and need not know how many remain. None if there is no
+    /// knowing.
+    pub fn part(&self, filter: &Filter, after: Option<&Place>, limit: usize) -> Option<Part> {
+        let live = self.read();
+        if !live.is_usable() {
+            return None;
+        }
+        let mut matching = live.store.after(after).filter(|status| filter.matches(status));
+        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
+        let is_last = matching.next().is_none();
+        let next = jobs.last().filter(|_| !is_last).map(|last| Place::of(last));
+        Some(Part { jobs, next, change: live.changes.last() })
     }
 
-    /// The number of the last change.
-    pub fn last_change(&self) -> u64 {
-        self.read().changes.last()
+    pub fn is_usable(&self) -> bool {
+        self.read().is_usable()
     }
 
     /// The changes after this one, or `None` if it is too long ago.

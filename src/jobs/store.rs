@@ -92,6 +92,11 @@ impl Place {
     pub fn of(status: &Status) -> Self {
         Self { created: status.created, key: status.key().to_owned() }
     }
+
+    /// Whether this job's own place comes later.
+    pub fn is_before(&self, status: &Status) -> bool {
+        self.age() < (Reverse(status.created), status.key())
+    }
 }
 
 #[derive(Debug)]

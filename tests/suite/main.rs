@@ -26,6 +26,7 @@ mod hostile_names;
 mod idempotency;
 mod identity;
 mod job_details;
+mod job_events;
 mod job_logs;
 mod job_status;
 mod layers;

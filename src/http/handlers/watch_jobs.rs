@@ -1,11 +1,11 @@
 //! watch-jobs: the jobs as they are, then every change, as server-sent events.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::list_jobs::filter;
 use super::{Call, Shared};
@@ -14,15 +14,18 @@ use crate::http::error::Problem;
 use crate::http::reply::Reply;
 use crate::http::sse::{self, EventId};
 use crate::http::stream::{Gone, LAST_WORDS, ReplyBody, Sink};
-use crate::jobs::cache::{Cache, Found};
+use crate::jobs::cache::{Cache, Part};
 use crate::jobs::changes::{Kind, seen};
 use crate::jobs::filter::Filter;
+use crate::jobs::store::Place;
 use crate::kube::checks::{Check, Outcome};
 
 /// Proxies and browsers give up on a connection after a minute or so without a byte.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many jobs are sent at a time while the stream begins.
 const PAGE: usize = 100;
+/// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
+const PARTLY: u64 = 0;
 
 pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let filter = filter(call)?;
@@ -42,7 +45,7 @@ pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let permit = shared.calls.begin_stream()?;
     call.permit = None;
     let (sink, body) = ReplyBody::stream();
-    tokio::spawn(feed(Feed { draining: shared.draining.clone(), shared, filter, sink }, start, permit));
+    tokio::spawn(feed(Feed::new(shared, filter, sink), start, permit));
     Ok(Reply::stream(body))
 }
 
@@ -61,6 +64,8 @@ struct Feed {
     filter: Filter,
     sink: Sink,
     draining: watch::Receiver<bool>,
+    /// When something was sent last.
+    sent: Instant,
 }
 
 /// Why a stream ends.
@@ -89,6 +94,10 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit) {
 }
 
 impl Feed {
+    fn new(shared: Arc<Shared>, filter: Filter, sink: Sink) -> Self {
+        Self { draining: shared.draining.clone(), shared, filter, sink, sent: Instant::now() }
+    }
+
     async fn run(&mut self, start: Start) -> End {
         let mut pulse = self.shared.cache.pulse();
         let mut start = start;
@@ -108,19 +117,24 @@ impl Feed {
         while !cache.is_usable() {
             self.wait(pulse).await?;
         }
-        let mut last = match start {
-            Start::After(change) if cache.changes_since(change).is_some() => change,
+        let known = match start {
+            Start::After(change) if cache.changes_since(change).is_some() => Some(change),
             Start::Anew => self.snapshot(cache, false).await?,
             Start::After(_) | Start::Over => self.snapshot(cache, true).await?,
         };
+        let Some(mut last) = known else { return Ok(()) };
         loop {
             pulse.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
-            let mut text = Vec::new();
-            for (kind, change) in seen(&changes, &self.filter) {
-                sse::event(&mut text, kind.name(), Some(id(cache, change.number)), &change.json());
+            let end = changes.last().map_or(last, |change| change.number);
+            let (mut text, mut events) = (Vec::new(), seen(&changes, &self.filter).into_iter().peekable());
+            while let Some((kind, change)) = events.next() {
+                // An event stands for all that happened to its job, also after changes that are told of behind it: who
+                // comes back with an id from amid them knows some jobs as they are and some as they were.
+                let known = if events.peek().is_none() { end } else { PARTLY };
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &change.json());
             }
-            last = changes.last().map_or(last, |change| change.number);
+            last = end;
             if text.is_empty() {
                 self.wait(pulse).await?;
             } else {
@@ -129,38 +143,47 @@ impl Feed {
         }
     }
 
-    /// Sends all jobs, and returns the change that this is the state after. What changes while it is sent is sent
-    /// again, as a change.
-    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<u64, End> {
-        let last = cache.last_change();
-        let (mut text, mut place) = (Vec::new(), None);
+    /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
+    /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
+    /// after the change that this returns; or none, if it was overtaken.
+    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<Option<u64>, End> {
+        let (partly, mut text) = (id(cache, PARTLY), Vec::new());
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        while let Found::Hit { found: page, .. } = cache.page(&self.filter, place.as_ref(), PAGE, Instant::now()) {
-            for status in &page.jobs {
-                // Whoever comes back with this id has seen a part only, and starts over.
-                sse::event(&mut text, Kind::Added.name(), Some(id(cache, 0)), &status.to_json());
+        let mut sent: Option<(Place, u64)> = None;
+        loop {
+            let place = sent.as_ref().map(|(place, _)| place);
+            let Some(Part { jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else { return Ok(None) };
+            if let Some((place, last)) = &sent {
+                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
+                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
+                for (kind, change) in seen(&changes, &self.filter) {
+                    sse::event(&mut text, kind.name(), Some(partly), &change.json());
+                }
             }
-            place = page.next;
-            if place.is_none() {
-                break;
+            for status in &jobs {
+                sse::event(&mut text, Kind::Added.name(), Some(partly), &status.to_json());
             }
+            let Some(next) = next else {
+                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
+                self.send(text.into()).await?;
+                return Ok(Some(end));
+            };
             self.send(std::mem::take(&mut text).into()).await?;
+            sent = Some((next, end));
         }
-        sse::event(&mut text, "snapshot-end", Some(id(cache, last)), b"{}");
-        self.send(text.into()).await?;
-        Ok(last)
     }
 
-    /// Waits for something to happen, and keeps the connection alive meanwhile.
+    /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
+    /// reader, so it is no reason to be silent for longer.
     async fn wait(&mut self, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
         loop {
             tokio::select! {
                 changed = pulse.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
                 () = self.sink.gone() => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => {}
+                () = sleep_until(self.sent + HEARTBEAT) => {}
             }
             self.send(sse::comment("heartbeat").into()).await?;
         }
@@ -168,12 +191,18 @@ impl Feed {
 
     async fn send(&mut self, text: Bytes) -> Result<(), End> {
         tokio::select! {
-            sent = self.sink.send(text) => sent.map_err(End::from),
-            _ = self.draining.wait_for(|draining| *draining) => Err(End::Draining),
+            sent = self.sink.send(text) => sent?,
+            _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
         }
+        self.sent = Instant::now();
+        Ok(())
     }
 }
 
 fn id(cache: &Cache, change: u64) -> EventId<'_> {
     EventId { epoch: &cache.epoch, change }
 }
+
+#[cfg(test)]
+#[path = "watch_jobs_tests.rs"]
+mod tests;
