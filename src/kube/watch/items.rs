@@ -15,7 +15,7 @@ pub struct Items {
     depth: usize,
     is_in_string: bool,
     is_escaped: bool,
-    is_in_items: bool,
+    in_array: bool,
 }
 
 /// How deep the items are: in the list, in its member `items`.
@@ -26,7 +26,7 @@ impl Items {
     pub fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), TooLong> {
         let mut from = 0;
         for (at, byte) in chunk.iter().enumerate() {
-            let was_in_item = self.is_in_items && self.depth > ITEMS;
+            let was_in_item = self.in_array && self.depth > ITEMS;
             if self.is_in_string {
                 match byte {
                     _ if self.is_escaped => self.is_escaped = false,
@@ -43,8 +43,8 @@ impl Items {
                     if self.depth == ITEMS && *byte == b'[' {
                         self.rest.extend_from_slice(&chunk[from..at]);
                         from = at;
-                        self.is_in_items = self.rest.trim_ascii_end().ends_with(b"\"items\":");
-                    } else if self.is_in_items && !was_in_item {
+                        self.in_array = self.rest.trim_ascii_end().ends_with(b"\"items\":");
+                    } else if self.in_array && !was_in_item {
                         // What is between items, brackets and commas, is dropped but for the first bracket.
                         self.keep(&chunk[from..at]);
                         from = at;
@@ -61,21 +61,21 @@ impl Items {
                             each(&std::mem::take(&mut self.begun));
                         }
                         from = at + 1;
-                    } else if self.is_in_items && self.depth < ITEMS {
+                    } else if self.in_array && self.depth < ITEMS {
                         self.keep(&chunk[from..at]);
                         from = at;
-                        self.is_in_items = false;
+                        self.in_array = false;
                     }
                 }
                 _ => {}
             }
         }
         let left = &chunk[from..];
-        let kept = if self.is_in_items && self.depth > ITEMS { &mut self.begun } else { &mut self.rest };
+        let kept = if self.in_array && self.depth > ITEMS { &mut self.begun } else { &mut self.rest };
         if kept.len() + left.len() > LONGEST {
             return Err(TooLong);
         }
-        if !self.is_in_items || self.depth > ITEMS {
+        if !self.in_array || self.depth > ITEMS {
             kept.extend_from_slice(left);
         } else {
             self.keep(left);

@@ -138,9 +138,15 @@ async fn whoever_can_read_events_gets_them() {
 async fn a_question_about_the_head_alone_takes_no_place() {
     let lab = Lab::with(BINARY, &[("EKS_API_MAX_STREAMS", "1")]).await;
     for _ in 0..3 {
-        let reply = lab.service.send("HEAD", &path(""), &[], "").await.expect_status(200);
-        assert_eq!((reply.header("content-type"), reply.text()), (Some("text/event-stream"), String::new()));
         super::troubles::free(&lab).await;
+        let reply = loop {
+            let reply = lab.service.send("HEAD", &path(""), &[], "").await;
+            // The stream that found it free may have to end first.
+            if reply.status != 503 {
+                break reply.expect_status(200);
+            }
+        };
+        assert_eq!((reply.header("content-type"), reply.text()), (Some("text/event-stream"), String::new()));
     }
     for method in ["POST", "DELETE"] {
         let reply = lab.service.send(method, &path(""), &[], "").await;

@@ -104,7 +104,7 @@ async fn what_is_no_id_of_this_run_starts_over() {
     let [future, negative, partly, huge] =
         ["999999", "-1", "0", "99999999999999999999"].map(|number| format!("{epoch}-{number}"));
     let [other, upper] = [format!("0{epoch}-{number}"), format!("{epoch}-{number}x")];
-    for id in [&future, &negative, &partly, &huge, &other, &upper, "x", "-", "0", &number.to_owned(), "null", "%"] {
+    for id in [&future, &negative, &partly, &huge, &other, &upper, "x", "-", "0", number, "null", "%"] {
         starts_over(&lab, id).await;
     }
     // An empty one is what a browser has that has seen none.

@@ -37,8 +37,12 @@ async fn a_reader_that_is_slow_gets_the_latest_of_each_job_and_not_every_step() 
     assert_eq!(other.picture, listed(&lab.service, &[]).await);
 
     put(&lab.cluster, "last");
-    reader.until("last").await;
-    assert_eq!(reader.picture, listed(&lab.service, &[]).await);
+    known(&lab, "last").await;
+    // It was overtaken, and is told all over, so that the last job can come first.
+    let expected = listed(&lab.service, &[]).await;
+    while reader.picture != expected {
+        reader.event().await;
+    }
     assert!(reader.picture.values().all(|job| job["active"] == rounds || job["job_name"] == "last"));
     let steps = rounds * jobs * message.len();
     assert!(steps > 40 * MIB && reader.bytes < 16 * MIB, "{} of {steps} bytes", reader.bytes);
@@ -126,10 +130,10 @@ async fn whatever_happens_a_picture_that_is_kept_by_the_events_is_that_of_the_cl
             happen(&lab, &mut random).await;
         }
         let real = settled(&lab).await;
-        for status in [running(), completed()] {
-            lab.cluster.put_job(job("default", "last", &status));
-        }
         for (query, reader) in states.into_iter().zip(readers) {
+            // Each is told of a last one that is in its state. A state that is passed through may not be told.
+            let status = if query == "state=completed" { completed() } else { running() };
+            lab.cluster.put_job(job("default", "last", &status));
             let wanted = query.strip_prefix("state=");
             let expected: Picture = real
                 .iter()
