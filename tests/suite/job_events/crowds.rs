@@ -116,9 +116,9 @@ async fn whatever_happens_a_picture_that_is_kept_by_the_events_is_that_of_the_cl
     for seed in 0..2 {
         let mut random = fastrand::Rng::with_seed(seed);
         let lab = lab().await;
-        let states = ["", "state=running", "state=completed"];
+        let queries = ["", "state=running", "state=completed"];
         let mut readers = Vec::new();
-        for query in states {
+        for query in queries {
             let mut reader = Reader::open(&lab.service, query).await;
             readers.push(tokio::spawn(async move {
                 reader.until("last").await;
@@ -130,7 +130,7 @@ async fn whatever_happens_a_picture_that_is_kept_by_the_events_is_that_of_the_cl
             happen(&lab, &mut random).await;
         }
         let real = settled(&lab).await;
-        for (query, reader) in states.into_iter().zip(readers) {
+        for (query, reader) in queries.into_iter().zip(readers) {
             // Each is told of a last one that is in its state. A state that is passed through may not be told.
             let status = if query == "state=completed" { completed() } else { running() };
             lab.cluster.put_job(job("default", "last", &status));
