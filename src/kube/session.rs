@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use hyper::header::DATE;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::cluster::Cluster;
@@ -36,13 +37,14 @@ const WRITE_ATTEMPT: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Session {
     pub cluster: Arc<Cluster>,
+    /// By the clock of the timers, which tests can move.
     deadline: Instant,
     upstream_micros: AtomicU64,
 }
 
 impl Session {
-    pub const fn new(cluster: Arc<Cluster>, deadline: Instant) -> Self {
-        Self { cluster, deadline, upstream_micros: AtomicU64::new(0) }
+    pub fn new(cluster: Arc<Cluster>, deadline: impl Into<Instant>) -> Self {
+        Self { cluster, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
     }
 
     /// How long the caller has waited for the cluster so far.
@@ -71,7 +73,7 @@ impl Session {
             StatusCode::UNAUTHORIZED => Err(Error::Unauthorized),
             status if status.is_success() => Ok(Stream::new(response.into_body())),
             _ => {
-                let reply = tokio::time::timeout_at(until.into(), whole(response)).await;
+                let reply = tokio::time::timeout_at(until, whole(response)).await;
                 understood::<Ignored>(&reply.map_err(|_| Error::Timeout)??)?;
                 Err(Error::BadReply("neither a stream nor an error".to_owned()))
             }

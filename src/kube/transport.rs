@@ -2,7 +2,7 @@
 //! one HTTP/2 connection (README, Operation). Owns connecting, time-outs and the size of a reply; tokens, retries and
 //! meaning are `session`'s.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -13,6 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::path::Path;
@@ -109,7 +110,7 @@ impl Transport {
     ) -> Result<Response<Incoming>, Error> {
         let request = self.request(&Method::GET, path, authorization, Bytes::new())?;
         let head = async { self.client.request(request).await.map_err(|error| failed(&error)) };
-        tokio::time::timeout_at(until.into(), head).await.unwrap_or(Err(Error::Timeout))
+        tokio::time::timeout_at(until, head).await.unwrap_or(Err(Error::Timeout))
     }
 
     /// Sends once and reads the whole reply, both before `until`. An error tells whether the request went out.
@@ -126,7 +127,7 @@ impl Transport {
             let response = self.client.request(request).await.map_err(|error| failed(&error))?;
             whole(response).await
         };
-        tokio::time::timeout_at(until.into(), exchange).await.unwrap_or(Err(Error::Timeout))
+        tokio::time::timeout_at(until, exchange).await.unwrap_or(Err(Error::Timeout))
     }
 
     fn request(

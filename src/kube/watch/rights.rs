@@ -1,7 +1,9 @@
 //! What a refusal (403) of the watch is worth. An API server that starts refuses everybody until it has read its rules,
 //! so one that let us watch before is not believed at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::machine::{Failure, Input};
 
