@@ -52,4 +52,5 @@ mod suspending;
 mod systemd;
 mod upstream_faults;
 mod waiting;
+mod watch_driver;
 mod wire;
