@@ -122,7 +122,9 @@ async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
         return Err(unreadable(error));
     }
     let list: List<Job> = serde_json::from_slice(&items.into_rest()).map_err(unreadable)?;
-    Ok(List { items: Some(jobs), ..list })
+    // What was not told apart on the way, as of a list that is written with other spaces, is still there.
+    jobs.extend(list.items.into_iter().flatten());
+    Ok(List { metadata: list.metadata, items: Some(jobs) })
 }
 
 fn refused(error: Error) -> Input {
