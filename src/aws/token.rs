@@ -9,6 +9,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use hyper::header::HeaderValue;
 
 use super::{Clock, chain, sign};
+use crate::ops::metrics::Outcomes;
 use crate::secret::Secret;
 
 /// STS honours a token for 15 minutes from its date; one minute is left for clocks that differ and requests under way.
@@ -66,6 +67,7 @@ pub struct Tokens {
     clock: Clock,
     current: RwLock<Option<Arc<Token>>>,
     signing: tokio::sync::Mutex<()>,
+    pub renewals: Outcomes,
 }
 
 impl Tokens {
@@ -77,6 +79,7 @@ impl Tokens {
             clock,
             current: RwLock::new(None),
             signing: tokio::sync::Mutex::new(()),
+            renewals: Outcomes::default(),
         }
     }
 
@@ -97,6 +100,11 @@ impl Tokens {
     /// Whether a good token is at hand.
     pub fn is_good(&self) -> bool {
         self.held().is_some_and(|token| (self.clock)() < token.good_until)
+    }
+
+    /// Until when the token at hand is good.
+    pub fn good_until(&self) -> Option<SystemTime> {
+        self.held().map(|token| token.good_until)
     }
 
     /// Renews the token before it stops being good, for ever; tells each outcome.
@@ -126,7 +134,9 @@ impl Tokens {
         if let Some(token) = self.held().filter(good) {
             return Ok(token);
         }
-        let token = Arc::new(self.sign().await?);
+        let signed = self.sign().await;
+        self.renewals.note(signed.is_ok());
+        let token = Arc::new(signed?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&token));
         Ok(token)
     }

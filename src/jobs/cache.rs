@@ -10,7 +10,8 @@ use super::changes::Change;
 use super::compact::Uid;
 use super::filter::Filter;
 use super::live::{Age, Live};
-use super::status::{Status, key};
+use super::order::Counts;
+use super::status::{Key, Status};
 use super::store::Place;
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::types::Job;
@@ -70,20 +71,20 @@ impl Cache {
     /// A job that is not there may still be in the cluster: another tool's, or one that was created a moment ago.
     pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
         let live = self.read();
-        match (live.age(now), live.store.get(&key(namespace.as_str(), name.as_str()))) {
+        match (live.age(now), live.store.get(Key::of(namespace, name).as_str())) {
             (Some(Age(age)), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
             _ => Found::Miss,
         }
     }
 
-    /// At most so many of the jobs that match, from behind a place on. To tell how many remain, all are looked at.
+    /// At most so many of the jobs that match, from behind a place on, and how many there are behind these.
     pub fn page(&self, filter: &Filter, after: Option<&Place>, limit: usize, now: Instant) -> Found<Page> {
         let live = self.read();
         let Some(Age(age)) = live.age(now) else { return Found::Miss };
-        let mut matching = live.store.after(after).filter(|status| filter.matches(status));
-        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
-        let remaining = matching.count();
-        let next = jobs.last().filter(|_| remaining > 0).map(|last| Place::of(last));
+        let jobs: Vec<_> = live.store.matching(filter, after).take(limit).cloned().collect();
+        let last = jobs.last().map(|last| Place::of(last));
+        let remaining = last.as_ref().map_or(0, |last| live.store.count(filter, Some(last)));
+        let next = last.filter(|_| remaining > 0);
         Found::Hit { found: Page { jobs, next, remaining }, age }
     }
 
@@ -94,11 +95,16 @@ impl Cache {
         if !live.is_usable() {
             return None;
         }
-        let mut matching = live.store.after(after).filter(|status| filter.matches(status));
+        let mut matching = live.store.matching(filter, after);
         let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
         let is_last = matching.next().is_none();
         let next = jobs.last().filter(|_| !is_last).map(|last| Place::of(last));
         Some(Part { jobs, next, change: live.changes.last() })
+    }
+
+    /// How many jobs are in each state.
+    pub fn counts(&self) -> Counts {
+        self.read().store.counts()
     }
 
     pub fn is_usable(&self) -> bool {
@@ -117,9 +123,9 @@ impl Cache {
 
     /// Tells of one job, there or not, beginning with what happens after this call: so subscribe first, then look.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
-        let key = key(namespace.as_str(), name.as_str());
+        let key = Key::of(namespace, name).as_str().to_owned();
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
-        Subscription { cache: Arc::clone(self), key, receiver }
+        Subscription { cache: Arc::clone(self), key, receiver: Some(receiver) }
     }
 
     /// Takes in what one of our own writes returned, so that its caller finds it at once.
@@ -132,8 +138,8 @@ impl Cache {
 
     /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
     pub fn bury(&self, namespace: &Namespace, name: &JobName, uid: &str) {
-        let (key, uid) = (key(namespace.as_str(), name.as_str()), Uid::of(uid));
-        if self.write().bury(&key, uid) {
+        let (key, uid) = (Key::of(namespace, name), Uid::of(uid));
+        if self.write().bury(key.as_str(), uid) {
             self.pulse.send_replace(());
         }
     }
@@ -150,13 +156,15 @@ impl Cache {
 pub struct Subscription {
     cache: Arc<Cache>,
     key: String,
-    receiver: watch::Receiver<()>,
+    /// Some until it is dropped.
+    receiver: Option<watch::Receiver<()>>,
 }
 
 impl Subscription {
     /// Returns when something has happened since the last call, or since the subscription.
     pub async fn changed(&mut self) {
-        if self.receiver.changed().await.is_err() {
+        let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
+        if receiver.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -165,7 +173,9 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut live = self.cache.write();
-        if live.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() <= 1) {
+        // The receiver goes while the state is held: of two who leave at once, one has to see that it is the last.
+        drop(self.receiver.take());
+        if live.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() == 0) {
             live.waiting.remove(&self.key);
         }
     }

@@ -30,24 +30,34 @@ impl Seconds {
         self.0.map_or(0, NonZeroU32::get)
     }
 
-    /// As RFC 3339 has it, with a numeric offset.
-    pub fn text(self) -> Option<[u8; 25]> {
-        let time = OffsetDateTime::from_unix_timestamp(self.0?.get().into()).ok()?;
-        let mut text = *b"0000-00-00T00:00:00+00:00";
-        let year = u32::try_from(time.year()).unwrap_or_default();
+    /// As RFC 3339 has it, with a numeric offset, in quotes. Counted out here, as a status has five of them: `time` goes
+    /// through the calendar anew for each field.
+    pub fn quoted(self) -> Option<[u8; 27]> {
+        const DAY: u32 = 24 * 60 * 60;
+        let seconds = self.0?.get();
+        // In days since 1 March 1600, where the calendar's 400 years begin over. Years begin with March here, so that the
+        // day that some of them lack is their last.
+        let (days, second) = (seconds / DAY + 135_080, seconds % DAY);
+        let (century, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let is_next_year = month >= 10;
+        let month = if is_next_year { month - 9 } else { month + 3 };
+        let year = 1600 + 400 * century + year + u32::from(is_next_year);
         let fields = [
-            (0, year / 100),
-            (2, year % 100),
-            (5, u8::from(time.month()).into()),
-            (8, time.day().into()),
-            (11, time.hour().into()),
-            (14, time.minute().into()),
-            (17, time.second().into()),
+            (1, year / 100),
+            (3, year % 100),
+            (6, month),
+            (9, day),
+            (12, second / 3600),
+            (15, second / 60 % 60),
+            (18, second % 60),
         ];
+        let mut text = *b"\"0000-00-00T00:00:00+00:00\"";
         for (at, number) in fields {
-            let [tens, ones] = [number / 10 % 10, number % 10].map(|digit| digit.to_le_bytes()[0]);
-            text[at] += tens;
-            text[at + 1] += ones;
+            text[at..at + 2].copy_from_slice(&TWO_DIGITS[number as usize]);
         }
         Some(text)
     }
@@ -56,6 +66,16 @@ impl Seconds {
         Self(NonZeroU32::new(seconds))
     }
 }
+
+/// `00` to `99`.
+const TWO_DIGITS: [[u8; 2]; 100] = {
+    let (mut all, mut number) = ([[0; 2]; 100], 0_u8);
+    while number < 100 {
+        all[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    all
+};
 
 /// A number of pods, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,12 +131,11 @@ impl fmt::Display for Uid {
 impl Uid {
     pub fn text(bytes: &[u8; 16]) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let (mut text, mut at) = ([b'-'; 36], 0);
-        for (index, byte) in bytes.iter().enumerate() {
-            at += usize::from(matches!(index, 4 | 6 | 8 | 10));
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+        let mut text = [b'-'; 36];
+        for (byte, at) in bytes.iter().zip(PLACES) {
             text[at] = DIGITS[usize::from(byte >> 4)];
             text[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
         }
         text
     }
@@ -177,6 +196,16 @@ mod tests {
             assert_eq!(shown(|json| json.time(time)), expected);
         }
         assert_eq!(shown(|json| json.time(Seconds::of(None))), "null");
+    }
+
+    #[test]
+    fn every_day_is_the_one_of_the_calendar() {
+        for day in 0..u32::MAX / 86_400 {
+            let seconds = day * 86_400 + day % 86_399 + 1;
+            let time = OffsetDateTime::from_unix_timestamp(seconds.into()).unwrap().format(&Rfc3339).unwrap();
+            let expected = format!("\"{}\"", time.replace('Z', "+00:00"));
+            assert_eq!(shown(|json| json.time(Seconds::from_number(seconds))), expected);
+        }
     }
 
     #[test]

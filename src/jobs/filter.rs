@@ -8,8 +8,8 @@ use crate::kube::name::{JobName, Namespace};
 
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// The namespaces outside of which nothing is shown.
-    pub allowed: Option<Patterns>,
+    /// The namespaces outside of which nothing is shown: each of these lists has to name a job's.
+    pub allowed: Vec<Patterns>,
     pub namespace: Option<Namespace>,
     pub job: Option<JobName>,
     pub selector: Selector,
@@ -29,8 +29,17 @@ impl Filter {
     pub fn covers(&self, status: &Status) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| namespace.as_str() == status.namespace())
             && self.job.as_ref().is_none_or(|job| job.as_str() == status.name())
-            && self.allowed.as_ref().is_none_or(|allowed| allowed.matches(status.namespace()))
+            && self.allows(status.namespace())
             && self.selector.matches(|key| status.label(key))
+    }
+
+    pub fn allows(&self, namespace: &str) -> bool {
+        self.allowed.iter().all(|allowed| allowed.matches(namespace))
+    }
+
+    /// Whether the namespaces say which jobs it covers, and nothing else does.
+    pub fn is_of_namespaces(&self) -> bool {
+        self.job.is_none() && self.selector.is_empty()
     }
 }
 
@@ -62,10 +71,10 @@ mod tests {
             (in_a.clone(), vec!["a/one", "a/two"]),
             (Filter { job: Some(JobName::parse("one").unwrap()), ..in_a.clone() }, vec!["a/one"]),
             (
-                Filter { allowed: Some(Patterns::parse("a,kube-*").unwrap()), ..none.clone() },
+                Filter { allowed: vec![Patterns::parse("a,kube-*").unwrap()], ..none.clone() },
                 vec!["a/one", "a/two", "kube-x/one"],
             ),
-            (Filter { allowed: Some(Patterns::parse("ab").unwrap()), ..in_a.clone() }, vec![]),
+            (Filter { allowed: vec![Patterns::parse("ab").unwrap()], ..in_a.clone() }, vec![]),
             (Filter { selector: selector("team=x,job-id!=one"), ..none.clone() }, vec!["a/two"]),
             (Filter { selector: selector("team=y"), ..none.clone() }, vec![]),
             (Filter { state: Some(State::Running), ..none }, vec!["a/two", "ab/one"]),

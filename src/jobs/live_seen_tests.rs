@@ -30,7 +30,7 @@ impl Seen {
         if live.list.is_set_back {
             self.begin_anew();
         }
-        let entries = live.store.after(None);
+        let entries = live.store.all();
         let jobs: HashMap<_, _> =
             entries.map(|status| (status.key().to_owned(), (status.uid.clone(), status.version))).collect();
         for (key, (uid, version)) in &jobs {
@@ -40,6 +40,8 @@ impl Seen {
             assert!(!self.buried.contains(uid), "{key} was deleted through us, and is back");
             *newest = *version;
         }
+        let in_state = |state| live.store.all().filter(|status| status.state == state).count();
+        assert_eq!(live.store.counts(), State::ALL.map(in_state));
         for (key, waiting) in &mut self.waiting {
             let is_woken = waiting.has_changed().unwrap();
             assert!(is_woken || jobs.get(key) == self.jobs.get(key), "{key} changed, and nobody was woken");
@@ -62,7 +64,7 @@ impl Seen {
             }
         } else {
             assert!(is_cut, "changes were lost");
-            let all = live.store.after(None);
+            let all = live.store.all();
             let all = all.map(|status| (status.key().to_owned(), (status.uid.clone(), status.version, status.state)));
             self.mirror = all.collect();
         }

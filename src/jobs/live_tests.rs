@@ -65,7 +65,7 @@ impl Told {
     /// Name, uid and version of all, by name.
     fn jobs(&self) -> Vec<String> {
         let shown = |status: &Arc<Status>| format!("{} {}@{}", status.name(), status.uid, status.version);
-        let mut jobs: Vec<String> = self.live.store.after(None).map(shown).collect();
+        let mut jobs: Vec<String> = self.live.store.all().map(shown).collect();
         jobs.sort_unstable();
         jobs
     }

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod json;
 mod live;
 pub mod logs;
+pub mod order;
 pub mod outlook;
 pub mod pods;
 pub mod policy;

@@ -41,6 +41,11 @@ impl Selector {
         parts(text)?.into_iter().map(requirement).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether it takes any labels.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether labels, looked up by key, are what is asked for.
     pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|Requirement { key, rule }| match (rule, label(key)) {
@@ -120,10 +125,11 @@ fn requirement(part: &str) -> Result<Requirement, BadSelector> {
 fn label_key(key: &str) -> Result<String, BadSelector> {
     let key = key.trim();
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let is_prefix = |prefix: &str| {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-        (1..=253).contains(&prefix.len()) && prefix.chars().all(inner)
+    let is_part = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-')
     };
+    let is_prefix = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_part);
     if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
         return Ok(key.to_owned());
     }
@@ -222,6 +228,10 @@ mod tests {
             "a=-b",
             "/a",
             "A.b/c/d",
+            "a..b/c",
+            ".a/c",
+            "-a/c",
+            "a-/c",
             "a=b c",
             "a=(b)",
             "!a=b",

@@ -178,6 +178,9 @@ fn what_is_written_by_hand_is_what_serde_would_write() {
         .unwrap(),
     );
     jobs.push(serde_json::from_value(json!({ "metadata": { "resourceVersion": "0", "labels": null } })).unwrap());
+    // A name from a cluster that is not what it should be must not end its own string, nor the line of an event.
+    let metadata = json!({ "name": nasty, "namespace": nasty, "resourceVersion": "1", "labels": { "job-id": nasty } });
+    jobs.push(serde_json::from_value(json!({ "metadata": metadata })).unwrap());
     for job in jobs {
         let written = String::from_utf8(Status::of(&job).to_json()).unwrap();
         assert_eq!(written, written_by_serde(&job));

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::policy::Policy;
 use super::spec::Prepared;
 use super::stamp::Owner;
 use crate::kube::error::Error as KubeError;
@@ -25,6 +24,8 @@ pub struct Submitted {
 #[derive(Debug)]
 pub enum Error {
     Kube(KubeError),
+    /// The namespace is missing, and was not to be made.
+    Missing(KubeError),
     /// The namespace is missing, and making it failed.
     Namespace(KubeError),
     /// The Idempotency-Key was used before, for something else.
@@ -36,7 +37,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kube(error) => error.fmt(f),
+            Self::Kube(error) | Self::Missing(error) => error.fmt(f),
             Self::Namespace(error) => write!(f, "the namespace is missing and could not be created: {error}"),
             Self::KeyReused { job } => write!(f, "this Idempotency-Key was used for job {job} with another body"),
         }
@@ -51,24 +52,34 @@ impl From<KubeError> for Error {
     }
 }
 
-pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> Result<Submitted, Error> {
+/// Hears of a namespace that was made: its uid, unless the reply that had it was lost.
+pub type NamespaceMade<'a> = &'a (dyn Fn(Option<&str>) + Sync);
+
+/// Submits the job. Only with `namespace_made` a missing namespace is made, of which it is told at once, as what comes after
+/// may fail.
+pub async fn submit(
+    session: &Session,
+    namespace_made: Option<NamespaceMade<'_>>,
+    prepared: Prepared,
+) -> Result<Submitted, Error> {
     let Prepared { namespace, name, stamp, manifest } = prepared;
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
     let manifest = Body::from(manifest);
     let mut backoff = BACKOFF;
     // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
     let mut doubt: Option<KubeError> = None;
-    let mut namespace_made = false;
+    let mut to_make = namespace_made;
     loop {
         let error = match session.post::<Job>(&jobs, manifest.clone()).await {
             Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
             Err(error) => error,
         };
-        if is_missing(&error, &namespace) && policy.auto_create_namespace && !namespace_made {
-            make_namespace(session, &namespace).await.map_err(Error::Namespace)?;
-            namespace_made = true;
+        if is_missing(&error, &namespace)
+            && let Some(tell) = to_make.take()
+        {
+            make_namespace(session, &namespace, tell).await.map_err(Error::Namespace)?;
         } else if error.is_ambiguous() {
-            if !session.pause(backoff.pause()).await {
+            if !session.pause_before_post(&jobs, &error, backoff.pause()).await {
                 return Err(error.into());
             }
             doubt = Some(error);
@@ -90,7 +101,11 @@ pub async fn submit(session: &Session, policy: &Policy, prepared: Prepared) -> R
                 Err(_) => return Err(doubt.unwrap_or(error).into()),
             }
         } else {
-            return Err(doubt.unwrap_or(error).into());
+            return Err(match doubt {
+                Some(doubt) => doubt.into(),
+                None if is_missing(&error, &namespace) => Error::Missing(error),
+                None => error.into(),
+            });
         }
     }
 }
@@ -109,15 +124,27 @@ fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
     details.is_some_and(|details| details.kind == "namespaces" && details.name == namespace.as_str())
 }
 
-/// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again.
-async fn make_namespace(session: &Session, namespace: &Namespace) -> Result<(), KubeError> {
+/// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again; then it cannot be told
+/// whose it is, and counts as ours.
+async fn make_namespace(session: &Session, namespace: &Namespace, tell: NamespaceMade<'_>) -> Result<(), KubeError> {
+    let path = Path::namespaces();
     let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
-    let mut backoff = BACKOFF;
+    let (mut backoff, mut in_doubt) = (BACKOFF, false);
     loop {
-        match session.post::<types::Namespace>(&Path::namespaces(), manifest.clone()).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_already_exists() => return Ok(()),
-            Err(error) if error.is_ambiguous() && session.pause(backoff.pause()).await => {}
+        match session.post::<types::Namespace>(&path, manifest.clone()).await {
+            Ok(reply) => {
+                tell(Some(&reply.object.metadata.uid));
+                return Ok(());
+            }
+            Err(error) if error.is_already_exists() => {
+                if in_doubt {
+                    tell(None);
+                }
+                return Ok(());
+            }
+            Err(error) if error.is_ambiguous() && session.pause_before_post(&path, &error, backoff.pause()).await => {
+                in_doubt = true;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -41,6 +41,8 @@ struct Attributes<'a> {
     subresource: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -52,18 +54,43 @@ struct Reviewed {
 struct Verdict {
     #[serde(default)]
     allowed: bool,
+    #[serde(default, rename = "evaluationError")]
+    evaluation_error: String,
+}
+
+/// What the cluster says to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Allowed,
+    Denied,
+    /// No, but not all that could have allowed it was heard: another time it may be yes.
+    Unsure,
 }
 
 /// Whether the session's identity may do this, in one namespace or (`None`) in all.
 pub async fn allowed(session: &Session, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
+    Ok(review(session, permission, namespace, None).await? == Answer::Allowed)
+}
+
+/// The same, of one object or of all.
+pub async fn review(
+    session: &Session,
+    permission: Permission,
+    namespace: Option<&Namespace>,
+    name: Option<&str>,
+) -> Result<Answer, Error> {
     let Permission { verb, group, resource, .. } = permission;
     let namespace = namespace.map(Namespace::as_str);
     let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
     let review = Review {
         api_version: "authorization.k8s.io/v1",
         kind: "SelfSubjectAccessReview",
-        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace } },
+        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace, name } },
     };
     let reply = session.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
-    Ok(reply.object.status.allowed)
+    Ok(match reply.object.status {
+        Verdict { allowed: true, .. } => Answer::Allowed,
+        Verdict { evaluation_error, .. } if !evaluation_error.is_empty() => Answer::Unsure,
+        Verdict { .. } => Answer::Denied,
+    })
 }

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 
 use super::checks::{Check, Checks};
 use super::error::Error;
+use super::traffic::Traffic;
 use super::transport::{SetupError, Transport};
 use crate::aws::cluster::Description;
 use crate::aws::token::Tokens;
@@ -17,6 +18,7 @@ pub struct Cluster {
     pub region: String,
     pub tokens: Tokens,
     pub checks: Checks,
+    pub traffic: Traffic,
     transport: watch::Sender<Option<Arc<Transport>>>,
     /// Rings when the connection fails in a way that a new description may mend.
     pub describe_again: Notify,
@@ -48,6 +50,7 @@ impl Cluster {
             region: region.to_owned(),
             tokens,
             checks: Checks::default(),
+            traffic: Traffic::default(),
             transport: watch::Sender::default(),
             describe_again: Notify::new(),
         }

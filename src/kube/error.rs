@@ -14,6 +14,8 @@ pub enum Error {
     Refused(Box<Refusal>),
     /// 401 again and again, with fresh tokens.
     Unauthorized,
+    /// 401 for the token that a caller sent.
+    CallerUnauthorized,
     /// The request was not sent: no connection could be made.
     Unreachable(String),
     /// The request may have been received; no whole reply came.
@@ -73,6 +75,7 @@ impl fmt::Display for Error {
             Self::Unauthorized => f.write_str(
                 "the API server does not accept our token: does the cluster have an access entry for our role?",
             ),
+            Self::CallerUnauthorized => f.write_str("the cluster does not accept the caller's token"),
             Self::Unreachable(why) => write!(f, "connecting to the API server: {why}"),
             Self::Broken(why) => write!(f, "exchange with the API server: {why}"),
             Self::Timeout => f.write_str("the API server did not answer in time"),

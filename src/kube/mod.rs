@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod backoff;
+pub mod bearer;
 pub mod checks;
 pub mod cluster;
 pub mod error;
@@ -10,9 +11,11 @@ pub mod name;
 pub mod path;
 pub mod reply;
 pub mod request;
+mod retry;
 pub mod session;
 pub mod stream;
 pub mod tls;
+pub mod traffic;
 pub mod transport;
 pub mod types;
 pub mod watch;

@@ -22,11 +22,37 @@ const LONGEST_SUBDOMAIN: usize = 253;
 /// A namespace's name: a DNS-1123 label
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namespace(String);
+pub struct Namespace(Short);
 
 /// A job's name: a DNS-1123 subdomain, as Kubernetes allows, of at most 63 characters, as its pods' labels demand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobName(String);
+pub struct JobName(Short);
+
+/// A name of at most [`LONGEST`] bytes, in place: nearly every request has two of them, and allocates neither.
+#[derive(Clone, PartialEq, Eq)]
+struct Short {
+    bytes: [u8; LONGEST],
+    length: u8,
+}
+
+impl Short {
+    /// `None` if it is too long.
+    fn of(name: &str) -> Option<Self> {
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self { bytes, length: name.len().try_into().ok()? })
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
 
 /// A pod's name: a DNS-1123 subdomain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +64,8 @@ pub struct ContainerName(String);
 
 impl Namespace {
     pub fn parse(name: &str) -> Result<Self, BadName> {
-        if is_label(name) {
-            return Ok(Self(name.to_owned()));
+        if let Some(short) = Short::of(name).filter(|_| is_label(name)) {
+            return Ok(Self(short));
         }
         Err(BadName(format!(
             "{} is not a namespace name: use at most {LONGEST} lower case letters, digits and '-', beginning and ending with a letter or digit",
@@ -48,14 +74,14 @@ impl Namespace {
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl JobName {
     pub fn parse(name: &str) -> Result<Self, BadName> {
-        if name.len() <= LONGEST && name.split('.').all(is_label) {
-            return Ok(Self(name.to_owned()));
+        if let Some(short) = Short::of(name).filter(|_| name.split('.').all(is_label)) {
+            return Ok(Self(short));
         }
         Err(BadName(format!(
             "{} is not a job name: use at most {LONGEST} lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit",
@@ -64,7 +90,7 @@ impl JobName {
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -108,13 +134,13 @@ impl fmt::Display for ContainerName {
 
 impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for JobName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -4,31 +4,66 @@ use std::fmt::Write as _;
 
 use super::name::{ContainerName, JobName, Namespace, PodName};
 
-/// Path and query of a request to the API server.
+/// Path and query of a request to the API server, and what they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path(String);
+pub struct Path {
+    text: String,
+    resource: Resource,
+    reading: Reading,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Version,
+    Namespaces,
+    Jobs,
+    Pods,
+    PodLogs,
+    Events,
+    AccessReviews,
+}
+
+/// The names of the resources, in their order.
+pub const RESOURCES: [&str; 7] =
+    ["version", "namespaces", "jobs", "pods", "pods/log", "events", "selfsubjectaccessreviews"];
+
+/// What a GET of the path is in RBAC's words: get, list or watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    One,
+    Many,
+    Watch,
+}
 
 impl Path {
+    const fn one(resource: Resource, text: String) -> Self {
+        Self { text, resource, reading: Reading::One }
+    }
+
+    const fn many(resource: Resource, text: String) -> Self {
+        Self { text, resource, reading: Reading::Many }
+    }
+
     pub fn version() -> Self {
-        Self("/version".to_owned())
+        Self::one(Resource::Version, "/version".to_owned())
     }
 
     pub fn namespaces() -> Self {
-        Self("/api/v1/namespaces".to_owned())
+        Self::many(Resource::Namespaces, "/api/v1/namespaces".to_owned())
     }
 
     pub fn namespace(name: &Namespace) -> Self {
-        Self(format!("/api/v1/namespaces/{name}"))
+        Self::one(Resource::Namespaces, format!("/api/v1/namespaces/{name}"))
     }
 
     /// Where jobs are created: an unknown field is an error there, not silently dropped
     /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#validation-for-unrecognized-or-duplicate-fields>).
     pub fn jobs_strictly(namespace: &Namespace) -> Self {
-        Self(format!("/apis/batch/v1/namespaces/{namespace}/jobs?fieldValidation=Strict"))
+        Self::many(Resource::Jobs, format!("/apis/batch/v1/namespaces/{namespace}/jobs?fieldValidation=Strict"))
     }
 
     pub fn job(namespace: &Namespace, name: &JobName) -> Self {
-        Self(format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
+        Self::one(Resource::Jobs, format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
     }
 
     /// A page of jobs, of one namespace or (`None`) of all.
@@ -42,20 +77,22 @@ impl Path {
         if let Some(token) = token {
             query.append_pair("continue", token);
         }
-        Self(query.finish())
+        Self::many(Resource::Jobs, query.finish())
     }
 
     /// What happens to the jobs of all namespaces after this version, for so many seconds.
     pub fn jobs_watch(label_selector: &str, version: u64, seconds: u64) -> Self {
         let selector = query("labelSelector", label_selector);
         let rest = format!("watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}");
-        Self(format!("/apis/batch/v1/jobs?{selector}&{rest}"))
+        let text = format!("/apis/batch/v1/jobs?{selector}&{rest}");
+        Self { text, resource: Resource::Jobs, reading: Reading::Watch }
     }
 
     /// A page of all namespaces.
     pub fn namespaces_page(limit: u32, token: Option<&str>) -> Self {
         let limit = format!("/api/v1/namespaces?limit={limit}");
-        Self(token.map_or(limit.clone(), |token| format!("{limit}&{}", query("continue", token))))
+        let text = token.map_or(limit.clone(), |token| format!("{limit}&{}", query("continue", token)));
+        Self::many(Resource::Namespaces, text)
     }
 
     /// What one container wrote
@@ -70,27 +107,38 @@ impl Path {
         for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
             let _ = write!(path, "&{name}={number}");
         }
-        Self(path)
+        Self::one(Resource::PodLogs, path)
     }
 
     /// The pods that the job's own selector matches.
     pub fn pods<'a>(namespace: &Namespace, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let selector: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
-        Self(format!("/api/v1/namespaces/{namespace}/pods?{}", query("labelSelector", &selector.join(","))))
+        let selector = query("labelSelector", &selector.join(","));
+        Self::many(Resource::Pods, format!("/api/v1/namespaces/{namespace}/pods?{selector}"))
     }
 
     /// The events about one object: the uid tells it from an earlier one of the same name.
     pub fn events(namespace: &Namespace, uid: &str) -> Self {
         let selector = format!("involvedObject.kind=Job,involvedObject.uid={uid}");
-        Self(format!("/api/v1/namespaces/{namespace}/events?{}", query("fieldSelector", &selector)))
+        let selector = query("fieldSelector", &selector);
+        Self::many(Resource::Events, format!("/api/v1/namespaces/{namespace}/events?{selector}"))
     }
 
     pub fn self_subject_access_reviews() -> Self {
-        Self("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned())
+        let text = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned();
+        Self::many(Resource::AccessReviews, text)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    pub const fn resource(&self) -> Resource {
+        self.resource
+    }
+
+    pub const fn reading(&self) -> Reading {
+        self.reading
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Reply<T> {
     pub warnings: Vec<String>,
 }
 
-pub(super) fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
+pub fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
     if reply.status.is_success() {
         let object = serde_json::from_slice(&reply.body)
             .map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;

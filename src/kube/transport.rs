@@ -1,5 +1,5 @@
 //! One exchange with one API server: a pool of HTTP/1.1 connections over TLS, measured to cost less than the streams of
-//! one HTTP/2 connection (README, Operation). Owns connecting, time-outs and the size of a reply; tokens, retries and
+//! one HTTP/2 connection (docs/OPERATION.md). Owns connecting, time-outs and the size of a reply; tokens, retries and
 //! meaning are `session`'s.
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::error::Error;
@@ -28,8 +29,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(10);
 /// Shorter than the 350 s after which AWS' load balancers forget a connection.
 const IDLE: Duration = Duration::from_mins(1);
-/// Connections kept for the next calls; more are made when needed, and closed again.
-const MOST_IDLE: usize = 32;
+/// Whole reads under way; more wait for their turn. Each has a connection for as long as it takes, and to make one costs
+/// the API server more than to answer a read on one that is there.
+const READS: usize = 128;
+/// Connections kept for the next calls: those of all reads, and of as many changes as there may be unless set otherwise.
+/// More are made when needed, and closed again.
+const MOST_IDLE: usize = READS + 64;
+/// What is read at a time: of a busy watch no more than some tens of events, so that callers need not wait for longer.
+const LARGEST_CHUNK: usize = 64 << 10;
 /// A list of one job's pods with all their fields stays far below.
 const LARGEST_REPLY: usize = 16 << 20;
 
@@ -43,6 +50,7 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, */*");
 #[derive(Debug)]
 pub struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    reads: Semaphore,
     /// The endpoint, taken apart once rather than for every request. An EKS endpoint has no path.
     authority: Authority,
     prefix: String,
@@ -97,8 +105,9 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
+            .http1_max_buf_size(LARGEST_CHUNK)
             .build(connector.wrap_connector(tcp));
-        Ok(Self { client, authority, prefix, described })
+        Ok(Self { client, reads: Semaphore::new(READS), authority, prefix, described })
     }
 
     /// Asks for something that may never end, and gives its reply as soon as the head is there.
@@ -124,6 +133,8 @@ impl Transport {
     ) -> Result<RawReply, Error> {
         let request = self.request(method, path, authorization, body)?;
         let exchange = async {
+            // It fails only if the semaphore were closed, which nobody does.
+            let _turn = if *method == Method::GET { self.reads.acquire().await.ok() } else { None };
             let response = self.client.request(request).await.map_err(|error| failed(&error))?;
             whole(response).await
         };

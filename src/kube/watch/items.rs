@@ -71,14 +71,14 @@ impl Items {
             }
         }
         let left = &chunk[from..];
-        let kept = if self.in_array && self.depth > ITEMS { &mut self.begun } else { &mut self.rest };
-        if kept.len() + left.len() > LONGEST {
+        // What stands between items counts too, whatever this chunk ends in.
+        if self.begun.len().max(self.rest.len()) + left.len() > LONGEST {
             return Err(TooLong);
         }
-        if !self.in_array || self.depth > ITEMS {
-            kept.extend_from_slice(left);
-        } else {
-            self.keep(left);
+        match self.in_array {
+            true if self.depth > ITEMS => self.begun.extend_from_slice(left),
+            true => self.keep(left),
+            false => self.rest.extend_from_slice(left),
         }
         Ok(())
     }
@@ -138,6 +138,17 @@ mod tests {
         items.feed(b"{\"items\":[{\"a\":\"", |_| ()).unwrap();
         let fed: Vec<_> = (0..9).map(|_| items.feed(&chunk, |_| ())).collect();
         assert!(fed[..7].iter().all(Result::is_ok) && fed[8] == Err(TooLong));
+    }
+
+    #[test]
+    fn what_stands_between_items_is_bounded_too() {
+        let mut chunk = vec![b'x'; 1 << 20];
+        chunk.extend_from_slice(b"{}{");
+        let mut items = Items::default();
+        items.feed(b"{\"items\":[{", |_| ()).unwrap();
+        chunk.splice(..0, *b"}");
+        let fed: Vec<_> = (0..10).map(|_| items.feed(&chunk, |_| ())).collect();
+        assert!(fed[..7].iter().all(Result::is_ok) && fed[9] == Err(TooLong));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Cuts a stream of chunks into lines, each of bounded length.
 
+use std::io::BufRead;
+
 /// An object is at most 1.5 MiB in etcd's binary form; as JSON, with its managed fields, it can be larger.
 const LONGEST: usize = 8 << 20;
+
+/// As much room as most objects need is kept for the next line.
+const KEPT: usize = 64 << 10;
 
 /// A line is longer than any object can be.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,14 +21,16 @@ pub struct Lines {
 impl Lines {
     /// Takes a chunk in, and gives every line that is whole by now to `each`. Blank lines are none.
     pub fn feed(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), TooLong> {
-        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = line_end(chunk) {
             let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
             self.check(line.len())?;
             if self.begun.is_empty() {
                 give(line, &mut each);
             } else {
                 self.begun.extend_from_slice(line);
-                give(&std::mem::take(&mut self.begun), &mut each);
+                give(&self.begun, &mut each);
+                self.begun.clear();
+                self.begun.shrink_to(KEPT);
             }
             chunk = rest;
         }
@@ -35,6 +42,13 @@ impl Lines {
     fn check(&self, more: usize) -> Result<(), TooLong> {
         if self.begun.len() + more > LONGEST { Err(TooLong) } else { Ok(()) }
     }
+}
+
+/// Where the first line ends. The standard library looks for it in steps of many bytes.
+fn line_end(mut chunk: &[u8]) -> Option<usize> {
+    let whole = chunk;
+    let end = chunk.skip_until(b'\n').ok()?.checked_sub(1)?;
+    (whole[end] == b'\n').then_some(end)
 }
 
 fn give(line: &[u8], each: &mut impl FnMut(&[u8])) {

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::backoff::Backoff;
 use super::cluster::Cluster;
@@ -144,7 +144,10 @@ impl Events {
             if let Some(input) = self.whole.pop_front() {
                 return input;
             }
-            let chunk = match timeout(SILENCE, self.stream.next()).await {
+            let silent = Instant::now() + SILENCE;
+            // Of a busy watch there is always more, and those who ask for something have their turn in between.
+            tokio::task::yield_now().await;
+            let chunk = match timeout_at(silent, self.stream.next()).await {
                 Err(_) => return Input::Failed(Failure::Silent),
                 Ok(Err(error)) => return refused(error),
                 Ok(Ok(None)) => return Input::Ended,
