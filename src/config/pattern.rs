@@ -17,12 +17,19 @@ impl Patterns {
     }
 
     pub fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| match pattern.split_once('*') {
-            Some((head, tail)) => {
-                name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
-            }
-            None => pattern == name,
-        })
+        self.0.iter().any(|pattern| matches(pattern, name))
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Whether a name is what a pattern with at most one `*` says.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((head, tail)) => name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail),
+        None => pattern == name,
     }
 }
 

@@ -2,7 +2,6 @@
 //! they make is the module above.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::pattern::Patterns;
@@ -11,23 +10,16 @@ use super::{Mistakes, Settings, VARIABLES};
 /// What a loopback-only service protects from by default: nobody wants these gone.
 const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
 
-/// Settings of the access and TLS features. They must not be ignored: who sets one believes to be protected by it.
-const NOT_YET: [&str; 5] = [
-    "EKS_API_KEYS_FILE",
-    "EKS_API_TLS_CERT_FILE",
-    "EKS_API_TLS_KEY_FILE",
-    "EKS_API_TLS_CLIENT_CA_FILE",
-    "EKS_API_RATE_LIMIT",
-];
-
 pub(super) struct Reader {
     variables: BTreeMap<String, String>,
     mistakes: Vec<String>,
 }
 
 impl Reader {
+    /// Of a variable that is there twice the last value counts, also if that is the empty one.
     pub(super) fn new(environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let variables = environment.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let mut variables: BTreeMap<_, _> = environment.into_iter().collect();
+        variables.retain(|_, value| !value.is_empty());
         Self { variables, mistakes: Vec::new() }
     }
 
@@ -63,26 +55,18 @@ impl Reader {
             .ok()
     }
 
-    /// Whoever reaches the port can run containers, so nothing but loopback is served without a decision written out.
-    pub(super) fn access(&mut self, listen: SocketAddr) {
-        match self.variables.get("EKS_API_AUTH").map(String::as_str) {
-            None if !listen.ip().is_loopback() => self.mistakes.push(format!(
-                "EKS_API_LISTEN is {listen}, which others can reach: set EKS_API_AUTH=none if that is meant, or listen on 127.0.0.1"
-            )),
-            None | Some("none") => {}
-            Some(other) => self.mistakes.push(format!(
-                "EKS_API_AUTH is {other:?}: this version knows only none (whoever reaches the address may call)"
-            )),
-        }
-        for name in NOT_YET.iter().filter(|name| self.variables.contains_key(**name)) {
-            self.mistakes.push(format!("{name} is set, but this version does not have the feature: unset it"));
-        }
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    pub(super) fn mistake(&mut self, told: String) {
+        self.mistakes.push(told);
     }
 
     pub(super) fn unknown(&self) -> Vec<String> {
         // Kubernetes gives every pod EKS_API_SERVICE_* and EKS_API_PORT* when a Service is called eks-api.
         let injected = |name: &str| name.starts_with("EKS_API_SERVICE_") || name.starts_with("EKS_API_PORT");
-        let known = |name: &str| VARIABLES.iter().any(|v| v.name == name) || NOT_YET.contains(&name);
+        let known = |name: &str| VARIABLES.iter().any(|v| v.name == name);
         let ours = self.variables.keys().filter(|name| name.starts_with("EKS_API_"));
         ours.filter(|name| !injected(name) && !known(name)).cloned().collect()
     }

@@ -11,14 +11,29 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning }
 }
 
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 27] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     variable("EKS_API_LISTEN", "127.0.0.1:8000", "address and port to listen on"),
-    variable("EKS_API_AUTH", "none", "who may call; must be written out to listen beyond loopback"),
+    variable(
+        "EKS_API_AUTH",
+        "none",
+        "who may call: none (everybody), api-key or kubernetes; must be set beyond loopback",
+    ),
+    variable("EKS_API_KEYS_FILE", "none", "the file with the keys for EKS_API_AUTH=api-key"),
+    variable("EKS_API_ALLOWED_HOSTS", "none", "names the service is called by; on loopback beside localhost"),
+    variable(
+        "EKS_API_TLS_CERT_FILE",
+        "none",
+        "PEM file of the certificate, then its chain, to speak TLS to callers with",
+    ),
+    variable("EKS_API_TLS_KEY_FILE", "none", "PEM file of the certificate's private key"),
+    variable("EKS_API_TLS_CLIENT_CA_FILE", "none", "PEM file of the CAs of which every caller must show a certificate"),
     variable("EKS_API_CORS_ORIGINS", "none", "origins whose pages may call, separated by commas"),
     variable("EKS_API_LOG_FORMAT", "text", "text (key=value pairs) or json"),
+    variable("EKS_API_METRICS", "true", "whether /metrics is served"),
+    variable("EKS_API_DOCS", "true", "whether /openapi.json and /docs are served"),
     variable("EKS_API_AUTO_CREATE_NAMESPACE", "true", "whether create-job makes a missing namespace"),
     variable(
         "EKS_API_PROTECTED_NAMESPACES",
@@ -28,8 +43,16 @@ pub const VARIABLES: [Variable; 16] = [
     variable("EKS_API_ALLOWED_NAMESPACES", "all", "names or patterns outside of which nothing is served"),
     variable("EKS_API_REQUEST_TIMEOUT", "30s", "how long one request may take, retries included (1s to 300s)"),
     variable("EKS_API_MAX_CONNECTIONS", "10240", "open connections; more wait to be accepted"),
+    variable(
+        "EKS_API_MAX_CONNECTIONS_PER_PEER",
+        "4096",
+        "open connections of one address (IPv6: one /64); more are closed at once",
+    ),
     variable("EKS_API_MAX_REQUESTS", "512", "requests at a time; more are answered 503"),
     variable("EKS_API_MAX_WAITS", "4096", "calls that wait for a job at a time; more are answered 503"),
     variable("EKS_API_MAX_STREAMS", "4096", "event and log streams at a time; more are answered 503"),
+    variable("EKS_API_MAX_WRITES", "64", "changes to the cluster at a time; more wait for 2s, then are answered 503"),
+    variable("EKS_API_RATE_LIMIT", "500", "calls a second of one caller, of those not answered from memory; or off"),
+    variable("EKS_API_PEER_RATE_LIMIT", "1000", "the same of one address, whoever calls from it; or off"),
     variable("AWS_*", "the SDK's", "credentials, profile, endpoints: as any AWS SDK reads them"),
 ];

@@ -1,15 +1,16 @@
 //! What each route needs to be allowed in the cluster, in RBAC's words. Owns the lists; which route needs which is
 //! `route`'s, asking the cluster is `kube::access`'.
 
+use crate::auth::role::Role;
 use crate::kube::access::Permission;
 
-/// What a call needs.
+/// What a call needs. The first permission is for the kind of object that the call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing: probes.
+    /// Nothing: probes, metrics and documentation.
     Open,
-    /// These permissions in the cluster.
-    Cluster(&'static [Permission]),
+    /// These permissions in the cluster, and of callers with keys this role.
+    Cluster(Role, &'static [Permission]),
 }
 
 const fn permission(
@@ -33,6 +34,12 @@ pub const GET_JOB_STATUS: &[Permission] = &[
 ];
 pub const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delete-job")];
 pub const LIST_JOBS: &[Permission] = &[permission("list", "batch", "jobs", "list-jobs and the live state")];
+/// What the calls that are answered from memory let a caller see, for where the cluster is asked whether it may.
+pub const SEE_JOB: Permission = permission("get", "batch", "jobs", "get-job-status");
+pub const SEE_JOBS: Permission = permission("list", "batch", "jobs", "list-jobs");
+pub const FOLLOW_JOBS: Permission = permission("watch", "batch", "jobs", "watch-jobs");
+pub const SEE_LOGS: Permission = permission("get", "", "pods/log", "get-job-logs");
+
 pub const WATCH_JOBS: &[Permission] = &[
     permission("list", "batch", "jobs", "list-jobs and the live state"),
     permission("watch", "batch", "jobs", "watch-jobs and the live state"),

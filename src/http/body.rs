@@ -1,5 +1,8 @@
 //! Reads a request's body: labelled JSON, bounded in size and time, of the expected form.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
@@ -7,26 +10,54 @@ use hyper::header::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::error::Problem;
-use super::limit::{BODY_TIMEOUT, MAX_BODY_BYTES};
+use super::limit::{BODY_COST, BODY_TIMEOUT, MAX_BODY_BYTES};
 use super::media;
+use super::room::Room;
 
-pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Incoming) -> Result<T, Problem> {
+pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Incoming, room: &Arc<Room>) -> Result<T, Problem> {
     media::require_json(headers)?;
     // Said before the body is read, so that a caller who waits for 100 Continue need not send it.
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(too_large());
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
     let late = || {
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
-    let bytes = match whole.map_err(|_| late())? {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Err(_) => return Err(Problem::malformed("body", "ended early or is not framed as HTTP says")),
-    };
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, whole(body, room)).await.map_err(|_| late())??;
+    // serde would take an array of the fields' values too.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::malformed("body", "must be a JSON object"));
+    }
     serde_json::from_slice(&bytes).map_err(|error| Problem::malformed("body", &error.to_string()))
+}
+
+/// Copied piece by piece: to keep the pieces would cost a caller's byte of each forty of ours.
+async fn whole(body: Incoming, room: &Arc<Room>) -> Result<Vec<u8>, Problem> {
+    let mut held = room.account().hold(BODY_COST);
+    let (mut body, mut bytes) = (Limited::new(body, MAX_BODY_BYTES), Vec::new());
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = held.has_to_leave() => return Err(no_room()),
+            frame = body.frame() => frame,
+        };
+        let frame = match frame {
+            None => return Ok(bytes),
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Some(Err(_)) => return Err(Problem::malformed("body", "ended early or is not framed as HTTP says")),
+        };
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+            held.set(BODY_COST + bytes.capacity());
+        }
+    }
+}
+
+fn no_room() -> Problem {
+    let detail = "too many bodies are on their way, and this one had taken longest to arrive; try again";
+    Problem::unavailable("overloaded", detail.to_owned(), Duration::from_secs(1))
 }
 
 fn too_large() -> Problem {

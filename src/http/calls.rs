@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Problem;
+use crate::ops::metrics::Counter;
 
 /// Held while a call is under way.
 pub type Permit = OwnedSemaphorePermit;
@@ -18,6 +19,9 @@ pub struct Calls {
     waits: Kind,
     /// Event and log streams.
     streams: Kind,
+    /// Those that change something in the cluster, and those that wait for their turn to.
+    writes: Kind,
+    queue: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -25,6 +29,15 @@ struct Kind {
     permits: Arc<Semaphore>,
     most: u32,
     name: &'static str,
+    refused: Counter,
+}
+
+/// How it stands with one kind of calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    pub open: u64,
+    pub most: u64,
+    pub refused: u64,
 }
 
 /// How many of each kind there may be at a time.
@@ -33,19 +46,31 @@ pub struct Bounds {
     pub requests: u32,
     pub waits: u32,
     pub streams: u32,
+    pub writes: u32,
 }
+
+/// A change that has to wait for longer than this, or behind more than so many others, is better tried again.
+const TURN: Duration = Duration::from_secs(2);
+const QUEUE: usize = 256;
 
 impl Kind {
     fn new(most: u32, name: &'static str) -> Self {
-        Self { permits: Arc::new(Semaphore::new(most as usize)), most, name }
+        Self { permits: Arc::new(Semaphore::new(most as usize)), most, name, refused: Counter::default() }
     }
 
     fn begin(&self) -> Result<Permit, Problem> {
-        let full = |_| {
-            let detail = format!("too many {} at a time; try again", self.name);
-            Problem::unavailable("overloaded", detail, Duration::from_secs(1))
-        };
-        Arc::clone(&self.permits).try_acquire_owned().map_err(full)
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| self.full())
+    }
+
+    fn full(&self) -> Problem {
+        self.refused.count();
+        let detail = format!("too many {} at a time; try again", self.name);
+        Problem::unavailable("overloaded", detail, Duration::from_secs(1))
+    }
+
+    fn standing(&self) -> Standing {
+        let (most, free) = (u64::from(self.most), self.permits.available_permits() as u64);
+        Standing { open: most.saturating_sub(free), most, refused: self.refused.value() }
     }
 
     async fn ended(&self) {
@@ -60,6 +85,8 @@ impl Calls {
             requests: Kind::new(bounds.requests, "requests"),
             waits: Kind::new(bounds.waits, "waiting calls"),
             streams: Kind::new(bounds.streams, "streams"),
+            writes: Kind::new(bounds.writes, "changes"),
+            queue: Arc::new(Semaphore::new(QUEUE)),
         }
     }
 
@@ -78,10 +105,50 @@ impl Calls {
         self.streams.begin()
     }
 
+    /// The same for one that changes something in the cluster: it waits a little for its turn.
+    pub async fn begin_write(&self) -> Result<Permit, Problem> {
+        if let Ok(permit) = Arc::clone(&self.writes.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| self.writes.full())?;
+        let turn = tokio::time::timeout(TURN, Arc::clone(&self.writes.permits).acquire_owned()).await;
+        drop(place);
+        turn.ok().and_then(Result::ok).ok_or_else(|| self.writes.full())
+    }
+
+    /// Of requests, waits, streams and changes.
+    pub fn standing(&self) -> [Standing; 4] {
+        [&self.requests, &self.waits, &self.streams, &self.writes].map(Kind::standing)
+    }
+
     /// Returns when no call is under way.
     pub async fn ended(&self) {
         self.requests.ended().await;
         self.waits.ended().await;
         self.streams.ended().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_waits_for_its_turn_and_no_longer_than_is_worth_it() {
+        let calls = Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 1 });
+        let first = calls.begin_write().await.unwrap();
+        let second = async {
+            tokio::time::sleep(TURN.mul_f64(0.99)).await;
+            drop(first);
+        };
+        let (turn, ()) = tokio::join!(calls.begin_write(), second);
+        let held = turn.unwrap();
+        assert_eq!(calls.standing()[3].refused, 0);
+        let before = tokio::time::Instant::now();
+        let late = calls.begin_write().await.unwrap_err();
+        assert_eq!((late.status.as_u16(), late.reason.as_str(), before.elapsed()), (503, "overloaded", TURN));
+        assert_eq!(calls.standing()[3].refused, 1);
+        drop(held);
+        assert!(calls.begin_write().await.is_ok());
     }
 }

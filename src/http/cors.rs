@@ -15,6 +15,10 @@ impl Cors {
         Self { origins }
     }
 
+    pub fn names(&self, origin: &HeaderValue) -> bool {
+        self.origins.iter().any(|named| named.as_bytes() == origin.as_bytes())
+    }
+
     /// What the response's header needs so that a page of a named origin may read it.
     pub fn apply(&self, origin: Option<&HeaderValue>, preflight_methods: Option<&str>, response: &mut HeaderMap) {
         if self.origins.is_empty() {
@@ -22,15 +26,18 @@ impl Cors {
         }
         response.append(VARY, HeaderValue::from_static("origin"));
         let Some(origin) = origin else { return };
-        if !self.origins.iter().any(|named| named.as_bytes() == origin.as_bytes()) {
+        if !self.names(origin) {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        let exposed = HeaderValue::from_static("x-request-id, retry-after, etag, x-cache, age");
+        let exposed = HeaderValue::from_static(
+            "x-request-id, retry-after, etag, x-cache, age, ratelimit, ratelimit-policy, www-authenticate",
+        );
         response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         if let Some(methods) = preflight_methods.and_then(|methods| HeaderValue::from_str(methods).ok()) {
             let headers = HeaderValue::from_static(
-                "content-type, idempotency-key, x-request-id, if-none-match, cache-control, last-event-id",
+                "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match, cache-control, \
+                 last-event-id",
             );
             response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
             response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::rate::Allowance;
+use crate::auth::Denied;
 use crate::jobs::policy::Forbidden;
 use crate::jobs::spec::Invalid;
 use crate::jobs::submit;
@@ -20,6 +22,8 @@ pub struct Problem {
     pub detail: Box<str>,
     pub causes: Vec<Cause>,
     pub retry_after: Option<Duration>,
+    /// What is left of a caller's allowance, if that is the problem.
+    pub allowance: Option<Box<Allowance>>,
     pub cause: Option<Box<str>>,
 }
 
@@ -43,6 +47,7 @@ impl Problem {
             detail: detail.into().into(),
             causes: Vec::new(),
             retry_after: None,
+            allowance: None,
             cause: None,
         }
     }
@@ -110,6 +115,28 @@ impl From<Forbidden> for Problem {
     }
 }
 
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let (status, reason) = match &denied {
+            Denied::Missing(_) | Denied::Unknown(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Denied::NotNamed => (StatusCode::FORBIDDEN, "certificate_not_named"),
+            Denied::Role { .. } => (StatusCode::FORBIDDEN, "role_not_sufficient"),
+            Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
+            Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),
+            Denied::Unanswered(error) => {
+                let detail = "the cluster could not be asked whether you may do this; try again";
+                return match **error {
+                    KubeError::NotReady(_) => Self::unavailable("not_ready", detail, Duration::from_secs(5)),
+                    KubeError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail),
+                    _ => Self::new(StatusCode::BAD_GATEWAY, "review_failed", detail),
+                }
+                .because(error.to_string());
+            }
+        };
+        Self::new(status, reason, denied.to_string())
+    }
+}
+
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         if invalid.malformed {
@@ -123,7 +150,7 @@ impl From<Invalid> for Problem {
 impl From<submit::Error> for Problem {
     fn from(error: submit::Error) -> Self {
         match error {
-            submit::Error::Kube(error) => error.into(),
+            submit::Error::Kube(error) | submit::Error::Missing(error) => error.into(),
             submit::Error::Namespace(error) => {
                 let problem = Self::from(error);
                 let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
@@ -153,6 +180,9 @@ impl From<KubeError> for Problem {
                 return Self { detail: detail.unwrap_or(problem.detail), ..problem };
             }
             KubeError::Unauthorized => bad_gateway("upstream_unauthorized", cause.clone()),
+            KubeError::CallerUnauthorized => {
+                return Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", cause);
+            }
             KubeError::Unreachable(_) => {
                 bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached".to_owned())
             }

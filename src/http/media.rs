@@ -1,9 +1,10 @@
 //! Media types: what a body must be labelled as, and whether the caller can read what we send.
 
 use hyper::StatusCode;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap};
 
 use super::error::Problem;
+use super::header::lines;
 
 /// What a successful reply is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,12 @@ pub enum Media {
     /// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
     EventStream,
     Text,
+    /// Prometheus' text format.
+    Metrics,
+    Html,
+    Script,
+    Style,
+    Icon,
 }
 
 impl Media {
@@ -20,6 +27,11 @@ impl Media {
             Self::Json => "application/json",
             Self::EventStream => "text/event-stream",
             Self::Text => "text/plain; charset=utf-8",
+            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Script => "text/javascript; charset=utf-8",
+            Self::Style => "text/css; charset=utf-8",
+            Self::Icon => "image/png",
         }
     }
 }
@@ -38,14 +50,15 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// 406 if Accept rules out what the route replies with (RFC 9110, section 12.5.1; a weight of zero means "not
 /// acceptable").
 pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
-    let lines = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or("*/*"));
-    let mut ranges = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).peekable();
+    let accepted = lines(headers, ACCEPT).map(|value| value.to_str().unwrap_or("*/*"));
+    let mut ranges =
+        accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).peekable();
     let essence = media.name().split(';').next().unwrap_or("");
     let kind = essence.split('/').next().unwrap_or("");
     let matches = |range: &str| {
         let mut parts = range.split(';').map(str::trim);
         let range = parts.next().unwrap_or("");
-        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        let refused = parts.any(is_none);
         let is_kind = || range.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
         let is_problem = || media == Media::Json && range.eq_ignore_ascii_case("application/problem+json");
         !refused && (range == "*/*" || range.eq_ignore_ascii_case(essence) || is_kind() || is_problem())
@@ -55,6 +68,24 @@ pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
     }
     let detail = format!("replies are {essence}: send Accept: {essence}, or no Accept header");
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail))
+}
+
+/// A weight that rules out what it stands behind.
+fn is_none(part: &str) -> bool {
+    matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+}
+
+/// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().map(|value| value.to_str().unwrap_or_default());
+    let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let said = |coding: &str| {
+        codings.iter().find_map(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            parts.next().filter(|name| name.eq_ignore_ascii_case(coding)).map(|_| !parts.any(is_none))
+        })
+    };
+    codings.is_empty() || said("gzip").or_else(|| said("x-gzip")).or_else(|| said("*")).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -89,6 +120,21 @@ mod tests {
             assert_eq!(accepts(Media::Json, &headers(ACCEPT, bad)).unwrap_err().status, 406, "{bad}");
         }
         assert!(ok(Media::EventStream, "text/event-stream") && ok(Media::Text, "text/*"));
+        // As Prometheus asks.
+        let asks = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert!(ok(Media::Metrics, asks) && ok(Media::Metrics, "text/plain;version=0.0.4"));
         assert!(!ok(Media::EventStream, "application/json") && !ok(Media::Text, "text/event-stream"));
+    }
+
+    #[test]
+    fn gzip_is_sent_to_whoever_does_not_rule_it_out() {
+        let takes = |codings| takes_gzip(&headers(ACCEPT_ENCODING, codings));
+        for good in ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.5", "*", "identity, x-gzip", "*;q=0, gzip"] {
+            assert!(takes(good), "{good}");
+        }
+        assert!(takes_gzip(&HeaderMap::new()));
+        for bad in ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0"] {
+            assert!(!takes(bad), "{bad}");
+        }
     }
 }

@@ -1,142 +1,157 @@
-//! The one spine that every request goes along: id and route, bounds, handler, log line, response.
+//! The one spine that every request goes along: id and route, admission, handler, log line and audit, response.
 
-use std::any::Any;
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::header::ORIGIN;
+use hyper::header::{CONNECTION, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode};
-use tokio::sync::oneshot;
 
-use super::access::Access;
+use super::admission::Admission;
+use super::audit::Subject;
 use super::cors::Cors;
 use super::error::Problem;
-use super::handlers::{self, Call, Shared, Target};
-use super::media::{self, Media};
-use super::parameters::Parameters;
+use super::handlers::{Shared, Target};
+use super::header::lines;
+use super::media::Media;
+use super::peer::Peer;
+use super::rate::Allowance;
 use super::reply::Reply;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
 use super::response::{HttpResponse, response};
 use super::route::{NotFound, Route};
-use crate::kube::session::Session;
+use super::running::{Running, at_once, run, tell};
+use crate::auth::Caller;
 
 #[derive(Debug)]
 pub struct Pipeline {
     pub shared: Arc<Shared>,
     pub cors: Cors,
+    pub admission: Admission,
+}
+
+/// A request whose handler has to run.
+struct Open {
+    running: Box<Running>,
+    body: Incoming,
+    origin: Option<HeaderValue>,
+    allowance: Option<Allowance>,
 }
 
 impl Pipeline {
-    pub async fn serve(&self, peer: SocketAddr, request: Request<Incoming>) -> HttpResponse {
-        let started = Instant::now();
-        let request_id = RequestId::of(request.headers());
-        let origin = request.headers().get(ORIGIN).cloned();
-        let asks_options = *request.method() == Method::OPTIONS;
-        let route = Route::find(request.method(), request.uri().path());
-        let line = LogLine { request_id, route: route.as_ref().ok().copied(), peer, started };
+    /// Goes as far as there is nothing to wait for at once, and most reads go no further: a future that held a request
+    /// would be copied on its way to where it runs. `one_by_one` is for connections that end with a reply, as those of
+    /// HTTP/1.1 do while the service drains.
+    pub fn serve(
+        self: Arc<Self>,
+        peer: &Peer,
+        one_by_one: bool,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<HttpResponse, Infallible>> + use<> {
+        // What has a length as well may have been framed by it before it came here, and hyper does not say whether it had:
+        // what follows on the connection would then be part of the body to one, and a request to the other (RFC 9112, 6.1).
+        let is_last = one_by_one && lines(request.headers(), TRANSFER_ENCODING).next().is_some();
+        let begun = self.begin(peer, request);
+        async move {
+            let mut response = match begun {
+                Ok(response) => response,
+                // Boxed, as every connection has room for this future, also while nothing is asked of it.
+                Err(open) => Box::pin(self.end(open)).await,
+            };
+            // The drain may have begun without this connection having been polled since; the reply is to say so.
+            if is_last || (one_by_one && *self.shared.draining.borrow()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        }
+    }
 
-        let (result, media, allow) = match route {
-            Ok(route) => (self.routed(route, line, request).await, route.media(), None),
-            Err(not_found) => {
-                let result = unrouted(&not_found, asks_options, request.uri().path());
-                line.write(&result, &Target::default(), Duration::ZERO);
-                (result, Media::Json, not_found.allow)
+    /// The response, if it can be given at once.
+    fn begin(&self, peer: &Peer, mut request: Request<Incoming>) -> Result<HttpResponse, Box<Open>> {
+        let route = Route::find(request.method(), request.uri().path());
+        let line = LogLine {
+            request_id: RequestId::of(request.headers()),
+            route: route.as_ref().ok().copied(),
+            peer: peer.address,
+            started: Instant::now(),
+        };
+        let origin = lines(request.headers(), ORIGIN).next().cloned();
+        let route = match route {
+            Ok(route) => route,
+            Err(not_found) => return Ok(self.unrouted(peer, &line, &not_found, origin.as_ref(), &request)),
+        };
+        let head = (std::mem::take(request.uri_mut()), std::mem::take(request.headers_mut()));
+        let mut caller = Caller::nobody();
+        let result = match self.admission.admit(&self.shared, &self.cors, (route, &line, peer), head, &mut caller) {
+            Ok(mut call) => {
+                let mut allowance = None;
+                // What is answered from memory costs nothing of what follows, and is not counted.
+                let answer = at_once(&mut call).or_else(|| {
+                    let counted = self.admission.count(&self.shared, peer, &caller, line.started);
+                    counted.map(|left| allowance = left).err().map(Err)
+                });
+                let Some(result) = answer else {
+                    let (running, body) = (Box::new(Running::new(call, line)), request.into_body());
+                    return Err(Box::new(Open { running, body, origin, allowance }));
+                };
+                self.tell(&line, &caller, &call.target, &result);
+                result
+            }
+            Err(problem) => {
+                let result = Err(problem);
+                self.tell(&line, &caller, &Target::default(), &result);
+                result
             }
         };
-        let mut response = response(&request_id, result, media, allow.as_deref());
-        self.cors.apply(origin.as_ref(), allow.as_deref().filter(|_| asks_options), response.headers_mut());
+        Ok(self.response(route, &line.request_id, result, origin.as_ref(), None))
+    }
+
+    async fn end(&self, open: Box<Open>) -> HttpResponse {
+        let Open { running, body, origin, allowance } = *open;
+        let (route, request_id) = (running.route(), running.request_id());
+        let result = run(running, body).await;
+        self.response(route, &request_id, result, origin.as_ref(), allowance)
+    }
+
+    fn response(
+        &self,
+        route: Route,
+        request_id: &RequestId,
+        result: Result<Reply, Problem>,
+        origin: Option<&HeaderValue>,
+        allowance: Option<Allowance>,
+    ) -> HttpResponse {
+        let mut response = response(request_id, result, route.media(), None, allowance);
+        self.cors.apply(origin, None, response.headers_mut());
         response
     }
 
-    async fn routed(&self, route: Route, line: LogLine, request: Request<Incoming>) -> Result<Reply, Problem> {
-        let (mut call, body) = match self.admitted(route, &line, request) {
-            Ok(admitted) => admitted,
-            Err(problem) => {
-                let result = Err(problem);
-                line.write(&result, &Target::default(), Duration::ZERO);
-                return result;
-            }
+    fn unrouted(
+        &self,
+        peer: &Peer,
+        line: &LogLine,
+        not_found: &NotFound,
+        origin: Option<&HeaderValue>,
+        request: &Request<Incoming>,
+    ) -> HttpResponse {
+        let asks_options = *request.method() == Method::OPTIONS;
+        let counted = self.admission.count_peer(&self.shared, peer, line.started);
+        let (result, allowance) = match counted {
+            Ok(left) => (unrouted(not_found, asks_options, request.uri().path()), left),
+            Err(too_many) => (Err(too_many), None),
         };
-        // Most reads are answered from memory, and cost nothing of what follows.
-        let at_once = catch_unwind(AssertUnwindSafe(|| handlers::at_once(&mut call)));
-        if let Some(result) = at_once.unwrap_or_else(|panic| Some(Err(panicked(&*panic)))) {
-            line.write(&result, &call.target, Duration::ZERO);
-            return result;
-        }
-        // Boxed, as a connection keeps room for the largest future that it may have to run.
-        if route.is_read() { Box::pin(run(call, body, line)).await } else { detached(call, body, line).await }
+        self.tell(line, &Caller::nobody(), &Target::default(), &result);
+        let allow = not_found.allow.as_deref();
+        let mut response = response(&line.request_id, result, Media::Json, allow, allowance);
+        self.cors.apply(origin, allow.filter(|_| asks_options), response.headers_mut());
+        response
     }
 
-    /// What every call has to pass before its handler runs.
-    fn admitted(&self, route: Route, line: &LogLine, request: Request<Incoming>) -> Result<(Call, Incoming), Problem> {
-        let (head, body) = request.into_parts();
-        media::accepts(route.media(), &head.headers)?;
-        let shared = Arc::clone(&self.shared);
-        let call = Call {
-            route,
-            request_id: line.request_id,
-            parameters: Parameters::parse(route, head.uri)?,
-            headers: head.headers,
-            session: Session::new(Arc::clone(&shared.cluster), line.started + shared.request_timeout),
-            shared,
-            now: SystemTime::now(),
-            permit: None,
-            caller: None,
-            target: Target::default(),
-        };
-        Ok((call, body))
+    fn tell(&self, line: &LogLine, caller: &Caller, target: &Target, result: &Result<Reply, Problem>) {
+        tell(&self.shared, &Subject { line, caller, target }, result, Duration::ZERO);
     }
-}
-
-/// Runs the handler in a task of its own: a change that was begun ends, and is logged, although the caller hangs up.
-async fn detached(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Problem> {
-    let (here, caller) = oneshot::channel();
-    call.caller = Some(caller);
-    // Boxed, as it is large and would be moved several times on its way.
-    let ended = tokio::spawn(Box::pin(run(call, body, line))).await;
-    drop(here);
-    ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
-}
-
-async fn run(mut call: Call, body: Incoming, line: LogLine) -> Result<Reply, Problem> {
-    let result = match call.route.access() {
-        Access::Open => Ok(None),
-        Access::Cluster(_) => call.shared.calls.begin().map(Some),
-    };
-    let result = match result {
-        Ok(permit) => {
-            call.permit = permit;
-            caught(pin!(handlers::answer(&mut call, body))).await
-        }
-        Err(problem) => Err(problem),
-    };
-    line.write(&result, &call.target, call.session.upstream_time());
-    result
-}
-
-/// What the handler says, or that it panicked: that is this request's end alone.
-async fn caught(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
-    std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
-        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
-    })
-    .await
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Problem {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    failed(&format!("panicked: {}", text.unwrap_or("no message")))
-}
-
-fn failed(cause: &str) -> Problem {
-    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed");
-    Problem { cause: Some(cause.into()), ..problem }
 }
 
 /// The answer where there is no route: to OPTIONS what there is, to anything else what is wrong.

@@ -10,6 +10,8 @@ use super::stream::ReplyBody;
 
 /// As many as most replies have, so that the map need not grow.
 const HEADERS: usize = 6;
+/// What a body may take beyond its length.
+const SLACK: usize = 4 << 10;
 
 #[derive(Debug)]
 pub struct Reply {
@@ -33,7 +35,11 @@ impl Reply {
     }
 
     /// With a body that is JSON already.
-    pub fn encoded(status: StatusCode, json: Vec<u8>) -> Self {
+    pub fn encoded(status: StatusCode, mut json: Vec<u8>) -> Self {
+        // Until it is read it counts by its length, so that it must not take much more than that.
+        if json.capacity() - json.len() > SLACK {
+            json.shrink_to_fit();
+        }
         Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json.into()) }
     }
 

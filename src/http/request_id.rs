@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-pub const HEADER: &str = "x-request-id";
+use super::header::lines;
+
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest that a caller may choose.
 const LONGEST: usize = 64;
@@ -18,7 +20,7 @@ pub struct RequestId {
 
 impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).map(HeaderValue::as_bytes).filter(|id| is_sane(id));
+        let given = lines(headers, HEADER).next().map(HeaderValue::as_bytes).filter(|id| is_sane(id));
         given.map_or_else(Self::random, Self::copied)
     }
 
@@ -29,9 +31,13 @@ impl RequestId {
     }
 
     fn random() -> Self {
+        let mut bytes = [0; LONGEST];
         let random = u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
-        let digit = |index: usize| b"0123456789abcdef"[(random >> (index * 4) & 15) as usize];
-        Self::copied(&std::array::from_fn::<u8, 32, _>(digit))
+        for (byte, digits) in random.to_le_bytes().into_iter().zip(bytes.chunks_exact_mut(2)) {
+            let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
+            digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        Self { bytes, length: 32 }
     }
 
     pub fn as_str(&self) -> &str {
@@ -65,7 +71,7 @@ mod tests {
     use super::*;
 
     fn of(id: &'static str) -> String {
-        let headers = HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_static(id))]);
+        let headers = HeaderMap::from_iter([(HEADER, HeaderValue::from_static(id))]);
         RequestId::of(&headers).to_string()
     }
 

@@ -1,4 +1,4 @@
-//! The one line that is logged of every request, when its answer is known: of a stream, when it begins.
+//! The one line that is logged of every request, when its answer is known: of a stream, when it begins. It is counted then.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use super::handlers::Target;
 use super::reply::Reply;
 use super::request_id::RequestId;
 use super::route::Route;
+use super::traffic::Traffic;
 use crate::kube::name::{JobName, Namespace};
 
 /// What is known of a request when it comes in, for the one line that is logged when it ends.
@@ -23,11 +24,13 @@ pub struct LogLine {
 
 impl LogLine {
     /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.
-    pub fn write(&self, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
+    pub fn write(&self, traffic: &Traffic, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
         let (status, problem) = match result {
             Ok(reply) => (reply.status, None),
             Err(problem) => (problem.status, Some(problem)),
         };
+        let duration = self.started.elapsed();
+        traffic.answered(self.route, status, duration);
         let level = match status.as_u16() {
             // Not ready, overloaded or draining: said before, and no defect.
             503 => Level::Warn,
@@ -35,7 +38,6 @@ impl LogLine {
             200..400 if self.route.is_some_and(Route::is_read) => Level::Debug,
             _ => Level::Info,
         };
-        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         log::log!(
             level,
             request_id = self.request_id.as_str(),
@@ -46,9 +48,14 @@ impl LogLine {
             status = status.as_u16(),
             reason = problem.map_or("", |problem| &problem.reason),
             cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),
-            duration_ms = milliseconds(self.started.elapsed()),
+            duration_ms = milliseconds(duration),
             upstream_ms = milliseconds(upstream);
             "request"
         );
     }
+}
+
+/// To the microsecond.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }

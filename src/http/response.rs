@@ -1,13 +1,18 @@
 //! The one place that turns a handler's result into a response.
 
 use hyper::Response;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::error::Problem;
 use super::media::Media;
+use super::rate::Allowance;
 use super::reply::Reply;
 use super::request_id::{self, RequestId};
 use super::stream::ReplyBody;
+
+/// One scheme for both kinds of credentials; a key can be sent as X-API-Key too.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"eks-api\"");
 
 pub type HttpResponse = Response<ReplyBody>;
 
@@ -17,12 +22,14 @@ pub fn response(
     result: Result<Reply, Problem>,
     media: Media,
     allow: Option<&str>,
+    allowance: Option<Allowance>,
 ) -> HttpResponse {
-    let (status, media_type, body, headers, retry_after) = match result {
-        Ok(Reply { status, headers, body }) => (status, media.name(), body, headers, None),
+    let (status, media_type, body, headers, retry_after, allowance) = match result {
+        Ok(Reply { status, headers, body }) => (status, media.name(), body, headers, None, allowance),
         Err(problem) => {
             let document = ReplyBody::Whole(problem.document(request_id.as_str()).into());
-            (problem.status, "application/problem+json", document, HeaderMap::new(), problem.retry_after)
+            let allowance = problem.allowance.map(|allowance| *allowance).or(allowance);
+            (problem.status, "application/problem+json", document, HeaderMap::new(), problem.retry_after, allowance)
         }
     };
     let is_empty = matches!(&body, ReplyBody::Whole(bytes) if bytes.is_empty());
@@ -39,6 +46,12 @@ pub fn response(
     }
     if let Some(allow) = allow.and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.insert(ALLOW, allow);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if let Some(allowance) = allowance {
+        allowance.tell(headers);
     }
     if let Some(time) = retry_after {
         headers.insert(RETRY_AFTER, time.as_secs().max(1).into());

@@ -1,5 +1,5 @@
 //! Method and path to [`Route`]: the one table of what the service offers. Pure; each route decides its access here,
-//! and its name is the handler's, the log's and every later metric's.
+//! and its name is the handler's, the log's and the metrics'.
 
 use hyper::Method;
 
@@ -24,6 +24,13 @@ pub enum Route {
     Health,
     Livez,
     Readyz,
+    Metrics,
+    OpenApi,
+    Docs,
+    DocsStart,
+    DocsScript,
+    DocsStyle,
+    DocsIcon,
 }
 
 /// No route was found. The path is unknown, or it takes only these methods.
@@ -33,7 +40,7 @@ pub struct NotFound {
 }
 
 impl Route {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::CreateJob,
         Self::GetJobStatus,
         Self::DeleteJob,
@@ -49,6 +56,13 @@ impl Route {
         Self::Health,
         Self::Livez,
         Self::Readyz,
+        Self::Metrics,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsStart,
+        Self::DocsScript,
+        Self::DocsStyle,
+        Self::DocsIcon,
     ];
 
     /// The route of a request. HEAD is served as GET is.
@@ -92,6 +106,11 @@ impl Route {
     /// The query's parameters; any other is an error, as a misspelt option must not be dropped in silence.
     pub const fn parameters(self) -> &'static [&'static str] {
         row(self).parameters
+    }
+
+    /// Whether it is open to everybody, and has more to say to who may call.
+    pub const fn tells_more_to_callers(self) -> bool {
+        matches!(self, Self::Health | Self::Readyz)
     }
 
     pub fn is_read(self) -> bool {

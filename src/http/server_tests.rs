@@ -5,49 +5,74 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch::Sender;
+use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
+use crate::auth::Auth;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
+use crate::http::admission::Admission;
+use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::cors::Cors;
 use crate::http::handlers::Shared;
-use crate::http::limit::BODY_TIMEOUT;
+use crate::http::limit::{BODY_TIMEOUT, HEADER_TIMEOUT};
+use crate::http::origin::Hosts;
+use crate::http::rate::RateLimit;
+use crate::http::recent::Recent;
+use crate::http::traffic::Traffic;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
 
-struct Running {
-    address: SocketAddr,
-    drain: Sender<bool>,
-    ended: JoinHandle<bool>,
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) drain: Sender<bool>,
+    pub(super) ended: JoinHandle<bool>,
 }
 
 /// A server of a cluster that was never reached.
 async fn start(clock: Clock) -> Running {
+    start_with(clock, None).await
+}
+
+pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (drain, draining) = watch::channel(false);
     let shared = Shared {
         cluster: Arc::new(Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, clock))),
         cache: Arc::default(),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-        calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10 }),
+        auth: Arc::new(Auth::None),
+        calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+        audit: Audit::new(None, "lab"),
+        traffic: Traffic::new(true),
+        recent: Recent::default(),
         request_timeout: Duration::from_mins(5),
+        docs: true,
         draining,
     };
-    let pipeline = Pipeline { shared: Arc::new(shared), cors: Cors::new(Vec::new()) };
+    let pipeline = Pipeline {
+        shared: Arc::new(shared),
+        cors: Cors::new(Vec::new()),
+        admission: Admission {
+            hosts: Hosts::default(),
+            peers: RateLimit::new("peer", 0),
+            callers: RateLimit::new("caller", 0),
+        },
+    };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let ended = tokio::spawn(run(listener, Arc::new(pipeline), 10));
+    let door = Door { tls, max_connections: 10, max_per_peer: 10 };
+    let ended = tokio::spawn(run(listener, Arc::new(pipeline), door));
     Running { address, drain, ended }
 }
 
 impl Running {
     /// Sends this and returns what comes until the server closes the connection, and after how many seconds.
-    async fn exchange(&self, text: &str) -> (String, u64) {
+    pub(super) async fn exchange(&self, text: &str) -> (String, u64) {
         let started = Instant::now();
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
@@ -57,7 +82,7 @@ impl Running {
     }
 }
 
-const CREATE: &str = "POST /api/eks-create-job HTTP/1.1\r\nHost: lab\r\nContent-Type: application/json\r\n\
+const CREATE: &str = "POST /api/eks-create-job HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
      Content-Length: 10\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +96,7 @@ async fn a_header_that_does_not_come_ends_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed() {
     let server = start(SystemTime::now).await;
-    let (answer, seconds) = server.exchange("GET /livez HTTP/1.1\r\nHost: lab\r\n\r\n").await;
+    let (answer, seconds) = server.exchange("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("{\"status\":\"ok\"}"), "{answer}");
     assert_eq!(seconds, HEADER_TIMEOUT.as_secs());
 }
@@ -116,8 +141,8 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
         panic!("the clock is broken, and this shall not be told to a caller")
     }
     let server = start(broken).await;
-    let panicking = "GET /api/eks-get-job-status?job_name=hello HTTP/1.1\r\nHost: lab\r\n\r\n";
-    let next = "GET /livez HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n";
+    let panicking = "GET /api/eks-get-job-status?job_name=hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let next = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let (answers, _) = server.exchange(&format!("{panicking}{next}")).await;
     assert!(answers.starts_with("HTTP/1.1 500 ") && answers.contains("\"InternalError\""), "{answers}");
     assert!(!answers.contains("clock"), "{answers}");

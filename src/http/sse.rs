@@ -29,9 +29,10 @@ pub fn event(text: &mut Vec<u8>, name: &str, id: Option<EventId<'_>>, data: &[u8
     text.extend_from_slice(b"\n\n");
 }
 
-/// A comment: readers pass over it, connections are kept open by it.
+/// A comment: readers pass over it, connections are kept open by it. It is one line, whatever the words: after a line's
+/// end they would be read as an event.
 pub fn comment(words: &str) -> Vec<u8> {
-    format!(": {words}\n\n").into_bytes()
+    format!(": {}\n\n", words.replace(char::is_control, " ")).into_bytes()
 }
 
 #[cfg(test)]
@@ -44,6 +45,11 @@ mod tests {
         event(&mut text, "added", Some(EventId { epoch: "5f", change: 7 }), b"{}");
         event(&mut text, "reset", None, b"{}");
         assert_eq!(text, b"event: added\nid: 5f-7\ndata: {}\n\nevent: reset\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn nothing_in_a_comment_is_taken_for_an_event() {
+        assert_eq!(comment("no\n\nevent: deleted\rdata: {}"), b": no  event: deleted data: {}\n\n");
     }
 
     #[test]

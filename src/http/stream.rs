@@ -26,7 +26,8 @@ impl std::error::Error for BrokenOff {}
 
 #[derive(Debug)]
 enum Piece {
-    Data(Bytes),
+    /// Boxed, as a channel has room for 32 pieces from the start, and there are thousands of streams.
+    Data(Box<Bytes>),
     End,
 }
 
@@ -60,7 +61,7 @@ impl ReplyBody {
 impl Sink {
     /// Hands over a piece as soon as the one before was taken.
     pub async fn send(&self, piece: Bytes) -> Result<(), Gone> {
-        self.0.send(Piece::Data(piece)).await.map_err(|_| Gone)
+        self.0.send(Piece::Data(Box::new(piece))).await.map_err(|_| Gone)
     }
 
     /// Ends the stream: this was all.
@@ -85,7 +86,7 @@ impl Body for ReplyBody {
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
             Self::Stream(pieces) => pieces.receiver.poll_recv(cx).map(|piece| match piece {
-                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(*bytes))),
                 ended => {
                     pieces.has_ended = true;
                     if ended.is_some() { None } else { Some(Err(BrokenOff)) }

@@ -6,6 +6,7 @@ use hyper::Method;
 use super::access::{self, Access};
 use super::media::Media;
 use super::route::Route;
+use crate::auth::role::Role;
 
 /// A route's row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -29,20 +30,40 @@ const fn new(
     Row { method, path, operation, media, access, parameters }
 }
 
+/// The rows by their routes' numbers: every request asks for its own several times.
+static ROWS: [Row; Route::ALL.len()] = {
+    let mut rows = [written(Route::ALL[0]); Route::ALL.len()];
+    let mut index = 1;
+    while index < rows.len() {
+        rows[index] = written(Route::ALL[index]);
+        index += 1;
+    }
+    rows
+};
+
+pub const fn row(route: Route) -> &'static Row {
+    &ROWS[route as usize]
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: a row a route")]
-pub const fn row(route: Route) -> Row {
+const fn written(route: Route) -> Row {
     use Access::{Cluster, Open};
-    use Media::{EventStream, Json, Text};
+    use Media::{EventStream, Html, Icon, Json, Metrics, Script, Style, Text};
     match route {
-        Route::CreateJob => {
-            new(&Method::POST, "/api/eks-create-job", "create_job", Json, Cluster(access::CREATE_JOB), &["wait"])
-        }
+        Route::CreateJob => new(
+            &Method::POST,
+            "/api/eks-create-job",
+            "create_job",
+            Json,
+            Cluster(Role::Write, access::CREATE_JOB),
+            &["wait"],
+        ),
         Route::GetJobStatus => new(
             &Method::GET,
             "/api/eks-get-job-status",
             "get_job_status",
             Json,
-            Cluster(access::GET_JOB_STATUS),
+            Cluster(Role::Read, access::GET_JOB_STATUS),
             &["job_name", "namespace", "details", "wait"],
         ),
         Route::DeleteJob => new(
@@ -50,7 +71,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-delete-job",
             "delete_job",
             Json,
-            Cluster(access::DELETE_JOB),
+            Cluster(Role::Write, access::DELETE_JOB),
             &["job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid"],
         ),
         Route::ListJobs => new(
@@ -58,7 +79,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-list-jobs",
             "list_jobs",
             Json,
-            Cluster(access::LIST_JOBS),
+            Cluster(Role::Read, access::LIST_JOBS),
             &["namespace", "state", "label_selector", "limit", "continue"],
         ),
         Route::WatchJobs => new(
@@ -66,7 +87,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-watch-jobs",
             "watch_jobs",
             EventStream,
-            Cluster(access::WATCH_JOBS),
+            Cluster(Role::Read, access::WATCH_JOBS),
             &["namespace", "job_name", "state"],
         ),
         Route::GetJobLogs => new(
@@ -74,7 +95,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-get-job-logs",
             "get_job_logs",
             Text,
-            Cluster(access::GET_JOB_LOGS),
+            Cluster(Role::Read, access::GET_JOB_LOGS),
             &[
                 "job_name",
                 "namespace",
@@ -93,7 +114,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-suspend-job",
             "suspend_job",
             Json,
-            Cluster(access::PATCH_JOB),
+            Cluster(Role::Write, access::PATCH_JOB),
             &["job_name", "namespace"],
         ),
         Route::ResumeJob => new(
@@ -101,7 +122,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-resume-job",
             "resume_job",
             Json,
-            Cluster(access::PATCH_JOB),
+            Cluster(Role::Write, access::PATCH_JOB),
             &["job_name", "namespace"],
         ),
         Route::CreateNamespace => new(
@@ -109,7 +130,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-create-namespace",
             "create_namespace",
             Json,
-            Cluster(access::CREATE_NAMESPACE),
+            Cluster(Role::Admin, access::CREATE_NAMESPACE),
             &[],
         ),
         Route::DeleteNamespace => new(
@@ -117,7 +138,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-delete-namespace",
             "delete_namespace",
             Json,
-            Cluster(access::DELETE_NAMESPACE),
+            Cluster(Role::Admin, access::DELETE_NAMESPACE),
             &["namespace_name", "wait"],
         ),
         Route::ListNamespaces => new(
@@ -125,7 +146,7 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-list-namespaces",
             "list_namespaces",
             Json,
-            Cluster(access::LIST_NAMESPACES),
+            Cluster(Role::Read, access::LIST_NAMESPACES),
             &[],
         ),
         Route::GetNamespaceStatus => new(
@@ -133,11 +154,18 @@ pub const fn row(route: Route) -> Row {
             "/api/eks-get-namespace-status",
             "get_namespace_status",
             Json,
-            Cluster(access::GET_NAMESPACE),
+            Cluster(Role::Read, access::GET_NAMESPACE),
             &["namespace_name"],
         ),
         Route::Health => new(&Method::GET, "/health", "health", Json, Open, &[]),
         Route::Livez => new(&Method::GET, "/livez", "livez", Json, Open, &[]),
         Route::Readyz => new(&Method::GET, "/readyz", "readyz", Json, Open, &[]),
+        Route::Metrics => new(&Method::GET, "/metrics", "metrics", Metrics, Open, &[]),
+        Route::OpenApi => new(&Method::GET, "/openapi.json", "openapi", Json, Open, &[]),
+        Route::Docs => new(&Method::GET, "/docs", "docs", Html, Open, &[]),
+        Route::DocsStart => new(&Method::GET, "/docs/start.js", "docs_start", Script, Open, &[]),
+        Route::DocsScript => new(&Method::GET, "/docs/swagger-ui-bundle.js", "docs_script", Script, Open, &[]),
+        Route::DocsStyle => new(&Method::GET, "/docs/swagger-ui.css", "docs_style", Style, Open, &[]),
+        Route::DocsIcon => new(&Method::GET, "/docs/favicon.png", "docs_icon", Icon, Open, &[]),
     }
 }

@@ -1,4 +1,5 @@
-//! Log lines: the three formats and their choice. Owns how a record is written; what is logged is each caller's.
+//! Log lines: the three formats and their choice. Owns how a record is written; what is logged is each caller's, and
+//! entries with fields of their own are `journal`'s.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ pub fn init(level: LevelFilter, json: bool) {
 
 /// Whether stderr is the journal itself: `JOURNAL_STREAM` holds its device and inode
 /// (<https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24JOURNAL_STREAM>).
-fn is_journal() -> bool {
+pub fn is_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
     let stderr = || -> io::Result<String> {
         let meta = std::fs::metadata("/proc/self/fd/2")?;
@@ -39,8 +40,7 @@ fn is_journal() -> bool {
 }
 
 fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
-    let (date, clock, milli) = (now.date(), now.time(), now.millisecond());
-    let time = format!("{date}T{:02}:{:02}:{:02}.{milli:03}Z", clock.hour(), clock.minute(), clock.second());
+    let time = timestamp(now);
     let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
     if json {
         let mut object = Object::default();
@@ -62,8 +62,14 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
     out
 }
 
+/// RFC 3339 in UTC, to the millisecond.
+pub fn timestamp(now: OffsetDateTime) -> String {
+    let (date, clock, milli) = (now.date(), now.time(), now.millisecond());
+    format!("{date}T{:02}:{:02}:{:02}.{milli:03}Z", clock.hour(), clock.minute(), clock.second())
+}
+
 /// <https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html>
-const fn priority(level: Level) -> u8 {
+pub const fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,
         Level::Warn => 4,

@@ -1,4 +1,8 @@
-//! What the operator sees: log lines and systemd's notifications.
+//! What the operator sees: log lines, the journal's entries, systemd's notifications, metrics.
 
+pub mod exposition;
+pub mod journal;
 pub mod log;
+pub mod metrics;
+pub mod process;
 pub mod systemd;

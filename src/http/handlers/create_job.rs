@@ -1,22 +1,25 @@
 //! create-job.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Call;
 use super::wait::{self, Goal};
-use crate::http::body;
+use super::{Call, Target};
+use crate::auth::role::Role;
+use crate::http::audit::Subject;
 use crate::http::error::Problem;
 use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
-use crate::jobs::spec::{self, Manifest, Wanted};
+use crate::http::route::Route;
+use crate::jobs::spec::{self, Manifest, Prepared, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
 use crate::jobs::status::Status;
-use crate::jobs::submit;
+use crate::jobs::submit::{self, NamespaceMade, Submitted};
 use crate::kube::types::Time;
 
 #[derive(Deserialize)]
@@ -48,26 +51,32 @@ struct Waited {
 
 pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
     let key = idempotency_key(call)?;
-    let CreateJob { job_manifest: manifest, namespace, wait } = body::json(&call.headers, body).await?;
+    let CreateJob { job_manifest: manifest, namespace, wait } = call.read(body).await?;
     let wait = match (wait, call.parameters.wait()?) {
         (Some(_), Some(_)) => return Err(Problem::malformed("wait", "is given twice, in the query and in the body")),
         (Some(time), None) => Some(wait_time(&time)?),
         (None, time) => time,
     };
-    let (request_id, now) = (call.request_id.as_str(), call.now);
+    let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
     let prepared = spec::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
     let (namespace, name) = (prepared.namespace.clone(), prepared.name.clone());
     call.target.namespace = Some(namespace.clone());
     call.target.job = Some(name.clone());
     call.shared.policy.may_create_in(&namespace)?;
-    let submitted = submit::submit(&call.session, &call.shared.policy, prepared).await?;
+    call.caller.may_use(&namespace)?;
+    call.take_turn().await?;
+    let submitted = submitted(call, prepared).await?;
+    call.was_about(&submitted.job.metadata.uid);
     call.shared.cache.enter(&submitted.job);
     let seen = match wait {
         Some(time) => Some(match wait::until(call, &namespace, &name, time, Goal::Finished).await {
             Ok(seen) => Some(seen.status),
             Err(problem) if problem.status == StatusCode::NOT_FOUND => None,
             // The job is made, and to wait for it was not possible: that is no reason to say that it is gone.
-            Err(_) => Some(Arc::new(Status::of(&submitted.job))),
+            Err(problem) => {
+                call.wait_ended(Route::GetJobStatus, &problem);
+                Some(Arc::new(Status::of(&submitted.job)))
+            }
         }),
         None => None,
     };
@@ -83,6 +92,33 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.to_json()).ok()) }),
     };
     Reply::json(status, &created)
+}
+
+/// Creates the job. A missing namespace is made by the way only for a caller that could also ask for it.
+async fn submitted(call: &Call, prepared: Prepared) -> Result<Submitted, Problem> {
+    let (is_wanted, denied) = (call.shared.policy.auto_create_namespace, call.caller.may(Role::Admin).err());
+    // To the audit it is a change of its own, whatever becomes of the job.
+    let tell = |uid: Option<&str>, status: StatusCode, reason: &str| {
+        let account = call.account(Route::CreateNamespace);
+        let target = Target { namespace: account.target.namespace.clone(), job: None, uid: uid.map(Into::into) };
+        call.shared.audit.came_to(&Subject { target: &target, ..account.subject() }, status, reason);
+    };
+    let made = |uid: Option<&str>| tell(uid, StatusCode::CREATED, "");
+    let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
+    match submit::submit(&call.session, made, prepared).await {
+        Ok(submitted) => Ok(submitted),
+        Err(error @ submit::Error::Namespace(_)) => {
+            let problem = Problem::from(error);
+            tell(None, problem.status, &problem.reason);
+            Err(problem)
+        }
+        Err(submit::Error::Missing(_)) if is_wanted && let Some(denied) = denied => {
+            let problem = Problem::from(denied);
+            let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
+            Err(Problem { detail: detail.into(), ..problem })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn idempotency_key(call: &Call) -> Result<Option<IdempotencyKey>, Problem> {

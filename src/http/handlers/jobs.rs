@@ -1,12 +1,11 @@
 //! delete-job, suspend-job, resume-job.
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
-use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::parameters::{parse_job_name, parse_namespace};
 use crate::http::reply::Reply;
@@ -17,10 +16,10 @@ use crate::kube::request::{DeleteOptions, Preconditions, Propagation, Suspension
 use crate::kube::session::json;
 use crate::kube::types::{DeletedJob, Job};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneJob {
-    job_name: String,
+    job_name: Option<String>,
     namespace: Option<String>,
 }
 
@@ -37,10 +36,15 @@ pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
         preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.into_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
+    call.take_turn().await?;
     match call.session.delete(&Path::job(&namespace, &name), &options).await? {
-        DeletedJob::Ending(job) => call.shared.cache.enter(&job),
+        DeletedJob::Ending(job) => {
+            call.was_about(&job.metadata.uid);
+            call.shared.cache.enter(&job);
+        }
         DeletedJob::Gone(status) => {
             let uid = status.details.map(|details| details.uid).unwrap_or_default();
+            call.was_about(&uid);
             call.shared.cache.bury(&namespace, &name, &uid);
         }
     }
@@ -52,32 +56,34 @@ pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
 pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> Result<Reply, Problem> {
     let (namespace, name) = job_to_change(call, body).await?;
     let patch = json(&Suspension::new(suspend))?;
+    call.take_turn().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
     if job.spec.suspend.unwrap_or(false) != suspend {
         let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "suspend_not_supported", detail));
     }
+    call.was_about(&job.metadata.uid);
     call.shared.cache.enter(&job);
     Ok(Reply::encoded(StatusCode::OK, Status::of(&job).to_json()))
 }
 
-/// The job that the query names, or a JSON body in its place. A request without a body is one that a page of any
-/// origin may make a browser send (a form's), so then the browser's own words about the origin count.
+/// The job that the query names, or a JSON body in its place. Were one of two names dropped in silence, it might be the
+/// one that was meant.
 async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, JobName), Problem> {
-    if ["job_name", "namespace"].into_iter().any(|name| call.parameters.optional(name).is_some()) {
-        let site = call.headers.get("sec-fetch-site").map_or("none", |site| site.to_str().unwrap_or(""));
-        if !matches!(site, "none" | "same-origin") {
-            let detail = "a page of another origin must send job_name and namespace as a JSON body";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail));
+    const MISSING: &str = "is missing: name the job in the query, or in a JSON body";
+    let by_query = ["job_name", "namespace"].into_iter().any(|name| call.parameters.optional(name).is_some());
+    let named = if by_query { Some(call.one_job()?) } else { None };
+    let has_body = !body.is_end_stream() || (!by_query && call.headers.contains_key(CONTENT_TYPE));
+    let OneJob { job_name, namespace } = if has_body { call.read(body).await? } else { OneJob::default() };
+    match (named, job_name) {
+        (Some(named), None) if namespace.is_none() => Ok(named),
+        (Some(_), _) => Err(Problem::malformed("body", "names a job, and so does the query: name it in one of them")),
+        (None, None) => Err(Problem::malformed("job_name", MISSING)),
+        (None, Some(job_name)) => {
+            let namespace = parse_namespace("namespace", namespace.as_deref().unwrap_or("default"))?;
+            call.about(namespace, parse_job_name(&job_name)?)
         }
-        return call.one_job();
     }
-    if !call.headers.contains_key(CONTENT_TYPE) {
-        return Err(Problem::malformed("job_name", "is missing: name the job in the query, or in a JSON body"));
-    }
-    let OneJob { job_name, namespace } = body::json(&call.headers, body).await?;
-    let namespace = parse_namespace("namespace", namespace.as_deref().unwrap_or("default"))?;
-    call.about(namespace, parse_job_name(&job_name)?)
 }
 
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.

@@ -1,28 +1,27 @@
 //! list-jobs: from the cache or, where there is none, from the cluster.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
 
 use super::Call;
 use super::wait::Origin;
+use crate::auth::Asked;
+use crate::http::access::SEE_JOBS;
 use crate::http::error::Problem;
+use crate::http::page_token;
 use crate::http::parameters::parse_namespace;
 use crate::http::reply::Reply;
 use crate::jobs::cache::{Found, LABEL_SELECTOR, Page};
-use crate::jobs::compact::Seconds;
 use crate::jobs::filter::Filter;
 use crate::jobs::json::Json;
+use crate::jobs::order::age;
 use crate::jobs::selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::jobs::store::Place;
 use crate::kube::error::Error;
-use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
 use crate::kube::session::Session;
 use crate::kube::types::{Job, List};
@@ -42,6 +41,11 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
     if call.wants_no_cache() {
         return Ok(None);
     }
+    let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
+    match call.shared.auth.sees_at_once(&call.caller, &asked) {
+        Some(verdict) => verdict?,
+        None => return Ok(None),
+    }
     match call.shared.cache.page(&filter, after.as_ref(), limit, Instant::now()) {
         Found::Hit { found, age } => Ok(Some(reply(found, Origin::Cache { age }))),
         Found::Miss => Ok(None),
@@ -50,8 +54,15 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
 
 pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let Wanted { filter, after, limit } = wanted(call)?;
+    if !call.wants_no_cache() {
+        let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
+        call.shared.auth.sees(&call.caller, &[asked]).await?;
+        if let Some(reply) = from_cache(call)? {
+            return Ok(reply);
+        }
+    }
     let mut matching = in_cluster(&call.session, &filter).await?;
-    matching.retain(|status| after.as_ref().is_none_or(|place| age(status) > (Reverse(place.created), &place.key)));
+    matching.retain(|status| after.as_ref().is_none_or(|place| place.is_before(status)));
     matching.sort_unstable_by(|one, other| age(one).cmp(&age(other)));
     let remaining = matching.len().saturating_sub(limit);
     matching.truncate(limit);
@@ -59,15 +70,11 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     Ok(reply(Page { jobs: matching, next, remaining }, Origin::Cluster))
 }
 
-fn age(status: &Status) -> (Reverse<Seconds>, &str) {
-    (Reverse(status.created), status.key())
-}
-
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
     let token = call.parameters.optional("continue").filter(|token| !token.is_empty());
-    let after = token.map(|token| place(&token)).transpose()?;
+    let after = token.map(|token| page_token::parse(&token)).transpose()?;
     Ok(Wanted { filter, after, limit: limit as usize })
 }
 
@@ -79,12 +86,12 @@ pub(super) fn filter(call: &mut Call) -> Result<Filter, Problem> {
     let selector = Selector::parse(parameters.optional("label_selector").as_deref().unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
     let state = parameters.optional("state").map(|name| state(&name)).transpose()?;
-    if let Some(namespace) = &namespace {
-        call.shared.policy.may_use(namespace)?;
-    }
     call.target.namespace.clone_from(&namespace);
     call.target.job.clone_from(&job);
-    Ok(Filter { allowed: call.shared.policy.allowed.clone(), namespace, job, selector, state })
+    if let Some(namespace) = &namespace {
+        call.may_use(namespace)?;
+    }
+    Ok(Filter { allowed: call.allowed(), namespace, job, selector, state })
 }
 
 fn state(name: &str) -> Result<State, Problem> {
@@ -103,28 +110,13 @@ fn reply(page: Page, origin: Origin) -> Reply {
     }
     // Where the next page begins (null on the last one), and how many jobs there are after this one.
     match next {
-        Some(place) => json.end(r#"],"continue":""#).raw(&token(&place)).raw("\""),
+        Some(place) => json.end(r#"],"continue":""#).raw(&page_token::of(&place)).raw("\""),
         None => json.end(r#"],"continue":null"#),
     };
     json.raw(r#","remaining":"#).number(remaining as u64).raw("}");
-    origin.told_in(Reply::encoded(StatusCode::OK, json.into_bytes()))
-}
-
-/// A place in the order of age, as callers get and return it: nothing in it that they need to read, or that may not be
-/// read.
-fn token(place: &Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}/{}", place.created.number(), place.key))
-}
-
-fn place(token: &str) -> Result<Place, Problem> {
-    let parse = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let (created, key) = text.split_once('/')?;
-        let (namespace, name) = key.split_once('/')?;
-        Namespace::parse(namespace).and(JobName::parse(name)).ok()?;
-        Some(Place { created: Seconds::from_number(created.parse().ok()?), key: key.to_owned() })
-    };
-    parse().ok_or_else(|| Problem::malformed("continue", "is not what a list-jobs call returned; begin without it"))
+    let mut reply = Reply::encoded(StatusCode::OK, json.into_bytes());
+    origin.tell(&mut reply.headers);
+    reply
 }
 
 /// Reads the whole list, page by page, and keeps what matches.
@@ -143,22 +135,6 @@ async fn in_cluster(session: &Session, filter: &Filter) -> Result<Vec<Arc<Status
         token = page.metadata.r#continue;
         if token.is_empty() {
             return Ok(matching);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_leads_back_to_its_place_and_nothing_else_is_one() {
-        let there = Place { created: Seconds::from_number(1_769_000_000), key: "team-a/nightly".to_owned() };
-        assert_eq!(place(&token(&there)).unwrap(), there);
-        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]
-        {
-            assert_eq!(place(bad).unwrap_err().status, 400, "{bad}");
         }
     }
 }

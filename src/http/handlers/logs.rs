@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use self::feed::Feed;
 use self::wanted::Wanted;
 use super::Call;
+use crate::auth::Denied;
 use crate::http::error::Problem;
 use crate::http::reply::Reply;
 use crate::http::stream::{Gone, ReplyBody};
@@ -31,8 +32,8 @@ pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
     let seen = Seen::look(&call.session, &namespace, &name).await?;
     let (sink, body) = ReplyBody::stream();
     let (begun, mut head) = watch::channel(false);
-    let (shared, request_id) = (Arc::clone(&call.shared), call.request_id);
-    let feed = Feed::new(shared, request_id, (namespace, name), wanted, sink, begun);
+    let (shared, account) = (Arc::clone(&call.shared), Box::new(call.account(call.route)));
+    let feed = Feed::new(shared, account, (namespace, name), wanted, sink, begun);
     let mut reading = Box::pin(async move {
         let ended = feed.run(seen).await;
         drop(permit);
@@ -52,6 +53,8 @@ pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
 #[derive(Debug)]
 enum End {
     CallerGone,
+    /// The caller may not read logs any more.
+    Denied(Denied),
     Draining,
     Missing(Missing),
     NoLog {
@@ -88,6 +91,7 @@ impl From<End> for Problem {
         match end {
             End::JobGone(error) | End::Kube(error) => error.into(),
             End::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
+            End::Denied(denied) => denied.into(),
             End::Missing(missing) => {
                 let reason = match missing {
                     Missing::Pods { .. } => "no_pods",

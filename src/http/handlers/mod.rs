@@ -2,9 +2,11 @@
 //! step means is `jobs`' and `kube`'s.
 
 mod create_job;
+mod docs;
 mod jobs;
 mod list_jobs;
 mod logs;
+mod metrics;
 mod namespaces;
 mod probes;
 mod status;
@@ -12,19 +14,29 @@ mod wait;
 mod watch_jobs;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, HeaderMap};
+use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
+use super::audit::{Account, Audit};
+use super::body;
 use super::calls::{Calls, Permit};
 use super::error::Problem;
+use super::header::lines;
 use super::parameters::Parameters;
+use super::recent::Recent;
 use super::reply::Reply;
 use super::request_id::RequestId;
+use super::request_log::LogLine;
 use super::route::Route;
+use super::traffic::Traffic;
+use crate::auth::{Auth, Caller};
+use crate::config::pattern::Patterns;
 use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
@@ -37,9 +49,15 @@ pub struct Shared {
     pub cluster: Arc<Cluster>,
     /// The jobs of that cluster.
     pub cache: Arc<Cache>,
+    pub auth: Arc<Auth>,
     pub policy: Policy,
     pub calls: Calls,
+    pub audit: Audit,
+    pub traffic: Traffic,
+    pub recent: Recent,
     pub request_timeout: Duration,
+    /// Whether the documentation is served.
+    pub docs: bool,
     pub draining: watch::Receiver<bool>,
 }
 
@@ -52,19 +70,26 @@ pub struct Call {
     pub headers: HeaderMap,
     pub session: Session,
     pub shared: Arc<Shared>,
-    pub now: SystemTime,
+    pub peer: SocketAddr,
+    /// When it came in.
+    pub started: Instant,
     /// Held until the handler is done; a handler that goes on as a wait exchanges it.
     pub permit: Option<Permit>,
+    /// Held by a change until the cluster has made it.
+    pub turn: Option<Permit>,
+    pub caller: Caller,
     /// Ends when the caller of a change hangs up. Whoever reads needs no word of it: the read is dropped.
-    pub caller: Option<oneshot::Receiver<Infallible>>,
+    pub hung_up: Option<oneshot::Receiver<Infallible>>,
     pub target: Target,
 }
 
-/// What the call is about, as far as it is known, for the log.
+/// What the call is about, as far as it is known, for the log and the audit.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
     pub namespace: Option<Namespace>,
     pub job: Option<JobName>,
+    /// Of the object that was created, changed or deleted, when the cluster has said which that was.
+    pub uid: Option<Box<str>>,
 }
 
 impl Call {
@@ -74,9 +99,56 @@ impl Call {
     }
 
     fn about(&mut self, namespace: Namespace, name: JobName) -> Result<(Namespace, JobName), Problem> {
-        self.shared.policy.may_use(&namespace)?;
-        self.target = Target { namespace: Some(namespace.clone()), job: Some(name.clone()) };
+        // Also of a call that is refused it is told what it was about.
+        self.target = Target { namespace: Some(namespace.clone()), job: Some(name.clone()), uid: None };
+        self.may_use(&namespace)?;
         Ok((namespace, name))
+    }
+
+    /// The request's body. While it is on its way the call has no place among those under way, of which there are few: slow
+    /// callers would keep the others out. What such bodies may take is bounded in bytes.
+    async fn read<T: DeserializeOwned>(&mut self, body: Incoming) -> Result<T, Problem> {
+        self.permit = None;
+        let read = body::json(&self.headers, body, &self.shared.traffic.room).await?;
+        self.permit = Some(self.shared.calls.begin()?);
+        Ok(read)
+    }
+
+    /// Waits for the turn to change something, for when all is known that the caller has to say: one that is slow to say
+    /// it must not keep others waiting.
+    async fn take_turn(&mut self) -> Result<(), Problem> {
+        self.turn = Some(self.shared.calls.begin_write().await?);
+        Ok(())
+    }
+
+    /// Notes which object the cluster says that it was.
+    fn was_about(&mut self, uid: &str) {
+        self.target.uid = Some(uid.into());
+    }
+
+    /// What the audit is to know of a part of this call that could be a call of this route.
+    fn account(&self, route: Route) -> Account {
+        let Self { request_id, peer, started, .. } = *self;
+        let line = LogLine { request_id, route: Some(route), peer, started };
+        Account { line, caller: self.caller.clone(), target: self.target.clone() }
+    }
+
+    /// Tells the audit if the wait after a change was refused: what that wait would have shown is what this route shows,
+    /// and the change itself is none the worse for it.
+    fn wait_ended(&self, shows: Route, problem: &Problem) {
+        let account = self.account(shows);
+        self.shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+    }
+
+    /// Whether the service, and this caller, may use a namespace.
+    fn may_use(&self, namespace: &Namespace) -> Result<(), Problem> {
+        self.shared.policy.may_use(namespace)?;
+        Ok(self.caller.may_use(namespace)?)
+    }
+
+    /// The namespaces outside of which the caller sees nothing: those of the service, and its own.
+    fn allowed(&self) -> Vec<Patterns> {
+        self.shared.policy.allowed.iter().chain(self.caller.namespaces()).cloned().collect()
     }
 
     /// Lets go of the request's head, which keeps the buffer that it was read into. Whoever waits needs neither.
@@ -85,9 +157,17 @@ impl Call {
         self.parameters = Parameters::none();
     }
 
+    /// The request's header without its lines, for those of the reply: it has the room for them, as the server makes the
+    /// header of each request out of that of the reply before.
+    fn emptied_headers(&mut self) -> HeaderMap {
+        let mut headers = std::mem::take(&mut self.headers);
+        headers.clear();
+        headers
+    }
+
     /// Whether the caller asks for an answer from the cluster itself (RFC 9111, section 5.2.1.4).
     fn wants_no_cache(&self) -> bool {
-        let lines = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+        let lines = lines(&self.headers, CACHE_CONTROL).filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 }
@@ -100,6 +180,11 @@ pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
         Route::Health => Some(probes::health(call)),
         Route::Livez => Some(probes::livez()),
         Route::Readyz => Some(probes::readyz(call)),
+        Route::Metrics => Some(metrics::metrics(call)),
+        Route::OpenApi => Some(docs::openapi(call)),
+        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => {
+            Some(docs::page(call))
+        }
         _ => None,
     }
 }
@@ -111,7 +196,7 @@ pub async fn answer(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
         Route::GetJobStatus => Box::pin(status::get_job_status(call)).await,
         Route::DeleteJob => Box::pin(jobs::delete_job(call)).await,
         Route::ListJobs => Box::pin(list_jobs::list_jobs(call)).await,
-        Route::WatchJobs => watch_jobs::watch_jobs(call),
+        Route::WatchJobs => Box::pin(watch_jobs::watch_jobs(call)).await,
         Route::GetJobLogs => Box::pin(logs::get_job_logs(call)).await,
         Route::SuspendJob => Box::pin(jobs::suspend(call, body, true)).await,
         Route::ResumeJob => Box::pin(jobs::suspend(call, body, false)).await,
@@ -122,5 +207,8 @@ pub async fn answer(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
         Route::Health => probes::health(call),
         Route::Livez => probes::livez(),
         Route::Readyz => probes::readyz(call),
+        Route::Metrics => metrics::metrics(call),
+        Route::OpenApi => docs::openapi(call),
+        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => docs::page(call),
     }
 }

@@ -1,6 +1,8 @@
 //! create-namespace, delete-namespace, list-namespaces, get-namespace-status.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -10,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Call;
 use super::wait::hung_up;
-use crate::http::body;
 use crate::http::error::Problem;
 use crate::http::parameters::parse_namespace;
 use crate::http::reply::Reply;
+use crate::http::route::Route;
 use crate::kube::backoff::Backoff;
 use crate::kube::name::Namespace as NamespaceName;
 use crate::kube::path::Path;
@@ -103,13 +105,16 @@ impl Shown {
 }
 
 pub(super) async fn create_namespace(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
-    let wanted: CreateNamespace = body::json(&call.headers, body).await?;
+    let wanted: CreateNamespace = call.read(body).await?;
     let name = parse_namespace("namespace_name", &wanted.namespace_name)?;
     call.target.namespace = Some(name.clone());
     call.shared.policy.may_create_in(&name)?;
+    call.caller.may_use(&name)?;
     let labels = wanted.labels.unwrap_or_default();
     let manifest = NewNamespace::new(name.as_str(), labels, wanted.annotations.unwrap_or_default());
+    call.take_turn().await?;
     let metadata = call.session.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?.object.metadata;
+    call.was_about(&metadata.uid);
     let created =
         Created { namespace_name: metadata.name, creation_timestamp: metadata.creation_timestamp, status: "created" };
     Reply::json(StatusCode::CREATED, &created)
@@ -118,14 +123,24 @@ pub(super) async fn create_namespace(call: &mut Call, body: Incoming) -> Result<
 pub(super) async fn delete_namespace(call: &mut Call) -> Result<Reply, Problem> {
     let name = one_namespace(call)?;
     call.shared.policy.may_delete(&name)?;
+    call.caller.may_use(&name)?;
     let wait = call.parameters.wait()?;
     // What is in a namespace is deleted by its own controller; Foreground would only add a finalizer to wait for.
     let options = DeleteOptions::new(Propagation::Background);
+    call.take_turn().await?;
     let namespace: Namespace = call.session.delete(&Path::namespace(&name), &options).await?;
+    call.was_about(&namespace.metadata.uid);
     // An API server that had nothing to clean up answers with a Status, not with the namespace.
     let mut phase = namespace.status.phase().unwrap_or("Terminating").to_owned();
     if let Some(time) = wait {
-        phase = phase_after(call, &name, phase, time).await?;
+        // It is being deleted, and that there was no waiting for the end of that is no reason to say that it is not.
+        phase = match phase_after(call, &name, phase.clone(), time).await {
+            Ok(phase) => phase,
+            Err(problem) => {
+                call.wait_ended(Route::GetNamespaceStatus, &problem);
+                phase
+            }
+        };
     }
     let is_gone = phase == DELETED;
     let message = format!("Namespace {name} {}", if is_gone { "is deleted" } else { "is being deleted" });
@@ -142,7 +157,11 @@ async fn phase_after(
     let end = Instant::now() + time;
     call.session.extend(time);
     call.permit = Some(call.shared.calls.begin_wait()?);
-    let (mut caller, mut draining, mut poll) = (call.caller.take(), call.shared.draining.clone(), POLL);
+    call.turn = None;
+    let (mut caller, mut draining, mut poll) = (call.hung_up.take(), call.shared.draining.clone(), POLL);
+    let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
+    // Where the cluster judges, it does so at each look.
+    let mut lost = pin!(shared.auth.lost(&who, &[]));
     loop {
         match call.session.get::<Namespace>(&Path::namespace(name)).await {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),
@@ -155,6 +174,7 @@ async fn phase_after(
             () = sleep_until(next) => next == end,
             _ = draining.wait_for(|draining| *draining) => true,
             () = hung_up(caller.as_mut()) => true,
+            denied = lost.as_mut() => return Err(denied.into()),
         };
         if is_last {
             return Ok(phase);
@@ -163,11 +183,11 @@ async fn phase_after(
 }
 
 pub(super) async fn list_namespaces(call: &mut Call) -> Result<Reply, Problem> {
-    let (mut namespaces, mut token) = (Vec::new(), String::new());
+    let (allowed, mut namespaces, mut token) = (call.allowed(), Vec::new(), String::new());
     loop {
         let from = Some(token.as_str()).filter(|token| !token.is_empty());
         let page: List<Namespace> = call.session.get(&Path::namespaces_page(PAGE, from)).await?;
-        let allowed = |name: &str| call.shared.policy.allowed.as_ref().is_none_or(|allowed| allowed.matches(name));
+        let allowed = |name: &str| allowed.iter().all(|allowed| allowed.matches(name));
         let items = page.items.unwrap_or_default().into_iter().filter(|item| allowed(&item.metadata.name));
         namespaces.extend(items.map(Shown::of));
         token = page.metadata.r#continue;
@@ -179,7 +199,7 @@ pub(super) async fn list_namespaces(call: &mut Call) -> Result<Reply, Problem> {
 
 pub(super) async fn get_namespace_status(call: &mut Call) -> Result<Reply, Problem> {
     let name = one_namespace(call)?;
-    call.shared.policy.may_use(&name)?;
+    call.may_use(&name)?;
     let namespace: Namespace = call.session.get(&Path::namespace(&name)).await?;
     Reply::json(StatusCode::OK, &Shown::of(namespace))
 }
@@ -188,4 +208,27 @@ fn one_namespace(call: &mut Call) -> Result<NamespaceName, Problem> {
     let name = call.parameters.namespace_name()?;
     call.target.namespace = Some(name.clone());
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::http::handlers::wait::tests::{File, call};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_a_deletion_ends_within_a_minute_of_the_loss_of_the_key() {
+        let (file, name) = (File::new("deletion"), NamespaceName::parse("team-a").unwrap());
+        for (is_revoked, seconds) in [(false, 300), (true, 60)] {
+            let (_drain, draining) = watch::channel(false);
+            let mut call = call(&file, draining);
+            if is_revoked {
+                file.revoke(&call.shared.auth);
+            }
+            let begun = Instant::now();
+            let ended = phase_after(&mut call, &name, "Terminating".to_owned(), Duration::from_mins(5)).await;
+            assert_eq!((ended.is_err(), begun.elapsed().as_secs()), (is_revoked, seconds));
+        }
+    }
 }

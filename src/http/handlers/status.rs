@@ -1,13 +1,15 @@
 //! get-job-status: from the cache, from the cluster, or after a wait.
 
 use hyper::StatusCode;
-use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderName, HeaderValue};
+use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 
 use super::wait::{self, Goal, Origin, Seen};
 use super::{Call, Target};
 use crate::http::error::Problem;
 use crate::http::etag::{self, Known};
+use crate::http::recent::Sent;
 use crate::http::reply::Reply;
+use crate::http::stream::ReplyBody;
 use crate::jobs::details;
 use crate::jobs::status::Status;
 use crate::kube::name::{JobName, Namespace};
@@ -19,16 +21,23 @@ pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// The answer, if it can be given at once.
 pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
-    let has = |name| call.parameters.optional(name).is_some();
-    if has("wait") || has("details") || call.wants_no_cache() {
+    if call.parameters.has("wait") || call.parameters.has("details") || call.wants_no_cache() {
         return Ok(None);
     }
     let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
-    call.shared.policy.may_use(&namespace)?;
-    let seen = wait::in_cache(call, &namespace, &name).filter(|seen| !seen.origin.is_old());
-    let reply = seen.map(|seen| reply(Known::of(&call.headers).as_ref(), &seen));
-    call.target = Target { namespace: Some(namespace), job: Some(name) };
-    Ok(reply)
+    let seen = known(call, &namespace, &name);
+    call.target = Target { namespace: Some(namespace), job: Some(name), uid: None };
+    let known = Known::of(&call.headers);
+    Ok(seen?.map(|seen| reply(call, known.as_ref(), &seen)))
+}
+
+fn known(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Option<Seen>, Problem> {
+    call.may_use(namespace)?;
+    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &wait::asked(namespace, name)) else {
+        return Ok(None);
+    };
+    verdict?;
+    Ok(wait::in_cache(call, namespace, name, call.started).filter(|seen| !seen.origin.is_old()))
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
@@ -40,11 +49,12 @@ pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
             Some(wait::until(call, &namespace, &name, time, goal).await?)
         }
         None if with_details => None,
-        None => Some(wait::look(call, &namespace, &name, call.wants_no_cache()).await?),
+        None => Some(wait::seen(call, &namespace, &name).await?),
     };
     match seen {
-        Some(seen) if !with_details => Ok(reply(known.as_ref(), &seen)),
-        _ => in_detail(call, &namespace, &name).await,
+        Some(seen) if !with_details => Ok(reply(call, known.as_ref(), &seen)),
+        // Boxed, as all who wait would have room for it.
+        _ => Box::pin(in_detail(call, &namespace, &name)).await,
     }
 }
 
@@ -64,16 +74,17 @@ async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result
 }
 
 /// The status with where it comes from; 304 if the caller has it already.
-fn reply(known: Option<&Known>, seen: &Seen) -> Reply {
-    let reply = if known.is_some_and(|known| known.has(seen.status.version)) {
-        Reply::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        Reply::encoded(StatusCode::OK, seen.status.to_json())
-    };
-    let reply = reply
-        .with(ETAG, etag::of(seen.status.version))
-        .with(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    seen.origin.told_in(reply)
+fn reply(call: &mut Call, known: Option<&Known>, seen: &Seen) -> Reply {
+    let mut headers = call.emptied_headers();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    seen.origin.tell(&mut headers);
+    if known.is_some_and(|known| known.has(seen.status.version)) {
+        headers.insert(ETAG, etag::of(seen.status.version));
+        return Reply { headers, ..Reply::empty(StatusCode::NOT_MODIFIED) };
+    }
+    let Sent { tag, body } = call.shared.recent.sent(&seen.status);
+    headers.insert(ETAG, tag);
+    Reply { status: StatusCode::OK, headers, body: ReplyBody::Whole(body) }
 }
 
 impl Origin {
@@ -82,11 +93,10 @@ impl Origin {
     }
 
     /// Says in the reply's header where it comes from and, if it may have changed since, how old it is.
-    pub(super) fn told_in(self, reply: Reply) -> Reply {
-        let reply = reply.with(X_CACHE, self.x_cache());
-        match self {
-            Self::Cache { age: Some(age) } => reply.with(AGE, age.as_secs().into()),
-            _ => reply,
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
+        headers.insert(X_CACHE, self.x_cache());
+        if let Self::Cache { age: Some(age) } = self {
+            headers.insert(AGE, age.as_secs().into());
         }
     }
 }

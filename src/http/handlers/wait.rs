@@ -1,11 +1,14 @@
 //! Looks at one job, in the cache or in the cluster, and waits for what a caller wants to see of it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
 use super::Call;
+use crate::auth::Asked;
+use crate::http::access::SEE_JOB;
 use crate::http::error::Problem;
 use crate::http::etag::Known;
 use crate::jobs::cache::Found;
@@ -66,8 +69,8 @@ impl Goal<'_> {
     }
 }
 
-pub(super) fn in_cache(call: &Call, namespace: &Namespace, name: &JobName) -> Option<Seen> {
-    match call.shared.cache.find(namespace, name, Instant::now()) {
+pub(super) fn in_cache(call: &Call, namespace: &Namespace, name: &JobName, now: Instant) -> Option<Seen> {
+    match call.shared.cache.find(namespace, name, now) {
         Found::Hit { found, age } => Some(Seen { status: found, origin: Origin::Cache { age } }),
         Found::Miss => None,
     }
@@ -85,20 +88,43 @@ pub(super) async fn in_cluster(call: &Call, namespace: &Namespace, name: &JobNam
 /// If the cache has become old, the cluster is asked first: the watch may be down where plain reads are not. An answer
 /// that is old is better than none, and than waiting for one.
 pub(super) async fn look(call: &Call, namespace: &Namespace, name: &JobName, no_cache: bool) -> Result<Seen, Error> {
-    match in_cache(call, namespace, name).filter(|_| !no_cache) {
+    // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
+    let in_cluster = || Box::pin(in_cluster(call, namespace, name));
+    match in_cache(call, namespace, name, Instant::now()).filter(|_| !no_cache) {
         Some(seen) if !seen.origin.is_old() => Ok(seen),
         Some(old) => {
             if matches!(call.shared.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
                 return Ok(old);
             }
-            match timeout(QUICKLY, in_cluster(call, namespace, name)).await {
+            match timeout(QUICKLY, in_cluster()).await {
                 Ok(Ok(seen)) => Ok(seen),
-                Ok(Err(gone)) if gone.is_not_found() => Err(gone),
+                Ok(Err(error)) if error.is_not_found() || refuses_caller(call, &error) => Err(error),
                 _ => Ok(old),
             }
         }
-        None => in_cluster(call, namespace, name).await,
+        None => in_cluster().await,
     }
+}
+
+/// Whether the cluster has just said that the caller, in whose own name it was asked, may not see this.
+fn refuses_caller(call: &Call, error: &Error) -> bool {
+    let is_refusal = matches!(error, Error::CallerUnauthorized) || error.refusal(403, "Forbidden").is_some();
+    is_refusal && call.caller.bearer().is_some()
+}
+
+/// What a caller asks for who wants to see a job.
+pub(super) fn asked<'a>(namespace: &'a Namespace, name: &'a JobName) -> Asked<'a> {
+    Asked { permission: SEE_JOB, namespace: Some(namespace), name: Some(name.as_str()) }
+}
+
+/// The job as the caller wants it, if it may see it.
+pub(super) async fn seen(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Seen, Problem> {
+    let no_cache = call.wants_no_cache();
+    if !no_cache {
+        // Boxed, as it is large and seldom needed.
+        Box::pin(call.shared.auth.sees(&call.caller, &[asked(namespace, name)])).await?;
+    }
+    Ok(look(call, namespace, name, no_cache).await?)
 }
 
 /// Looks until the goal is reached, the job is gone (then 404), or the time is up; then the job as it is.
@@ -109,18 +135,23 @@ pub(super) async fn until(
     time: Duration,
     goal: Goal<'_>,
 ) -> Result<Seen, Problem> {
+    let asked = [asked(namespace, name)];
+    Box::pin(call.shared.auth.sees(&call.caller, &asked)).await?;
     let end = TokioInstant::now() + time;
     call.session.extend(time);
     // First this, then the look: nothing that happens in between is missed.
     let mut subscription = call.shared.cache.subscribe(namespace, name);
-    let (mut caller, mut draining) = (call.caller.take(), call.shared.draining.clone());
+    let (mut caller, mut draining) = (call.hung_up.take(), call.shared.draining.clone());
     let (no_cache, mut poll) = (call.wants_no_cache(), POLL);
     let mut seen = look(call, namespace, name, no_cache).await?;
     if goal.is_reached(&seen.status) {
         return Ok(seen);
     }
     call.permit = Some(call.shared.calls.begin_wait()?);
+    call.turn = None;
     call.forget_request();
+    let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
+    let mut lost = pin!(shared.auth.lost(&who, &asked));
     loop {
         let next_poll = match seen.origin {
             Origin::Cache { age: None } => end,
@@ -132,6 +163,7 @@ pub(super) async fn until(
             () = sleep_until(next_poll) => next_poll == end,
             _ = draining.wait_for(|draining| *draining) => true,
             () = hung_up(caller.as_mut()) => true,
+            denied = lost.as_mut() => return Err(denied.into()),
         };
         if is_last {
             return Ok(seen);
@@ -155,3 +187,7 @@ pub(super) async fn hung_up(caller: Option<&mut tokio::sync::oneshot::Receiver<s
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+#[path = "wait_tests.rs"]
+pub(super) mod tests;

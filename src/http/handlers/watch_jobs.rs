@@ -9,6 +9,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::list_jobs::filter;
 use super::{Call, Shared};
+use crate::auth::{Asked, Denied};
+use crate::http::access::{FOLLOW_JOBS, SEE_JOBS};
+use crate::http::audit::Account;
 use crate::http::calls::Permit;
 use crate::http::error::Problem;
 use crate::http::reply::Reply;
@@ -19,6 +22,7 @@ use crate::jobs::changes::{Kind, seen};
 use crate::jobs::filter::Filter;
 use crate::jobs::store::Place;
 use crate::kube::checks::{Check, Outcome};
+use crate::kube::name::{JobName, Namespace};
 
 /// Proxies and browsers give up on a connection after a minute or so without a byte.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -27,8 +31,9 @@ const PAGE: usize = 100;
 /// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
 const PARTLY: u64 = 0;
 
-pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
+pub(super) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let filter = filter(call)?;
+    call.shared.auth.sees(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
     let shared = Arc::clone(&call.shared);
     if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
         return Err(Problem::unavailable(
@@ -45,8 +50,13 @@ pub(super) fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let permit = shared.calls.begin_stream()?;
     call.permit = None;
     let (sink, body) = ReplyBody::stream();
-    tokio::spawn(feed(Feed::new(shared, filter, sink), start, permit));
+    tokio::spawn(feed(Feed::new(shared, filter, sink), start, permit, Box::new(call.account(call.route))));
     Ok(Reply::stream(body))
+}
+
+/// What a caller asks for who wants to see jobs and follow them.
+fn asked<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [Asked<'a>; 2] {
+    [SEE_JOBS, FOLLOW_JOBS].map(|permission| Asked { permission, namespace, name: name.map(JobName::as_str) })
 }
 
 /// Where a stream begins.
@@ -72,6 +82,8 @@ struct Feed {
 enum End {
     Gone,
     Draining,
+    /// The caller may not see these jobs any more.
+    Denied(Denied),
 }
 
 impl From<Gone> for End {
@@ -80,10 +92,26 @@ impl From<Gone> for End {
     }
 }
 
-async fn feed(mut feed: Feed, start: Start, permit: Permit) {
-    if matches!(feed.run(start).await, End::Draining) {
+async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account>) {
+    let (shared, namespace, job) = (Arc::clone(&feed.shared), feed.filter.namespace.clone(), feed.filter.job.clone());
+    let asked = asked(namespace.as_ref(), job.as_ref());
+    let end = tokio::select! {
+        end = feed.run(start) => end,
+        denied = shared.auth.lost(&account.caller, &asked) => End::Denied(denied),
+    };
+    let last_words = match end {
+        End::Gone => None,
+        End::Draining => Some("the service is shutting down".to_owned()),
+        // As any other refusal is told: without what an error says of the inside.
+        End::Denied(denied) => {
+            let problem = Problem::from(denied);
+            shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+            Some(problem.detail.into())
+        }
+    };
+    if let Some(last_words) = last_words {
         let last = async {
-            let sent = feed.sink.send(sse::comment("the service is shutting down").into()).await;
+            let sent = feed.sink.send(sse::comment(&last_words).into()).await;
             if sent.is_ok() {
                 feed.sink.end().await;
             }
@@ -119,8 +147,9 @@ impl Feed {
         }
         let known = match start {
             Start::After(change) if cache.changes_since(change).is_some() => Some(change),
-            Start::Anew => self.snapshot(cache, false).await?,
-            Start::After(_) | Start::Over => self.snapshot(cache, true).await?,
+            // Boxed, as it is over soon, and the stream goes on for long.
+            Start::Anew => Box::pin(self.snapshot(cache, false)).await?,
+            Start::After(_) | Start::Over => Box::pin(self.snapshot(cache, true)).await?,
         };
         let Some(mut last) = known else { return Ok(()) };
         loop {

@@ -6,13 +6,21 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use http_body_util::BodyExt;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::auth::{Auth, Caller};
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
+use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
+use crate::http::handlers::Target;
+use crate::http::recent::Recent;
+use crate::http::request_id::RequestId;
+use crate::http::request_log::LogLine;
+use crate::http::route::Route;
+use crate::http::traffic::Traffic;
 use crate::jobs::cache::Found;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
@@ -25,6 +33,8 @@ pub(super) type Picture = BTreeMap<String, (String, String)>;
 /// What its readers follow, told as the watch would tell it.
 pub(super) struct Source {
     shared: Arc<Shared>,
+    /// Who reads.
+    caller: Caller,
     version: u64,
     _drain: watch::Sender<bool>,
 }
@@ -32,6 +42,11 @@ pub(super) struct Source {
 impl Source {
     /// So many jobs, made a second apart, which are all pending.
     pub(super) fn of(jobs: u64) -> Self {
+        Self::read_by(Caller::nobody(), Arc::new(Auth::None), jobs)
+    }
+
+    /// The same for a reader who was let in by this.
+    pub(super) fn read_by(caller: Caller, auth: Arc<Auth>, jobs: u64) -> Self {
         let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
         let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
         let (drain, draining) = watch::channel(false);
@@ -39,16 +54,26 @@ impl Source {
             cluster: Arc::new(Cluster::new("lab", "us-east-1", tokens)),
             cache: Arc::default(),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-            calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10 }),
+            auth,
+            calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+            audit: Audit::new(None, "lab"),
+            traffic: Traffic::new(true),
+            recent: Recent::default(),
             request_timeout: Duration::from_mins(5),
+            docs: true,
             draining,
         };
-        let mut source = Self { shared: Arc::new(shared), version: 0, _drain: drain };
+        let mut source = Self { shared: Arc::new(shared), caller, version: 0, _drain: drain };
         let jobs = (0..jobs).map(|number| source.job(number, State::Pending)).collect();
         for news in [News::Listing(source.version), News::Jobs(jobs), News::Listed, News::Following] {
             source.tell(news);
         }
         source
+    }
+
+    /// How many records the audit has made.
+    pub(super) fn records(&self) -> u64 {
+        self.shared.audit.tally().written
     }
 
     fn tell(&self, news: News) {
@@ -128,6 +153,11 @@ impl Reader {
         Some(String::from_utf8(bytes.to_vec()).unwrap())
     }
 
+    /// Whether the stream has come to its end, rather than broken off.
+    pub(super) async fn has_ended(&mut self) -> bool {
+        self.body.frame().await.is_none()
+    }
+
     /// Takes in one event.
     pub(super) fn take(&mut self, event: &str) {
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -158,7 +188,15 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.shared.calls.begin_stream().unwrap();
-    tokio::spawn(feed(Feed::new(Arc::clone(&source.shared), filter.clone(), sink), start, permit));
+    let feed_of = Feed::new(Arc::clone(&source.shared), filter.clone(), sink);
+    let line = LogLine {
+        request_id: RequestId::of(&HeaderMap::new()),
+        route: Some(Route::WatchJobs),
+        peer: "127.0.0.1:4711".parse().unwrap(),
+        started: std::time::Instant::now(),
+    };
+    let account = Account { line, caller: source.caller.clone(), target: Target::default() };
+    tokio::spawn(feed(feed_of, start, permit, Box::new(account)));
     body
 }
 

@@ -7,6 +7,8 @@ mod reader;
 use tokio::time::sleep;
 
 use super::*;
+use crate::auth::keyring::Keyring;
+use crate::auth::{Auth, Caller};
 use crate::jobs::state::State;
 use reader::{MOMENT, Reader, Source, events, only};
 
@@ -37,6 +39,60 @@ async fn a_comment_comes_although_other_jobs_change_all_the_time() {
         assert!(began.elapsed() < Duration::from_mins(1), "nothing comes");
     };
     assert_eq!(comment, ": heartbeat\n\n");
+}
+
+/// A reader with a key, and the file that lets it in.
+pub(super) struct Holder {
+    file: std::path::PathBuf,
+    pub(super) auth: Arc<Auth>,
+    pub(super) caller: Caller,
+}
+
+impl Holder {
+    pub(super) fn new(name: &str) -> Self {
+        let file = std::env::temp_dir().join(format!("eks-api-key-of-{name}-{}", std::process::id()));
+        // The SHA-256 of the key "one".
+        let hash = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        std::fs::write(&file, format!("one role=read namespaces=* sha256={hash}\n")).unwrap();
+        let auth = Auth::ApiKey(Arc::new(Keyring::open(&file).unwrap()));
+        let caller = auth.identify(crate::auth::Shown { api_key: Some("one"), ..Default::default() }).unwrap();
+        Self { file, auth: Arc::new(auth), caller }
+    }
+
+    /// Takes the key out of the file.
+    pub(super) fn revoke(&self) {
+        std::fs::write(&self.file, "cert:nobody role=read namespaces=*\n").unwrap();
+        let Auth::ApiKey(keyring) = &*self.auth else { panic!("no keys") };
+        keyring.reload().unwrap();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_key_is_taken_away_is_told_so_within_a_minute_and_no_more() {
+    let holder = Holder::new("a-reader");
+    let mut source = Source::read_by(holder.caller.clone(), Arc::clone(&holder.auth), 1);
+    let mut reader = Reader::open(&source, &Filter::default());
+    let began = Instant::now();
+    reader.catch_up().await;
+    assert_eq!(reader.piece(Duration::from_secs(20)).await.unwrap(), ": heartbeat\n\n");
+    holder.revoke();
+    let last_words = loop {
+        let piece = reader.piece(Duration::from_mins(2)).await.unwrap();
+        assert!(began.elapsed() < Duration::from_mins(5), "it goes on");
+        if piece != ": heartbeat\n\n" {
+            break piece;
+        }
+    };
+    assert_eq!(last_words, ": what was granted to this caller has changed\n\n");
+    assert_eq!((began.elapsed().as_secs(), source.records()), (60, 1));
+    source.change(0, State::Running);
+    assert!(reader.has_ended().await);
 }
 
 #[tokio::test(start_paused = true)]

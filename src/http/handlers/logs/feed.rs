@@ -1,9 +1,11 @@
 //! Reads logs and sends them on, one piece at a time: no faster than the caller reads, and no longer than it listens.
 
+mod source;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::sync::watch;
@@ -11,9 +13,9 @@ use tokio::time::{sleep, timeout};
 
 use super::End;
 use super::wanted::Wanted;
+use crate::http::audit::Account;
 use crate::http::error::Problem;
 use crate::http::handlers::Shared;
-use crate::http::request_id::RequestId;
 use crate::http::stream::{LAST_WORDS, Sink};
 use crate::jobs::logs::{self, Missing, NoLog, Seen};
 use crate::jobs::outlook::{self, Outlook};
@@ -21,7 +23,6 @@ use crate::kube::backoff::Backoff;
 use crate::kube::error::Error as KubeError;
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::LogOptions;
-use crate::kube::session::Session;
 use crate::kube::stream::Stream;
 
 /// How often the cluster is asked about what is waited for.
@@ -34,7 +35,7 @@ const LAST_PIECES: Duration = Duration::from_secs(10);
 
 pub(super) struct Feed {
     shared: Arc<Shared>,
-    request_id: RequestId,
+    account: Box<Account>,
     namespace: Namespace,
     name: JobName,
     wanted: Wanted,
@@ -43,18 +44,21 @@ pub(super) struct Feed {
     begun: watch::Sender<bool>,
     /// Whether what was sent last did not end its line.
     open_line: AtomicBool,
+    /// The pod whose log is open.
+    reading: watch::Sender<Option<String>>,
 }
 
 impl Feed {
     pub(super) fn new(
         shared: Arc<Shared>,
-        request_id: RequestId,
+        account: Box<Account>,
         (namespace, name): (Namespace, JobName),
         wanted: Wanted,
         sink: Sink,
         begun: watch::Sender<bool>,
     ) -> Self {
-        Self { shared, request_id, namespace, name, wanted, sink, begun, open_line: AtomicBool::new(false) }
+        let (open_line, reading) = (AtomicBool::new(false), watch::Sender::default());
+        Self { shared, account, namespace, name, wanted, sink, begun, open_line, reading }
     }
 
     /// Sends all that is wanted. A problem is for a caller to whom nothing was sent.
@@ -63,6 +67,7 @@ impl Feed {
             ended = self.read(seen) => ended,
             () = self.sink.gone() => Err(End::CallerGone),
             () = self.drained() => Err(End::Draining),
+            denied = self.denied() => Err(End::Denied(denied)),
         };
         match ended {
             Err(End::CallerGone) => {}
@@ -72,9 +77,14 @@ impl Feed {
             // There is no telling where a log that is followed ends.
             Err(End::Draining) if self.wanted.options.follow => drop(timeout(LAST_WORDS, self.sink.end()).await),
             Err(end) => {
-                let Problem { cause, detail, .. } = end.into();
-                let cause = cause.as_deref().unwrap_or(&detail);
-                log::warn!(request_id = self.request_id.as_str(), cause = cause; "a stream of logs breaks off");
+                let is_denied = matches!(end, End::Denied(_));
+                let problem = Problem::from(end);
+                let (request_id, cause) = (self.account.line.request_id, problem.cause.as_deref());
+                let cause = cause.unwrap_or(&problem.detail);
+                log::warn!(request_id = request_id.as_str(), cause = cause; "a stream of logs breaks off");
+                if is_denied {
+                    self.shared.audit.came_to(&self.account.subject(), problem.status, &problem.reason);
+                }
             }
         }
         Ok(())
@@ -175,7 +185,9 @@ impl Feed {
                 Outlook::Log { run } => match self.open(pod, container, &options).await {
                     Ok(stream) => {
                         self.begin(heading).await?;
+                        self.reading.send_replace(Some(pod.to_owned()));
                         self.copy(stream).await?;
+                        self.reading.send_replace(None);
                         if !follow {
                             return Ok(());
                         }
@@ -199,10 +211,6 @@ impl Feed {
             }
             *seen = self.look_again(&mut pause).await?;
         }
-    }
-
-    async fn open(&self, pod: &str, container: &str, options: &LogOptions) -> Result<Stream, KubeError> {
-        logs::open(&self.session(), &self.namespace, (pod, container), options).await
     }
 
     /// From now on there is a head, and under it this heading, if it was not sent yet.
@@ -229,20 +237,5 @@ impl Feed {
             self.open_line.store(*last != b'\n', Ordering::Relaxed);
         }
         Ok(self.sink.send(piece).await?)
-    }
-
-    async fn look(&self) -> Result<Seen, End> {
-        let looked = Seen::look(&self.session(), &self.namespace, &self.name).await;
-        looked.map_err(|error| if error.is_not_found() { End::JobGone(error) } else { End::Kube(error) })
-    }
-
-    async fn look_again(&self, pause: &mut Backoff) -> Result<Seen, End> {
-        sleep(pause.pause()).await;
-        self.look().await
-    }
-
-    /// Each question has the time of a call: a stream has any.
-    fn session(&self) -> Session {
-        Session::new(Arc::clone(&self.shared.cluster), Instant::now() + self.shared.request_timeout)
     }
 }

@@ -1,0 +1,239 @@
+//! Tests of who calls and of what becomes of a right: who is known by what, a file that is read again, and the look once
+//! a minute. Time is paused: it runs on as soon as all wait.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use tokio::time::{Instant, advance, timeout};
+
+use super::keys::{Grant, generate, line};
+use super::role::Role;
+use super::*;
+use crate::aws::cluster::Description;
+use crate::aws::token::Tokens;
+use crate::config::pattern::Patterns;
+use crate::kube::cluster::Cluster;
+use crate::secret::Secret;
+
+/// A file that goes with its handle.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("eks-api-keys-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let file = Self(std::env::temp_dir().join(name));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+
+    fn auth(&self) -> Auth {
+        Auth::ApiKey(Arc::new(Keyring::open(&self.0).unwrap()))
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn grant(name: &str, role: Role) -> Grant {
+    Grant { name: name.into(), role, namespaces: Patterns::parse("team-*").unwrap() }
+}
+
+fn key(name: &str, role: Role) -> (Secret<String>, String) {
+    let key = generate().unwrap();
+    let line = line(&grant(name, role), &key);
+    (key, line)
+}
+
+fn by_key(key: &Secret<String>) -> Shown<'_> {
+    Shown { api_key: Some(key.expose()), ..Shown::default() }
+}
+
+/// How many lines are in force then.
+fn reload(auth: &Auth) -> Result<usize, keyring::Error> {
+    let Auth::ApiKey(keyring) = auth else { panic!("no keys") };
+    keyring.reload().map(|()| keyring.keys().len())
+}
+
+fn cluster() -> Arc<Cluster> {
+    let keys = SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
+    Arc::new(Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, SystemTime::now)))
+}
+
+fn kubernetes() -> Auth {
+    Auth::Kubernetes(Box::new(Reviews::new(cluster(), Duration::from_secs(30)).unwrap()))
+}
+
+const GET: Permission = Permission { verb: "get", group: "batch", resource: "jobs", needed_for: "a test" };
+const ALL: Asked<'static> = Asked { permission: GET, namespace: None, name: None };
+
+#[test]
+fn without_authentication_a_certificate_gives_a_name_and_everybody_may_everything() {
+    let name: Arc<str> = "ci.example.com".into();
+    let known = Shown { certificate: Some(&name), ..Shown::default() };
+    for (shown, method, called) in [
+        (Shown::default(), Method::None, ""),
+        (Shown { bearer: Some("x"), api_key: Some("y"), certificate: None }, Method::None, ""),
+        (known, Method::Certificate, "ci.example.com"),
+    ] {
+        let caller = Auth::None.identify(shown).unwrap();
+        assert_eq!((caller.method, &*caller.name()), (method, called));
+        assert!(caller.may(Role::Admin).is_ok() && caller.namespaces().is_none() && caller.bearer().is_none());
+    }
+}
+
+#[test]
+fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_for() {
+    let (ci, line) = key("ci", Role::Write);
+    let file = File::new(&format!("{line}\ncert:*.example.com role=read namespaces=a\n"));
+    let auth = file.auth();
+    let [named, stranger]: [Arc<str>; 2] = ["ops.example.com".into(), "ops.example.org".into()];
+    let with = |certificate| Shown { certificate: Some(certificate), ..Shown::default() };
+
+    let caller = auth.identify(Shown { certificate: Some(&named), ..by_key(&ci) }).unwrap();
+    assert_eq!((caller.method, &*caller.name()), (Method::ApiKey, "ci"));
+    let caller = auth.identify(with(&named)).unwrap();
+    assert_eq!((caller.method, &*caller.name()), (Method::Certificate, "ops.example.com"), "its own, not the line's");
+    assert!(caller.may(Role::Read).is_ok() && caller.may(Role::Write).is_err());
+    assert!(caller.may_use(&Namespace::parse("a").unwrap()).is_ok());
+    assert!(caller.may_use(&Namespace::parse("b").unwrap()).is_err());
+
+    assert!(matches!(auth.identify(Shown::default()), Err(Denied::Missing(_))));
+    assert!(matches!(auth.identify(with(&stranger)), Err(Denied::NotNamed)));
+    let wrong = Shown { api_key: Some("wrong"), ..with(&named) };
+    assert!(matches!(auth.identify(wrong), Err(Denied::Unknown(_))));
+    let two = Shown { api_key: Some("wrong"), bearer: Some(ci.expose()), certificate: None };
+    assert!(matches!(auth.identify(two), Err(Denied::Unknown(_))), "X-API-Key is the one that counts");
+    // A certificate's name is nobody's key, and a line's hash is none either.
+    for other in ["ops.example.com", "ci", line.rsplit('=').next().unwrap()] {
+        assert!(auth.identify(Shown { api_key: Some(other), ..Shown::default() }).is_err(), "{other}");
+    }
+    let debug = format!("{auth:?} {:?}", auth.identify(by_key(&ci)));
+    assert!(!debug.contains(ci.expose()), "{debug}");
+}
+
+#[test]
+fn with_tokens_a_certificate_gives_the_name_and_the_token_the_rights() {
+    let (auth, name): (Auth, Arc<str>) = (kubernetes(), "ci.example.com".into());
+    let certificate = Shown { certificate: Some(&name), ..Shown::default() };
+    assert!(matches!(auth.identify(certificate), Err(Denied::Missing(_))), "by itself it is no caller");
+    let caller = auth.identify(Shown { bearer: Some("secret-token"), ..certificate }).unwrap();
+    assert_eq!((caller.method, &*caller.name()), (Method::Kubernetes, "ci.example.com"));
+    assert!(caller.bearer().is_some() && !format!("{caller:?}").contains("secret-token"));
+    assert!(matches!(auth.identify(Shown { bearer: Some("a b"), ..certificate }), Err(Denied::Unknown(_))));
+}
+
+#[tokio::test]
+async fn where_the_cluster_judges_nobody_without_a_token_sees_anything() {
+    let auth = kubernetes();
+    let nobody = Caller::nobody();
+    assert!(matches!(auth.sees_at_once(&nobody, &ALL), Some(Err(Denied::Missing(_)))));
+    assert!(matches!(auth.sees(&nobody, &[ALL]).await, Err(Denied::Missing(_))));
+}
+
+#[test]
+fn a_file_that_is_wrong_leaves_the_keys_before_in_force() {
+    let ((old, old_line), (new, new_line)) = (key("old", Role::Read), key("new", Role::Read));
+    let file = File::new(&old_line);
+    let auth = file.auth();
+    for bad in [format!("{new_line}\n{new_line}"), "# none".to_owned(), format!("{new_line} role=read"), String::new()]
+    {
+        file.write(&bad);
+        assert!(reload(&auth).is_err(), "{bad}");
+        assert!(auth.identify(by_key(&old)).is_ok() && auth.identify(by_key(&new)).is_err(), "{bad}");
+    }
+    std::fs::remove_file(&file.0).unwrap();
+    assert!(matches!(reload(&auth), Err(keyring::Error::Unreadable(_))));
+    assert!(auth.identify(by_key(&old)).is_ok());
+    file.write(&format!("{new_line}\n{old_line}\n"));
+    assert_eq!(reload(&auth).unwrap(), 2);
+    assert!(auth.identify(by_key(&old)).is_ok() && auth.identify(by_key(&new)).is_ok());
+    file.write(&new_line);
+    assert_eq!(reload(&auth).unwrap(), 1);
+    assert!(auth.identify(by_key(&old)).is_err() && auth.identify(by_key(&new)).is_ok());
+}
+
+/// How long it takes until the right is lost, of at most ten minutes.
+async fn lost(auth: &Auth, caller: &Caller) -> Option<(Denied, u64)> {
+    let begun = Instant::now();
+    let lost = timeout(Duration::from_mins(10), auth.lost(caller, &[ALL])).await;
+    lost.ok().map(|denied| (denied, begun.elapsed().as_secs()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_line_is_gone_or_another_is_lost_within_a_minute() {
+    let (ci, line) = key("ci", Role::Read);
+    let alike = key("ci", Role::Read).1;
+    for (after, is_lost) in [
+        (line.clone(), false),
+        (format!("{alike}\n{line}"), false),
+        (alike, true),
+        (line.replace("role=read", "role=admin"), true),
+        (line.replace("team-*", "team-a"), true),
+    ] {
+        let file = File::new(&line);
+        let auth = file.auth();
+        let caller = auth.identify(by_key(&ci)).unwrap();
+        advance(Duration::from_secs(30)).await;
+        file.write(&after);
+        assert_eq!(lost(&auth, &caller).await.map(|(_, seconds)| seconds), None, "it counts when it is read again");
+        reload(&auth).unwrap();
+        let lost = lost(&auth, &caller).await;
+        assert_eq!(lost.as_ref().map(|(_, seconds)| *seconds), is_lost.then_some(60), "{after}");
+        assert!(lost.is_none_or(|(denied, _)| matches!(denied, Denied::Unknown(_))));
+    }
+    assert!(lost(&Auth::None, &Caller::nobody()).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cluster_says_each_minute_decides_whether_a_caller_goes_on() {
+    use reviews::Verdict::{Allowed, Denied as No, Unauthorized};
+
+    let auth = kubernetes();
+    let caller = auth.identify(Shown { bearer: Some("one"), ..Shown::default() }).unwrap();
+    let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
+    let bearer = caller.bearer().unwrap();
+    // What the cluster said just before each look.
+    let says = async |verdicts: &[reviews::Verdict]| {
+        tokio::time::sleep(Duration::from_secs(55)).await;
+        for verdict in verdicts {
+            reviews.suppose(bearer, &ALL, *verdict);
+            tokio::time::sleep(Duration::from_mins(1)).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed, Allowed, No]));
+    assert!(matches!(ended, Some((Denied::Cluster(_), 180))), "{ended:?}");
+    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed, Unauthorized]));
+    assert!(matches!(ended, Some((Denied::Unknown(_), 120))), "{ended:?}");
+    // A cluster that cannot be asked has not said yes.
+    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed]));
+    assert!(matches!(ended, Some((Denied::Unanswered(_), 120))), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_take() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", silent.local_addr().unwrap());
+    let cluster = cluster();
+    let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    cluster.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
+    for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
+        let auth = Auth::Kubernetes(Box::new(Reviews::new(Arc::clone(&cluster), request_timeout).unwrap()));
+        let caller = auth.identify(Shown { bearer: Some("one"), ..Shown::default() }).unwrap();
+        let begun = Instant::now();
+        assert!(matches!(auth.sees(&caller, &[ALL]).await, Err(Denied::Unanswered(_))));
+        assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());
+        assert!(auth.sees_at_once(&caller, &ALL).is_none(), "that there was no answer is not remembered");
+    }
+}

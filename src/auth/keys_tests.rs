@@ -1,0 +1,110 @@
+//! Tests of `keys`.
+
+use super::*;
+
+fn grant(name: &str, role: Role, namespaces: &str) -> Grant {
+    Grant { name: name.into(), role, namespaces: Patterns::parse(namespaces).unwrap() }
+}
+
+/// A file with one key, and the key.
+fn one(grant: &Grant) -> (Keys, Secret<String>) {
+    let key = generate().unwrap();
+    (Keys::parse(&line(grant, &key)).unwrap(), key)
+}
+
+#[test]
+fn a_key_is_random_and_its_line_lets_it_in_without_showing_it() {
+    let ci = grant("ci", Role::Write, "a,team-*");
+    let key = generate().unwrap();
+    assert_ne!(key.expose(), generate().unwrap().expose());
+    assert_eq!(key.expose().len(), PREFIX.len() + 43, "256 bits in base64url");
+    let line = line(&ci, &key);
+    assert!(line.starts_with("ci role=write namespaces=a,team-* sha256=") && !line.contains(key.expose()), "{line}");
+    let keys = Keys::parse(&line).unwrap();
+    let (hash, found) = keys.find(key.expose()).unwrap();
+    assert_eq!(**found, ci);
+    let holder = Holder::Key(hash);
+    assert!(keys.grants(&ci, &holder) && !keys.grants(&grant("ci", Role::Admin, "a,team-*"), &holder));
+}
+
+#[test]
+fn no_other_key_is_found() {
+    let (keys, key) = one(&grant("ci", Role::Read, "*"));
+    let key = key.expose();
+    for other in ["", &key[1..], &key[..key.len() - 1], &format!("{key} "), &key.to_lowercase(), "ci"] {
+        assert!(keys.find(other).is_none(), "{other:?}");
+    }
+}
+
+#[test]
+fn each_of_many_keys_is_found_as_its_own() {
+    let made: Vec<_> = (0..20).map(|n| (grant(&format!("k{n}"), Role::Read, "*"), generate().unwrap())).collect();
+    let text: String = made.iter().map(|(grant, key)| line(grant, key) + "\n").collect();
+    let keys = Keys::parse(&text).unwrap();
+    for (grant, key) in &made {
+        assert_eq!(**keys.find(key.expose()).unwrap().1, *grant);
+    }
+}
+
+#[test]
+fn comments_and_blank_lines_are_passed_over() {
+    let keys = Keys::parse("# keys\n\n  \t\n   # more\n").unwrap();
+    assert!(keys.is_empty());
+}
+
+#[test]
+fn a_certificate_is_known_by_the_first_line_that_fits() {
+    let keys = Keys::parse(
+        "cert:ci.example.com role=admin namespaces=*\ncert:*.example.com role=read namespaces=a\ncert:CN* role=write namespaces=b",
+    )
+    .unwrap();
+    let role = |name: &str| keys.find_certificate(name).map(|grant| grant.role);
+    assert_eq!(role("ci.example.com"), Some(Role::Admin));
+    assert_eq!(role("x.example.com"), Some(Role::Read));
+    assert_eq!(role("CN of mine"), Some(Role::Write));
+    assert_eq!(role("example.com"), None);
+    assert_eq!(keys.len(), 3);
+}
+
+#[test]
+fn what_is_granted_to_another_key_or_certificate_is_not_granted_to_this_one() {
+    let ci = grant("ci", Role::Write, "a");
+    let ((old, key), (new, _)) = (one(&ci), one(&ci));
+    let holder = Holder::Key(old.find(key.expose()).unwrap().0);
+    assert!(old.grants(&ci, &holder) && !new.grants(&ci, &holder), "a line that is alike is another key's");
+
+    let before = Keys::parse("cert:*.example.com role=admin namespaces=*").unwrap();
+    let grant = before.find_certificate("ci.example.com").unwrap();
+    let holder = Holder::Certificate("ci.example.com".into());
+    assert!(before.grants(grant, &holder));
+    let text = "cert:ci.example.com role=read namespaces=*\ncert:*.example.com role=admin namespaces=*";
+    assert!(!Keys::parse(text).unwrap().grants(grant, &holder), "the line that counts for it now is another");
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_never_with_what_may_be_a_key() {
+    let hash = "0".repeat(64);
+    let good = format!("ci role=read namespaces=* sha256={hash}");
+    for (bad, told) in [
+        ("ci".to_owned(), "role="),
+        (format!("ci role=root namespaces=* sha256={hash}"), "role="),
+        (format!("ci role=read sha256={hash}"), "namespaces="),
+        (format!("ci role=read namespaces=A sha256={hash}"), "namespaces="),
+        (format!("ci role=read namespaces=, sha256={hash}"), "namespaces="),
+        ("ci role=read namespaces=*".to_owned(), "sha256="),
+        ("ci role=read namespaces=* sha256=eks-api-SECRET".to_owned(), "sha256="),
+        (format!("ci role=read namespaces=* sha256={}", "é".repeat(32)), "sha256="),
+        ("ci role=read namespaces=* eks-api-SECRET".to_owned(), "none of"),
+        (format!("ci role=read role=write namespaces=* sha256={hash}"), "twice"),
+        (format!("c/i role=read namespaces=* sha256={hash}"), "the name"),
+        (format!("{} role=read namespaces=* sha256={hash}", "n".repeat(65)), "the name"),
+        (format!("cert:a role=read namespaces=* sha256={hash}"), "none of"),
+        ("cert:a*b* role=read namespaces=*".to_owned(), "the name"),
+        ("cert: role=read namespaces=*".to_owned(), "the name"),
+        (good.clone(), "already"),
+    ] {
+        let mistake = Keys::parse(&format!("{good}\n\n{bad}\n")).unwrap_err().to_string();
+        assert!(mistake.starts_with("line 3: ") && mistake.contains(told), "{bad}: {mistake}");
+        assert!(!mistake.contains("SECRET"), "{mistake}");
+    }
+}

@@ -1,0 +1,171 @@
+//! How often each peer and each caller may call, as far as that can cost the cluster something, and how often a peer may
+//! send what is no call: token buckets. What is answered from memory at once is not counted.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::error::Problem;
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// How many seconds' worth of calls may come at once.
+const BURST: u32 = 2;
+/// Buckets are small, and full ones are let go; beyond this many, all newcomers share one.
+const MOST: usize = 16_384;
+
+/// The buckets of one kind of callers.
+#[derive(Debug)]
+pub struct RateLimit<K> {
+    name: &'static str,
+    /// 0 for no limit.
+    per_second: u32,
+    buckets: Mutex<HashMap<Option<K>, Bucket>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    tokens: f64,
+    since: Instant,
+}
+
+/// How much is left after a call, for its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    name: &'static str,
+    per_second: u32,
+    remaining: u32,
+}
+
+impl<K: Eq + Hash> RateLimit<K> {
+    pub fn new(name: &'static str, per_second: u32) -> Self {
+        Self { name, per_second, buckets: Mutex::default() }
+    }
+
+    /// How many calls a second there may be; 0 for no limit.
+    pub const fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
+    /// Counts a call: 429 if there were too many.
+    pub fn take(&self, who: K, now: Instant) -> Result<Option<Allowance>, Problem> {
+        if self.per_second == 0 {
+            return Ok(None);
+        }
+        let (rate, most) = (f64::from(self.per_second), f64::from(self.per_second * BURST));
+        let full = Bucket { tokens: most, since: now };
+        let now_in = |bucket: Bucket| {
+            let gained = now.saturating_duration_since(bucket.since).as_secs_f64() * rate;
+            Bucket { tokens: (bucket.tokens + gained).min(most), since: now }
+        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut who = Some(who);
+        if buckets.len() >= MOST && !buckets.contains_key(&who) {
+            buckets.retain(|_, bucket| now_in(*bucket).tokens < most);
+            if buckets.len() >= MOST {
+                who = None;
+            }
+        }
+        let bucket = buckets.entry(who).or_insert(full);
+        *bucket = now_in(*bucket);
+        if bucket.tokens < 1.0 {
+            let time = Duration::from_secs_f64((1.0 - bucket.tokens) / rate);
+            return Err(self.exceeded(time));
+        }
+        bucket.tokens -= 1.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and what u32 holds")]
+        let remaining = bucket.tokens as u32;
+        Ok(Some(Allowance { name: self.name, per_second: self.per_second, remaining }))
+    }
+
+    fn exceeded(&self, time: Duration) -> Problem {
+        let Self { name, per_second, .. } = self;
+        let detail = format!("too many calls by this {name}: {per_second} a second are allowed");
+        let allowance = Allowance { name, per_second: *per_second, remaining: 0 };
+        Problem {
+            retry_after: Some(time.max(Duration::from_secs(1))),
+            allowance: Some(Box::new(allowance)),
+            ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+        }
+    }
+}
+
+impl Allowance {
+    /// As draft-ietf-httpapi-ratelimit-headers says it.
+    pub fn tell(self, headers: &mut HeaderMap) {
+        let Self { name, per_second, remaining } = self;
+        let lines = [
+            (RATELIMIT_POLICY, format!("\"{name}\";q={};w={BURST}", per_second * BURST)),
+            (RATELIMIT, format!("\"{name}\";r={remaining};t=1")),
+        ];
+        for (header, value) in lines {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(header, value);
+            }
+        }
+    }
+}
+
+/// Whom an address stands for: in IPv6 a network of 64 bits is one customer's, who can use any address in it.
+pub fn peer(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_let_through_and_then_so_many_a_second() {
+        let (limit, start) = (RateLimit::new("peer", 10), Instant::now());
+        for left in (0..20).rev() {
+            assert_eq!(limit.take("a", start).unwrap().unwrap().remaining, left);
+        }
+        let refused = limit.take("a", start).unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.retry_after), (429, Some(Duration::from_secs(1))));
+        assert!(limit.take("b", start).is_ok(), "another's bucket is another");
+        assert!(limit.take("a", start + Duration::from_millis(100)).is_ok());
+        assert!(limit.take("a", start + Duration::from_millis(100)).is_err());
+        let later = start + Duration::from_mins(1);
+        assert_eq!(limit.take("a", later).unwrap().unwrap().remaining, 19, "no more than a burst is saved up");
+    }
+
+    #[test]
+    fn no_limit_is_no_limit() {
+        let limit = RateLimit::new("peer", 0);
+        assert!((0..1000).all(|_| limit.take("a", Instant::now()).unwrap().is_none()));
+    }
+
+    #[test]
+    fn beyond_the_bound_newcomers_share_a_bucket_and_those_known_keep_theirs() {
+        let (limit, start) = (RateLimit::new("peer", 1), Instant::now());
+        for who in 0..MOST {
+            limit.take(who, start).unwrap();
+        }
+        let newcomers = (MOST..MOST + 10).filter(|who| limit.take(*who, start).is_ok()).count();
+        assert_eq!(newcomers, 2);
+        assert!(limit.take(0, start).is_ok());
+        assert!(limit.buckets.lock().unwrap().len() <= MOST + 1);
+        limit.take(0, start + Duration::from_mins(1)).unwrap();
+        limit.take(MOST + 50, start + Duration::from_mins(1)).unwrap();
+        assert!(limit.buckets.lock().unwrap().len() < 4, "full ones are let go");
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_peer() {
+        let of = |address: &str| peer(address.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    }
+}

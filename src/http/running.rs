@@ -1,0 +1,122 @@
+//! A call whose handler runs: its place among those under way, its end, and that the end is told of, in the log and in the
+//! audit, whatever it is.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use super::access::Access;
+use super::audit::Subject;
+use super::error::Problem;
+use super::handlers::{self, Call, Shared};
+use super::reply::Reply;
+use super::request_id::RequestId;
+use super::request_log::LogLine;
+use super::route::Route;
+
+/// Runs the handler: a change in a task of its own, so that once begun it ends, and is told of, although the caller hangs
+/// up. What it works on is boxed, as it would be moved several times on its way.
+pub async fn run(mut running: Box<Running>, body: Incoming) -> Result<Reply, Problem> {
+    if running.call.route.is_read() {
+        return handled(running, body).await;
+    }
+    let (here, hung_up) = oneshot::channel();
+    running.call.hung_up = Some(hung_up);
+    let ended = tokio::spawn(handled(running, body)).await;
+    drop(here);
+    ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
+}
+
+/// The answer, if it can be given without waiting for anything: most reads are answered from memory.
+pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
+    let answer = catch_unwind(AssertUnwindSafe(|| handlers::at_once(call)));
+    answer.unwrap_or_else(|panic| Some(Err(panicked(&*panic))))
+}
+
+async fn handled(mut running: Box<Running>, body: Incoming) -> Result<Reply, Problem> {
+    let call = &mut running.call;
+    let result = match begun(call) {
+        Ok(()) => caught(pin!(handlers::answer(call, body))).await,
+        Err(problem) => Err(problem),
+    };
+    running.tell(&result);
+    result
+}
+
+/// Counts the call among those under way.
+fn begun(call: &mut Call) -> Result<(), Problem> {
+    if call.route.access() != Access::Open {
+        call.permit = Some(call.shared.calls.begin()?);
+    }
+    Ok(())
+}
+
+/// A call with its handler. A change that is dropped before its end, as one that outlasts the drain, is told of too.
+#[derive(Debug)]
+pub struct Running {
+    call: Call,
+    line: LogLine,
+    is_told: bool,
+}
+
+impl Running {
+    pub const fn new(call: Call, line: LogLine) -> Self {
+        Self { call, line, is_told: false }
+    }
+
+    pub const fn route(&self) -> Route {
+        self.call.route
+    }
+
+    pub const fn request_id(&self) -> RequestId {
+        self.call.request_id
+    }
+
+    fn tell(&mut self, result: &Result<Reply, Problem>) {
+        self.is_told = true;
+        tell(&self.call.shared, &self.subject(), result, self.call.session.upstream_time());
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { line: &self.line, caller: &self.call.caller, target: &self.call.target }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.is_told && !self.call.route.is_read() {
+            self.call.shared.audit.cut_off(&self.subject());
+        }
+    }
+}
+
+/// The one place where the answer to a request is told of: in the log, and in the audit if it belongs there.
+pub fn tell(shared: &Shared, subject: &Subject<'_>, result: &Result<Reply, Problem>, upstream: Duration) {
+    subject.line.write(&shared.traffic, result, subject.target, upstream);
+    shared.audit.ended(subject, result);
+}
+
+/// What the handler says, or that it panicked: that is this request's end alone.
+async fn caught(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+    })
+    .await
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Problem {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    failed(&format!("panicked: {}", text.unwrap_or("no message")))
+}
+
+fn failed(cause: &str) -> Problem {
+    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed");
+    Problem { cause: Some(cause.into()), ..problem }
+}

@@ -1,0 +1,183 @@
+//! TLS to callers: reads certificate, key and client CA, judges them, and can read them again. Owns what is in force;
+//! the handshake is `connection`'s.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio_rustls::TlsAcceptor;
+
+use super::certificate::Certificate;
+use crate::config::tls::TlsFiles;
+
+pub const H2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// A chain of certificates is some KiB long, and a bundle of CAs some hundred.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+const CERT: &str = "EKS_API_TLS_CERT_FILE";
+const KEY: &str = "EKS_API_TLS_KEY_FILE";
+const CLIENT_CA: &str = "EKS_API_TLS_CLIENT_CA_FILE";
+
+/// A file that is not what its variable promises. It never tells what is in the file.
+#[derive(Debug)]
+pub struct Error {
+    variable: &'static str,
+    path: PathBuf,
+    why: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.variable, self.path.display(), self.why)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What connections are accepted with: of one reading of all files, so that certificate, key and CA go together.
+#[derive(Debug)]
+pub struct Tls {
+    files: TlsFiles,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    pub fn load(files: TlsFiles) -> Result<Self, Error> {
+        let current = RwLock::new(Arc::new(config(&files)?));
+        Ok(Self { files, current })
+    }
+
+    /// Reads all files again, for the connections to come. Nothing changes if one of them is broken. Sessions begun
+    /// under the old files cannot be resumed: who they let in may not be let in any more.
+    pub fn reload(&self) -> Result<(), Error> {
+        let config = Arc::new(config(&self.files)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    pub fn acceptor(&self) -> TlsAcceptor {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+fn config(files: &TlsFiles) -> Result<ServerConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let certified = certified_key(files, &provider)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| wrong(CERT, &files.certificate, &error.to_string()))?;
+    let builder = match &files.client_ca {
+        Some(path) => builder.with_client_cert_verifier(verifier(path, provider)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
+    Ok(config)
+}
+
+fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
+    let chain = certificates(CERT, &files.certificate)?;
+    let key = read(KEY, &files.key)?;
+    warn_of_readers(&files.key);
+    // What is wrong with the text is not told: the reader's own words quote it.
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
+        let may_be = "BEGIN PRIVATE KEY, BEGIN EC PRIVATE KEY or BEGIN RSA PRIVATE KEY";
+        wrong(KEY, &files.key, &format!("holds no private key in PEM form that is not encrypted ({may_be})"))
+    })?;
+    let key = provider.key_provider.load_private_key(key).map_err(|_| {
+        wrong(KEY, &files.key, "holds a key of a kind that is not served: use ECDSA on P-256 or P-384, Ed25519, or RSA")
+    })?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            let other = files.certificate.display();
+            return Err(wrong(
+                KEY,
+                &files.key,
+                &format!("the key does not belong to the first certificate of {other}"),
+            ));
+        }
+        Err(error) => return Err(wrong(CERT, &files.certificate, &error.to_string())),
+    }
+    tell_of(&certified, &files.certificate);
+    Ok(certified)
+}
+
+fn verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(CLIENT_CA, path)? {
+        roots.add(certificate).map_err(|error| wrong(CLIENT_CA, path, &error.to_string()))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    verifier.map_err(|error| wrong(CLIENT_CA, path, &error.to_string()))
+}
+
+fn certificates(variable: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = read(variable, path)?;
+    let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+    // Not told either: somebody may have named the key's file here.
+    let certificates = certificates.map_err(|_| wrong(variable, path, "is not in PEM form"))?;
+    if certificates.is_empty() {
+        return Err(wrong(variable, path, "holds no certificate in PEM form (BEGIN CERTIFICATE)"));
+    }
+    Ok(certificates)
+}
+
+/// The whole file. Nothing but a regular file is read: a pipe could keep the service waiting for ever.
+fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let whole = || {
+        if !fs::metadata(path)?.is_file() {
+            return Ok(Err("is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        let length = File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(if length as u64 > MAX_FILE_BYTES { Err("is larger than 1 MiB") } else { Ok(bytes) })
+    };
+    let read: std::io::Result<_> = whole();
+    read.map_err(|error| wrong(variable, path, &error.to_string()))?.map_err(|why| wrong(variable, path, why))
+}
+
+fn wrong(variable: &'static str, path: &Path, why: &str) -> Error {
+    Error { variable, path: path.to_owned(), why: why.to_owned() }
+}
+
+fn warn_of_readers(key: &Path) {
+    let mode = fs::metadata(key).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o004 != 0 {
+        log::warn!(file:% = key.display(); "{KEY}: every user of this machine can read the key: take that right away (chmod o-r)");
+    }
+}
+
+/// Logs which certificate is in force, and warns if it is not good now: callers will refuse it, and only they can say
+/// by which clock.
+fn tell_of(certified: &CertifiedKey, path: &Path) {
+    let certificate = certified.cert.first().and_then(|der| Certificate::parse(der));
+    let name = certificate.as_ref().and_then(Certificate::name).unwrap_or("");
+    let Some((from, until)) = certificate.as_ref().and_then(Certificate::validity) else {
+        log::warn!(file:% = path.display(); "{CERT}: from when to when the certificate is good cannot be read");
+        return;
+    };
+    let now = OffsetDateTime::now_utc();
+    let good_until = until.format(&Rfc3339).unwrap_or_default();
+    if until < now {
+        log::warn!(file:% = path.display(), name, good_until = good_until.as_str(); "{CERT}: the certificate has expired: callers will refuse it");
+    } else if from > now {
+        log::warn!(file:% = path.display(), name; "{CERT}: the certificate is not good yet: callers will refuse it");
+    } else {
+        log::info!(file:% = path.display(), name, good_until = good_until.as_str(); "TLS certificate in force");
+    }
+}
