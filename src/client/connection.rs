@@ -1,0 +1,92 @@
+//! Connections to the service: TCP that finds out when the other end has died, and TLS by the system's CAs or one's own.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::end::End;
+use super::options::Url;
+
+pub type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A wait or a log may be silent for long. So it is TCP that asks whether the service is still there.
+const SILENCE: Duration = Duration::from_secs(15);
+
+pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, End> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_keepalive(Some(SILENCE));
+    tcp.set_keepalive_interval(Some(SILENCE));
+    tcp.set_keepalive_retries(Some(2));
+    tcp.set_tcp_user_timeout(Some(SILENCE * 3));
+    let tls = tls(url, ca_file)?;
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    let connector = connector.wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new()).timer(TokioTimer::new()).pool_timer(TokioTimer::new()).build(connector))
+}
+
+fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, End> {
+    let wrong = |why: String| End::usage(format!("TLS: {why}"));
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?;
+    let builder = match ca_file {
+        Some(file) => {
+            let named = |why: String| End::usage(format!("--ca-file {}: {why}", file.display()));
+            builder.with_root_certificates(roots(file).map_err(named)?)
+        }
+        // The system may have none, and none are needed.
+        None if !url.is_tls => builder.with_root_certificates(RootCertStore::empty()),
+        None => {
+            builder.with_native_roots().map_err(|error| wrong(format!("{error}; name the CA's file by --ca-file")))?
+        }
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn roots(file: &Path) -> Result<RootCertStore, String> {
+    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(roots) }
+}
+
+/// Whether the other end is not who it should be, which another attempt would not change.
+pub fn is_distrust(error: &Error) -> bool {
+    causes(error).any(is_tls)
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An error of input and output does not count what it was made of among its causes.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
+}
+
+/// The deepest cause: what is above it says only that a client failed.
+pub fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// The error and what caused it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'a (dyn std::error::Error + 'static)| cause.source())
+}

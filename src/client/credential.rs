@@ -1,0 +1,91 @@
+//! What the client shows the service: an API key or a token of the cluster's, from a file or from the environment.
+
+use std::path::{Path, PathBuf};
+
+use hyper::header::HeaderValue;
+
+use super::end::End;
+
+/// The variables that hold an API key, or a token of the cluster's; the service takes both in the same place.
+pub const VARIABLES: [&str; 2] = ["EKS_API_KEY", "EKS_API_TOKEN"];
+
+/// The header Authorization, marked so that nothing prints it.
+#[derive(Debug)]
+pub enum Credential {
+    None,
+    Given(HeaderValue),
+    /// Read again for each request, as tokens are renewed in their files; the last one that was good stands in.
+    File {
+        path: PathBuf,
+        last: HeaderValue,
+    },
+}
+
+impl Credential {
+    pub fn take(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, End> {
+        if let Some(path) = file {
+            let last = read(path).map_err(|why| End::usage(format!("--key-file {}: {why}", path.display())))?;
+            return Ok(Self::File { path: path.to_owned(), last });
+        }
+        let given = VARIABLES.map(|name| Some((name, variable(name).filter(|value| !value.is_empty())?)));
+        match given.each_ref().map(Option::as_ref) {
+            [None, None] => Ok(Self::None),
+            [Some(_), Some(_)] => Err(End::usage("EKS_API_KEY and EKS_API_TOKEN are both set; unset one")),
+            [Some((name, value)), None] | [None, Some((name, value))] => {
+                let header = header(value).map_err(|why| End::usage(format!("{name} {why}")))?;
+                Ok(Self::Given(header))
+            }
+        }
+    }
+
+    pub fn header(&self) -> Option<HeaderValue> {
+        match self {
+            Self::None => None,
+            Self::Given(header) => Some(header.clone()),
+            Self::File { path, last } => Some(read(path).unwrap_or_else(|_| last.clone())),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<HeaderValue, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    header(&text)
+}
+
+fn header(text: &str) -> Result<HeaderValue, String> {
+    let text = text.trim();
+    if text.is_empty() || !text.bytes().all(|c| c.is_ascii_graphic()) {
+        return Err("must hold one key or token, and nothing else".to_owned());
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {text}")).map_err(|error| error.to_string())?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(key: Option<&str>, token: Option<&str>) -> Result<Credential, End> {
+        let value = |name: &str| if name == "EKS_API_KEY" { key } else { token };
+        Credential::take(None, |name| value(name).map(str::to_owned))
+    }
+
+    #[test]
+    fn a_key_or_a_token_is_sent_as_a_bearer_and_not_shown() {
+        for given in [from(Some("abc\n"), None), from(Some(""), Some("abc"))] {
+            let credential = given.unwrap();
+            assert_eq!(credential.header().unwrap(), "Bearer abc");
+            assert!(!format!("{credential:?}").contains("abc"));
+        }
+        assert!(from(None, None).unwrap().header().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_refused_without_being_repeated() {
+        for refused in [from(Some("a"), Some("b")), from(Some("hunter2 hunter2"), None), from(None, Some("hunter2\nä"))]
+        {
+            assert!(!refused.unwrap_err().to_string().contains("hunter2"));
+        }
+    }
+}

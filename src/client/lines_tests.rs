@@ -1,0 +1,82 @@
+//! What is shown of logs that come whole, in pieces, and again after a break.
+
+use super::*;
+
+const LOG: &str = "==> p/c <==\n\
+    2026-01-01T00:00:00Z one\n\
+    2026-01-01T00:00:00.5Z two\n\
+    2026-01-01T00:00:00.500000000Z three  \n\
+    2026-01-01T00:00:00.51Z \n\
+    2026-01-01T01:00:01+01:00 2026-01-01T00:00:00Z five\n";
+const SHOWN: &str = "one\ntwo\nthree  \n\n2026-01-01T00:00:00Z five\n";
+
+fn output(pieces: &[Piece]) -> String {
+    let output =
+        pieces.iter().filter_map(|piece| if let Piece::Output(bytes) = piece { Some(&bytes[..]) } else { None });
+    output.map(String::from_utf8_lossy).collect()
+}
+
+#[test]
+fn times_and_headings_are_taken_off() {
+    let pieces = Lines::default().read(LOG.as_bytes());
+    assert_eq!(pieces[0], Piece::Section("p/c".to_owned()));
+    assert_eq!(output(&pieces), SHOWN);
+}
+
+#[test]
+fn a_log_may_come_byte_by_byte_and_is_shown_as_it_comes() {
+    let mut lines = Lines::default();
+    let mut shown = String::new();
+    for byte in LOG.as_bytes() {
+        shown += &output(&lines.read(&[*byte]));
+    }
+    assert_eq!(shown, SHOWN);
+    assert_eq!(output(&lines.read(b"2026-01-01T00:00:02Z half")), "half", "what has no end yet is not held back");
+}
+
+#[test]
+fn a_log_that_breaks_off_anywhere_goes_on_without_a_gap_or_a_repetition() {
+    for first in 0..=LOG.len() {
+        for second in [0, first / 2, first, LOG.len()] {
+            let mut lines = Lines::default();
+            let mut shown = output(&lines.read(&LOG.as_bytes()[..first]));
+            lines.reopen();
+            shown += &output(&lines.read(&LOG.as_bytes()[..second]));
+            lines.reopen();
+            shown += &output(&lines.read(LOG.as_bytes()));
+            assert_eq!(shown, SHOWN, "broken off after {first} and {second} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_log_whose_beginning_is_gone_goes_on_after_what_was_shown() {
+    let mut lines = Lines::default();
+    lines.read(LOG.as_bytes());
+    lines.reopen();
+    let rotated = "==> p/c <==\n2026-01-01T00:00:01Z 2026-01-01T00:00:00Z five\n2026-01-01T00:00:02Z six\n";
+    assert_eq!(output(&lines.read(rotated.as_bytes())), "six\n");
+}
+
+#[test]
+fn each_container_has_a_place_of_its_own() {
+    let log = |second: &str| {
+        format!(
+            "==> a/c <==\n2026-01-01T00:00:09Z a\n2026-01-01T00:00:09Z end\n\n==> b/c <==\n2026-01-01T00:00:01Z b\n{second}"
+        )
+    };
+    let mut lines = Lines::default();
+    assert_eq!(output(&lines.read(log("").as_bytes())), "a\nend\nb\n");
+    lines.reopen();
+    assert_eq!(output(&lines.read(log("2026-01-01T00:00:02Z more\n").as_bytes())), "more\n");
+}
+
+#[test]
+fn what_no_container_wrote_is_told_apart() {
+    let pieces = Lines::default()
+        .read(b"==> p/c <==\n(waiting: ImagePullBackOff)\n\n==> q/c <==\n2026-01-01T00:00:00Z ==> r/c <==\n");
+    let said = |text: &str| Piece::Remark(text.to_owned());
+    let section = |text: &str| Piece::Section(text.to_owned());
+    let wrote = Piece::Output(b"==> r/c <==\n".to_vec());
+    assert_eq!(pieces, [section("p/c"), said("(waiting: ImagePullBackOff)"), section("q/c"), wrote]);
+}
