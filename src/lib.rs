@@ -4,13 +4,17 @@
 //!
 //! - [`app`]: wiring, the order of start, readiness and drain, the one-shot commands
 //! - [`http`]: the server, the routes, the one pipeline, the handlers, the errors a caller reads
+//! - [`client`]: `eks-api run`, which knows the service by its calls alone
+//! - [`auth`]: who calls, and whether they may
 //! - [`jobs`]: what a request means as a manifest, what a Job means as a status
 //! - [`kube`]: names, URLs, the cluster's client, its TLS and its errors
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
 //! - [`config`], [`ops`], [`secret`]: leaves
 
 pub mod app;
+pub mod auth;
 pub mod aws;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod jobs;

@@ -33,7 +33,11 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
         return report.end();
     }
     let who = identity::caller(&sdk.config).await;
-    report.line("identity", who, "STS does not know these credentials: are they expired, or of another partition?");
+    report.line(
+        "identity",
+        who,
+        "are these credentials expired, or of another partition? If STS was not reached: nothing but this line asks it",
+    );
     let (answer, _) = describer.describe().await;
     let endpoint = answer.as_ref().map(|description| description.endpoint.clone());
     report.line(
@@ -80,14 +84,14 @@ async fn permitted(cluster: &Arc<Cluster>, permission: Permission, uses: &[&str]
         Ok(false) => Err(format!("not allowed in all namespaces; needed for {}", uses.join("; "))),
         Err(error) => Err(error.to_string()),
     };
-    report.line(&name, outcome, "bind it to the identity's access entry; README lists the ClusterRole");
+    report.line(&name, outcome, "bind it to the identity's access entry; deploy/rbac.yaml has the ClusterRoles");
 }
 
 /// What the routes need, each permission once, with all that it is needed for.
 fn needed() -> Vec<(Permission, Vec<&'static str>)> {
     let mut needed: Vec<(Permission, Vec<&str>)> = Vec::new();
     for route in Route::ALL {
-        let Access::Cluster(permissions) = route.access() else { continue };
+        let Access::Cluster(_, permissions) = route.access() else { continue };
         for permission in permissions {
             let Permission { verb, group, resource, needed_for } = *permission;
             match needed.iter_mut().find(|(p, _)| (p.verb, p.group, p.resource) == (verb, group, resource)) {

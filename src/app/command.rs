@@ -5,14 +5,19 @@ use std::fmt::Write as _;
 use std::os::unix::process::CommandExt;
 use std::process::Command as Process;
 
-use super::{Error, check, exec_credential, print, serve};
+use super::{Error, check, exec_credential, keygen, print, run as client, serve};
+use crate::auth::keys::Grant;
 use crate::config::{Settings, VARIABLES, dotenv};
+use crate::http::openapi;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Command {
     Serve,
     Token(Overrides),
     Check(Overrides),
+    Keygen(Grant),
+    Run(client::Wanted),
+    OpenApi,
     Version,
     Help,
 }
@@ -32,6 +37,12 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
             print(&help());
             return Ok(());
         }
+        Command::OpenApi => {
+            print(openapi::DOCUMENT);
+            return Ok(());
+        }
+        Command::Keygen(grant) => return keygen::run(grant),
+        Command::Run(wanted) => return client::run(wanted),
         Command::Serve => &Vec::new(),
         Command::Token(overrides) | Command::Check(overrides) => overrides,
     };
@@ -45,7 +56,12 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
         match command {
             Command::Token(_) => exec_credential::run(&settings).await,
             Command::Check(_) => check::run(&settings).await,
-            Command::Serve | Command::Version | Command::Help => serve(settings).await,
+            Command::Serve
+            | Command::Keygen(_)
+            | Command::Run(_)
+            | Command::OpenApi
+            | Command::Version
+            | Command::Help => serve(settings).await,
         }
     })
 }
@@ -54,7 +70,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Error> 
     let Some(first) = arguments.next() else { return Ok(Command::Serve) };
     let command = match first.as_str() {
         "token" => return Ok(Command::Token(options(arguments)?)),
+        "keygen" => return Ok(Command::Keygen(keygen::parse(arguments)?)),
+        "run" => return Ok(Command::Run(client::parse(arguments)?)),
         "check" => return Ok(Command::Check(options(arguments)?)),
+        "openapi" => Command::OpenApi,
         "--version" | "-V" => Command::Version,
         "--help" | "-h" | "help" => Command::Help,
         other => return Err(Error::Arguments(format!("eks-api does not know {other:?}; see eks-api --help"))),
@@ -133,6 +152,11 @@ Usage:
   eks-api                 serve
   eks-api check           walk from credentials to permissions and say what fails
   eks-api token           print an ExecCredential for kubectl, as aws eks get-token does
+  eks-api keygen NAME --role read|write|admin --namespaces 'a,team-*'
+                          make an API key: prints the key, once, and the line for EKS_API_KEYS_FILE
+  eks-api run -f job.json [--follow]
+                          run a job by a service that is up, and end as it does; see eks-api run --help
+  eks-api openapi         print what /openapi.json tells: the calls, as OpenAPI 3.1
   eks-api --version | --help
 
 Options of check and token:
@@ -142,7 +166,7 @@ Options of check and token:
 Variables (a .env file in the working directory is read; the real environment wins):"
         .to_owned();
     for variable in VARIABLES {
-        let _ = write!(text, "\n  {:<29} {} [{}]", variable.name, variable.meaning, variable.default);
+        let _ = write!(text, "\n  {:<33} {} [{}]", variable.name, variable.meaning, variable.default);
     }
     text
 }
@@ -159,6 +183,7 @@ mod tests {
     fn arguments_choose_the_command() {
         assert_eq!(parsed(&[]), Ok(Command::Serve));
         assert_eq!(parsed(&["--version"]), Ok(Command::Version));
+        assert_eq!(parsed(&["openapi"]), Ok(Command::OpenApi));
         let overrides = vec![("EKS_CLUSTER_NAME", "lab".to_owned()), ("EKS_REGION", "us-east-1".to_owned())];
         assert_eq!(parsed(&["token", "--cluster-name", "lab", "--region=us-east-1"]), Ok(Command::Token(overrides)));
     }

@@ -78,6 +78,7 @@ impl Keeper {
                 log::info!(cluster = self.cluster.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = taken.is_err();
+            self.cluster.traffic.describe_ended(!failed);
             self.note(Check::Cluster, taken.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
@@ -131,6 +132,7 @@ impl Keeper {
                 }
                 _ => None,
             };
+            self.cluster.traffic.watch.hear(&news);
             cache.hear(news, std::time::Instant::now());
             if let Some(outcome) = outcome {
                 self.note(Check::Watch, outcome, None);

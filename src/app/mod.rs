@@ -4,30 +4,48 @@ pub mod check;
 pub mod command;
 pub mod exec_credential;
 mod keep;
+pub mod keygen;
+mod listen;
+mod reload;
+pub mod run;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::auth::Auth;
+use crate::auth::keyring::Keyring;
+use crate::auth::reviews::Reviews;
 use crate::aws::Sdk;
 use crate::aws::cluster::Describer;
 use crate::aws::token::Tokens;
-use crate::config::{Mistakes, Settings};
+use crate::client::end::End;
+use crate::config::tls::TlsFiles;
+use crate::config::{Mistakes, Settings, access};
+use crate::http::admission::Admission;
+use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::cors::Cors;
 use crate::http::handlers::Shared;
+use crate::http::origin::Hosts;
 use crate::http::pipeline::Pipeline;
-use crate::http::server;
+use crate::http::rate::RateLimit;
+use crate::http::recent::Recent;
+use crate::http::server::{self, Door};
+use crate::http::tls::Tls;
+use crate::http::traffic::Traffic;
 use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
-use crate::ops::{self, systemd::Notifier};
+use crate::ops::{self, journal::Journal, systemd::Notifier};
+
+use reload::Reload;
 
 /// Why the program ends without having done its work.
 #[derive(Debug)]
@@ -35,9 +53,13 @@ pub enum Error {
     Arguments(String),
     DotEnv(String),
     Settings(Mistakes),
+    /// What the settings name is there and is not what it must be: a file, or the socket that was passed.
+    Unfit(String),
     Listen(String),
     Start(io::Error),
     Failed(String),
+    /// The end of `eks-api run`, which has exit codes of its own.
+    Run(End),
 }
 
 impl Error {
@@ -45,7 +67,8 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Arguments(_) => ExitCode::from(64),
-            Self::DotEnv(_) | Self::Settings(_) => ExitCode::from(78),
+            Self::DotEnv(_) | Self::Settings(_) | Self::Unfit(_) => ExitCode::from(78),
+            Self::Run(end) => ExitCode::from(end.code),
             Self::Listen(_) | Self::Start(_) | Self::Failed(_) => ExitCode::FAILURE,
         }
     }
@@ -54,9 +77,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Arguments(why) | Self::DotEnv(why) | Self::Listen(why) | Self::Failed(why) => f.write_str(why),
+            Self::Arguments(why) | Self::DotEnv(why) | Self::Unfit(why) | Self::Listen(why) | Self::Failed(why) => {
+                f.write_str(why)
+            }
             Self::Settings(mistakes) => mistakes.fmt(f),
             Self::Start(error) => error.fmt(f),
+            Self::Run(end) => end.fmt(f),
         }
     }
 }
@@ -70,42 +96,88 @@ fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<Cluster>, Describer) {
     (Arc::new(Cluster::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
 }
 
+/// The keys, if callers are known by them. Read before anything is begun: what is wrong with them is as a wrong setting.
+fn keyring(settings: &Settings) -> Result<Option<Arc<Keyring>>, Error> {
+    let access::Auth::ApiKey { keys } = &settings.auth else { return Ok(None) };
+    let keyring = Keyring::open(keys)
+        .map_err(|error| Error::Unfit(format!("EKS_API_KEYS_FILE is {}: {error}", keys.display())))?;
+    Ok(Some(Arc::new(keyring)))
+}
+
+/// Who may call, as the settings say it.
+fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<Cluster>) -> Result<Auth, Error> {
+    match (&settings.auth, keyring) {
+        (access::Auth::Kubernetes, _) => {
+            let reviews = Reviews::new(Arc::clone(cluster), settings.request_timeout);
+            let reviews = reviews.ok_or_else(|| Error::Failed("the system gives no randomness".to_owned()))?;
+            Ok(Auth::Kubernetes(Box::new(reviews)))
+        }
+        (_, Some(keyring)) => Ok(Auth::ApiKey(keyring)),
+        (_, None) => Ok(Auth::None),
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, then drains. Listens before AWS or the cluster are asked anything.
 pub async fn serve(settings: Settings) -> Result<(), Error> {
     ops::log::init(settings.log.level, settings.log.json);
     let notifier = Arc::new(Notifier::from_environment());
-    let (mut terminate, mut interrupt) = signals()?;
-    let listener = TcpListener::bind(settings.listen).await;
-    let listen_error = |error| Error::Listen(format!("EKS_API_LISTEN: listening on {}: {error}", settings.listen));
-    let listener = listener.map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
+    let (mut terminate, mut interrupt, hangup) = signals()?;
+    let mut reload = Reload::default();
+    let tls = settings.tls.clone().map(Tls::load).transpose().map_err(|error| Error::Unfit(error.to_string()))?;
+    let tls = tls.map(Arc::new);
+    if let Some(tls) = tls.clone() {
+        reload.add("TLS", move || tls.reload());
+    }
+    let keyring = keyring(&settings)?;
+    if let Some(keyring) = keyring.clone() {
+        reload.add("keys", move || keyring.reload());
+    }
+    let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
-    warn_of(&settings);
+    warn_of(&settings, address);
+    tokio::spawn(reload.run(hangup));
 
     let sdk = Sdk::load(&settings.region).await;
     let (cluster, describer) = cluster(&settings, &sdk);
+    let auth = Arc::new(auth(&settings, keyring, &cluster)?);
     let (drain, draining) = watch::channel(false);
     let cache = Arc::new(Cache::default());
     keep::start(&cluster, &cache, describer, &notifier);
+    let limits = settings.limits;
     let shared = Arc::new(Shared {
         cluster,
         cache,
+        auth,
         policy: Policy {
             protected: settings.protected_namespaces,
             allowed: settings.allowed_namespaces,
             auto_create_namespace: settings.auto_create_namespace,
         },
         calls: Calls::new(Bounds {
-            requests: settings.max_requests,
-            waits: settings.max_waits,
-            streams: settings.max_streams,
+            requests: limits.requests,
+            waits: limits.waits,
+            streams: limits.streams,
+            writes: limits.writes,
         }),
+        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
+        traffic: Traffic::new(settings.metrics),
+        recent: Recent::default(),
         request_timeout: settings.request_timeout,
+        docs: settings.docs,
         draining,
     });
-    let pipeline = Arc::new(Pipeline { shared, cors: Cors::new(settings.cors_origins) });
-    let serving = tokio::spawn(server::run(listener, pipeline, settings.max_connections));
+    let pipeline = Arc::new(Pipeline {
+        shared,
+        cors: Cors::new(settings.cors_origins),
+        admission: Admission {
+            hosts: Hosts::new(settings.allowed_hosts),
+            peers: RateLimit::new("peer", limits.by_peer),
+            callers: RateLimit::new("caller", limits.by_caller),
+        },
+    });
+    let door = Door { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
+    let serving = tokio::spawn(server::run(listener, pipeline, door));
 
     let received = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -128,14 +200,18 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
-fn signals() -> Result<(Signal, Signal), Error> {
+fn signals() -> Result<(Signal, Signal, Signal), Error> {
     let listen = |kind| signal(kind).map_err(Error::Start);
-    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?))
 }
 
-fn warn_of(settings: &Settings) {
-    if !settings.listen.ip().is_loopback() {
-        log::warn!(address:% = settings.listen; "EKS_API_AUTH=none: whoever reaches this address can run containers in the cluster");
+fn warn_of(settings: &Settings, address: SocketAddr) {
+    if settings.auth == access::Auth::None && !address.ip().to_canonical().is_loopback() {
+        let whoever = match &settings.tls {
+            Some(TlsFiles { client_ca: Some(_), .. }) => "whoever has a certificate of the client CA",
+            _ => "whoever reaches this address",
+        };
+        log::warn!(address:% = address; "EKS_API_AUTH=none: {whoever} can run containers in the cluster");
     }
     for name in &settings.unknown {
         log::warn!(variable = name.as_str(); "this variable is no setting of eks-api; see eks-api --help");

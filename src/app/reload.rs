@@ -1,0 +1,49 @@
+//! SIGHUP: reads the files again that may change while the service runs. Owns when, and what the log says of it; what
+//! is in a file, and that a broken one changes nothing, is the part's own.
+
+use std::fmt;
+
+use tokio::signal::unix::Signal;
+
+/// What can be read again, each part on its own.
+#[derive(Default)]
+pub(super) struct Reload(Vec<Part>);
+
+struct Part {
+    what: &'static str,
+    again: Box<dyn Fn() -> Result<(), String> + Send>,
+}
+
+impl Reload {
+    /// `again` reads the part's files and puts them in force, or says what is wrong and leaves the old ones.
+    pub(super) fn add<E: fmt::Display>(
+        &mut self,
+        what: &'static str,
+        again: impl Fn() -> Result<(), E> + Send + 'static,
+    ) {
+        let again = Box::new(move || again().map_err(|error| error.to_string()));
+        self.0.push(Part { what, again });
+    }
+
+    /// Reloads as often as the signal comes. Without any part it does nothing but say so: a signal that is meant well
+    /// must not end the service.
+    pub(super) async fn run(self, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            self.all();
+        }
+    }
+
+    fn all(&self) {
+        if self.0.is_empty() {
+            log::info!(signal = "SIGHUP"; "nothing to reload: no file is set that is read again");
+        }
+        for Part { what, again } in &self.0 {
+            match again() {
+                Ok(()) => log::info!(signal = "SIGHUP", what; "reloaded"),
+                Err(error) => {
+                    log::error!(signal = "SIGHUP", what, error = error.as_str(); "not reloaded: the old files stay in force");
+                }
+            }
+        }
+    }
+}
