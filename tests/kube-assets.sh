@@ -70,12 +70,12 @@ build() {
     apt download etcd-server golang-github-modern-go-reflect2-dev
     sed -n 's/^Version: //p' kubernetes_*.dsc | head -n 1 >"$tmp/version"
     dpkg-source --no-check -x kubernetes_*.dsc "$source"
-    for file in ./*.deb; do dpkg-deb -x "$file" "$tmp/root"; done
-    cp "$tmp/root/usr/bin/etcd" "$tmp/out/"
+    for file in ./*.deb; do dpkg-deb -x "$file" "$tmp/unpacked"; done
+    cp "$tmp/unpacked/usr/bin/etcd" "$tmp/out/"
 
     # The bundled reflect2 reads the Go runtime's internals: servers with it crash under bookworm's Go.
     rm -r "$source/vendor/$reflect2"
-    cp -rL "$tmp/root/usr/share/gocode/src/$reflect2" "$source/vendor/$reflect2"
+    cp -rL "$tmp/unpacked/usr/share/gocode/src/$reflect2" "$source/vendor/$reflect2"
 
     # Debian's Go, whatever else is installed or configured.
     export PATH=/usr/bin:/bin:/usr/sbin:/sbin GOENV=off GO111MODULE=off CGO_ENABLED=0

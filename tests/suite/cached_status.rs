@@ -56,7 +56,7 @@ async fn own_changes_are_seen_at_once_although_the_watch_says_nothing() {
     create(&lab.service, &manifest("hello")).await.expect_status(201);
     let path = |call: &str| format!("{call}?job_name=hello");
     for (call, suspended) in [(SUSPEND, true), (RESUME, false), (SUSPEND, true)] {
-        let told = lab.service.post(&path(call), &json!(null)).await.expect_status(200).json();
+        let told = lab.service.post(&path(call), &json!({})).await.expect_status(200).json();
         assert_eq!(lab.cluster.job("default", "hello").unwrap()["spec"]["suspend"], suspended);
         let read = status(&lab.service, "hello").await;
         assert!(is_hit(&read), "{call}");
@@ -129,7 +129,7 @@ async fn another_tools_job_is_read_from_the_cluster_every_time() {
             assert!(!is_hit(&read));
             assert_eq!(read.json()["active"], active);
         }
-        lab.service.post(&format!("{SUSPEND}?job_name=stranger"), &json!(null)).await.expect_status(200);
+        lab.service.post(&format!("{SUSPEND}?job_name=stranger"), &json!({})).await.expect_status(200);
         assert!(!is_hit(&status(&lab.service, "stranger").await), "its suspension is not remembered");
         let (get, patch) = (format!("GET {JOBS}/stranger"), format!("PATCH {JOBS}/stranger"));
         assert_eq!(sent(&lab.cluster)[before..], [get.clone(), get.clone(), get.clone(), patch, get]);

@@ -48,8 +48,10 @@ async fn known(lab: &Lab, name: &str) {
     let job = lab.cluster.job("default", name).unwrap();
     let known = async {
         loop {
-            // Not its status: that would be read directly, and be known before all that came earlier.
-            let listed = lab.service.get("/api/eks-list-jobs?namespace=default").await.json();
+            // Not its status: that would be read directly, and be known before all that came earlier. Nor more than the job:
+            // what it takes to tell of the others would keep the service from learning of any.
+            let path = format!("/api/eks-list-jobs?namespace=default&label_selector=job-id%3D{name}");
+            let listed = lab.service.get(&path).await.json();
             let mut jobs = listed["jobs"].as_array().unwrap().iter();
             if jobs.any(|known| known["resource_version"] == job["metadata"]["resourceVersion"]) {
                 return;

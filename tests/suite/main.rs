@@ -7,11 +7,20 @@
     reason = "a test fails by panicking, in its functions too"
 )]
 
+#[path = "../sbom/bill.rs"]
+mod bill;
+#[path = "../fuzz/targets/mod.rs"]
+mod fuzz_targets;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abuse;
+mod access;
+mod audit;
+mod bench;
 mod cached_status;
 mod calls;
+mod client;
 mod cluster_changes;
 mod commands;
 mod cors;
@@ -19,37 +28,47 @@ mod create_job;
 mod credentials;
 mod delete_job;
 mod dependencies;
+mod deployment;
+mod docs;
 mod drain;
 mod footprint;
+mod fuzzing;
 mod given;
 mod hostile_names;
 mod idempotency;
 mod identity;
+mod instructions;
 mod job_details;
 mod job_events;
 mod job_logs;
 mod job_status;
+mod journald;
 mod layers;
 mod list_jobs;
 mod live;
 mod logs;
 mod lost_replies;
+mod metrics;
 mod missing_namespace;
 mod namespace_reads;
 mod namespaces;
+mod openapi;
 mod policy;
 mod problems;
 mod readme;
 mod real_cluster;
+mod sbom;
 mod secrecy;
 mod server;
 mod settings;
+mod socket_activation;
 mod stub_changes;
 mod stub_lists;
 mod stub_logs;
 mod stub_watches;
 mod suspending;
 mod systemd;
+mod tls;
 mod upstream_faults;
 mod waiting;
 mod watch_driver;

@@ -125,7 +125,18 @@ async fn a_body_that_is_no_json_is_malformed() {
     let lab = lab().await;
     let deep = format!("{{\"job_manifest\":{}", "{\"a\":".repeat(500));
     for path in [CREATE_JOB, CREATE_NAMESPACE] {
-        for body in ["", "{", "{}}", "nonsense", "\u{0}", "{\"job_manifest\":{},\"job_manifest\":{}}", &deep] {
+        for body in [
+            "",
+            "{",
+            "{}}",
+            "nonsense",
+            "[]",
+            " [{}, null]",
+            "null",
+            "\u{0}",
+            "{\"job_manifest\":{},\"job_manifest\":{}}",
+            &deep,
+        ] {
             let reply = lab.service.send("POST", path, &[JSON], body.to_owned()).await;
             assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], "body", "{path} {body:.40}");
         }
@@ -171,8 +182,9 @@ async fn a_body_of_one_mebibyte_is_taken_and_a_byte_more_is_not() {
 #[tokio::test]
 async fn a_large_body_is_refused_by_what_is_declared_or_by_what_has_come() {
     let lab = lab().await;
-    let head =
-        format!("POST {CREATE_JOB} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-request-id: big-1\r\n");
+    let head = format!(
+        "POST {CREATE_JOB} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-request-id: big-1\r\n"
+    );
     let declared = format!("{head}content-length: {}\r\nexpect: 100-continue\r\n\r\n", LARGEST + 1).into_bytes();
     let mut chunked = format!("{head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n").into_bytes();
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));

@@ -1,13 +1,14 @@
-//! Holds what the documents say against what the program is: README's tables, its role, the example environment, the
-//! unit file. The calls that README shows are made in `calls`.
+//! Holds what the documents say against what the program is: tables, roles, messages, the example environment, the unit
+//! file. The calls that they show are made in `calls`, and where their links lead is `links`'.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
 
 mod calls;
 mod likeness;
+mod links;
 mod promises;
 mod shown;
-mod stream;
+pub(crate) mod stream;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,12 +25,12 @@ fn file(name: &str) -> String {
 }
 
 /// The cells of the table's rows whose header begins with this word, without their code marks.
-fn table(readme: &str, header: &str) -> Vec<Vec<String>> {
+fn table(page: &str, header: &str) -> Vec<Vec<String>> {
     let start = format!("| {header} |");
-    let rows = readme.lines().skip_while(|line| !line.starts_with(&start)).skip(2);
+    let rows = page.lines().skip_while(|line| !line.starts_with(&start)).skip(2);
     let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
     let rows: Vec<Vec<String>> = rows.take_while(|line| line.starts_with('|')).map(cells).collect();
-    assert!(!rows.is_empty(), "README has no table with the header {header}");
+    assert!(!rows.is_empty(), "the page has no table with the header {header}");
     rows
 }
 
@@ -61,21 +62,22 @@ fn the_values_of_the_example_environment_are_the_defaults() {
     let pair = |line: &str| dotenv::parse(line.strip_prefix('#')?).ok()?.pop();
     let pairs = file(".env.example").lines().filter_map(pair).collect::<Vec<_>>();
     assert_eq!(pairs.len(), VARIABLES.len());
-    let needed = [("EKS_CLUSTER_NAME", "lab"), ("AWS_REGION", "us-east-1")];
+    // Who may call is the default, too, but written out it also says that it is meant.
+    let needed = [("EKS_CLUSTER_NAME", "lab"), ("AWS_REGION", "us-east-1"), ("EKS_API_AUTH", "none")];
     let needed = || needed.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
     let as_written = Settings::read(pairs.into_iter().chain(needed())).unwrap();
     assert_eq!(format!("{as_written:?}"), format!("{:?}", Settings::read(needed()).unwrap()));
 }
 
 #[test]
-fn the_cluster_role_in_readme_grants_exactly_what_the_routes_need() {
+fn the_cluster_role_that_is_shown_grants_exactly_what_the_routes_need() {
     let mut needed = BTreeSet::new();
     for route in Route::ALL {
-        let Access::Cluster(permissions) = route.access() else { continue };
+        let Access::Cluster(_, permissions) = route.access() else { continue };
         needed.extend(permissions.iter().map(|p| [p.group, p.resource, p.verb].map(str::to_owned)));
     }
-    let readme = file("README.md");
-    let (_, role) = readme.split_once("kind: ClusterRole\n").unwrap();
+    let page = file("docs/ACCESS.md");
+    let (_, role) = page.split_once("kind: ClusterRole\n").unwrap();
     let (_, rules) = role.split_once("rules:\n").unwrap();
     let lines: Vec<&str> = rules.lines().take_while(|line| *line != "---").collect();
     let mut granted = BTreeSet::new();
@@ -95,10 +97,10 @@ fn the_cluster_role_in_readme_grants_exactly_what_the_routes_need() {
 }
 
 #[test]
-fn readme_names_every_parameter() {
-    let readme = file("README.md");
+fn every_parameter_is_told_of() {
+    let page = file("docs/API.md");
     for parameter in Route::ALL.into_iter().flat_map(Route::parameters) {
-        let told = [format!("`{parameter}"), format!("{parameter}=")].iter().any(|text| readme.contains(text));
+        let told = [format!("`{parameter}"), format!("{parameter}=")].iter().any(|text| page.contains(text));
         assert!(told, "{parameter}");
     }
 }
@@ -116,12 +118,12 @@ fn every_direct_dependency_is_argued_in_readme() {
 }
 
 #[test]
-fn every_reason_in_readme_is_one_that_the_service_or_kubernetes_gives() {
+fn every_reason_that_is_told_is_one_that_the_service_or_kubernetes_gives() {
     let mut known = String::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut known);
     // Kubernetes' own words, that pass through.
     let passed_on = ["Forbidden", "NotFound", "AlreadyExists", "Conflict", "TooManyRequests"];
-    for row in table(&file("README.md"), "status") {
+    for row in table(&file("docs/API.md"), "status") {
         let (status, reason) = (&row[0], row[1].as_str());
         assert!(status.parse::<u16>().is_ok_and(|code| (400..600).contains(&code)), "{row:?}");
         assert!(passed_on.contains(&reason) || known.contains(&format!("\"{reason}\"")), "{reason}");
@@ -129,7 +131,7 @@ fn every_reason_in_readme_is_one_that_the_service_or_kubernetes_gives() {
 }
 
 #[test]
-fn every_reason_of_the_service_itself_is_in_readme() {
+fn every_reason_of_the_service_itself_is_told() {
     let mut code = String::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut code);
     let code: String = code.split_whitespace().collect();
@@ -144,8 +146,8 @@ fn every_reason_of_the_service_itself_is_in_readme() {
         made.extend(reasons.map(str::to_owned));
     }
     assert!(made.contains("upstream_broken") && made.contains("not_watching"), "{made:?}");
-    let readme = file("README.md");
-    made.retain(|reason| !readme.contains(&format!("`{reason}`")));
+    let page = file("docs/API.md");
+    made.retain(|reason| !page.contains(&format!("`{reason}`")));
     assert!(made.is_empty(), "{made:?}");
 }
 
@@ -153,7 +155,7 @@ fn every_reason_of_the_service_itself_is_in_readme() {
 fn the_map_in_readme_has_every_file_of_a_room() {
     let readme = file("README.md");
     let (_, map) = readme.split_once("## Source\n").unwrap();
-    for room in ["app", "aws", "config", "http", "http/handlers", "jobs", "kube", "kube/watch", "ops"] {
+    for room in ["app", "aws", "client", "config", "http", "http/handlers", "jobs", "kube", "kube/watch", "ops"] {
         for entry in fs::read_dir(format!("{}/src/{room}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let Some(name) = name.strip_suffix(".rs").filter(|name| !name.ends_with("_tests") && *name != "mod") else {
@@ -161,6 +163,30 @@ fn the_map_in_readme_has_every_file_of_a_room() {
             };
             assert!(map.contains(&format!("`{name}`")), "src/{room}/{name}.rs");
         }
+    }
+}
+
+/// A cell of the table may show several; between two `…` stands what the service says as it is.
+#[test]
+fn every_message_in_the_troubleshooting_table_is_one_that_the_service_prints() {
+    let mut code = String::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut code);
+    // A literal may go on in the next line, and the variables' names are written once.
+    let whole: Vec<&str> =
+        code.split("\\\n").enumerate().map(|(n, s)| if n == 0 { s } else { s.trim_start() }).collect();
+    let mut code = whole.concat();
+    for name in ["CERT", "KEY", "CLIENT_CA", "KEYS_FILE"] {
+        let long = if name == "KEYS_FILE" { "EKS_API_KEYS_FILE".into() } else { format!("EKS_API_TLS_{name}_FILE") };
+        code = code.replace(&format!("{{{name}}}"), &long);
+    }
+    let rows = table(&file("docs/DEPLOYMENT_GUIDE.md"), "the service says");
+    assert!(rows.len() > 25, "the table is not understood");
+    for row in rows {
+        let pieces = row[0].split('…').map(str::trim).filter(|piece| piece.chars().any(char::is_alphanumeric));
+        for piece in pieces {
+            assert!(code.contains(piece), "{piece:?} is nothing that the service says");
+        }
+        assert!(row.len() == 3 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
     }
 }
 
@@ -176,21 +202,29 @@ fn sources(folder: &Path, into: &mut String) {
 }
 
 #[test]
-fn each_directive_of_the_unit_has_its_reason() {
-    let unit = file("systemd/eks-api.service");
-    let mut commented = false;
-    let mut directives = 0;
-    for line in unit.lines() {
-        if line.is_empty() || line.starts_with('[') {
-            commented = false;
-        } else if line.starts_with('#') {
-            commented = true;
-        } else {
-            assert!(commented || line.starts_with("Description="), "{line}");
-            directives += 1;
+fn each_directive_of_the_units_has_its_reason() {
+    for (unit, at_least) in [("service", 40), ("socket", 4)] {
+        let text = file(&format!("systemd/eks-api.{unit}"));
+        let mut commented = false;
+        let mut directives = 0;
+        for line in text.lines() {
+            if line.is_empty() || line.starts_with('[') {
+                commented = false;
+            } else if line.starts_with('#') {
+                commented = true;
+            } else {
+                assert!(commented || line.starts_with("Description="), "{line}");
+                directives += 1;
+            }
         }
+        assert!(directives > at_least, "{unit}");
     }
-    assert!(directives > 40);
+}
+
+#[test]
+fn the_socket_unit_listens_where_the_service_would_by_itself() {
+    let default = VARIABLES.iter().find(|v| v.name == "EKS_API_LISTEN").unwrap().default;
+    assert!(file("systemd/eks-api.socket").contains(&format!("\nListenStream={default}\n")));
 }
 
 #[test]

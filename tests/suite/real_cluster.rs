@@ -9,6 +9,8 @@
 #![allow(clippy::print_stdout, reason = "the harness shows it when the test fails")]
 
 mod access;
+mod callers;
+mod deployment;
 mod disturbances;
 mod events;
 mod jobs;
@@ -31,7 +33,7 @@ use tokio::task::LocalSet;
 
 use crate::support::aws::AwsMock;
 use crate::support::builder;
-use crate::support::real::{ControlPlane, Kubelet, SERVICE, assets};
+use crate::support::real::{ControlPlane, Kubelet, assets};
 use crate::support::service::{Builder, Reply, Service};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_eks-api");
@@ -47,12 +49,17 @@ macro_rules! scenarios {
 }
 
 const SIDE_BY_SIDE: &[Scenario] = scenarios![
-    access::the_permissions_that_routes_name_are_enough_for_a_check_to_pass,
+    access::what_rbac_yaml_grants_is_enough_for_a_check_to_pass,
     access::a_caller_without_rights_reads_kubernetes_own_message,
     access::a_check_names_each_missing_permission,
     access::without_the_right_to_list_and_watch_the_cluster_is_asked_each_time,
     access::a_key_that_iam_does_not_know_is_an_upstream_failure,
     access::kubectl_can_use_the_printed_token,
+    callers::each_caller_sees_and_does_exactly_what_rbac_lets_it,
+    callers::a_missing_namespace_is_made_with_the_callers_own_right,
+    callers::a_right_that_is_taken_away_is_gone_from_what_is_remembered_too,
+    deployment::the_manifests_are_taken_whole,
+    deployment::a_service_that_only_follows_serves_callers_with_rights_of_their_own,
     namespaces::a_namespace_is_made_and_found_to_exist,
     namespaces::a_missing_namespace_is_made_with_its_first_job,
     namespaces::a_missing_namespace_stays_missing_where_making_it_is_switched_off,
@@ -132,7 +139,7 @@ fn manifest(name: &str, backoff_limit: u32) -> Value {
 /// One RBAC rule for each permission that a route names.
 fn rules_of_all_routes() -> Vec<Value> {
     let permissions = Route::ALL.into_iter().flat_map(|route| match route.access() {
-        Access::Cluster(permissions) => permissions,
+        Access::Cluster(_, permissions) => permissions,
         Access::Open => &[],
     });
     let rule = |verb, group, resource| json!({ "verbs": [verb], "apiGroups": [group], "resources": [resource] });
@@ -152,7 +159,8 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     };
     let mut cluster = ControlPlane::start(&assets, TOKEN_TTL).await;
     let with_controllers = cluster.start_controllers();
-    cluster.allow(SERVICE, rules_of_all_routes()).await;
+    // Everything that follows is done with these rights and no more.
+    deployment::apply(&cluster.admin, "deploy/rbac.yaml").await;
     let aws = cluster.aws().await;
     let service = builder(BINARY, &aws).start().await;
     service.ready().await;

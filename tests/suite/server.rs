@@ -20,7 +20,8 @@ async fn one_connection_serves_many_requests() {
 async fn requests_sent_without_waiting_are_answered_in_their_order() {
     let lab = Lab::start(BINARY).await;
     let mut wire = Wire::connect(&lab.service).await;
-    let request = |path: &str, id: &str| format!("GET {path} HTTP/1.1\r\nHost: lab\r\nX-Request-Id: {id}\r\n\r\n");
+    let request =
+        |path: &str, id: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {id}\r\n\r\n");
     wire.send(&(request(&status_of("none"), "one") + &request("/livez", "two") + &request("/readyz", "three"))).await;
     for (id, status) in [("one", 404), ("two", 200), ("three", 200)] {
         let answer = wire.answer().await;
@@ -34,9 +35,9 @@ async fn head_has_the_headers_of_get_and_no_body() {
     for path in ["/livez", "/health", &status_of("none")] {
         let mut wire = Wire::connect(&lab.service).await;
         let id = "X-Request-Id: same\r\n";
-        wire.send(&format!("GET {path} HTTP/1.1\r\nHost: lab\r\n{id}\r\n")).await;
+        wire.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{id}\r\n")).await;
         let get = wire.answer().await;
-        wire.send(&format!("HEAD {path} HTTP/1.1\r\nHost: lab\r\n{id}Connection: close\r\n\r\n")).await;
+        wire.send(&format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n{id}Connection: close\r\n\r\n")).await;
         let head = wire.head().await;
         let kept = |head: &str| -> Vec<String> {
             let lines = head.lines().filter(|line| !line.starts_with("date") && !line.starts_with("connection"));
@@ -71,7 +72,7 @@ async fn an_unknown_path_is_404_and_a_wrong_method_405_with_what_is_allowed() {
 #[tokio::test]
 async fn what_is_not_http_is_refused_and_the_connection_closed() {
     let lab = Lab::start(BINARY).await;
-    let with = |header: &str| format!("GET /livez HTTP/1.1\r\nHost: lab\r\n{header}\r\n\r\n");
+    let with = |header: &str| format!("GET /livez HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n");
     let long = with(&format!("X-Long: {}", "a".repeat(64 << 10)));
     let many = with(&(0..200).map(|n| format!("X-{n}: a")).collect::<Vec<_>>().join("\r\n"));
     let cases = [
@@ -161,12 +162,32 @@ async fn beyond_the_limit_a_connection_waits_until_another_closes() {
     let mut first = Wire::connect(&lab.service).await;
     assert_eq!(first.get("/livez").await.status(), 200);
     let mut second = Wire::connect(&lab.service).await;
-    second.send("GET /livez HTTP/1.1\r\nHost: lab\r\nX-Request-Id: second\r\n\r\n").await;
+    second.send("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: second\r\n\r\n").await;
     // The first is still served while the second waits, and nothing has happened on the second.
     assert_eq!(first.get("/readyz").await.status(), 200);
     assert!(!lab.service.logs().iter().any(|line| line.contains("request_id=second")));
     drop(first);
     assert_eq!(second.answer().await.status(), 200);
+}
+
+#[tokio::test]
+async fn beyond_its_limit_a_peer_is_closed_on_and_told_of_once_and_others_are_served() {
+    let lab = Lab::with(BINARY, &[("EKS_API_MAX_CONNECTIONS_PER_PEER", "2")]).await;
+    let mut first = Wire::connect(&lab.service).await;
+    let mut second = Wire::connect(&lab.service).await;
+    assert_eq!(first.get("/livez").await.status(), 200);
+    assert_eq!(second.get("/livez").await.status(), 200);
+    for _ in 0..5 {
+        Wire::connect(&lab.service).await.closed().await;
+    }
+    let mut other = Wire::connect_from("127.0.0.2", &lab.service).await;
+    assert_eq!(other.get("/livez").await.status(), 200);
+    assert_eq!(first.get("/livez").await.status(), 200);
+    let is_told = |line: &str| line.contains("as many connections as it may");
+    // The line was written before the first was closed, and may be on its way still.
+    lab.service.log_line(is_told).await;
+    let told: Vec<String> = lab.service.logs().into_iter().filter(|line| is_told(line)).collect();
+    assert!(told.len() == 1 && told[0].contains("WARN") && told[0].contains("caller=127.0.0.1:"), "{told:?}");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn without_any_setting_it_says_what_is_needed() {
 #[tokio::test]
 async fn an_address_beyond_loopback_is_refused_until_told_who_may_call() {
     let told = refused(&[("EKS_API_LISTEN", "0.0.0.0:0")]).await;
-    assert!(told.contains("EKS_API_AUTH=none"), "{told}");
+    assert!(told.contains("set EKS_API_AUTH"), "{told}");
 }
 
 #[tokio::test]
@@ -57,10 +57,16 @@ async fn an_address_beyond_loopback_that_is_meant_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_protection_that_is_not_there_yet_is_refused_rather_than_ignored() {
-    for (name, value) in [("EKS_API_AUTH", "api-key"), ("EKS_API_TLS_CERT_FILE", "/etc/cert.pem")] {
-        assert!(refused(&[(name, value)]).await.starts_with(name));
+async fn on_loopback_nobody_is_warned_of() {
+    for auth in ["", "none"] {
+        let lab = Lab::with(BINARY, &[("EKS_API_AUTH", auth)]).await;
+        assert!(!lab.service.logs().iter().any(|line| line.contains("EKS_API_AUTH")), "{:?}", lab.service.logs());
     }
+}
+
+#[tokio::test]
+async fn a_file_that_nothing_would_read_is_refused_rather_than_ignored() {
+    assert!(refused(&[("EKS_API_KEYS_FILE", "/etc/keys")]).await.starts_with("EKS_API_KEYS_FILE"));
 }
 
 #[tokio::test]

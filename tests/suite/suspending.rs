@@ -18,7 +18,7 @@ async fn a_job_is_named_by_the_query_or_by_a_json_body_and_its_status_comes_back
     for (path, body, expected) in [
         ("?job_name=hello", "", true),
         ("", r#"{"job_name":"hello"}"#, false),
-        ("?job_name=hello&namespace=default", "", true),
+        ("?job_name=hello&namespace=default", "{}", true),
         ("", r#"{"job_name":"hello","namespace":"default"}"#, false),
     ] {
         let call = format!("{}{path}", if expected { SUSPEND } else { RESUME });
@@ -41,6 +41,10 @@ async fn what_names_no_job_is_refused_before_anything_is_sent() {
     assert!(told.contains("job_name"), "{told}");
     problem(&lab.service.send("POST", &of("?namespace=team-a"), &json, r#"{"job_name":"a"}"#).await, 400, "BadRequest");
     problem(&lab.service.send("POST", SUSPEND, &json, r#"{"job":"a"}"#).await, 400, "BadRequest");
+    for body in [r#"{"job_name":"b"}"#, r#"{"namespace":"b"}"#, "[null,null]", "nonsense"] {
+        let told = problem(&lab.service.send("POST", &of("?job_name=a"), &json, body).await, 400, "BadRequest");
+        assert_eq!(told["causes"][0]["field"], "body", "{told}");
+    }
     problem(&lab.service.send("POST", &of("?job_name=../x"), &[], "").await, 422, "Invalid");
     problem(&lab.service.send("POST", &of("?job_name=nope"), &[], "").await, 404, "NotFound");
     assert_eq!(lab.cluster.count("PATCH", "/"), 1, "only the last was a question for the cluster");
@@ -55,10 +59,17 @@ async fn a_form_of_another_origin_changes_nothing() {
         let reply = lab.service.send("POST", &path, &[("sec-fetch-site", site)], "").await;
         problem(&reply, 403, "cross_site_request");
     }
+    // Over plain HTTP a browser names the page's origin alone.
+    problem(
+        &lab.service.send("POST", &path, &[("origin", "http://evil.example")], "").await,
+        403,
+        "cross_site_request",
+    );
+    let headers = [("sec-fetch-site", "cross-site"), ("content-type", "application/json")];
+    let reply = lab.service.send("POST", SUSPEND, &headers, r#"{"job_name":"hello"}"#).await;
+    problem(&reply, 403, "cross_site_request");
     assert_eq!(lab.cluster.count("PATCH", "/"), 0);
     lab.service.send("POST", &path, &[("sec-fetch-site", "same-origin")], "").await.expect_status(200);
-    let headers = [("sec-fetch-site", "cross-site"), ("content-type", "application/json")];
-    lab.service.send("POST", SUSPEND, &headers, r#"{"job_name":"hello"}"#).await.expect_status(200);
 }
 
 #[tokio::test]

@@ -7,8 +7,11 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test support that fails, panics")]
 
 pub mod aws;
+pub mod contract;
 pub mod judge;
+pub mod manifests;
 pub mod pki;
+pub mod port;
 pub mod real;
 pub mod service;
 pub mod stub;

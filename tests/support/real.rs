@@ -28,7 +28,7 @@ pub use node::{Node, register};
 use process::Process;
 pub use relay::Relay;
 pub use stream::Stream;
-pub use webhook::{MODEST, SERVICE, STRANGERS, Webhook};
+pub use webhook::{FOLLOWER, MODEST, SERVICE, STRANGERS, Webhook};
 
 /// A machine with few cores that builds at the same time needs most of a minute to start an API server.
 const START_PATIENCE: Duration = Duration::from_mins(2);

@@ -6,7 +6,9 @@ mod client;
 mod folder;
 mod log;
 
+use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -30,6 +32,11 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("LOG_LEVEL", "DEBUG"),
 ];
 
+/// Becomes the service with what was its own stdin in the place of the first sockets: only the process itself knows its
+/// number, which is to be told.
+const INHERIT: &str =
+    r#"exec 3<&0 4<&0 0</dev/null; export LISTEN_FDS="$0" LISTEN_PID=$$; binary="$1"; shift; exec "$binary" "$@""#;
+
 /// How the service is to be started.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -37,6 +44,7 @@ pub struct Builder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    inherits: Option<(Arc<OwnedFd>, u32)>,
 }
 
 impl Builder {
@@ -66,6 +74,12 @@ impl Builder {
         self
     }
 
+    /// Passes it a file as systemd passes sockets, and says that there are so many.
+    pub fn inherits(mut self, file: impl Into<OwnedFd>, count: u32) -> Self {
+        self.inherits = Some((Arc::new(file.into()), count));
+        self
+    }
+
     /// Runs it to its end: for the commands that print something.
     pub async fn output(self) -> Output {
         let (_folder, mut command) = self.command();
@@ -75,7 +89,15 @@ impl Builder {
     fn command(&self) -> (Folder, Command) {
         let folder = Folder::new();
         self.files.iter().for_each(|(name, text)| folder.write(name, text));
-        let mut command = command(&self.binary, &folder);
+        let mut command = match &self.inherits {
+            None => command(&self.binary, &folder),
+            Some((file, count)) => {
+                let mut command = command("sh", &folder);
+                command.args(["-c", INHERIT, &count.to_string(), &self.binary]);
+                command.stdin(file.try_clone().unwrap());
+                command
+            }
+        };
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         (folder, command)
     }
@@ -127,7 +149,7 @@ impl Service {
     pub fn builder(binary: &str) -> Builder {
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let environment = environment.into();
-        Builder { binary: binary.to_owned(), arguments: Vec::new(), environment, files: Vec::new() }
+        Builder { binary: binary.to_owned(), arguments: Vec::new(), environment, files: Vec::new(), inherits: None }
     }
 
     /// Waits until the cluster is usable.

@@ -28,6 +28,7 @@ mod watching;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use access::Right;
 pub use auto::AutoRun;
 pub use fault::{Fault, Gate, Kind};
 pub use recorded::Recorded;
@@ -66,14 +67,18 @@ pub struct StubCluster {
 }
 
 impl StubCluster {
+    #[expect(
+        clippy::unused_async,
+        reason = "what a listener takes to begin is its own affair, and every test awaits this"
+    )]
     pub async fn start(config: StubConfig) -> Self {
         let authority = Authority::new("stub-cluster-ca");
-        let server = Server::start(config, authority.server_config()).await;
+        let server = Server::start(config, authority.server_config());
         Self { server, authority }
     }
 
     pub fn endpoint(&self) -> String {
-        format!("https://127.0.0.1:{}", self.server.port)
+        format!("https://{}", self.server.port.address())
     }
 
     pub fn ca_pem(&self) -> String {
@@ -117,6 +122,11 @@ impl StubCluster {
     /// Denies it to one user only.
     pub fn deny_user(&self, user: &str, verb: &str, resource: &str) {
         self.server.access().deny(Some(user), verb, resource);
+    }
+
+    /// From now on this user may do this, and nothing but what it was allowed so.
+    pub fn allow_user(&self, user: &str, right: Right) {
+        self.server.access().allow(user, right);
     }
 
     /// How many requests came with an acceptable token.
@@ -174,8 +184,9 @@ impl StubCluster {
         self.server.stop().await;
     }
 
+    #[expect(clippy::unused_async, reason = "as for `start`")]
     pub async fn restart_on_same_port(&self) {
-        self.server.listen().await;
+        self.server.listen();
     }
 
     /// New connections are shown a leaf of this authority. `ca_pem` still tells the first one.

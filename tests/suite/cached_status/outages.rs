@@ -115,7 +115,7 @@ async fn without_the_right_to_follow_jobs_everything_is_read_directly_and_health
             let read = status(&lab.service, "hello").await.expect_status(200);
             assert_eq!((is_hit(&read), &read.json()["active"]), (false, &json!(active)), "{verb}");
         }
-        lab.service.post("/api/eks-suspend-job?job_name=hello", &json!(null)).await.expect_status(200);
+        lab.service.post("/api/eks-suspend-job?job_name=hello", &json!({})).await.expect_status(200);
         let listed = lab.service.get("/api/eks-list-jobs").await;
         if verb == "list" {
             problem(&listed, 403, "Forbidden");

@@ -13,6 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::support::contract::{self, Seen};
 use crate::support::service::{PATIENCE, Service};
 
 /// The status of each job, by its uid.
@@ -54,6 +55,8 @@ pub(super) struct Reader {
     /// The last id, as it is sent by whoever comes back.
     pub(super) id: String,
     pub(super) picture: Picture,
+    /// Whether the first jobs, or those after a reset, are still being told.
+    is_partial: bool,
     connection: JoinHandle<()>,
 }
 
@@ -94,8 +97,12 @@ impl Reader {
         }
         let asked = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
         let (head, body) = timeout(PATIENCE, asked).await.expect("no head comes").unwrap().into_parts();
+        let seen =
+            Seen { method: "GET", target: &path(query), status: head.status, headers: &head.headers, body: None };
+        contract::hold(&seen);
         let (buffer, blocks, picture) = (Vec::new(), VecDeque::new(), Picture::new());
-        Self { head, body, buffer, blocks, bytes: 0, id: String::new(), picture, connection }
+        let is_partial = !headers.iter().any(|(name, _)| *name == "last-event-id");
+        Self { head, body, buffer, blocks, bytes: 0, id: String::new(), picture, is_partial, connection }
     }
 
     /// Comes back with this id.
@@ -135,8 +142,11 @@ impl Reader {
         match event.kind.as_str() {
             "added" | "modified" => drop(self.picture.insert(uid(), event.json())),
             "deleted" => drop(self.picture.remove(&uid())),
-            "reset" => self.picture.clear(),
-            "snapshot-end" => {}
+            "reset" => {
+                self.picture.clear();
+                self.is_partial = true;
+            }
+            "snapshot-end" => self.is_partial = false,
             other => panic!("{other}"),
         }
         event
@@ -162,14 +172,11 @@ impl Reader {
         }
     }
 
-    /// Reads on until a job with this name is told of, and gives what came before it.
-    pub(super) async fn until(&mut self, name: &str) -> Vec<Event> {
-        let mut events = Vec::new();
-        loop {
-            match self.event().await {
-                last if last.told().1 == name => return events,
-                event => events.push(event),
-            }
+    /// Reads on until a job with this name was told of, among the first jobs also to the end of those.
+    pub(super) async fn until(&mut self, name: &str) {
+        while self.event().await.told().1 != name {}
+        while self.is_partial {
+            self.event().await;
         }
     }
 

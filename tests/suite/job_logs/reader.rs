@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::support::contract::{self, Seen};
 use crate::support::service::{PATIENCE, Reply, Service};
 
 /// A connection with one request on it, whose reply need not come yet.
@@ -37,7 +38,14 @@ pub(super) async fn ask(service: &Service, path: &str) -> Asked {
     let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.unwrap();
     let request = Request::get(path).header("host", service.address()).body(Empty::<Bytes>::new()).unwrap();
     let connection = tokio::spawn(async move { drop(connection.await) });
-    Asked { reply: tokio::spawn(async move { sender.send_request(request).await.unwrap() }), connection }
+    let path = path.to_owned();
+    let reply = tokio::spawn(async move {
+        let reply = sender.send_request(request).await.unwrap();
+        let (status, headers) = (reply.status(), reply.headers());
+        contract::hold(&Seen { method: "GET", target: &path, status, headers, body: None });
+        reply
+    });
+    Asked { reply, connection }
 }
 
 impl Asked {

@@ -1,4 +1,4 @@
-//! Whether a real reply is like the one that README shows: the status, the keys, the types, and whatever is the same
+//! Whether a real reply is like the one that the page shows: the status, the keys, the types, and whatever is the same
 //! each time.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ const MARKS: [&str; 4] = ["etag", "continue", "uid", "id"];
 /// What stands for whatever is left out.
 const MORE: &str = "…";
 
-/// What README shows of one run, and what it is in this one.
+/// What the page shows of one run, and what it is in this one.
 #[derive(Debug, Default)]
 pub(crate) struct Likeness(BTreeMap<String, String>);
 
@@ -38,7 +38,7 @@ impl Likeness {
 
     /// If the two differ, where.
     pub(crate) fn check(&mut self, shown: &Value, real: &Value, at: &str) -> Result<(), String> {
-        let differ = || Err(format!("{at} is {real}, but README shows {shown}"));
+        let differ = || Err(format!("{at} is {real}, but the page shows {shown}"));
         match (shown, real) {
             (Value::Object(shown), Value::Object(real)) => {
                 let mut keys = shown.keys().filter(|key| *key != MORE);

@@ -1,4 +1,4 @@
-//! What README promises in words, beside the calls that it shows.
+//! What the documents promise in words, beside the calls that they show.
 
 use serde_json::{Value, json};
 use tokio::net::UnixDatagram;
@@ -87,7 +87,7 @@ async fn a_job_to_suspend_is_named_in_the_query_or_in_the_body_and_not_half_in_e
 }
 
 #[tokio::test]
-async fn a_page_of_a_named_origin_may_use_the_headers_that_readme_tells_of() {
+async fn a_page_of_a_named_origin_may_use_the_headers_that_are_told_of() {
     let origin = "https://tools.example.com";
     let lab = Lab::with(BINARY, &[("EKS_API_CORS_ORIGINS", origin)]).await;
     create(&lab.service).await;

@@ -1,4 +1,4 @@
-//! Reads README's console blocks: each call with the reply that is shown under it.
+//! Reads a page's console blocks: each call with the reply that is shown under it.
 //!
 //! A block is what a terminal shows: `$ curl …`, the status line, with `-i` some of the header lines and a blank one,
 //! and the reply. Its line breaks count for nothing, and `…` stands for what is left out. A stream that was sent to the
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const ADDRESS: &str = "http://127.0.0.1:8000";
 
-/// A call as README shows it.
+/// A call as it is shown.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     pub(crate) method: String,
@@ -41,7 +41,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// One event, of README or of a stream.
+    /// One event, of a page or of a stream.
     pub(crate) fn parse(text: &str) -> Self {
         let (head, data) = text.split_once("\ndata: ").unwrap_or_else(|| panic!("no data: {text}"));
         let mut lines = head.lines();
@@ -54,8 +54,8 @@ impl Event {
 }
 
 /// The calls of each console block.
-pub(crate) fn blocks(readme: &str) -> Vec<Vec<Call>> {
-    let blocks = readme.split("\n```console\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+pub(crate) fn blocks(page: &str) -> Vec<Vec<Call>> {
+    let blocks = page.split("\n```console\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
     blocks.map(|block| block.strip_prefix("$ ").unwrap().split("\n$ ").map(call).collect()).collect()
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::support::contract::{self, Seen};
 use crate::support::service::PATIENCE;
 
 /// Hangs up when it is dropped.
@@ -38,6 +39,8 @@ impl Stream {
         let connection = tokio::spawn(async move { drop(connection.await) });
         let answer = timeout(PATIENCE, sender.send_request(request)).await?;
         let (head, body) = answer.map_err(io::Error::other)?.into_parts();
+        let seen = Seen { method: "GET", target: path, status: head.status, headers: &head.headers, body: None };
+        contract::hold(&seen);
         Ok(Self { status: head.status, headers: head.headers, body, read: String::new(), connection })
     }
 
@@ -60,7 +63,12 @@ impl Stream {
         loop {
             match self.before("\n\n").await? {
                 Some(text) if text.starts_with(':') => {}
-                other => return Ok(other),
+                other => {
+                    if let Some(text) = &other {
+                        contract::hold_event(text);
+                    }
+                    return Ok(other);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::support::service::{Builder, Service, run};
 
 const REVIEW: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-fn signing_with(builder: Builder, key: &Key) -> Builder {
+pub(super) fn signing_with(builder: Builder, key: &Key) -> Builder {
     let builder = builder.env("AWS_ACCESS_KEY_ID", &key.id).env("AWS_SECRET_ACCESS_KEY", &key.secret);
     match &key.session_token {
         Some(token) => builder.env("AWS_SESSION_TOKEN", token),
@@ -23,7 +23,7 @@ fn signing_with(builder: Builder, key: &Key) -> Builder {
 }
 
 /// Runs `eks-api` with these arguments as somebody with this key. Returns whether it succeeded, and what it printed.
-async fn command(world: &World, key: &Key, argument: &str) -> (bool, String) {
+pub(super) async fn command(world: &World, key: &Key, argument: &str) -> (bool, String) {
     let url = world.aws.url();
     let environment = [
         ("EKS_CLUSTER_NAME", "lab"),
@@ -46,7 +46,7 @@ fn named(rule: &Value) -> String {
     format!("{} {}{dot}{group}:", part("verbs"), part("resources"))
 }
 
-pub(super) async fn the_permissions_that_routes_name_are_enough_for_a_check_to_pass(world: Rc<World>) {
+pub(super) async fn what_rbac_yaml_grants_is_enough_for_a_check_to_pass(world: Rc<World>) {
     let (passed, report) = command(&world, &Webhook::service_key(), "check").await;
     assert!(passed, "{report}");
     assert!(!report.contains("FAILED"), "{report}");
@@ -97,7 +97,7 @@ pub(super) async fn a_caller_without_rights_reads_kubernetes_own_message(world: 
 }
 
 /// Waits until calls are served, although they may be refused in the cluster.
-async fn serves(service: &Service) {
+pub(super) async fn serves(service: &Service) {
     eventually("a service that serves", async || (service.get("/readyz").await.status == 200).then_some(())).await;
 }
 

@@ -21,6 +21,8 @@ use crate::support::judge::{Key, Rules, judge};
 pub const SERVICE: &str = "eks-api";
 /// The group of another key, which nobody gives any rights.
 pub const STRANGERS: &str = "strangers";
+/// The group of the key of a service whose callers bring tokens of their own. deploy/rbac.yaml gives it its rights.
+pub const FOLLOWER: &str = "eks-api-follower";
 /// The group of a third key, for a test to give it what rights it wants.
 pub const MODEST: &str = "modest";
 
@@ -40,7 +42,7 @@ struct State {
 
 impl Webhook {
     pub async fn start() -> Self {
-        let keys = vec![Self::service_key(), Self::stranger_key(), Self::modest_key()];
+        let keys = vec![Self::service_key(), Self::stranger_key(), Self::modest_key(), Self::follower_key()];
         let rules =
             Rules { cluster: "lab".into(), region: "us-east-1".into(), keys, not_before: SystemTime::UNIX_EPOCH };
         let state = Arc::new(Mutex::new(State { rules, accepted: 0, refused: Vec::new() }));
@@ -63,6 +65,11 @@ impl Webhook {
     /// A key of somebody with few rights.
     pub fn modest_key() -> Key {
         Key::new("AKIALABMODEST0000001", "lab-secret-three", None)
+    }
+
+    /// The key of a service that only follows the jobs.
+    pub fn follower_key() -> Key {
+        Key::new("AKIALABFOLLOW0000001", "lab-secret-four", None)
     }
 
     pub fn url(&self) -> &str {
@@ -118,6 +125,7 @@ fn review_token(state: &mut State, review: &Value) -> Value {
             let group = match id.as_str() {
                 id if id == Webhook::service_key().id => SERVICE,
                 id if id == Webhook::modest_key().id => MODEST,
+                id if id == Webhook::follower_key().id => FOLLOWER,
                 _ => STRANGERS,
             };
             json!({ "authenticated": true, "user": { "username": format!("iam:{id}"), "uid": id, "groups": [group] } })

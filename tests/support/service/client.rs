@@ -1,5 +1,5 @@
 //! Talking to the service over plain HTTP/1.1: a connection of its own for every request, or raw
-//! bytes for what no client would send.
+//! bytes for what no client would send. Every reply is held against the OpenAPI document.
 
 use std::io;
 
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{PATIENCE, Service};
+use crate::support::contract::{self, Seen};
 
 /// A whole answer.
 #[derive(Clone, Debug)]
@@ -102,7 +103,10 @@ impl Service {
             };
             done.map_err(io::Error::other)
         };
-        timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(io::Error::other("no answer in time")))
+        let answer = timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(io::Error::other("no answer in time")));
+        answer.inspect(|Reply { status, headers, body }| {
+            contract::hold(&Seen { method, target: path, status: *status, headers, body: Some(body) });
+        })
     }
 
     /// Sends these bytes on a connection of their own, and returns all that comes until the service

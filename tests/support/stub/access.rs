@@ -21,6 +21,43 @@ pub struct Access {
     pub refused: usize,
     pub last_refusal: Option<String>,
     denials: Vec<(Option<String>, String, String)>,
+    /// Those who have any may do that and nothing else.
+    rights: HashMap<String, Vec<Right>>,
+}
+
+/// What a user may do, as a rule of RBAC says it.
+#[derive(Clone, Debug)]
+pub struct Right {
+    verbs: Vec<String>,
+    resource: String,
+    namespace: Option<String>,
+    name: Option<String>,
+}
+
+impl Right {
+    /// These verbs on this resource (`*` is any), in all namespaces.
+    pub fn to(verbs: &[&str], resource: &str) -> Self {
+        let verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
+        Self { verbs, resource: resource.to_owned(), namespace: None, name: None }
+    }
+
+    /// In this namespace only.
+    pub fn within(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
+    }
+
+    /// On the object of this name only.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    fn covers(&self, verb: &str, resource: &str, namespace: &str, name: &str) -> bool {
+        let fits = |wanted: &str, found: &str| wanted == "*" || wanted == found;
+        self.verbs.iter().any(|wanted| fits(wanted, verb))
+            && fits(&self.resource, resource)
+            && self.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
+            && self.name.as_ref().is_none_or(|wanted| wanted == name)
+    }
 }
 
 /// A request in the terms of RBAC.
@@ -43,11 +80,16 @@ impl Access {
             refused: 0,
             last_refusal: None,
             denials: Vec::new(),
+            rights: HashMap::new(),
         }
     }
 
     pub fn deny(&mut self, user: Option<&str>, verb: &str, resource: &str) {
         self.denials.push((user.map(str::to_owned), verb.to_owned(), resource.to_owned()));
+    }
+
+    pub fn allow(&mut self, user: &str, right: Right) {
+        self.rights.entry(user.to_owned()).or_default().push(right);
     }
 
     /// Returns the user, or the rule that the token breaks.
@@ -74,7 +116,9 @@ impl Access {
     /// Returns the refusal of a request that was denied.
     pub fn authorize(&self, user: &str, call: &Call) -> Option<Reply> {
         let action = action(call)?;
-        self.denied(user, action.verb, &action.resource).then(|| forbidden(user, &action))
+        let (namespace, name) = (action.namespace.as_deref(), action.name.as_deref());
+        let place = (namespace.unwrap_or_default(), name.unwrap_or_default());
+        self.denied(user, action.verb, &action.resource, place).then(|| forbidden(user, &action))
     }
 
     /// Answers a `SelfSubjectAccessReview`.
@@ -84,7 +128,8 @@ impl Access {
         if !text(&asked["subresource"]).is_empty() {
             resource = format!("{resource}/{}", text(&asked["subresource"]));
         }
-        let status = if self.denied(user, text(&asked["verb"]), &resource) {
+        let place = (text(&asked["namespace"]), text(&asked["name"]));
+        let status = if self.denied(user, text(&asked["verb"]), &resource, place) {
             json!({"allowed": false})
         } else {
             let reason = r#"RBAC: allowed by ClusterRoleBinding "eks-api" of ClusterRole "eks-api" to Group "eks-api""#;
@@ -96,11 +141,15 @@ impl Access {
         Reply::new(201, answer)
     }
 
-    fn denied(&self, user: &str, verb: &str, resource: &str) -> bool {
+    /// The namespace and the name are empty for all of them.
+    fn denied(&self, user: &str, verb: &str, resource: &str, (namespace, name): (&str, &str)) -> bool {
         let fits = |wanted: &str, found: &str| wanted == "*" || wanted == found;
         self.denials.iter().any(|(who, what, whereto)| {
             who.as_ref().is_none_or(|who| who == user) && fits(what, verb) && fits(whereto, resource)
-        })
+        }) || self
+            .rights
+            .get(user)
+            .is_some_and(|rights| !rights.iter().any(|right| right.covers(verb, resource, namespace, name)))
     }
 }
 

@@ -84,7 +84,7 @@ fn pause(store: &Mutex<Store>, job: &Object) {
     store.update(Resource::Jobs, job.namespace(), job.name(), |job| job["status"] = objects::paused());
 }
 
-/// A job's way from pending to complete, with one pod.
+/// A job's way from pending to its end, with one pod: no second is tried if that fails.
 struct Run {
     store: Arc<Mutex<Store>>,
     logs: Arc<Logs>,
@@ -117,15 +117,18 @@ impl Run {
             for container in self.containers() {
                 self.logs.append(self.log(container), format!("step {step} of {STEPS}\n").as_bytes());
             }
-            sleep(pace.running / STEPS).await;
+            sleep(objects::sleeps(&self.pod).unwrap_or(pace.running) / STEPS).await;
             if !self.stays(&self.store.lock().unwrap()) {
                 return;
             }
         }
         let end = now();
-        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": start, "finishedAt": end});
-        let pod = objects::with_phase(&self.pod, "Succeeded", &json!({"terminated": ended}));
-        self.advance(objects::complete(&start, &end, &past), pod);
+        let code = objects::exit_code(&self.pod);
+        let (phase, reason) = if code == 0 { ("Succeeded", "Completed") } else { ("Failed", "Error") };
+        let ended = json!({"exitCode": code, "reason": reason, "startedAt": start, "finishedAt": end});
+        let pod = objects::with_phase(&self.pod, phase, &json!({"terminated": ended}));
+        let status = if code == 0 { objects::complete(&start, &end, &past) } else { objects::failed(&start, &past) };
+        self.advance(status, pod);
     }
 
     /// Sets the status and puts the pod, both at once, if this very job is still there and stays.

@@ -7,7 +7,7 @@ mod patch;
 
 use serde_json::{Value, json};
 
-use super::namespaces::label_fault;
+use super::namespaces::{label_fault, metadata_faults};
 use super::routes::{Call, delete_options};
 use super::status::{self, Cause, Reply};
 use super::store::{Deletion, Resource, Store, now, stamp, suffix, text};
@@ -77,7 +77,11 @@ fn admit(store: &Store, job: &Value, namespace: &str, name: &str) -> Option<Repl
 
 /// What validation finds, in its order.
 fn faults(job: &Value, name: &str) -> Vec<Cause> {
-    let mut causes: Vec<Cause> = label_fault("metadata.name", name).into_iter().collect();
+    // A DNS subdomain: labels with dots between.
+    let of_part = |part| label_fault("metadata.name", part);
+    let too_long = label_fault("metadata.name", name).filter(|_| name.len() > 63);
+    let mut causes: Vec<Cause> = too_long.or_else(|| name.split('.').find_map(of_part)).into_iter().collect();
+    causes.extend(metadata_faults(&job["metadata"]));
     let spec = &job["spec"];
     for field in ["parallelism", "completions", "backoffLimit"] {
         if spec[field].as_i64().is_some_and(|number| number < 0) {

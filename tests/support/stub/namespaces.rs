@@ -10,13 +10,22 @@ const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case 
      must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
      '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
+const VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
+     must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for \
+     validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+const KEY_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+     alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+     '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
 pub fn create(store: &mut Store, call: &Call) -> Reply {
     let Ok(Value::Object(object)) = serde_json::from_slice(call.body) else {
         return status::bad_request("the object provided is unrecognized (must be of type Namespace)");
     };
     let mut object = Value::Object(object);
     let name = text(&object["metadata"]["name"]).to_owned();
-    let causes: Vec<Cause> = label_fault("metadata.name", &name).into_iter().collect();
+    let mut causes: Vec<Cause> = label_fault("metadata.name", &name).into_iter().collect();
+    causes.extend(metadata_faults(&object["metadata"]));
     if !causes.is_empty() {
         return status::invalid(Resource::Namespaces, &name, &causes);
     }
@@ -72,4 +81,26 @@ pub fn label_fault(field: &str, name: &str) -> Option<Cause> {
     } else {
         None
     }
+}
+
+/// What is wrong with labels and with the keys of annotations.
+pub fn metadata_faults(metadata: &Value) -> Vec<Cause> {
+    let part = |text: &str| {
+        let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
+        let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        edge(text.bytes().next()) && edge(text.bytes().last()) && text.bytes().all(inner) && text.len() <= 63
+    };
+    let mut causes = Vec::new();
+    for field in ["labels", "annotations"] {
+        for (key, value) in metadata[field].as_object().into_iter().flatten() {
+            let (prefix, name) = key.rsplit_once('/').unwrap_or(("a", key));
+            if name.is_empty() || !part(name) || prefix.split('.').any(|part| label_fault("", part).is_some()) {
+                causes.push(Cause::invalid(format!("metadata.{field}"), &json!(key), KEY_RULE));
+            }
+            if field == "labels" && !part(text(value)) {
+                causes.push(Cause::invalid("metadata.labels", value, VALUE_RULE));
+            }
+        }
+    }
+    causes
 }

@@ -22,10 +22,12 @@ use super::recorded::Recorded;
 use super::store::Store;
 use super::watches::Watches;
 use super::{StubConfig, auto};
+use crate::support::port::Port;
 
 #[derive(Debug)]
 pub struct Server {
-    pub port: u16,
+    /// Kept while nobody listens, as a cluster's name is.
+    pub port: Port,
     pub requests: watch::Sender<Vec<Recorded>>,
     pub faults: Mutex<Vec<Fault>>,
     pub watches: Watches,
@@ -40,11 +42,12 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(config: StubConfig, tls: Arc<ServerConfig>) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn start(config: StubConfig, tls: Arc<ServerConfig>) -> Arc<Self> {
+        let port = Port::new();
+        let listener = port.listen();
         let (store, logs) = (Arc::new(Mutex::new(Store::new())), Arc::new(Logs::default()));
         let server = Arc::new(Self {
-            port: listener.local_addr().unwrap().port(),
+            port,
             requests: watch::Sender::default(),
             faults: Mutex::default(),
             watches: Watches::default(),
@@ -78,9 +81,8 @@ impl Server {
     }
 
     /// Listens again after `stop`.
-    pub async fn listen(self: &Arc<Self>) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        self.accept_from(listener);
+    pub fn listen(self: &Arc<Self>) {
+        self.accept_from(self.port.listen());
     }
 
     fn accept_from(self: &Arc<Self>, listener: TcpListener) {
@@ -88,6 +90,8 @@ impl Server {
         let acceptor = tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 server.accepted.fetch_add(1, Ordering::SeqCst);
+                // As Go's servers do: else the second piece of an answer waits for the client's delayed word of the first.
+                tcp.set_nodelay(true).unwrap();
                 server.adopt(tcp);
             }
         });

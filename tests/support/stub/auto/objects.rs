@@ -1,5 +1,7 @@
 //! The objects that controllers and the kubelet make and write: pods, events, the status of a job.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::stub::store::{now, suffix, text};
@@ -23,6 +25,35 @@ pub fn complete(start: &str, end: &str, conditions: &[Value]) -> Value {
         "conditions": conditions, "startTime": start, "completionTime": end, "succeeded": 1,
         "ready": 0, "terminating": 0, "uncountedTerminatedPods": {},
     })
+}
+
+/// The status of a job that has failed, and that is not tried again.
+pub fn failed(start: &str, conditions: &[Value]) -> Value {
+    let message = "Job has reached the specified backoff limit";
+    let new = ["FailureTarget", "Failed"].map(|kind| condition(kind, true, "BackoffLimitExceeded", message));
+    let conditions = [conditions, &new].concat();
+    json!({
+        "conditions": conditions, "startTime": start, "failed": 1,
+        "ready": 0, "terminating": 0, "uncountedTerminatedPods": {},
+    })
+}
+
+/// What the first container ends with: no container is run, but a command that ends in `exit 3` says it.
+pub fn exit_code(pod: &Value) -> u8 {
+    script(pod).rsplit_once("exit ").and_then(|(_, code)| code.parse().ok()).unwrap_or(0)
+}
+
+/// How long the first container takes, if its command ends in `sleep 60`.
+pub fn sleeps(pod: &Value) -> Option<Duration> {
+    let (_, seconds) = script(pod).rsplit_once("sleep ")?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// The last word of the first container's command.
+fn script(pod: &Value) -> &str {
+    let first = &pod["spec"]["containers"][0];
+    let words = ["command", "args"].into_iter().filter_map(|field| first[field].as_array()).flatten();
+    words.last().map(text).unwrap_or_default()
 }
 
 /// The status of a job that is paused: it has no start time, as its clock begins anew.

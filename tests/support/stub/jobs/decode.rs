@@ -64,6 +64,16 @@ pub fn decode(call: &Call) -> Result<(Value, Vec<String>), Reply> {
             format!("json: cannot unmarshal {found} into Go struct field JobSpec.spec.{field} of type {kind}");
         return Err(refused(&message));
     }
+    for field in ["labels", "annotations"] {
+        let found = &job["metadata"][field];
+        let fits = found.as_object().is_some_and(|map| map.values().all(Value::is_string));
+        if !found.is_null() && !fits {
+            let message = format!(
+                "json: cannot unmarshal into Go struct field ObjectMeta.metadata.{field} of type map[string]string"
+            );
+            return Err(refused(&message));
+        }
+    }
     let mut unknown = strip(&mut job, &FIELDS, "");
     if let Some(spec) = job.get_mut("spec") {
         unknown.extend(strip(spec, &SPEC_FIELDS, "spec."));

@@ -1,0 +1,164 @@
+//! Holds deploy/ against the program: the roles grant what the calls need and no more, the pods are given settings that
+//! there are, and are asked where they answer. Whether a cluster takes the manifests is `real_cluster`'s.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use eks_api::config::{Settings, VARIABLES};
+use eks_api::http::access::Access;
+use eks_api::http::limit::DRAIN;
+use eks_api::http::route::Route;
+use serde_json::{Value, json};
+
+use crate::support::manifests::manifests;
+
+type Rule = (String, String, String);
+
+fn file(name: &str) -> String {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The objects of a kind.
+fn of_kind(file: &str, kind: &str) -> Vec<Value> {
+    let objects: Vec<Value> = manifests(file).into_iter().filter(|object| object["kind"] == kind).collect();
+    assert!(!objects.is_empty(), "{file} has no {kind}");
+    objects
+}
+
+fn words(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// Group, resource and verb of each right.
+fn rules(role: &Value) -> BTreeSet<Rule> {
+    let mut all = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        let [groups, resources, verbs] = ["apiGroups", "resources", "verbs"].map(|name| words(&rule[name]));
+        for (group, resource) in groups.iter().flat_map(|g| resources.iter().map(move |r| (g, r))) {
+            all.extend(verbs.iter().map(|verb| (group.clone(), resource.clone(), verb.clone())));
+        }
+    }
+    all
+}
+
+fn operations(role: &Value) -> BTreeSet<&str> {
+    role["metadata"]["annotations"]["eks-api/operations"].as_str().unwrap().split(", ").collect()
+}
+
+/// What the calls need that have to be allowed anything.
+fn needs() -> Vec<(&'static str, BTreeSet<Rule>)> {
+    let needs = Route::ALL.into_iter().filter_map(|route| match route.access() {
+        Access::Open => None,
+        Access::Cluster(_, permissions) => {
+            let rule = |p: &eks_api::kube::access::Permission| (p.group.into(), p.resource.into(), p.verb.into());
+            Some((route.operation(), permissions.iter().map(rule).collect()))
+        }
+    });
+    needs.collect()
+}
+
+#[test]
+fn the_roles_grant_each_call_what_it_needs() {
+    let roles = of_kind("deploy/rbac.yaml", "ClusterRole");
+    for (operation, needed) in needs() {
+        let granting = roles.iter().filter(|role| operations(role).contains(operation));
+        let granted: BTreeSet<Rule> = granting.flat_map(rules).collect();
+        assert!(granted.is_superset(&needed), "{operation} needs {needed:?} and has {granted:?}");
+    }
+}
+
+#[test]
+fn no_role_grants_what_its_calls_do_not_need() {
+    let needs = needs();
+    for role in of_kind("deploy/rbac.yaml", "ClusterRole") {
+        let mut unneeded = rules(&role);
+        for operation in operations(&role) {
+            let (_, needed) =
+                needs.iter().find(|(name, _)| *name == operation).unwrap_or_else(|| panic!("{operation}"));
+            unneeded.retain(|rule| !needed.contains(rule));
+        }
+        assert!(unneeded.is_empty(), "{} has {unneeded:?}", role["metadata"]["name"]);
+    }
+}
+
+#[test]
+fn every_role_is_bound_to_the_service_and_one_to_a_service_that_only_follows() {
+    let names = |objects: &[Value]| -> BTreeSet<String> {
+        objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let bindings = of_kind("deploy/rbac.yaml", "ClusterRoleBinding");
+    let bound = |group: &str| -> BTreeSet<String> {
+        let to_it = |binding: &&Value| {
+            let group = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group });
+            binding["subjects"] == json!([group])
+        };
+        bindings.iter().filter(to_it).map(|b| b["roleRef"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(bound("eks-api"), names(&of_kind("deploy/rbac.yaml", "ClusterRole")));
+    assert_eq!(bound("eks-api-follower"), BTreeSet::from(["eks-api-follow-jobs".to_owned()]));
+}
+
+#[test]
+fn the_policy_for_iam_is_the_one_that_is_told_of() {
+    let policy = file("deploy/iam-policy.json");
+    serde_json::from_str::<Value>(&policy).unwrap();
+    assert!(file("docs/ACCESS.md").contains(&policy));
+    assert!(file("deploy/terraform/main.tf").contains("actions   = [\"eks:DescribeCluster\"]\n"));
+}
+
+fn pod() -> Value {
+    of_kind("deploy/kubernetes.yaml", "Deployment")[0]["spec"]["template"]["spec"].clone()
+}
+
+#[test]
+fn the_pods_have_settings_that_the_service_takes() {
+    let environment = pod()["containers"][0]["env"].clone();
+    let pairs = environment.as_array().unwrap().iter().map(|pair| {
+        let [name, value] = ["name", "value"].map(|part| pair[part].as_str().unwrap().to_owned());
+        assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name}");
+        (name, value)
+    });
+    let settings = Settings::read(pairs).unwrap();
+    let port = &pod()["containers"][0]["ports"][0]["containerPort"];
+    assert_eq!(json!(settings.listen.port()), *port);
+}
+
+#[test]
+fn the_pods_are_asked_where_the_service_answers_and_may_drain() {
+    let pod = pod();
+    for (probe, route) in [("livenessProbe", Route::Livez), ("readinessProbe", Route::Readyz)] {
+        assert_eq!(pod["containers"][0][probe]["httpGet"]["path"], route.path());
+    }
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > DRAIN.as_secs());
+}
+
+#[test]
+fn what_selects_the_pods_has_their_labels() {
+    let all = manifests("deploy/kubernetes.yaml");
+    let object = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("{kind}"));
+    let labels = &object("Deployment")["spec"]["template"]["metadata"]["labels"];
+    for selector in [
+        &object("Deployment")["spec"]["selector"]["matchLabels"],
+        &object("Service")["spec"]["selector"],
+        &object("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        &object("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+    ] {
+        assert_eq!(selector, labels);
+    }
+    assert!(all.iter().all(|o| o["kind"] == "Namespace" || o["metadata"]["namespace"] == "eks-api"));
+}
+
+#[test]
+fn the_image_is_built_by_the_rust_that_is_asked_for_and_its_user_is_that_of_the_pods() {
+    let dockerfile = file("deploy/Dockerfile");
+    let manifest = file("Cargo.toml");
+    let rust = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(dockerfile.contains(&format!("\nFROM rust:{rust}.0-bookworm AS build\n")));
+    assert!(dockerfile.contains(&format!("\nENV RUSTUP_TOOLCHAIN={rust}.0\n")));
+    let security = &pod()["securityContext"];
+    let user = format!("\nUSER {}:{}\n", security["runAsUser"], security["runAsGroup"]);
+    assert!(dockerfile.contains(&user), "{user}");
+    let (_, image) = dockerfile.split_once("\nFROM scratch\n").unwrap();
+    assert!(!image.contains("RUN "), "there is no shell");
+}

@@ -1,0 +1,168 @@
+//! A caller over TLS: whom it trusts, what it shows and offers, and the HTTP that comes of it.
+
+use std::io;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::pki::{Authority, Leaf};
+use crate::support::service::{PATIENCE, Reply, Service};
+
+#[derive(Clone)]
+pub(crate) struct Caller {
+    roots: Arc<RootCertStore>,
+    shows: Option<(Vec<CertificateDer<'static>>, Vec<u8>)>,
+    offers: Vec<Vec<u8>>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    /// Kept, with its sessions, by a caller who comes back.
+    config: Option<Arc<ClientConfig>>,
+}
+
+impl Caller {
+    pub(crate) fn new(trusted: &Authority) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
+        let offers = ["h2", "http/1.1"].map(|name| name.as_bytes().to_vec()).into();
+        let versions = rustls::ALL_VERSIONS.to_vec();
+        Self { roots: Arc::new(roots), shows: None, offers, versions, config: None }
+    }
+
+    pub(crate) fn offering(mut self, protocols: &[&str]) -> Self {
+        self.offers = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
+    pub(crate) fn versions(mut self, versions: &[&'static SupportedProtocolVersion]) -> Self {
+        self.versions = versions.to_vec();
+        self
+    }
+
+    pub(crate) fn showing(mut self, leaf: &Leaf) -> Self {
+        self.shows = Some((leaf.chain.clone(), leaf.key_pem.clone().into_bytes()));
+        self
+    }
+
+    /// Keeps its sessions from here on, and resumes them if it may.
+    pub(crate) fn remembering(mut self) -> Self {
+        self.config = Some(self.config());
+        self
+    }
+
+    fn config(&self) -> Arc<ClientConfig> {
+        if let Some(config) = &self.config {
+            return Arc::clone(config);
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&self.versions)
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots));
+        let mut config = match &self.shows {
+            Some((chain, key)) => {
+                let key = PemObject::from_pem_slice(key).unwrap();
+                builder.with_client_auth_cert(chain.clone(), key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols.clone_from(&self.offers);
+        Arc::new(config)
+    }
+
+    pub(crate) async fn connect(&self, service: &Service) -> io::Result<TlsStream<TcpStream>> {
+        self.over(TcpStream::connect(service.address()).await?).await
+    }
+
+    pub(crate) async fn over(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from("localhost").unwrap();
+        timeout(PATIENCE, TlsConnector::from(self.config()).connect(name, tcp)).await.expect("no handshake in time")
+    }
+
+    pub(crate) async fn http2(&self, service: &Service) -> io::Result<Http2> {
+        let stream = self.connect(service).await?;
+        let shaken = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.map_err(io::Error::other)?;
+        Ok(Http2 { sender, ended: tokio::spawn(connection) })
+    }
+
+    pub(crate) async fn http1(&self, service: &Service) -> io::Result<Http1> {
+        let stream = self.connect(service).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        Ok(Http1 { sender })
+    }
+
+    /// One request on a connection of its own, over what the handshake chose.
+    pub(crate) async fn get(&self, service: &Service, path: &str) -> io::Result<Reply> {
+        let is_http2 = self.offers.iter().any(|name| name == b"h2");
+        let exchange = async {
+            if is_http2 {
+                self.http2(service).await?.get(path).await
+            } else {
+                self.http1(service).await?.get(path).await
+            }
+        };
+        timeout(PATIENCE, exchange).await.expect("no answer in time")
+    }
+}
+
+pub(crate) struct Http1 {
+    sender: http1::SendRequest<Full<Bytes>>,
+}
+
+impl Http1 {
+    pub(crate) async fn get(&mut self, path: &str) -> io::Result<Reply> {
+        let request = Request::get(path).header("host", "localhost").body(Full::default()).unwrap();
+        whole(self.sender.send_request(request).await.map_err(io::Error::other)?).await
+    }
+}
+
+pub(crate) struct Http2 {
+    sender: http2::SendRequest<Full<Bytes>>,
+    ended: JoinHandle<hyper::Result<()>>,
+}
+
+impl Http2 {
+    /// Sends a request; the future that comes back is its answer's head.
+    pub(crate) fn begin(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+        let request = Request::builder().method(method).uri(format!("https://localhost{path}"));
+        let request = request.header("content-type", "application/json");
+        self.sender.send_request(request.body(Full::from(body.to_owned())).unwrap())
+    }
+
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Reply> {
+        whole(self.begin(method, path, body).await.map_err(io::Error::other)?).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> io::Result<Reply> {
+        self.send("GET", path, "").await
+    }
+
+    /// Waits for the service to end the connection.
+    pub(crate) async fn closed(self) {
+        let ended = timeout(PATIENCE, self.ended).await;
+        ended.expect("the connection stays open").unwrap().unwrap();
+    }
+}
+
+pub(crate) async fn whole(response: Response<Incoming>) -> io::Result<Reply> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    Ok(Reply { status: head.status, headers: head.headers, body })
+}
