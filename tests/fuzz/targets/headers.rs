@@ -1,0 +1,76 @@
+//! What a caller writes into headers, and times.
+
+use eks_api::aws::http_date;
+use eks_api::http::etag::{self, Known};
+use eks_api::http::media::{Media, accepts, require_json};
+use eks_api::http::request_id::{HEADER, RequestId};
+use eks_api::http::sse::EventId;
+use eks_api::jobs::compact::Seconds;
+use eks_api::kube::types::Time;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
+
+use super::text;
+
+/// The lines of the input as so many headers of one name.
+fn headers(name: &HeaderName, data: &[u8]) -> HeaderMap {
+    let lines = data.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok());
+    lines.map(|line| (name.clone(), line)).collect()
+}
+
+pub(super) fn accept(data: &[u8]) {
+    for media in [Media::Json, Media::EventStream, Media::Text] {
+        let mut headers = headers(&ACCEPT, data);
+        if let Err(problem) = accepts(media, &headers) {
+            assert_eq!(problem.status, 406);
+            assert!(headers.contains_key(ACCEPT), "who asks for nothing is refused");
+        }
+        headers.append(ACCEPT, HeaderValue::from_static("*/*"));
+        assert!(accepts(media, &headers).is_ok(), "{headers:?}");
+    }
+    let headers = headers(&CONTENT_TYPE, data);
+    if require_json(&headers).is_ok() {
+        let label = headers[CONTENT_TYPE].to_str().unwrap_or_default().to_ascii_lowercase();
+        assert_eq!(label.split(';').next().unwrap_or_default().trim(), "application/json");
+    }
+}
+
+pub(super) fn if_none_match(data: &[u8]) {
+    let headers = headers(&IF_NONE_MATCH, data);
+    let Some(Known::These(versions)) = Known::of(&headers) else { return };
+    for version in versions {
+        let tag = etag::of(version);
+        let has = |line: &HeaderValue| line.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes());
+        assert!(headers.get_all(IF_NONE_MATCH).iter().any(has), "{headers:?} does not hold {tag:?}");
+    }
+}
+
+pub(super) fn last_event_id(data: &[u8]) {
+    let Ok(header) = HeaderValue::from_bytes(data) else { return };
+    let Some(id) = EventId::parse(&header) else { return };
+    let written = HeaderValue::from_str(&format!("{}-{}", id.epoch, id.change)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(EventId::parse(&written), Some(id));
+}
+
+pub(super) fn request_id(data: &[u8]) {
+    let headers = headers(&HEADER, data);
+    let id = RequestId::of(&headers);
+    let sane = |c: char| c.is_ascii_alphanumeric() || "-_.:/+=@".contains(c);
+    assert!((1..=64).contains(&id.as_str().len()) && id.as_str().chars().all(sane), "{id}");
+    assert_eq!(id.header().as_ref().map(HeaderValue::as_bytes), Some(id.as_str().as_bytes()));
+    let given = headers.get(HEADER).and_then(|given| given.to_str().ok()).unwrap_or_default();
+    if (1..=64).contains(&given.len()) && given.chars().all(sane) {
+        assert_eq!(id.as_str(), given);
+    }
+}
+
+pub(super) fn timestamp(data: &[u8]) {
+    let text = text(data);
+    let _ = http_date(text);
+    let shown = serde_json::to_string(&Time(text.to_owned())).unwrap_or_else(|error| panic!("{error}"));
+    assert!(serde_json::from_str::<String>(&shown).is_ok(), "{shown}");
+    let seconds = Seconds::of(Some(&Time(text.to_owned())));
+    assert_eq!(Seconds::from_number(seconds.number()), seconds);
+    let Some(shown) = seconds.quoted() else { return assert!(seconds.is_none(), "{text}") };
+    let shown = str::from_utf8(&shown).unwrap_or_else(|error| panic!("{error}")).trim_matches('"');
+    assert_eq!(Seconds::of(Some(&Time(shown.to_owned()))), seconds, "{text:?} is shown as {shown:?}");
+}

@@ -1,0 +1,81 @@
+//! What the operator writes: the `.env` file, and the settings with their patterns.
+
+use std::time::Duration;
+
+use eks_api::config::pattern::Patterns;
+use eks_api::config::{self, Settings};
+
+use super::text;
+
+fn is_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+pub(super) fn dotenv(data: &[u8]) {
+    let text = text(data);
+    match config::dotenv::parse(text) {
+        Ok(pairs) => {
+            for (name, value) in pairs {
+                assert!(is_name(&name) && text.contains(&value), "{name:?}={value:?}");
+                assert!(!value.contains(['\0', '\n']), "{value:?}");
+                for quote in ['\'', '"'] {
+                    if !value.contains(quote) && !value.ends_with('\r') {
+                        let written = format!("export {name}={quote}{value}{quote} # why");
+                        assert_eq!(config::dotenv::parse(&written), Ok(vec![(name.clone(), value.clone())]));
+                    }
+                }
+            }
+        }
+        Err(line) => {
+            let lines: Vec<&str> = text.lines().collect();
+            assert!((1..=lines.len()).contains(&line), "line {line} of {}", lines.len());
+            assert!(config::dotenv::parse(&lines[..line - 1].join("\n")).is_ok(), "a line before {line} is wrong too");
+            assert_eq!(config::dotenv::parse(lines[line - 1]), Err(1));
+        }
+    }
+}
+
+/// The environment is written as a `.env` file; its values are also tried as lists of patterns.
+pub(super) fn settings(data: &[u8]) {
+    let Ok(pairs) = config::dotenv::parse(text(data)) else { return };
+    for (_, value) in &pairs {
+        patterns(value, &pairs);
+    }
+    let is_set = |name: &str| pairs.iter().rev().find(|(known, _)| known == name).is_some_and(|(_, v)| !v.is_empty());
+    match Settings::read(pairs.clone()) {
+        Ok(settings) => {
+            let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!((1..=40).contains(&settings.region.len()) && settings.region.chars().all(label), "{settings:?}");
+            assert!((1..=100).contains(&settings.cluster.len()) && settings.cluster.is_ascii(), "{settings:?}");
+            assert!(settings.listen.ip().is_loopback() || is_set("EKS_API_AUTH"), "{settings:?}");
+            assert!((Duration::from_secs(1)..=Duration::from_mins(5)).contains(&settings.request_timeout));
+            assert!(settings.limits.connections > 0 && settings.limits.requests > 0, "{settings:?}");
+            assert!(settings.cors_origins.iter().all(|origin| !origin.contains('*')), "{settings:?}");
+        }
+        Err(mistakes) => {
+            let told = mistakes.to_string();
+            assert!(!told.is_empty() && !told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+        }
+    }
+}
+
+/// Whether a text is the pattern, with `*` for any characters.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => text.is_empty(),
+        Some((b'*', rest)) => (0..=text.len()).any(|skipped| matches(rest, &text[skipped..])),
+        Some((byte, rest)) => text.split_first().is_some_and(|(first, text)| first == byte && matches(rest, text)),
+    }
+}
+
+fn patterns(list: &str, names: &[(String, String)]) {
+    let Ok(patterns) = Patterns::parse(list) else { return };
+    assert_eq!(Patterns::parse(&patterns.to_string()).as_ref(), Ok(&patterns), "{list:?}");
+    for name in names.iter().map(|(_, name)| name) {
+        let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let expected = items.into_iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()));
+        assert_eq!(patterns.matches(name), expected, "{list:?} for {name:?}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the cluster sends piece by piece: lists, and the lines of a watch.
+
+use std::time::Duration;
+
+use eks_api::kube::types::{Job, List};
+use eks_api::kube::watch::items::Items;
+use eks_api::kube::watch::lines::Lines;
+use eks_api::kube::watch::machine::{Event, Input, State, Step};
+use eks_api::kube::watch::{Failure, News, Version};
+use serde_json::Value;
+
+use super::{first_line, text};
+
+/// The first byte says how the rest is cut: into pieces of one size, or of ever other ones.
+fn cut(data: &[u8]) -> (&[u8], Vec<&[u8]>) {
+    let Some((how, whole)) = data.split_first() else { return (data, Vec::new()) };
+    let (mut size, mut pieces, mut left) = (usize::from(how & 63) + 1, Vec::new(), whole);
+    while !left.is_empty() {
+        let (piece, rest) = left.split_at(size.min(left.len()));
+        pieces.push(piece);
+        left = rest;
+        if how & 64 != 0 {
+            size = (size * 31 + 7) % 97 + 1;
+        }
+    }
+    (whole, pieces)
+}
+
+fn lines(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let (mut lines, mut told) = (Lines::default(), Vec::new());
+    for piece in pieces {
+        assert!(lines.feed(piece, |line| told.push(line.to_vec())).is_ok());
+    }
+    told
+}
+
+pub(super) fn watch_lines(data: &[u8]) {
+    let (whole, pieces) = cut(data);
+    let told = lines(&pieces);
+    let mut expected: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').collect();
+    // What comes after the last line's end is no line yet.
+    expected.pop();
+    expected.retain(|line| !line.trim_ascii().is_empty());
+    assert_eq!(told, expected);
+}
+
+fn items(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let (mut items, mut told) = (Items::default(), Vec::new());
+    for piece in pieces {
+        assert!(items.feed(piece, |item| told.push(item.to_vec())).is_ok());
+    }
+    (told, items.into_rest())
+}
+
+pub(super) fn list_items(data: &[u8]) {
+    let (whole, pieces) = cut(data);
+    let (told, rest) = items(&pieces);
+    assert_eq!((&told, &rest), (&items(&[whole]).0, &items(&[whole]).1), "by pieces it is another list");
+    let _ = serde_json::from_slice::<List<Job>>(&rest);
+    // A list in which all items are objects is told whole: what was not told apart is in the rest.
+    let Ok(Value::Object(list)) = serde_json::from_slice(whole) else { return };
+    let Some(Value::Array(all)) = list.get("items") else { return };
+    let is_plain = whole.windows(6).filter(|part| part == b"items\"").count() == 1;
+    if !is_plain || !all.iter().all(Value::is_object) {
+        return;
+    }
+    let mut told: Vec<Value> = told.iter().filter_map(|item| serde_json::from_slice(item).ok()).collect();
+    let rest: Value = serde_json::from_slice(&rest).unwrap_or_else(|error| panic!("the rest: {error}"));
+    told.extend(rest["items"].as_array().into_iter().flatten().cloned());
+    assert_eq!(&told, all);
+    assert_eq!(rest["metadata"], list.get("metadata").cloned().unwrap_or_default());
+}
+
+/// What may be told after what was told so far.
+#[derive(Default)]
+struct Account {
+    listing: bool,
+    listed: bool,
+    following: bool,
+}
+
+impl Account {
+    fn tell(&mut self, news: &News) {
+        match news {
+            News::Listing(_) => *self = Self { listing: true, ..Self::default() },
+            News::Jobs(_) => assert!(self.listing, "{news:?}"),
+            News::Listed => {
+                assert!(self.listing, "{news:?}");
+                *self = Self { listed: true, ..Self::default() };
+            }
+            News::Following => {
+                assert!(self.listed, "{news:?}");
+                self.following = true;
+            }
+            News::Changed(_) | News::Deleted(_) | News::UpTo(_) => assert!(self.following, "{news:?}"),
+            News::Lost(_) => self.following = false,
+        }
+    }
+}
+
+fn version(state: &State) -> Option<Version> {
+    match state {
+        State::Listing { .. } => None,
+        State::Opening { version } | State::Following { version, .. } => Some(*version),
+    }
+}
+
+/// A line is what happens: a page (`P` and JSON), a stream opened (`O`) or ended (`E`), a failure (`F` and which), or an
+/// event as it comes on the watch.
+fn input(line: &str) -> Input {
+    let failure = |word: &str| match word {
+        "gone" => Failure::Gone,
+        "forbidden" => Failure::Forbidden("no".to_owned()),
+        "silent" => Failure::Silent,
+        "unreadable" => Failure::Unreadable("what?".to_owned()),
+        word => word.parse().map_or_else(
+            |_| Failure::Broken("broken".to_owned()),
+            |seconds| Failure::Throttled(Duration::from_secs(seconds)),
+        ),
+    };
+    let unreadable = |error: serde_json::Error| Input::Failed(Failure::Unreadable(error.to_string()));
+    match line.split_at_checked(1) {
+        Some(("O", "")) => Input::Opened,
+        Some(("E", "")) => Input::Ended,
+        Some(("F", which)) => Input::Failed(failure(which)),
+        Some(("P", page)) => serde_json::from_str::<List<Job>>(page).map_or_else(unreadable, Input::Page),
+        _ => serde_json::from_str::<Event>(line).map_or_else(unreadable, Input::Event),
+    }
+}
+
+pub(super) fn watch_machine(data: &[u8]) {
+    let (mut state, mut account, mut rest) = (State::default(), Account::default(), text(data));
+    while !rest.is_empty() {
+        let (line, others) = first_line(rest);
+        rest = others;
+        let known = version(&state);
+        let was_following = matches!(state, State::Following { .. });
+        let Step { state: next, news, pause: _ } = state.step(input(line));
+        for news in &news {
+            account.tell(news);
+            if let News::Lost(failure) = news {
+                let _ = failure.to_string();
+            }
+        }
+        if let (true, Some(known), Some(version)) = (was_following, known, version(&next)) {
+            assert!(version >= known, "{known} became {version}");
+        }
+        assert!(account.following || !matches!(next, State::Following { .. }), "{next:?}");
+        state = next;
+    }
+}
