@@ -1,7 +1,8 @@
-//! The floor that reading from the cache is measured against: a bare hyper server, on the runtime that the service has,
+//! The floor that answers from memory are measured against: a bare hyper server, on the runtime that the service has,
 //! that answers everything with the same bytes. It is this very program, started once more.
 
 use std::convert::Infallible;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use http_body_util::Full;
@@ -12,13 +13,13 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-const BODY: &str = "EKS_API_BENCH_FLOOR_BODY";
+const SIZE: &str = "EKS_API_BENCH_FLOOR_SIZE";
 
 /// Serves, if this process was started for that.
 pub(crate) fn serve_if_asked() {
-    let Ok(body) = std::env::var(BODY) else { return };
+    let Ok(size) = std::env::var(SIZE) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(serve(Bytes::from(body)));
+    runtime.block_on(serve(Bytes::from("x".repeat(size.parse().unwrap()))));
 }
 
 async fn serve(body: Bytes) {
@@ -45,12 +46,11 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// One that answers with a body of this size.
-    pub(crate) fn start(size: usize) -> Self {
-        use std::io::BufRead;
+    pub(crate) fn start(size: u64) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let mut child = command.env(BODY, "x".repeat(size)).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.env(SIZE, size.to_string()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { child, address: line.trim().to_owned() }
     }
 
