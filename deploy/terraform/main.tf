@@ -1,0 +1,76 @@
+# The IAM role of eks-api and its way into the cluster: one permission in IAM, an access entry that makes the role a
+# member of a group, and where it runs (an instance profile, or a Pod Identity association). What the group may do is
+# deploy/rbac.yaml's.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.40"
+    }
+  }
+}
+
+data "aws_eks_cluster" "this" {
+  name = var.cluster_name
+}
+
+# EC2 hands the role to an instance, EKS Pod Identity to a pod.
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = local.on_ec2 ? ["sts:AssumeRole"] : ["sts:AssumeRole", "sts:TagSession"]
+    principals {
+      type        = "Service"
+      identifiers = [local.on_ec2 ? "ec2.amazonaws.com" : "pods.eks.amazonaws.com"]
+    }
+  }
+}
+
+# As deploy/iam-policy.json has it.
+data "aws_iam_policy_document" "describe" {
+  statement {
+    actions   = ["eks:DescribeCluster"]
+    resources = [data.aws_eks_cluster.this.arn]
+  }
+}
+
+locals {
+  on_ec2 = var.runs_on == "ec2"
+  # With EKS_API_AUTH=kubernetes, as in deploy/kubernetes.yaml, the service itself only follows the jobs.
+  default_group = local.on_ec2 ? "eks-api" : "eks-api-follower"
+}
+
+resource "aws_iam_role" "this" {
+  name               = var.name
+  description        = "eks-api, for the cluster ${var.cluster_name}"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_iam_role_policy" "describe" {
+  name   = "describe-cluster"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.describe.json
+}
+
+resource "aws_iam_instance_profile" "this" {
+  count = local.on_ec2 ? 1 : 0
+  name  = var.name
+  role  = aws_iam_role.this.name
+}
+
+resource "aws_eks_pod_identity_association" "this" {
+  count           = local.on_ec2 ? 0 : 1
+  cluster_name    = var.cluster_name
+  namespace       = "eks-api"
+  service_account = "eks-api"
+  role_arn        = aws_iam_role.this.arn
+}
+
+# The cluster's authentication mode has to be API or API_AND_CONFIG_MAP.
+resource "aws_eks_access_entry" "this" {
+  cluster_name      = var.cluster_name
+  principal_arn     = aws_iam_role.this.arn
+  kubernetes_groups = [coalesce(var.kubernetes_group, local.default_group)]
+  type              = "STANDARD"
+}
