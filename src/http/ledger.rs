@@ -46,12 +46,15 @@ impl<T> Ledger<T> {
         0
     }
 
-    /// Whoever has held something for longest, if it is too much together. From now on that one is leaving.
+    /// Whoever has held something for longest, if it is too much together, and is not small beside the others: a few that
+    /// hold much may do so within the milliseconds that a handshake takes. From now on that one is leaving.
     pub fn next_to_leave(&mut self) -> Option<T> {
         if self.total <= self.most {
             return None;
         }
-        let (number, (bytes, owner)) = self.accounts.pop_first()?;
+        let small = self.total / self.accounts.len().max(1) / 2;
+        let number = *self.accounts.iter().find(|(_, (bytes, _))| *bytes >= small)?.0;
+        let (bytes, owner) = self.accounts.remove(&number)?;
         self.total -= bytes;
         self.leaving.insert(number, bytes);
         self.left += bytes;
@@ -112,5 +115,20 @@ mod tests {
             ledger.close(number);
         }
         assert_eq!((ledger.held(), ledger.left(), ledger.is_clearing()), ((0, 0), 0, false));
+    }
+
+    #[test]
+    fn one_that_holds_less_than_half_of_its_even_part_stays() {
+        let mut ledger = Ledger::new(100);
+        for (bytes, name) in [(12, "small"), (13, "not so small"), (80, "large")] {
+            ledger.change(0, 0, bytes, || name);
+        }
+        assert_eq!((ledger.next_to_leave(), ledger.held()), (Some("large"), (25, 2)), "half of an even part is 17");
+        ledger.change(0, 0, 76, || "other");
+        assert_eq!((ledger.next_to_leave(), ledger.held()), (Some("other"), (25, 2)));
+        for _ in 0..7 {
+            ledger.change(0, 0, 12, || "small as well");
+        }
+        assert_eq!((ledger.next_to_leave(), ledger.next_to_leave()), (Some("small"), None), "so are all");
     }
 }

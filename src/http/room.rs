@@ -1,6 +1,6 @@
 //! What callers make us hold, all of them together: heads and bodies that have begun and do not end, replies that nobody
-//! reads. Owns who gives way when it is too much, and how they learn of it: whoever has held something for longest. Who
-//! means well is done within milliseconds, so that is whoever does not.
+//! reads. Owns who gives way when it is too much, and how they learn of it: whoever has held something for longest, and
+//! not little. Who means well is done within milliseconds, so that is whoever does not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
