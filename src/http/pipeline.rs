@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode};
+use tokio::task::yield_now;
 
 use super::admission::Admission;
 use super::audit::Subject;
@@ -14,6 +15,7 @@ use super::cors::Cors;
 use super::error::Problem;
 use super::handlers::{Shared, Target};
 use super::header::lines;
+use super::limit::FREE_HEAD;
 use super::media::Media;
 use super::peer::Peer;
 use super::rate::Allowance;
@@ -53,8 +55,13 @@ impl Pipeline {
         // What has a length as well may have been framed by it before it came here, and hyper does not say whether it had:
         // what follows on the connection would then be part of the body to one, and a request to the other (RFC 9112, 6.1).
         let is_last = one_by_one && lines(request.headers(), TRANSFER_ENCODING).next().is_some();
+        let is_long = request.uri().query().is_some_and(|query| query.len() > FREE_HEAD);
         let begun = self.begin(peer, request);
         async move {
+            // That took long; of several that came together, each lets others be served before the next.
+            if is_long {
+                yield_now().await;
+            }
             let mut response = match begun {
                 Ok(response) => response,
                 // Boxed, as every connection has room for this future, also while nothing is asked of it.
