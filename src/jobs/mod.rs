@@ -9,6 +9,7 @@ pub mod filter;
 pub mod json;
 mod live;
 pub mod logs;
+mod merge;
 pub mod order;
 pub mod outlook;
 pub mod pods;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::compact::Seconds;
 use super::filter::Filter;
+use super::merge::Merged;
 use super::order::{Age, Counts, Order, age};
 use super::status::Status;
 
@@ -82,12 +83,19 @@ impl Store {
         filter: &'a Filter,
         after: Option<&Place>,
     ) -> impl Iterator<Item = &'a Arc<Status>> + use<'a> {
-        let order = match &filter.namespace {
-            Some(namespace) => self.namespaces.get(namespace.as_str()),
-            None => Some(&self.all),
+        let (one, several) = match &filter.namespace {
+            Some(namespace) => (self.namespaces.get(namespace.as_str()), None),
+            None if filter.allowed.is_empty() => (Some(&self.all), None),
+            None => (None, Some(self.allowed(filter))),
         };
-        let jobs = order.map(|order| order.after(after.map(Place::age), filter.state));
-        jobs.into_iter().flatten().filter(|status| filter.covers(status))
+        let jobs = |order: &'a Order| order.after(after.map(Place::age), filter.state);
+        let of_several = Merged::of(several.into_iter().flatten().map(jobs));
+        one.map(jobs).into_iter().flatten().chain(of_several).filter(|status| filter.covers(status))
+    }
+
+    /// Those of the namespaces that may be shown.
+    fn allowed<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Order> {
+        self.namespaces.iter().filter(|(namespace, _)| filter.allows(namespace)).map(|(_, order)| order)
     }
 
     /// How many these are. Unless jobs have to be looked at one by one, it takes as long for a thousand as for ten.
@@ -102,10 +110,7 @@ impl Store {
             }
             Some(_) => 0,
             None if filter.allowed.is_empty() => count(&self.all),
-            None => {
-                let allowed = self.namespaces.iter().filter(|(namespace, _)| filter.allows(namespace));
-                allowed.map(|(_, order)| count(order)).sum()
-            }
+            None => self.allowed(filter).map(count).sum(),
         }
     }
 }
