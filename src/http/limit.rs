@@ -12,9 +12,9 @@ pub const MAX_HEADER_BYTES: usize = 32 << 10;
 /// etcd takes objects of at most 1.5 MiB, so nothing larger could be created.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// What all callers together may make us hold: heads and bodies that do not end, and replies that nobody reads. Enough for
-/// sixteen bodies of the largest size at a time, or a hundred usual ones; with what 10,240 connections cost besides, the
+/// twelve bodies of the largest size at a time, or a hundred usual ones; with what 10,240 connections cost besides, the
 /// service stays below 64 MB.
-pub const ROOM: usize = 16 << 20;
+pub const ROOM: usize = 12 << 20;
 /// What a head that has begun and has not ended counts as, beside its bytes: the connection's state and buffers, which one
 /// that is silent does not have.
 pub const HEAD_COST: usize = 16 << 10;
