@@ -18,7 +18,8 @@ pub const ROOM: usize = 12 << 20;
 /// What a head that has begun and has not ended counts as, beside its bytes: the connection's state and buffers, which one
 /// that is silent does not have.
 pub const HEAD_COST: usize = 16 << 10;
-/// How long a head may be that is not counted while its request is served. Few are longer.
+/// How long a head may be that is not counted while its request is served, and a query without its connection's turn
+/// being over. Few are longer.
 pub const FREE_HEAD: usize = 4 << 10;
 /// What a body counts as from the start: the task and the buffer that it is read with.
 pub const BODY_COST: usize = 4 << 10;
