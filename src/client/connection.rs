@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -11,12 +10,11 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::end::End;
 use super::options::Url;
+use crate::net;
 
 pub type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -25,14 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(15);
 
 pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, End> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    tcp.set_keepalive(Some(SILENCE));
-    tcp.set_keepalive_interval(Some(SILENCE));
-    tcp.set_keepalive_retries(Some(2));
-    tcp.set_tcp_user_timeout(Some(SILENCE * 3));
+    let tcp = net::tcp(CONNECT_TIMEOUT, SILENCE, SILENCE * 3);
     let tls = tls(url, ca_file)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
     let connector = connector.wrap_connector(tcp);
@@ -41,9 +32,7 @@ pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, End> {
 
 fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, End> {
     let wrong = |why: String| End::usage(format!("TLS: {why}"));
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(error.to_string()))?;
+    let builder = net::tls().map_err(|error| wrong(error.to_string()))?;
     let builder = match ca_file {
         Some(file) => {
             let named = |why: String| End::usage(format!("--ca-file {}: {why}", file.display()));
@@ -60,11 +49,7 @@ fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, End> {
 
 fn roots(file: &Path) -> Result<RootCertStore, String> {
     let pem = std::fs::read(file).map_err(|error| error.to_string())?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
+    let roots = net::roots(&pem)?;
     if roots.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(roots) }
 }
 

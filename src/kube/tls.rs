@@ -1,11 +1,10 @@
 //! TLS to the cluster: trusts the CA certificates that `DescribeCluster` names, and nothing else.
 
 use std::fmt;
-use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+
+use crate::net;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Error {
@@ -29,17 +28,11 @@ impl std::error::Error for Error {}
 
 /// A client's TLS settings that trust every certificate of the PEM text: while EKS rotates a CA it names two.
 pub fn client_config(ca_pem: &[u8]) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca_pem) {
-        let certificate = certificate.map_err(|error| Error::BadCertificate(error.to_string()))?;
-        roots.add(certificate).map_err(|error| Error::BadCertificate(error.to_string()))?;
-    }
+    let roots = net::roots(ca_pem).map_err(Error::BadCertificate)?;
     if roots.is_empty() {
         return Err(Error::NoCertificate);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Provider(error.to_string()))?;
+    let config = net::tls().map_err(|error| Error::Provider(error.to_string()))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 

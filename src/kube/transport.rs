@@ -21,6 +21,7 @@ use super::path::Path;
 use super::stream::Stream;
 use super::tls;
 use crate::aws::cluster::Description;
+use crate::net;
 
 /// A connection within a VPC takes milliseconds; what takes longer than this is a dead address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -91,14 +92,7 @@ impl Transport {
         };
         let prefix = uri.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let tls = tls::client_config(&described.ca_pem).map_err(SetupError::Tls)?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_keepalive(Some(SILENCE));
-        tcp.set_keepalive_interval(Some(SILENCE));
-        tcp.set_keepalive_retries(Some(2));
-        tcp.set_tcp_user_timeout(Some(SILENCE));
+        let tcp = net::tcp(CONNECT_TIMEOUT, SILENCE, SILENCE);
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the bottom up; those of one row never see each other.
 const ROWS: [&[&str]; 7] = [
-    &["config", "secret", "ops"],
+    &["config", "net", "secret", "ops"],
     &["aws", "client"],
     &["kube"],
     &["auth", "jobs"],
