@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{Error, print};
 use crate::client::end::End;
-use crate::client::options::{Options, Url, time};
+use crate::client::options::{Options, Url};
+use crate::config::duration::{self, Upto};
 
 /// What the arguments ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +85,9 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Erro
         }
     }
     let [file, namespace, timeout, url, key_file, ca_file, idempotency_key] = values;
-    let timeout =
-        timeout.map(|text| time(&text).ok_or_else(|| wrong("--timeout must be a time such as 90s, 10m or 1h")));
+    let timeout = timeout.map(|text| {
+        duration::parse(&text, Upto::Hours).ok_or_else(|| wrong("--timeout must be a time such as 90s, 10m or 1h"))
+    });
     let named = url.or_else(|| std::env::var("EKS_API_URL").ok().filter(|url| !url.is_empty()));
     let url = named.as_deref().unwrap_or("http://127.0.0.1:8000");
     Ok(Wanted::Run(Box::new(Options {

@@ -52,15 +52,6 @@ impl Url {
     }
 }
 
-/// A time such as `90s`, `10m` or `1h`.
-pub fn time(text: &str) -> Option<Duration> {
-    let parse = |(unit, milliseconds)| {
-        let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
-        number.parse::<u64>().ok().map(|number| Duration::from_millis(number * milliseconds))
-    };
-    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(parse)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,12 +74,5 @@ mod tests {
         for text in ["", "127.0.0.1:8000", "/api", "ftp://a", "http://", "http://a/?b", "http://user:hunter2@a"] {
             assert!(!Url::parse(text).unwrap_err().contains("hunter2"), "{text}");
         }
-    }
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(time("1h"), Some(Duration::from_hours(1)));
-        assert_eq!([time("90s"), time("500ms")], [Some(Duration::from_secs(90)), Some(Duration::from_millis(500))]);
-        assert_eq!([time("1"), time("h"), time("-1s"), time("1d"), time("9999999999s")], [None; 5]);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod dotenv;
+pub mod duration;
 pub mod pattern;
 mod reader;
 pub mod tls;

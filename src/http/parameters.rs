@@ -8,6 +8,7 @@ use hyper::Uri;
 
 use super::error::Problem;
 use super::route::Route;
+use crate::config::duration::{self, Upto};
 use crate::kube::name::{JobName, Namespace};
 
 /// The most that a call takes.
@@ -134,11 +135,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// `500ms`, `30s` or `5m`, of at most five minutes.
 pub fn wait_time(text: &str) -> Result<Duration, Problem> {
-    let parse = |(unit, milliseconds)| {
-        let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
-        number.parse::<u64>().ok().map(|number| Duration::from_millis(number * milliseconds))
-    };
-    let time = [("ms", 1), ("s", 1000), ("m", 60_000)].into_iter().find_map(parse).filter(|time| *time <= LONGEST_WAIT);
+    let time = duration::parse(text, Upto::Minutes).filter(|time| *time <= LONGEST_WAIT);
     time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
 }
 
