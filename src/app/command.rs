@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::process::CommandExt;
 use std::process::Command as Process;
 
-use super::{Error, check, exec_credential, keygen, print, run as client, serve};
+use super::{Error, check, exec_credential, keygen, print, run as client, serve, split_option};
 use crate::auth::keys::Grant;
 use crate::config::{Settings, VARIABLES, dotenv};
 use crate::http::openapi;
@@ -86,15 +86,16 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Error> 
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Overrides, Error> {
     let mut overrides = Vec::new();
-    while let Some(option) = arguments.next() {
-        let (name, inline) = match option.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (option, None),
-        };
+    while let Some(argument) = arguments.next() {
+        let (name, inline) = split_option(argument);
         let variable = match name.as_str() {
             "--cluster-name" => "EKS_CLUSTER_NAME",
             "--region" => "EKS_REGION",
-            _ => return Err(Error::Arguments(format!("{name:?} is no option; there are --cluster-name and --region"))),
+            other => {
+                // What follows an equals sign could be a secret.
+                let name = other.split('=').next().unwrap_or_default();
+                return Err(Error::Arguments(format!("{name:?} is no option; there are --cluster-name and --region")));
+            }
         };
         let value = inline.or_else(|| arguments.next());
         let value = value.ok_or_else(|| Error::Arguments(format!("{name} needs a value")))?;

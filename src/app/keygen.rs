@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Error, print};
+use super::{Error, print, split_option};
 use crate::auth::keys::{Grant, generate, is_name, line};
 use crate::auth::role::Role;
 use crate::config::pattern::Patterns;
@@ -11,10 +11,7 @@ use crate::config::pattern::Patterns;
 pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Grant, Error> {
     let (mut name, mut role, mut namespaces) = (None, None, None);
     while let Some(argument) = arguments.next() {
-        let (option, inline) = match argument.split_once('=') {
-            Some((option, value)) if argument.starts_with("--") => (option.to_owned(), Some(value.to_owned())),
-            _ => (argument, None),
-        };
+        let (option, inline) = split_option(argument);
         let slot = match option.as_str() {
             "--role" => &mut role,
             "--namespaces" => &mut namespaces,

@@ -218,6 +218,14 @@ fn warn_of(settings: &Settings, address: SocketAddr) {
     }
 }
 
+/// A long option and the value behind its equals sign; anything else as it is.
+fn split_option(argument: String) -> (String, Option<String>) {
+    match argument.split_once('=') {
+        Some((option, value)) if argument.starts_with("--") => (option.to_owned(), Some(value.to_owned())),
+        _ => (argument, None),
+    }
+}
+
 /// Writes to stdout; a reader that went away (`| head`) is no error of ours.
 fn print(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Error, print};
+use super::{Error, print, split_option};
 use crate::client::end::End;
 use crate::client::options::{Options, Url};
 use crate::config::duration::{self, Upto};
@@ -64,10 +64,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Erro
     let mut values: [Option<String>; VALUED.len()] = Default::default();
     let (mut follow, mut delete_on_interrupt) = (false, false);
     while let Some(argument) = arguments.next() {
-        let (option, inline) = match argument.split_once('=') {
-            Some((option, value)) if argument.starts_with("--") => (option.to_owned(), Some(value.to_owned())),
-            _ => (argument, None),
-        };
+        let (option, inline) = split_option(argument);
         match (option.as_str(), &inline) {
             ("--help" | "-h", None) => return Ok(Wanted::Help),
             ("--follow", None) => follow = true,
