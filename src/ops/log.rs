@@ -40,12 +40,11 @@ pub fn is_journal() -> bool {
 }
 
 fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
-    let time = timestamp(now);
     let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
     if json {
         let mut object = Object::default();
         if !journald {
-            object.0.insert("time".into(), time.into());
+            object.0.insert("time".into(), timestamp(now).into());
         }
         object.0.insert("level".into(), record.level().as_str().into());
         object.0.insert("message".into(), record.args().to_string().into());
@@ -55,7 +54,7 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
         return out;
     }
     if !journald {
-        let _ = write!(out, "{time} {:5} ", record.level());
+        let _ = write!(out, "{} {:5} ", timestamp(now), record.level());
     }
     push_on_one_line(&mut out, &record.args().to_string());
     let _ = record.key_values().visit(&mut Pairs(&mut out));
