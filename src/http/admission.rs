@@ -16,8 +16,8 @@ use super::handlers::{Call, Shared, Target};
 use super::media;
 use super::origin::{Hosts, check_page};
 use super::parameters::Parameters;
-use super::peer::Peer;
-use super::rate::{self, Allowance, RateLimit};
+use super::peer::{Peer, site};
+use super::rate::{Allowance, RateLimit};
 use super::request_log::LogLine;
 use super::route::Route;
 use super::traffic::Limit;
@@ -125,7 +125,7 @@ impl Admission {
 
     /// Counts what came from a peer, whoever that says to be.
     pub fn count_peer(&self, shared: &Shared, peer: &Peer, now: Instant) -> Result<Option<Allowance>, Problem> {
-        let taken = self.peers.take(rate::peer(peer.address.ip()), now);
+        let taken = self.peers.take(site(peer.address.ip()), now);
         taken.inspect_err(|_| shared.traffic.refused(Limit::Peer))
     }
 }

@@ -1,9 +1,11 @@
 //! How many connections each peer has open, and no more than it may. Owns the count; accepting is `server`'s.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::peer::site;
 
 /// How often a peer that goes on asking for too many is told of.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
@@ -73,14 +75,6 @@ impl Drop for Place {
                 all.remove(&self.of);
             }
         }
-    }
-}
-
-/// What one party has at least: with IPv6 a /64, in which it can take as many addresses as it likes.
-fn site(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -112,14 +111,6 @@ impl Allowance {
     }
 }
 
-/// Whom an address stands for: in IPv6 a network of 64 bits is one customer's, who can use any address in it.
-pub fn peer(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,14 +149,5 @@ mod tests {
         limit.take(0, start + Duration::from_mins(1)).unwrap();
         limit.take(MOST + 50, start + Duration::from_mins(1)).unwrap();
         assert!(limit.buckets.lock().unwrap().len() < 4, "full ones are let go");
-    }
-
-    #[test]
-    fn addresses_of_one_network_are_one_peer() {
-        let of = |address: &str| peer(address.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
-        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
     }
 }
