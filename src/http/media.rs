@@ -77,7 +77,7 @@ fn is_none(part: &str) -> bool {
 
 /// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
 pub fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT_ENCODING).iter().map(|value| value.to_str().unwrap_or_default());
+    let lines = lines(headers, ACCEPT_ENCODING).map(|value| value.to_str().unwrap_or_default());
     let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let said = |coding: &str| {
         codings.iter().find_map(|one| {
