@@ -1,6 +1,8 @@
 //! /openapi.json and /docs: what the service offers, for programs and for people. What is in the files is `openapi`'s
 //! and `swagger_ui`'s.
 
+use std::sync::OnceLock;
+
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
@@ -15,6 +17,7 @@ use crate::http::etag::{self, Known};
 use crate::http::media;
 use crate::http::openapi;
 use crate::http::reply::Reply;
+use crate::http::route::Route;
 use crate::http::stream::ReplyBody;
 use crate::http::swagger_ui;
 use crate::kube::watch::Version;
@@ -59,7 +62,7 @@ fn none(detail: &str) -> Problem {
 
 /// What is part of the program: it changes with it, and a cache may keep it as long as it asks each time.
 fn file(call: &Call, content: &'static [u8]) -> Reply {
-    let version = version(content);
+    let version = version(call.route, content);
     let is_known = Known::of(&call.headers).is_some_and(|known| known.has(version));
     let reply = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
@@ -69,7 +72,11 @@ fn file(call: &Call, content: &'static [u8]) -> Reply {
     reply.with(ETAG, etag::of(version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
 }
 
-/// A number that is another for other content.
-fn version(content: &[u8]) -> Version {
-    digest(&SHA256, content).as_ref().iter().take(8).fold(0, |number, byte| number << 8 | Version::from(*byte))
+/// A number that is another for other content. It is found once for each route: whoever may read the files may do so as
+/// often as they like, and nobody else is served meanwhile.
+fn version(route: Route, content: &'static [u8]) -> Version {
+    static FOUND: [OnceLock<Version>; Route::ALL.len()] = [const { OnceLock::new() }; Route::ALL.len()];
+    let find =
+        || digest(&SHA256, content).as_ref().iter().take(8).fold(0, |number, byte| number << 8 | Version::from(*byte));
+    *FOUND[route as usize].get_or_init(find)
 }
