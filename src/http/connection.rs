@@ -7,9 +7,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -17,8 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::Certificate;
+use super::http1;
 use super::http2::{self, Exchanges};
-use super::limit::{HANDSHAKE_COST, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS};
+use super::limit::{HANDSHAKE_COST, HANDSHAKE_TIMEOUT};
 use super::metered::Meter;
 use super::peer::Peer;
 use super::pipeline::Pipeline;
@@ -49,29 +49,15 @@ async fn shaken(
     tls: Option<TlsAcceptor>,
     pipeline: Arc<Pipeline>,
     meter: Arc<Meter>,
-    mut draining: watch::Receiver<bool>,
+    draining: watch::Receiver<bool>,
 ) {
     match tls {
         None => {
-            // Boxed, so that it is gone when it is over.
-            if !Box::pin(spoken(&stream, &mut draining)).await {
-                return;
-            }
             let peer = Peer { address, over_tls: false, certificate: None };
-            Box::pin(http1(stream, peer, pipeline, meter, draining)).await;
+            Box::pin(http1::serve(stream, peer, pipeline, meter, draining)).await;
         }
         // Boxed, as a task keeps room for the largest future that it may have to run.
         Some(tls) => Box::pin(over_tls(tls, stream, address, pipeline, meter, draining)).await,
-    }
-}
-
-/// Whether the caller says something. Until then it costs no more than its socket: hyper has buffers for it from the start.
-async fn spoken(stream: &TcpStream, draining: &mut watch::Receiver<bool>) -> bool {
-    // To look is surer than `readable`, which says so of each new connection.
-    let mut first = [0];
-    tokio::select! {
-        spoken = tokio::time::timeout(HEADER_TIMEOUT, stream.peek(&mut first)) => spoken.is_ok(),
-        () = begun(draining) => false,
     }
 }
 
@@ -103,7 +89,7 @@ async fn over_tls(
     if is_http2 {
         http2(stream, peer, pipeline, meter, draining).await;
     } else {
-        http1(stream, peer, pipeline, meter, draining).await;
+        http1::serve(stream, peer, pipeline, meter, draining).await;
     }
 }
 
@@ -126,41 +112,6 @@ async fn handshake(tls: &TlsAcceptor, stream: TcpStream, caller: SocketAddr) -> 
         _ => log::debug!(caller:% = caller, error:% = error; "TLS handshake failed"),
     }
     None
-}
-
-/// No `async fn`, and hyper's part in a box of its own: a future has room for its arguments beside what it makes of them,
-/// and for what is moved both before and after that. Idle connections are nothing but such room, and hyper's buffers.
-fn http1<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    peer: Peer,
-    pipeline: Arc<Pipeline>,
-    meter: Arc<Meter>,
-    mut draining: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + use<S> {
-    let address = peer.address;
-    let peer = Arc::new(peer);
-    let stream = TokioIo::new(meter.of(stream));
-    let service = service_fn(move |request| {
-        meter.begun();
-        Arc::clone(&pipeline).serve(&peer, true, request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(stream, service);
-    let mut connection = Box::pin(connection);
-    async move {
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = begun(&mut draining) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        told(address, ended);
-    }
 }
 
 async fn http2(
@@ -207,7 +158,7 @@ async fn http2(
     }
 }
 
-fn told(caller: SocketAddr, ended: hyper::Result<()>) {
+pub fn told(caller: SocketAddr, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         log::debug!(caller:% = caller, error:% = error; "connection ended");
     }

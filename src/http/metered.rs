@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::limit::{FREE_HEAD, HEAD_COST, MAX_HEADER_BYTES};
 use super::room::{Account, Share};
@@ -23,11 +23,15 @@ pub struct Meter {
     counted: AtomicUsize,
     /// What the connection did not take.
     unread: AtomicUsize,
+    /// hyper's end is not the connection's. See [`Self::keep_open`].
+    stays_open: AtomicBool,
 }
 
 #[derive(Debug)]
 pub struct Metered<S> {
     stream: S,
+    /// What was read of it already, and is to be read again.
+    ahead: Vec<u8>,
     meter: Arc<Meter>,
     /// What is written is the answer to what was read.
     is_http1: bool,
@@ -36,15 +40,22 @@ pub struct Metered<S> {
 impl Meter {
     pub fn new(account: Arc<Account>) -> Arc<Self> {
         let [head, counted, unread] = [0; 3].map(AtomicUsize::new);
-        Arc::new(Self { account, is_head: AtomicBool::new(true), head, counted, unread })
+        Arc::new(Self {
+            account,
+            is_head: AtomicBool::new(true),
+            head,
+            counted,
+            unread,
+            stays_open: AtomicBool::new(false),
+        })
     }
 
     pub fn of<S>(self: &Arc<Self>, stream: S) -> Metered<S> {
-        Metered { stream, meter: Arc::clone(self), is_http1: true }
+        Metered { stream, ahead: Vec::new(), meter: Arc::clone(self), is_http1: true }
     }
 
     pub fn of_http2<S>(self: &Arc<Self>, stream: S) -> Metered<S> {
-        Metered { stream, meter: Arc::clone(self), is_http1: false }
+        Metered { stream, ahead: Vec::new(), meter: Arc::clone(self), is_http1: false }
     }
 
     pub fn hold(&self, bytes: usize) -> Share {
@@ -71,6 +82,26 @@ impl Meter {
         self.head.store(0, Relaxed);
         self.count(0);
         self.is_head.store(true, Relaxed);
+    }
+
+    /// Whether all that was asked has been answered, as far as can be seen from here: not of what is answered piece by
+    /// piece, nor where the caller was told to go on with the body.
+    pub fn is_idle(&self) -> bool {
+        self.is_head.load(Relaxed) && self.head.load(Relaxed) == 0 && self.unread.load(Relaxed) == 0
+    }
+
+    /// Leaves the connection open if hyper shuts it down next. If hyper reads or writes before that, a request was under way
+    /// after all, of which there may be more on the connection: then it does not stay open.
+    pub fn keep_open(&self) {
+        self.stays_open.store(true, Relaxed);
+    }
+
+    pub fn stays_open(&self) -> bool {
+        self.stays_open.load(Relaxed)
+    }
+
+    fn is_used(&self) {
+        self.stays_open.store(false, Relaxed);
     }
 
     fn read(&self, bytes: usize) {
@@ -105,20 +136,48 @@ impl Meter {
     }
 }
 
+impl<S: AsyncRead + Unpin> Metered<S> {
+    /// Waits for the caller to say something. False if it never will.
+    pub async fn speaks(&mut self) -> bool {
+        let mut first = [0];
+        if self.ahead.is_empty() && self.stream.read(&mut first).await.is_ok_and(|read| read > 0) {
+            self.ahead = first.to_vec();
+        }
+        !self.ahead.is_empty()
+    }
+
+    /// What was read ahead, copied: a piece of a buffer would hold on to it all.
+    pub fn put_back(&mut self, ahead: &[u8]) {
+        self.ahead = ahead.to_vec();
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        self.meter.is_used();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_pending() {
-            self.meter.waits();
+        let ahead = std::mem::take(&mut self.ahead);
+        if !ahead.is_empty() {
+            let (now, later) = ahead.split_at(ahead.len().min(buffer.remaining()));
+            buffer.put_slice(now);
+            self.ahead = later.to_vec();
         }
-        ready!(read)?;
-        self.meter.read(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
+        // With what follows, as hyper takes a larger buffer for what comes in two pieces.
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let bytes = buffer.filled().len() - before;
+        match read {
+            Poll::Pending if bytes == 0 => self.meter.waits(),
+            Poll::Ready(Err(_)) if bytes == 0 => {}
+            _ => {
+                self.meter.read(bytes);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        read
     }
 }
 
@@ -138,6 +197,7 @@ impl<S> Metered<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.meter.is_used();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.told(written, bytes.len())
     }
@@ -147,6 +207,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.meter.stays_open() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
@@ -159,6 +222,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        self.meter.is_used();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         if written.is_pending() {
             return self.told(written, slices.iter().map(|slice| slice.len()).sum());
@@ -168,74 +232,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::ready;
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-
-    use super::*;
-    use crate::http::room::Room;
-
-    /// A connection that has no room for anything that counts, and the caller's end of it.
-    fn connection() -> (Arc<Account>, Arc<Meter>, Metered<DuplexStream>, DuplexStream) {
-        let account = Arc::new(Room::new(10)).account();
-        let meter = Meter::new(Arc::clone(&account));
-        let (here, there) = duplex(100);
-        (account, Arc::clone(&meter), meter.of(here), there)
-    }
-
-    async fn counts(account: &Account) -> bool {
-        tokio::time::timeout(Duration::ZERO, account.has_to_leave()).await.is_ok()
-    }
-
-    /// Reads all there is, and wants more.
-    async fn read_on(stream: &mut Metered<DuplexStream>) {
-        let mut read = Vec::new();
-        tokio::select! {
-            biased;
-            _ = stream.read_to_end(&mut read) => panic!("it ends"),
-            () = ready(()) => {}
-        }
-    }
-
-    #[tokio::test]
-    async fn a_head_counts_once_more_of_it_is_waited_for() {
-        let (account, _meter, mut stream, mut caller) = connection();
-        read_on(&mut stream).await;
-        assert!(!counts(&account).await, "nothing has come");
-        caller.write_all(b"GET").await.unwrap();
-        read_on(&mut stream).await;
-        assert!(counts(&account).await);
-    }
-
-    #[tokio::test]
-    async fn what_comes_while_a_request_is_served_is_no_head() {
-        let (account, meter, mut stream, mut caller) = connection();
-        caller.write_all(b"GET").await.unwrap();
-        stream.read_exact(&mut [0; 3]).await.unwrap();
-        meter.begun();
-        caller.write_all(b"body").await.unwrap();
-        read_on(&mut stream).await;
-        assert!(!counts(&account).await);
-        stream.write_all(b"200").await.unwrap();
-        read_on(&mut stream).await;
-        assert!(!counts(&account).await, "it is idle");
-        caller.write_all(b"GET").await.unwrap();
-        read_on(&mut stream).await;
-        assert!(counts(&account).await);
-    }
-
-    #[tokio::test]
-    async fn what_the_caller_does_not_read_counts() {
-        let (account, _meter, mut stream, _caller) = connection();
-        stream.write_all(&[0; 100]).await.unwrap();
-        assert!(!counts(&account).await, "the connection took it");
-        tokio::select! {
-            biased;
-            _ = stream.write_all(&[0; 11]) => panic!("it is read"),
-            () = ready(()) => {}
-        }
-        assert!(counts(&account).await);
-    }
-}
+#[path = "metered_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ pub mod error;
 pub mod etag;
 pub mod handlers;
 pub mod header;
+pub mod http1;
 pub mod http2;
 pub mod ledger;
 pub mod limit;

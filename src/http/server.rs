@@ -97,3 +97,7 @@ mod tests;
 #[cfg(test)]
 #[path = "tls_server_tests.rs"]
 mod tls_tests;
+
+#[cfg(test)]
+#[path = "idle_server_tests.rs"]
+mod idle_tests;

@@ -13,17 +13,21 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tests::{Running, start_with};
+use super::tests::{self, Running};
 use super::*;
 use crate::config::tls::TlsFiles;
 use crate::http::limit::{GOODBYE, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT};
 
-struct Secure {
-    running: Running,
+pub(super) struct Secure {
+    pub(super) running: Running,
     trusted: CertificateDer<'static>,
 }
 
 async fn start(name: &str) -> Secure {
+    start_with(name, 10).await
+}
+
+pub(super) async fn start_with(name: &str, max_connections: usize) -> Secure {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = std::env::temp_dir().join(format!("eks-api-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -32,18 +36,24 @@ async fn start(name: &str) -> Secure {
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
     let tls = Tls::load(files).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    Secure { running: start_with(SystemTime::now, Some(Arc::new(tls))).await, trusted: made.cert.der().clone() }
+    let running = tests::start_with(SystemTime::now, Some(Arc::new(tls)), max_connections).await;
+    Secure { running, trusted: made.cert.der().clone() }
 }
 
 impl Secure {
     async fn connect(&self) -> TlsStream<TcpStream> {
+        self.connect_for(&[crate::http::tls::H2]).await
+    }
+
+    pub(super) async fn connect_for(&self, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.trusted.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
         let mut config = config.with_no_client_auth();
-        config.alpn_protocols = vec![crate::http::tls::H2.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let tcp = TcpStream::connect(self.running.address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
     }

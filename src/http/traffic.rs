@@ -10,6 +10,9 @@ use super::room::Room;
 use super::route::Route;
 use crate::ops::metrics::{ByCode, Code, Counter, Gauge, Histogram};
 
+/// Many connections are open when they are more than one in so many of those that may be.
+const MANY: u64 = 10;
+
 #[derive(Debug)]
 pub struct Traffic {
     /// Whether callers may read all this.
@@ -63,6 +66,12 @@ impl Traffic {
             refused: Default::default(),
             room: Arc::default(),
         }
+    }
+
+    /// Whether idle ones are to take up as little as they can: most of a connection is hyper's buffers, and having them anew
+    /// for each request takes time that few connections need not spend.
+    pub fn has_many_connections(&self) -> bool {
+        self.connections.value() > self.most_connections.value() / MANY
     }
 
     pub fn answered(&self, route: Option<Route>, status: StatusCode, time: Duration) {

@@ -29,9 +29,8 @@ const JOBS: usize = 500;
 
 fn many(attack: Attack) -> usize {
     match attack {
-        Attack::Silent | Attack::SlowHeads => 10_000,
-        // What one peer may have: each costs the buffers that it was served with until it is closed.
-        Attack::IdleAfterRequest | Attack::LongHeads | Attack::HalfHandshakes => 4000,
+        Attack::Silent | Attack::SlowHeads | Attack::IdleAfterRequest => 10_000,
+        Attack::LongHeads | Attack::HalfHandshakes => 4000,
         Attack::SlowBodies | Attack::UnreadReplies => 2000,
         Attack::UnreadPipelines | Attack::UnreadStreams => 1000,
         Attack::TinyWindows | Attack::ClosedWindows | Attack::StalledBodies => 200,
