@@ -56,14 +56,16 @@ pub struct Changes {
 }
 
 impl Changes {
-    pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
+    /// Gives back what is no longer kept for it, unless a reader still has it.
+    pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) -> Option<Arc<Status>> {
         self.last += 1;
         let change = Change { number: self.last, before, after, status, json: OnceLock::new() };
         self.kept.push_back(Arc::new(change));
-        if self.kept.len() > KEPT {
-            self.kept.pop_front();
-            self.dropped += 1;
+        if self.kept.len() <= KEPT {
+            return None;
         }
+        self.dropped += 1;
+        Arc::into_inner(self.kept.pop_front()?).map(|oldest| oldest.status)
     }
 
     /// Forgets all: who asks for what was before has to start over.

@@ -1,10 +1,7 @@
-//! Small forms of what a status is made of: a time in 4 bytes, a count in 4, a uid in 17, and what is equal kept once.
+//! Small forms of what a status is made of: a time in 4 bytes, a count in 4, and a uid in 17.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -141,37 +138,6 @@ impl Uid {
     }
 }
 
-/// Keeps what is equal once.
-#[derive(Debug)]
-pub struct Pool<T> {
-    kept: HashSet<Arc<T>>,
-    /// When so many are kept, those that nobody uses any more go.
-    sweep_at: usize,
-}
-
-const SWEEP_AT_LEAST: usize = 256;
-
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
-        Self { kept: HashSet::new(), sweep_at: SWEEP_AT_LEAST }
-    }
-}
-
-impl<T: Eq + Hash> Pool<T> {
-    /// Replaces the value by its equal that is kept, or keeps it.
-    pub fn share(&mut self, value: &mut Arc<T>) {
-        if let Some(kept) = self.kept.get(value) {
-            *value = Arc::clone(kept);
-            return;
-        }
-        if self.kept.len() >= self.sweep_at {
-            self.kept.retain(|kept| Arc::strong_count(kept) > 1);
-            self.sweep_at = (self.kept.len() * 2).max(SWEEP_AT_LEAST);
-        }
-        self.kept.insert(Arc::clone(value));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,19 +191,5 @@ mod tests {
         {
             assert_eq!(shown(|json| json.count(count.into())), expected);
         }
-    }
-
-    #[test]
-    fn what_is_equal_is_kept_once_and_unused_ones_go() {
-        let mut pool = Pool::default();
-        let (mut one, mut two) = (Arc::new(1), Arc::new(1));
-        pool.share(&mut one);
-        pool.share(&mut two);
-        assert!(Arc::ptr_eq(&one, &two));
-        for number in 2..10_000 {
-            pool.share(&mut Arc::new(number));
-        }
-        assert!(pool.kept.len() <= SWEEP_AT_LEAST, "{}", pool.kept.len());
-        assert!(pool.kept.contains(&one));
     }
 }

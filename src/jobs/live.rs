@@ -3,13 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::changes::Changes;
-use super::compact::{Pool, Uid};
-use super::status::{Shape, Status};
+use super::compact::Uid;
+use super::freshness::{Age, Freshness};
+use super::pool::Pool;
+use super::shape::Shape;
+use super::state::State;
+use super::status::Status;
 use super::store::{Entry, Store};
 use crate::kube::watch::{Failure, News, Version};
 
@@ -55,20 +59,6 @@ struct Buried {
     list: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Freshness {
-    /// Nothing is known: there was no list yet, or there is no right to one.
-    #[default]
-    Empty,
-    Live,
-    /// As it was at this time.
-    Since(Instant),
-}
-
-/// How old what is known is: not at all while the watch is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Age(pub(super) Option<Duration>);
-
 impl Live {
     pub(super) fn is_usable(&self) -> bool {
         self.freshness != Freshness::Empty
@@ -76,11 +66,7 @@ impl Live {
 
     /// How old the answers are: `None` if there are none, and without an age if they are live.
     pub(super) fn age(&self, now: Instant) -> Option<Age> {
-        match self.freshness {
-            Freshness::Empty => None,
-            Freshness::Live => Some(Age(None)),
-            Freshness::Since(then) => Some(Age(Some(now.saturating_duration_since(then)))),
-        }
+        self.freshness.age(now)
     }
 
     pub(super) fn hear(&mut self, news: News, now: Instant) {
@@ -200,15 +186,29 @@ impl Live {
         status.share(&mut self.shapes);
         let status = Arc::new(status);
         let before = self.store.put(Entry { status: Arc::clone(&status), list });
-        let before = match before {
-            Some(before) if before.uid != status.uid => {
-                self.changes.push(Some(before.state), None, before);
-                None
+        let mut state = None;
+        match before {
+            Some(before) if before.uid != status.uid => self.push(Some(before.state), None, before),
+            Some(before) => {
+                state = Some(before.state);
+                self.forget(before);
             }
-            before => before.map(|before| before.state),
-        };
+            None => {}
+        }
         self.wake(status.key());
-        self.changes.push(before, Some(status.state), status);
+        self.push(state, Some(status.state), status);
+    }
+
+    fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
+        if let Some(oldest) = self.changes.push(before, after, status) {
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, status: Arc<Status>) {
+        if let Some(status) = Arc::into_inner(status) {
+            status.release(&mut self.shapes);
+        }
     }
 
     /// Whether the job was there.
@@ -226,7 +226,7 @@ impl Live {
     fn remove(&mut self, key: &str) {
         if let Some(status) = self.store.remove(key) {
             self.wake(key);
-            self.changes.push(Some(status.state), None, status);
+            self.push(Some(status.state), None, status);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What may go in when, case by case; the cases that nobody thought of are `model`'s.
 
+use std::time::Duration;
+
 use super::*;
 use crate::jobs::changes::Change;
 use crate::jobs::state::State;

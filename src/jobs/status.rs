@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::compact::{Count, Pool, Seconds, Uid};
+use super::compact::{Count, Seconds, Uid};
 use super::json::Json;
+use super::pool::Pool;
+use super::shape::{JOB_ID, Shape, Text};
 use super::state::{State, state};
 use crate::kube::name::{JobName, Namespace};
-use crate::kube::types::{Condition, Job};
+use crate::kube::types::Job;
 use crate::kube::watch::Version;
 
 /// The status object, as get-job-status, list-jobs and watch-jobs show it.
@@ -38,77 +38,6 @@ pub struct Status {
     /// When each condition changed last.
     transitions: Box<[Seconds]>,
 }
-
-/// What many jobs have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    labels: Box<[Label]>,
-    /// Whether there is a label `job-id` that repeats the name. It is not among the others.
-    has_job_id: bool,
-    /// The labels as members of a JSON object, each with a comma: those that come before `job-id`, and those behind it.
-    members: [Box<str>; 2],
-    conditions: Box<[Text]>,
-}
-
-type Label = (Box<str>, Box<str>);
-
-impl Shape {
-    fn new(labels: Box<[Label]>, has_job_id: bool, conditions: Box<[Text]>) -> Self {
-        let place = labels.iter().position(|(key, _)| **key > *JOB_ID);
-        let (before, behind) = labels.split_at(place.unwrap_or(labels.len()));
-        let members = [before, behind].map(members);
-        Self { labels, has_job_id, members, conditions }
-    }
-}
-
-fn members(labels: &[Label]) -> Box<str> {
-    let mut json = Json::with_capacity(0);
-    for (key, value) in labels {
-        json.member(key, value);
-    }
-    String::from_utf8(json.into_bytes()).unwrap_or_default().into()
-}
-
-/// A condition without its time, as JSON. Thousands of jobs have the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Text {
-    /// Up to the time, which comes last.
-    object: Box<str>,
-    /// `"reason":…,"message":…` of the condition that decided the state.
-    decided: Option<Box<str>>,
-}
-
-#[derive(Serialize)]
-struct Reasons<'a> {
-    reason: Option<&'a str>,
-    message: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ConditionObject<'a> {
-    r#type: &'a str,
-    status: &'a str,
-    reason: Option<&'a str>,
-    message: Option<&'a str>,
-    last_transition_time: Option<()>,
-}
-
-impl Text {
-    fn of(condition: &Condition, decided: Option<&Condition>) -> Self {
-        let (reason, message) = (condition.reason.as_deref(), condition.message.as_deref());
-        let Condition { r#type, status, .. } = condition;
-        let object = ConditionObject { r#type, status, reason, message, last_transition_time: None };
-        let object = serde_json::to_string(&object).unwrap_or_default();
-        let reasons = || serde_json::to_string(&Reasons { reason, message }).unwrap_or_default();
-        let is_decided = decided.is_some_and(|decided| std::ptr::eq(decided, condition));
-        Self {
-            object: object.strip_suffix("null}").unwrap_or_default().into(),
-            decided: is_decided.then(|| reasons().trim_matches(['{', '}']).into()),
-        }
-    }
-}
-
-const JOB_ID: &str = "job-id";
 
 impl Status {
     pub fn of(job: &Job) -> Self {
@@ -144,6 +73,11 @@ impl Status {
     /// Lets go of its own copy of what others have too.
     pub fn share(&mut self, pool: &mut Pool<Shape>) {
         pool.share(&mut self.shape);
+    }
+
+    /// To be called by its last owner in the cache.
+    pub fn release(self, pool: &mut Pool<Shape>) {
+        pool.release(&self.shape);
     }
 
     pub fn key(&self) -> &str {
