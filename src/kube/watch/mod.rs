@@ -5,6 +5,7 @@ pub mod items;
 pub mod lines;
 pub mod machine;
 mod rights;
+mod turns;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,13 +19,13 @@ use super::cluster::Cluster;
 use super::error::Error;
 use super::path::Path;
 use super::session::Session;
-use super::stream::Stream;
 use super::types::{Job, List};
 use items::Items;
 use lines::Lines;
 use machine::{Event, Input, Pause, State, Step};
 pub use machine::{Failure, News, Version};
 use rights::Rights;
+use turns::Turns;
 
 /// So many jobs of a few KiB each come as a reply of some 2 MiB.
 const PAGE: u32 = 500;
@@ -92,7 +93,8 @@ impl Watch<'_> {
                 let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
                 match session().open(&Path::jobs_watch(self.label_selector, *version, seconds)).await {
                     Ok(stream) => {
-                        self.stream = Some(Events { stream, lines: Lines::default(), whole: VecDeque::new() });
+                        let (turns, lines) = (Turns::new(stream), Lines::default());
+                        self.stream = Some(Events { turns, lines, whole: VecDeque::new() });
                         Input::Opened
                     }
                     Err(error) => refused(error),
@@ -109,10 +111,10 @@ impl Watch<'_> {
 /// A page of the list, of which never more than an item is held as it came.
 async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
     let unreadable = |error: serde_json::Error| Error::BadReply(format!("a page of the list: {error}"));
-    let (mut stream, mut items) = (session.open(path).await?, Items::default());
+    let (mut reply, mut items) = (Turns::new(session.open(path).await?), Items::default());
     let (mut jobs, mut bad) = (Vec::with_capacity(PAGE as usize), None);
-    while let Some(chunk) = stream.next().await? {
-        let fed = items.feed(&chunk, |item| match serde_json::from_slice::<Job>(item) {
+    while let Some(piece) = reply.next().await? {
+        let fed = items.feed(&piece, |item| match serde_json::from_slice::<Job>(item) {
             Ok(job) => jobs.push(job),
             Err(error) => bad = Some(error),
         });
@@ -133,7 +135,7 @@ fn refused(error: Error) -> Input {
 
 /// A stream, line by line.
 struct Events {
-    stream: Stream,
+    turns: Turns,
     lines: Lines,
     whole: VecDeque<Input>,
 }
@@ -145,16 +147,14 @@ impl Events {
                 return input;
             }
             let silent = Instant::now() + SILENCE;
-            // Of a busy watch there is always more, and those who ask for something have their turn in between.
-            tokio::task::yield_now().await;
-            let chunk = match timeout_at(silent, self.stream.next()).await {
+            let piece = match timeout_at(silent, self.turns.next()).await {
                 Err(_) => return Input::Failed(Failure::Silent),
                 Ok(Err(error)) => return refused(error),
                 Ok(Ok(None)) => return Input::Ended,
-                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(Some(piece))) => piece,
             };
             let whole = &mut self.whole;
-            let fed = self.lines.feed(&chunk, |line| whole.push_back(event(line)));
+            let fed = self.lines.feed(&piece, |line| whole.push_back(event(line)));
             if fed.is_err() {
                 whole.push_back(Input::Failed(Failure::Unreadable("a line is longer than any job".to_owned())));
             }
