@@ -12,6 +12,7 @@ use tokio::time::{Instant, interval};
 use crate::bench::{Bench, finished, get, knows, put_jobs, status_path};
 use crate::cluster::Cluster;
 use crate::figures::statistics::{float, quantile_of_sorted};
+use crate::floor::Floor;
 use crate::generator::connection::{Connection, Connector};
 use crate::generator::{Group, Load, NUMBER, Target, epoch};
 use crate::process;
@@ -71,6 +72,8 @@ pub(crate) async fn run(bench: &mut Bench) {
     let seen = Arc::new(Seen::default());
     let follower = tokio::spawn(follow(target.clone(), Arc::clone(&seen)));
     let group = bench.generator.open(&target, 4).unwrap();
+    let floor = Floor::start(400);
+    let floor_group = bench.generator.open(&Target::plain(&floor.address), 4).unwrap();
 
     let template = Arc::new(Template::new());
     let seconds = bench.pace.pick(3, 1);
@@ -111,6 +114,11 @@ pub(crate) async fn run(bench: &mut Bench) {
             best = *rate;
         }
         if *rate == 20_000 {
+            let sender = tokio::spawn(send(Arc::clone(&cluster), Arc::clone(&template), *rate, seconds, version));
+            let beside = read(bench, floor_group, seconds);
+            version += sender.await.unwrap().0 + 1;
+            let why = "a bare hyper server: what the cores' being shared does to a reply";
+            bench.report.figure("p99 of a paced read of the floor, beside the same", "µs", &[beside], why);
             let ratio = tail / quiet;
             bench.report.bar(
                 "readers at 20,000 changes a second: p99 at most 2 times quiet",
@@ -122,6 +130,7 @@ pub(crate) async fn run(bench: &mut Bench) {
     seen.over.store(true, Ordering::Relaxed);
     follower.abort();
     bench.generator.close(group);
+    bench.generator.close(floor_group);
     bench.report.figure("most changes a second with a lag below 100 ms, of those tried", "/s", &[float(best)], "");
     if !bench.pace.quick {
         bench.report.bar("takes in at least 20,000 changes a second", best >= 20_000, format!("{best}"));
