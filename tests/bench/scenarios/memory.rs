@@ -1,6 +1,9 @@
 //! Resident memory with more and more idle connections, event streams and jobs, and after work.
 
-use crate::bench::{Bench, JOBS, get, put_jobs, status_path};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::bench::{Bench, JOBS, get, metric, put_jobs, status_path};
 use crate::cluster::Cluster;
 use crate::figures::statistics::float;
 use crate::generator::{Follow, Load, NUMBER, Target};
@@ -22,6 +25,7 @@ fn megabytes(service: &Service) -> f64 {
 pub(crate) async fn run(bench: &mut Bench) {
     connections(bench).await;
     streams(bench).await;
+    followers(bench).await;
     jobs(bench).await;
 }
 
@@ -105,6 +109,45 @@ async fn streams(bench: &mut Bench) {
     }
     let lines = vec![("resident".to_owned(), points)];
     bench.report.series("memory-by-streams", "Memory", ("open event streams", "MB resident"), lines);
+}
+
+/// A thousand who wait for a job, and a thousand who follow all.
+async fn followers(bench: &mut Bench) {
+    const EACH: usize = 1000;
+    let cluster = Cluster::stub().await;
+    put_jobs(cluster.controls(), "bench", 10);
+    let service = cluster.service(&SETTINGS).await;
+    crate::bench::knows(&service, 10).await;
+    let path = status_path("bench", "nightly-report-00000001");
+    let known = service.get(&path).await.header("etag").unwrap().to_owned();
+    let before = megabytes(&service);
+    let mut waits = Vec::new();
+    for _ in 0..EACH {
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        let request = format!("GET {path}&wait=1m HTTP/1.1\r\nhost: localhost\r\nif-none-match: {known}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        waits.push(stream);
+    }
+    while metric(&service, "eks_api_open_waits", "#").await < float(EACH as u64) {
+        tokio::task::yield_now().await;
+    }
+    let waiting = megabytes(&service);
+    let group = bench.generator.follow(Follow {
+        target: Target::plain(service.address()),
+        connections: EACH,
+        request: get("/api/eks-watch-jobs?namespace=bench"),
+        begun: "snapshot-end".to_owned(),
+        told: "event: modified".to_owned(),
+    });
+    let more = megabytes(&service) - before;
+    match group {
+        Ok(group) => bench.generator.close(group),
+        Err(why) => return bench.report.figure("memory for 1,000 waits and 1,000 event streams", "MB", &[], &why),
+    }
+    let note = format!("{:.1} MB of it for the waits", waiting - before);
+    bench.report.figure("memory for 1,000 waits and 1,000 event streams", "MB", &[more], &note);
+    let bar = "1,000 waits and 1,000 event streams in at most 25 MB more";
+    bench.report.bar(bar, more <= 25.0, format!("{more:.1} MB"));
 }
 
 /// After many reads with 10,000 jobs, and with 50,000.
