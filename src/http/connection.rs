@@ -54,7 +54,7 @@ async fn shaken(
     match tls {
         None => {
             let peer = Peer { address, over_tls: false, certificate: None };
-            Box::pin(http1::serve(stream, peer, pipeline, meter, draining)).await;
+            told(address, Box::pin(http1::serve(stream, peer, pipeline, meter, draining)).await);
         }
         // Boxed, as a task keeps room for the largest future that it may have to run.
         Some(tls) => Box::pin(over_tls(tls, stream, address, pipeline, meter, draining)).await,
@@ -89,7 +89,7 @@ async fn over_tls(
     if is_http2 {
         http2(stream, peer, pipeline, meter, draining).await;
     } else {
-        http1::serve(stream, peer, pipeline, meter, draining).await;
+        told(address, http1::serve(stream, peer, pipeline, meter, draining).await);
     }
 }
 
@@ -158,7 +158,7 @@ async fn http2(
     }
 }
 
-pub fn told(caller: SocketAddr, ended: hyper::Result<()>) {
+fn told(caller: SocketAddr, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         log::debug!(caller:% = caller, error:% = error; "connection ended");
     }

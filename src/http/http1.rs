@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::connection::{begun, told};
+use super::connection::begun;
 use super::limit::{GOODBYE, HEADER_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS};
 use super::metered::{Meter, Metered};
 use super::peer::Peer;
@@ -26,16 +26,17 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     pipeline: Arc<Pipeline>,
     meter: Arc<Meter>,
     mut draining: watch::Receiver<bool>,
-) {
+) -> hyper::Result<()> {
     let mut stream = meter.of(stream);
     let peer = Arc::new(peer);
     while Box::pin(spoken(&mut stream, &mut draining)).await {
         match Box::pin(served(stream, &peer, &pipeline, &meter, &mut draining)).await {
             Ok(idle) => stream = idle,
-            Err(ended) => return told(peer.address, ended),
+            Err(ended) => return ended,
         }
     }
     let _ = Box::pin(timeout(GOODBYE, stream.shutdown())).await;
+    Ok(())
 }
 
 /// Whether the caller says something. Until then it costs no more than its socket: hyper has buffers for it from the start.

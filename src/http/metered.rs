@@ -100,7 +100,7 @@ impl Meter {
         self.stays_open.load(Relaxed)
     }
 
-    fn is_used(&self) {
+    fn used(&self) {
         self.stays_open.store(false, Relaxed);
     }
 
@@ -158,7 +158,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        self.meter.is_used();
+        self.meter.used();
         let before = buffer.filled().len();
         let ahead = std::mem::take(&mut self.ahead);
         if !ahead.is_empty() {
@@ -197,7 +197,7 @@ impl<S> Metered<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.meter.is_used();
+        self.meter.used();
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.told(written, bytes.len())
     }
@@ -222,7 +222,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        self.meter.is_used();
+        self.meter.used();
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         if written.is_pending() {
             return self.told(written, slices.iter().map(|slice| slice.len()).sum());

@@ -64,7 +64,6 @@ impl Live {
         self.freshness != Freshness::Empty
     }
 
-    /// How old the answers are: `None` if there are none, and without an age if they are live.
     pub(super) fn age(&self, now: Instant) -> Option<Age> {
         self.freshness.age(now)
     }
