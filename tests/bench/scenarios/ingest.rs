@@ -72,11 +72,14 @@ pub(crate) async fn run(bench: &mut Bench) {
     let seen = Arc::new(Seen::default());
     let follower = tokio::spawn(follow(target.clone(), Arc::clone(&seen)));
     let group = bench.generator.open(&target, 4).unwrap();
-    let floor = Floor::start(400);
+    let size = service.get(&status_path("bench", "nightly-report-00000000")).await.body.len();
+    let floor = Floor::start(size as u64);
     let floor_group = bench.generator.open(&Target::plain(&floor.address), 4).unwrap();
 
     let template = Arc::new(Template::new());
     let seconds = bench.pace.pick(3, 1);
+    let start_sending =
+        |rate, version| tokio::spawn(send(Arc::clone(&cluster), Arc::clone(&template), rate, seconds, version));
     let quiet = read(bench, group, seconds);
     bench.report.figure("p99 of a paced read, no changes", "µs", &[quiet], "500 reads a second on 4 connections");
     let mut version: u64 = cluster.controls().resource_version().parse().unwrap();
@@ -85,9 +88,8 @@ pub(crate) async fn run(bench: &mut Bench) {
     for rate in rates {
         seen.lags.lock().unwrap().clear();
         let before = process::cpu(service.pid());
-        let (sender, begun) =
-            (send(Arc::clone(&cluster), Arc::clone(&template), *rate, seconds, version), Instant::now());
-        let sender = tokio::spawn(sender);
+        let begun = Instant::now();
+        let sender = start_sending(*rate, version);
         let tail = read(bench, group, seconds);
         let (sent, last) = sender.await.unwrap();
         let sending = begun.elapsed().as_secs_f64();
@@ -114,7 +116,7 @@ pub(crate) async fn run(bench: &mut Bench) {
             best = *rate;
         }
         if *rate == 20_000 {
-            let sender = tokio::spawn(send(Arc::clone(&cluster), Arc::clone(&template), *rate, seconds, version));
+            let sender = start_sending(*rate, version);
             let beside = read(bench, floor_group, seconds);
             version += sender.await.unwrap().0 + 1;
             let why = "a bare hyper server: what the cores' being shared does to a reply";

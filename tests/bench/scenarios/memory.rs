@@ -3,6 +3,7 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::streams::follow;
 use crate::bench::{Bench, JOBS, get, metric, put_jobs, status_path};
 use crate::cluster::Cluster;
 use crate::figures::statistics::float;
@@ -76,22 +77,21 @@ async fn connections(bench: &mut Bench) {
     bench.report.series("memory-by-connections", "Memory", ("open connections", "MB resident"), lines);
 }
 
+/// So many who follow all jobs.
+fn follow_all(service: &Service, connections: usize) -> Follow {
+    let request = get("/api/eks-watch-jobs?namespace=bench");
+    Follow { connections, ..follow(Target::plain(service.address()), request, "snapshot-end", "event: modified") }
+}
+
 async fn streams(bench: &mut Bench) {
     let cluster = Cluster::stub().await;
     put_jobs(cluster.controls(), "bench", 10);
     let service = cluster.service(&SETTINGS).await;
-    let follow = Follow {
-        target: Target::plain(service.address()),
-        connections: 0,
-        request: get("/api/eks-watch-jobs?namespace=bench"),
-        begun: "snapshot-end".to_owned(),
-        told: "event: modified".to_owned(),
-    };
     let mut groups = Vec::new();
     let mut points = Vec::new();
     let mut open = 0;
     for wanted in [1, 10, 100, 1000, bench.pace.pick(4000, 2000)] {
-        match bench.generator.follow(Follow { connections: wanted - open, ..follow.clone() }) {
+        match bench.generator.follow(follow_all(&service, wanted - open)) {
             Ok(group) => groups.push(group),
             Err(why) => {
                 bench.report.figure(&format!("resident with {wanted} event streams"), "MB", &[], &why);
@@ -132,13 +132,7 @@ async fn followers(bench: &mut Bench) {
         tokio::task::yield_now().await;
     }
     let waiting = megabytes(&service);
-    let group = bench.generator.follow(Follow {
-        target: Target::plain(service.address()),
-        connections: EACH,
-        request: get("/api/eks-watch-jobs?namespace=bench"),
-        begun: "snapshot-end".to_owned(),
-        told: "event: modified".to_owned(),
-    });
+    let group = bench.generator.follow(follow_all(&service, EACH));
     let more = megabytes(&service) - before;
     match group {
         Ok(group) => bench.generator.close(group),

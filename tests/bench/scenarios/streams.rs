@@ -82,7 +82,7 @@ pub(crate) async fn run(bench: &mut Bench) {
     }
 }
 
-fn follow(target: Target, request: String, begun: &str, told: &str) -> Follow {
+pub(super) fn follow(target: Target, request: String, begun: &str, told: &str) -> Follow {
     Follow { target, connections: 0, request, begun: begun.to_owned(), told: told.to_owned() }
 }
 
