@@ -97,7 +97,7 @@ impl Cluster {
 
     /// A service that follows the jobs, as the one that people run does.
     pub(crate) async fn service(&self, settings: &[(&str, &str)]) -> Service {
-        let service = self.builder().envs(settings).start().await;
+        let service = self.builder().envs(settings).log_file().start().await;
         service.ready().await;
         if let Servers::Stub(stub) = &self.servers {
             stub.wait_for_watches(1).await;

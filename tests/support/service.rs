@@ -6,12 +6,12 @@ mod client;
 mod folder;
 mod log;
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -45,6 +45,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
     inherits: Option<(Arc<OwnedFd>, u32)>,
+    log_file: bool,
 }
 
 impl Builder {
@@ -80,6 +81,13 @@ impl Builder {
         self
     }
 
+    /// Has it write its log into a file, which is read until it is ready and no further: whoever reads a pipe is woken by
+    /// each line, and would take part in what is measured.
+    pub fn log_file(mut self) -> Self {
+        self.log_file = true;
+        self
+    }
+
     /// Runs it to its end: for the commands that print something.
     pub async fn output(self) -> Output {
         let (_folder, mut command) = self.command();
@@ -105,20 +113,18 @@ impl Builder {
     /// Starts the process and waits for nothing: for one that is expected to refuse its settings.
     pub fn spawn(self) -> Service {
         let (folder, mut command) = self.command();
+        let log_file = self.log_file.then(|| folder.path().join("log"));
+        let stderr = log_file.as_ref().map_or_else(Stdio::piped, |path| File::create(path).unwrap().into());
         let mut child = command
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.binary));
         let (sink, log) = log::new();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        tokio::spawn(async move {
-            // The sink goes with this task, which tells those who wait that no more lines will
-            // come.
-            while let Ok(Some(line)) = lines.next_line().await {
-                sink.push(line);
-            }
-        });
+        match log_file {
+            None => tokio::spawn(sink.follow(child.stderr.take().unwrap())),
+            Some(path) => tokio::spawn(sink.follow_until_ready(path)),
+        };
         Service { pid: child.id().unwrap(), child, log, address: None, folder }
     }
 
@@ -149,13 +155,19 @@ impl Service {
     pub fn builder(binary: &str) -> Builder {
         let environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let environment = environment.into();
-        Builder { binary: binary.to_owned(), arguments: Vec::new(), environment, files: Vec::new(), inherits: None }
+        Builder {
+            binary: binary.to_owned(),
+            arguments: Vec::new(),
+            environment,
+            files: Vec::new(),
+            inherits: None,
+            log_file: false,
+        }
     }
 
     /// Waits until the cluster is usable.
     pub async fn ready(&self) -> &Self {
-        let ready = |line: &str| line.contains("endpoint=") || line.contains("\"endpoint\":");
-        self.log_line(|line| line.contains("ready") && ready(line)).await;
+        self.log_line(log::is_ready).await;
         self
     }
 

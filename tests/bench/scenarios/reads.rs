@@ -70,7 +70,7 @@ async fn direct_in(bench: &mut Bench, world: &World) {
         let direct = world.direct(at_the_api_server(bench, &token));
         let by_proxy = World::by_proxy(&proxy, at_the_api_server(bench, ""));
         let mut ways = [Ok(direct), Ok(world.through(load.clone())), by_proxy];
-        let rows = contest(&mut bench.generator, bench.pace, (UNCACHED, ""), *connections, &mut ways);
+        let rows = contest(&mut bench.generator, bench.pace.patient(), (UNCACHED, ""), *connections, &mut ways);
         bench.report.rows.extend(rows);
     }
     bench.report.bars_against_direct(UNCACHED, (SERVICE, DIRECT));

@@ -51,7 +51,7 @@ async fn run_in(bench: &mut Bench, world: &World) {
         let (load, undo) = with(at_the_api_server(bench, "", "past"));
         let by_proxy = World::by_proxy(&proxy, load).map(|way| crate::contest::Way { undo, ..way });
         let mut ways = [Ok(direct), Ok(through), by_proxy];
-        let rows = contest(&mut bench.generator, bench.pace, ("create", "delete"), connections, &mut ways);
+        let rows = contest(&mut bench.generator, bench.pace.patient(), ("create", "delete"), connections, &mut ways);
         bench.report.rows.extend(rows);
     }
     bench.report.bars_against_direct("create", (SERVICE, DIRECT));

@@ -1,23 +1,48 @@
 //! The lines a process has written, and waiting for those to come.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
 
 #[derive(Debug)]
 pub struct Log(watch::Receiver<Vec<String>>);
 
-/// Where the lines go in. The log has ended when this is dropped.
+/// Where the lines go in. The log has ended when this is dropped, and those who wait for more are told.
 #[derive(Debug)]
 pub struct Sink(watch::Sender<Vec<String>>);
 
 impl Sink {
-    pub fn push(&self, line: String) {
-        self.0.send_modify(|lines| lines.push(line));
+    /// Takes in what comes, to its end.
+    pub async fn follow(self, pipe: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.0.send_modify(|lines| lines.push(line));
+        }
     }
+
+    /// Takes in what is written into a file, up to the line that says that the service is ready.
+    pub async fn follow_until_ready(self, path: PathBuf) {
+        let (mut file, mut text) = (File::open(path).unwrap(), String::new());
+        while !text.lines().any(is_ready) {
+            sleep(Duration::from_millis(1)).await;
+            file.read_to_string(&mut text).unwrap();
+            let written = text.rfind('\n').map_or("", |end| &text[..end]);
+            self.0.send_replace(written.lines().map(str::to_owned).collect());
+        }
+    }
+}
+
+/// Whether this is the line that says that the cluster is usable.
+pub fn is_ready(line: &str) -> bool {
+    line.contains("ready") && (line.contains("endpoint=") || line.contains("\"endpoint\":"))
 }
 
 pub fn new() -> (Sink, Log) {
