@@ -76,7 +76,7 @@ impl Limits {
                 |v| count(v).map(|n| n as usize),
                 || 4096,
             ),
-            requests: read.or("EKS_API_MAX_REQUESTS", NUMBER, count, || 512),
+            requests: read.or("EKS_API_MAX_REQUESTS", NUMBER, count, || 1024),
             waits: read.or("EKS_API_MAX_WAITS", NUMBER, count, || 4096),
             streams: read.or("EKS_API_MAX_STREAMS", NUMBER, count, || 4096),
             writes: read.or("EKS_API_MAX_WRITES", NUMBER, count, || 64),

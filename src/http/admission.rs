@@ -84,6 +84,7 @@ impl Admission {
             peer: peer.address,
             started: line.started,
             permit: None,
+            body: None,
             turn: None,
             caller: caller.clone(),
             hung_up: None,

@@ -12,9 +12,14 @@ use serde::de::DeserializeOwned;
 use super::error::Problem;
 use super::limit::{BODY_COST, BODY_TIMEOUT, MAX_BODY_BYTES};
 use super::media;
-use super::room::Room;
+use super::room::{Room, Share};
 
-pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Incoming, room: &Arc<Room>) -> Result<T, Problem> {
+/// What it says, and its share of what all callers make us hold.
+pub async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Incoming,
+    room: &Arc<Room>,
+) -> Result<(T, Share), Problem> {
     media::require_json(headers)?;
     // Said before the body is read, so that a caller who waits for 100 Continue need not send it.
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
@@ -24,26 +29,28 @@ pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Incoming, room
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
-    let bytes = tokio::time::timeout(BODY_TIMEOUT, whole(body, room)).await.map_err(|_| late())??;
+    let (bytes, mut held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, room)).await.map_err(|_| late())??;
     // serde would take an array of the fields' values too.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::malformed("body", "must be a JSON object"));
     }
-    serde_json::from_slice(&bytes).map_err(|error| Problem::malformed("body", &error.to_string()))
+    let read = serde_json::from_slice(&bytes).map_err(|error| Problem::malformed("body", &error.to_string()))?;
+    held.set(BODY_COST + bytes.len());
+    Ok((read, held))
 }
 
 /// Copied piece by piece: to keep the pieces would cost a caller's byte of each forty of ours.
-async fn whole(body: Incoming, room: &Arc<Room>) -> Result<Vec<u8>, Problem> {
+async fn whole(body: Incoming, room: &Arc<Room>) -> Result<(Vec<u8>, Share), Problem> {
     let mut held = room.account().hold(BODY_COST);
     let (mut body, mut bytes) = (Limited::new(body, MAX_BODY_BYTES), Vec::new());
     loop {
         let frame = tokio::select! {
             biased;
-            () = held.has_to_leave() => return Err(no_room()),
+            () = held.has_to_leave() => return Err(no_room("too many bodies are on their way")),
             frame = body.frame() => frame,
         };
         let frame = match frame {
-            None => return Ok(bytes),
+            None => return Ok((bytes, held)),
             Some(Ok(frame)) => frame,
             Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
             Some(Err(_)) => return Err(Problem::malformed("body", "ended early or is not framed as HTTP says")),
@@ -55,9 +62,9 @@ async fn whole(body: Incoming, room: &Arc<Room>) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn no_room() -> Problem {
-    let detail = "too many bodies are on their way, and this one had taken longest to arrive; try again";
-    Problem::unavailable("overloaded", detail.to_owned(), Duration::from_secs(1))
+pub fn no_room(why: &str) -> Problem {
+    let detail = format!("{why}, and this one had taken longest; try again");
+    Problem::unavailable("overloaded", detail, Duration::from_secs(1))
 }
 
 fn too_large() -> Problem {

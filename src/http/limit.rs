@@ -27,6 +27,9 @@ pub const BODY_COST: usize = 4 << 10;
 pub const EXCHANGE_COST: usize = 4 << 10;
 /// What a TLS handshake counts as while it lasts: its state, and a message that has not ended.
 pub const HANDSHAKE_COST: usize = 12 << 10;
+/// A change counts as one more of those under way for each so many bytes of its body: however large they are, all those
+/// that the cluster is making have 4 MiB, with as many as there may be by default.
+pub const LARGE_BODY: usize = 64 << 10;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// systemd waits 90 s by default and Kubernetes 30 s before it kills.
 pub const DRAIN: Duration = Duration::from_secs(25);

@@ -135,6 +135,10 @@ impl Share {
         self.bytes = bytes;
     }
 
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns when the account has to give way.
     pub async fn has_to_leave(&self) {
         self.account.has_to_leave().await;

@@ -24,15 +24,17 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
 use super::audit::{Account, Audit};
-use super::body;
+use super::body::{self, no_room};
 use super::calls::{Calls, Permit};
 use super::error::Problem;
 use super::header::lines;
+use super::limit::BODY_COST;
 use super::parameters::Parameters;
 use super::recent::Recent;
 use super::reply::Reply;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
+use super::room::Share;
 use super::route::Route;
 use super::traffic::Traffic;
 use crate::auth::{Auth, Caller};
@@ -75,6 +77,8 @@ pub struct Call {
     pub started: Instant,
     /// Held until the handler is done; a handler that goes on as a wait exchanges it.
     pub permit: Option<Permit>,
+    /// What is counted of its body, until it has its turn.
+    pub body: Option<Share>,
     /// Held by a change until the cluster has made it.
     pub turn: Option<Permit>,
     pub caller: Caller,
@@ -109,15 +113,24 @@ impl Call {
     /// callers would keep the others out. What such bodies may take is bounded in bytes.
     async fn read<T: DeserializeOwned>(&mut self, body: Incoming) -> Result<T, Problem> {
         self.permit = None;
-        let read = body::json(&self.headers, body, &self.shared.traffic.room).await?;
+        let (read, held) = body::json(&self.headers, body, &self.shared.traffic.room).await?;
+        self.body = Some(held);
         self.permit = Some(self.shared.calls.begin()?);
         Ok(read)
     }
 
     /// Waits for the turn to change something, for when all is known that the caller has to say: one that is slow to say
-    /// it must not keep others waiting.
+    /// it must not keep others waiting. Its body is counted until then; those under way are bounded by their turns.
     async fn take_turn(&mut self) -> Result<(), Problem> {
-        self.turn = Some(self.shared.calls.begin_write().await?);
+        let calls = &self.shared.calls;
+        self.turn = Some(match self.body.take() {
+            None => calls.begin_write(0).await?,
+            Some(body) => tokio::select! {
+                biased;
+                () = body.has_to_leave() => return Err(no_room("too many changes wait for their turn")),
+                turn = calls.begin_write(body.bytes().saturating_sub(BODY_COST)) => turn?,
+            },
+        });
         Ok(())
     }
 
@@ -212,3 +225,7 @@ pub async fn answer(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
         Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => docs::page(call),
     }
 }
+
+#[cfg(test)]
+#[path = "turn_tests.rs"]
+mod turn_tests;

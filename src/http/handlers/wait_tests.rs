@@ -89,6 +89,7 @@ pub(in crate::http) fn call(file: &File, draining: watch::Receiver<bool>) -> Cal
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: Instant::now(),
         permit: None,
+        body: None,
         turn: None,
         caller,
         hung_up: None,

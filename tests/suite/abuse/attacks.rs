@@ -2,10 +2,12 @@
 
 use std::future::pending;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use super::site::Site;
+use crate::given::job;
 use crate::tls::http2::{HEADERS, RST_STREAM, SETTINGS, frame};
 use crate::wire::create_head;
 
@@ -27,6 +29,7 @@ pub(super) enum Attack {
     SlowHeads,
     LongHeads,
     SlowBodies,
+    WholeBodies,
     BodiesByteByByte,
     EndlessBodies,
     BodiesLabelledGzip,
@@ -45,12 +48,13 @@ pub(super) enum Attack {
 }
 
 impl Attack {
-    pub(super) const PLAIN: [Self; 13] = [
+    pub(super) const PLAIN: [Self; 14] = [
         Self::Silent,
         Self::IdleAfterRequest,
         Self::SlowHeads,
         Self::LongHeads,
         Self::SlowBodies,
+        Self::WholeBodies,
         Self::BodiesByteByByte,
         Self::EndlessBodies,
         Self::BodiesLabelledGzip,
@@ -100,6 +104,11 @@ impl Attack {
             Self::SlowBodies => {
                 let sent = create_head("Content-Length: 1000000") + &" ".repeat(100_000);
                 trickled(&site, many, sent.as_bytes(), b" ", begun).await;
+            }
+            Self::WholeBodies => {
+                let body = manifest("whole", &"a".repeat(1_000_000));
+                let head = create_head(&format!("Connection: close\r\nContent-Length: {}", body.len()));
+                again_and_again(&site, many, (head + &body).into_bytes(), begun).await;
             }
             Self::BodiesByteByByte => {
                 let sent = create_head("Transfer-Encoding: chunked") + &"1\r\n \r\n".repeat(200_000);
@@ -218,6 +227,13 @@ fn absurd_queries() -> String {
     let pluses = format!("job_name={}", "+".repeat(30 << 10));
     [&*"&".repeat(30 << 10), &many[..30 << 10], &nested, &pluses].map(get).concat()
         + "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+}
+
+/// What creates a job with this argument, and is refused where there is one of this name.
+fn manifest(name: &str, argument: &str) -> String {
+    let mut body = job(name);
+    body["job_manifest"]["spec"]["template"]["spec"]["containers"][0]["args"] = json!([argument]);
+    body.to_string()
 }
 
 /// GET over HTTP/2, with these flags.

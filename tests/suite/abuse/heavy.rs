@@ -32,6 +32,7 @@ fn many(attack: Attack) -> usize {
         Attack::Silent | Attack::SlowHeads | Attack::IdleAfterRequest => 10_000,
         Attack::LongHeads | Attack::HalfHandshakes => 4000,
         Attack::SlowBodies | Attack::UnreadReplies => 2000,
+        Attack::WholeBodies => 400,
         Attack::UnreadPipelines | Attack::UnreadStreams => 1000,
         Attack::TinyWindows | Attack::ClosedWindows | Attack::StalledBodies => 200,
         Attack::BodiesByteByByte | Attack::HeaderBombs => 32,
