@@ -34,7 +34,9 @@ pub async fn json<T: DeserializeOwned>(
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::malformed("body", "must be a JSON object"));
     }
-    let read = serde_json::from_slice(&bytes).map_err(|error| Problem::malformed("body", &error.to_string()))?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|error| Problem::malformed("body", &format!("is not UTF-8 at byte {}", error.valid_up_to() + 1)))?;
+    let read = serde_json::from_str(text).map_err(|error| Problem::malformed("body", &error.to_string()))?;
     held.set(BODY_COST + bytes.len());
     Ok((read, held))
 }

@@ -7,6 +7,7 @@ pub mod bearer;
 pub mod checks;
 pub mod cluster;
 pub mod error;
+pub mod json;
 pub mod name;
 pub mod path;
 pub mod reply;

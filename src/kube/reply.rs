@@ -6,6 +6,7 @@ use hyper::header::{HeaderMap, RETRY_AFTER, WARNING};
 use serde::de::DeserializeOwned;
 
 use super::error::{Error, Refusal};
+use super::json;
 use super::transport::RawReply;
 use super::types::Status;
 
@@ -18,12 +19,12 @@ pub struct Reply<T> {
 
 pub fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
     if reply.status.is_success() {
-        let object = serde_json::from_slice(&reply.body)
-            .map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;
+        let object =
+            json::read(&reply.body).map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;
         return Ok(Reply { object, warnings: warnings(&reply.headers) });
     }
     // A load balancer's error page is no Status: then the code alone has to tell.
-    let status: Status = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let status: Status = json::read(&reply.body).unwrap_or_default();
     let header = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let seconds = header.or_else(|| status.details.as_ref()?.retry_after_seconds);
     let retry_after = seconds.map(Duration::from_secs);

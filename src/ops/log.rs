@@ -39,8 +39,14 @@ pub fn is_journal() -> bool {
     !stream.is_empty() && stderr().is_ok_and(|found| found == stream)
 }
 
+/// As long as most lines are, so that one need not grow on the way.
+const USUAL: usize = 512;
+
 fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
-    let mut out = if journald { format!("<{}>", priority(record.level())) } else { String::new() };
+    let mut out = String::with_capacity(USUAL);
+    if journald {
+        let _ = write!(out, "<{}>", priority(record.level()));
+    }
     if json {
         let mut object = Object::default();
         if !journald {
@@ -63,8 +69,9 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
 
 /// RFC 3339 in UTC, to the millisecond.
 pub fn timestamp(now: OffsetDateTime) -> String {
-    let (date, clock, milli) = (now.date(), now.time(), now.millisecond());
-    format!("{date}T{:02}:{:02}:{:02}.{milli:03}Z", clock.hour(), clock.minute(), clock.second())
+    let (year, month, day) = now.to_calendar_date();
+    let (hour, minute, second, milli) = now.to_hms_milli();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
 }
 
 /// <https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html>

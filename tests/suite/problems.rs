@@ -141,7 +141,8 @@ async fn a_body_that_is_no_json_is_malformed() {
             assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], "body", "{path} {body:.40}");
         }
         let reply = lab.service.send("POST", path, &[JSON], Bytes::from_static(b"{\"namespace_name\":\"\xff\"}")).await;
-        problem(&reply, 400, "BadRequest");
+        let causes = &problem(&reply, 400, "BadRequest")["causes"];
+        assert_eq!(causes[0], json!({ "field": "body", "message": "is not UTF-8 at byte 20" }), "{path}");
     }
 }
 

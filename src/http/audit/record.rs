@@ -1,5 +1,6 @@
 //! What a record of the audit holds, and its two forms: an entry of the journal, and a line of JSON.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use hyper::StatusCode;
@@ -130,12 +131,21 @@ impl<'a> Record<'a> {
     /// The sentence that a person reads in a list of entries.
     fn message(&self) -> String {
         let Self { operation, namespace, job, caller, caller_address, .. } = self;
-        let slash = if job.is_empty() { "" } else { "/" };
-        let object = if namespace.is_empty() { String::new() } else { format!(" {namespace}{slash}{job}") };
+        let mut message = String::with_capacity(LONGEST);
+        message.push_str(operation);
+        if !namespace.is_empty() {
+            let slash = if job.is_empty() { "" } else { "/" };
+            message.extend([" ", namespace, slash, job]);
+        }
         // In quotes and escaped, as a name could look like the rest of the sentence.
-        let by = if caller.is_empty() { String::new() } else { format!(" by {caller:?}") };
-        let status = self.status.map(|status| format!(" ({status})")).unwrap_or_default();
-        format!("{operation}{object}{by} from {caller_address}: {}{status}", self.outcome.word())
+        if !caller.is_empty() {
+            let _ = write!(message, " by {caller:?}");
+        }
+        let _ = write!(message, " from {caller_address}: {}", self.outcome.word());
+        if let Some(status) = self.status {
+            let _ = write!(message, " ({status})");
+        }
+        message
     }
 
     pub(super) fn entry(&self) -> Entry {

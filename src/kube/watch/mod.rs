@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::backoff::Backoff;
 use super::cluster::Cluster;
 use super::error::Error;
+use super::json;
 use super::path::Path;
 use super::session::Session;
 use super::types::{Job, List};
@@ -114,7 +115,7 @@ async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
     let (mut reply, mut items) = (Turns::new(session.open(path).await?), Items::default());
     let (mut jobs, mut bad) = (Vec::with_capacity(PAGE as usize), None);
     while let Some(piece) = reply.next().await? {
-        let fed = items.feed(&piece, |item| match serde_json::from_slice::<Job>(item) {
+        let fed = items.feed(&piece, |item| match json::read::<Job>(item) {
             Ok(job) => jobs.push(job),
             Err(error) => bad = Some(error),
         });
@@ -123,7 +124,7 @@ async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
     if let Some(error) = bad {
         return Err(unreadable(error));
     }
-    let list: List<Job> = serde_json::from_slice(&items.into_rest()).map_err(unreadable)?;
+    let list: List<Job> = json::read(&items.into_rest()).map_err(unreadable)?;
     // What was not told apart on the way, as of a list that is written with other spaces, is still there.
     jobs.extend(list.items.into_iter().flatten());
     Ok(List { metadata: list.metadata, items: Some(jobs) })
@@ -164,5 +165,5 @@ impl Events {
 
 fn event(line: &[u8]) -> Input {
     let unreadable = |error: serde_json::Error| Input::Failed(Failure::Unreadable(format!("a line: {error}")));
-    serde_json::from_slice(line).map_or_else(unreadable, Input::Event)
+    json::read(line).map_or_else(unreadable, Input::Event)
 }
