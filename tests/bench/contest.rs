@@ -23,8 +23,8 @@ impl Pace {
         Load { request, millis: self.millis, ..Load::default() }
     }
 
-    /// With three times as many rounds: for what the real API server takes part in, which varies so much from one to the
-    /// next that the median of a few says little.
+    /// With three times as many rounds: for what the API server does by each of the ways, which varies so much from one to
+    /// the next that the median of a few says little.
     pub(crate) const fn patient(self) -> Self {
         Self { rounds: self.rounds * 3, ..self }
     }
