@@ -131,8 +131,7 @@ impl<'a> Record<'a> {
     /// The sentence that a person reads in a list of entries.
     fn message(&self) -> String {
         let Self { operation, namespace, job, caller, caller_address, .. } = self;
-        let mut message = String::with_capacity(LONGEST);
-        message.push_str(operation);
+        let mut message = (*operation).to_owned();
         if !namespace.is_empty() {
             let slash = if job.is_empty() { "" } else { "/" };
             message.extend([" ", namespace, slash, job]);

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -106,7 +105,8 @@ impl Attack {
                 trickled(&site, many, sent.as_bytes(), b" ", begun).await;
             }
             Self::WholeBodies => {
-                let body = manifest("whole", &"a".repeat(1_000_000));
+                // The first makes the job; to the others the cluster says that it is there.
+                let body = job("whole").to_string().replace("busybox", &"a".repeat(1_000_000));
                 let head = create_head(&format!("Connection: close\r\nContent-Length: {}", body.len()));
                 again_and_again(&site, many, (head + &body).into_bytes(), begun).await;
             }
@@ -227,13 +227,6 @@ fn absurd_queries() -> String {
     let pluses = format!("job_name={}", "+".repeat(30 << 10));
     [&*"&".repeat(30 << 10), &many[..30 << 10], &nested, &pluses].map(get).concat()
         + "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-}
-
-/// What creates a job with this argument, and is refused where there is one of this name.
-fn manifest(name: &str, argument: &str) -> String {
-    let mut body = job(name);
-    body["job_manifest"]["spec"]["template"]["spec"]["containers"][0]["args"] = json!([argument]);
-    body.to_string()
 }
 
 /// GET over HTTP/2, with these flags.
