@@ -20,6 +20,7 @@ mod audit;
 mod bench;
 mod cached_status;
 mod calls;
+mod cases;
 mod client;
 mod cluster_changes;
 mod commands;

@@ -1,0 +1,1 @@
+//! AWS settings, the commands that use them, files and clocks.

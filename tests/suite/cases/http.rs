@@ -1,0 +1,1 @@
+//! HTTP itself: framing, connections, early answers and limits of connections.

@@ -1,0 +1,1 @@
+//! The live state: outages, waits, jobs that are gone, and background tasks that fail.

@@ -1,0 +1,1 @@
+//! What the API server refuses, and what is sent to it again.
