@@ -9,7 +9,7 @@
 //! - [`jobs`]: what a request means as a manifest, what a Job means as a status
 //! - [`kube`]: names, URLs, the cluster's client, its TLS and its errors
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
-//! - [`config`], [`net`], [`ops`], [`secret`]: leaves
+//! - [`config`], [`net`], [`ops`], [`secret`], [`util`]: leaves
 
 pub mod app;
 pub mod auth;
@@ -22,3 +22,4 @@ pub mod kube;
 pub mod net;
 pub mod ops;
 pub mod secret;
+pub mod util;

@@ -1,16 +1,17 @@
 //! The manifest as it is handed over: read from its file or from stdin, checked to be JSON, and otherwise passed on as it
 //! is. What it may say is for the service to judge.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::end::End;
+use super::end::{End, REFUSED, USAGE};
+use crate::util::strict_json::{self, Fault};
 
 /// More than the service takes, so that the refusal is its own.
-const LARGEST: u64 = 4 << 20;
+const MAX_MIB: u64 = 4;
 
 /// The annotation by which a pod says whose log is wanted of it.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -71,30 +72,52 @@ struct Container {
 impl Manifest {
     /// Reads the file, or stdin if it is `-`.
     pub fn read(file: &str, namespace: Option<&str>) -> Result<Self, End> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
+        let limit = (MAX_MIB << 20) + 1;
         let read = match file {
-            "-" => std::io::stdin().lock().take(LARGEST).read_to_string(&mut text),
-            _ => std::fs::File::open(file).and_then(|file| file.take(LARGEST).read_to_string(&mut text)),
+            "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
+            _ => std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
         };
         let named = if file == "-" { "stdin" } else { file };
-        read.map_err(|error| End::usage(format!("reading {named}: {error}")))?;
-        Self::parse(&text, namespace).map_err(|why| End::usage(format!("{named} {why}")))
+        read.map_err(|error| {
+            let why = match error.kind() {
+                ErrorKind::NotFound => "there is no such file".to_owned(),
+                ErrorKind::IsADirectory => "it is a directory".to_owned(),
+                _ => error.to_string(),
+            };
+            End::usage(format!("{named} cannot be read: {why}"))
+        })?;
+        if bytes.len() as u64 == limit {
+            let why = format!("{named} is larger than {MAX_MIB} MiB; the service takes at most 1 MiB");
+            return Err(End::new(REFUSED, why));
+        }
+        Self::parse(&bytes, namespace).map_err(|(code, why)| End::new(code, format!("{named} {why}")))
     }
 
-    fn parse(text: &str, namespace: Option<&str>) -> Result<Self, String> {
+    /// An error is the exit code, and what is wrong.
+    fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
+        let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
+        if text.trim_ascii().is_empty() {
+            return Err((USAGE, "is empty; it must hold the manifest of a Job, in JSON".to_owned()));
+        }
         let manifest: &RawValue = serde_json::from_str(text).map_err(|error| {
             let hint = "(a manifest in YAML becomes JSON by kubectl create --dry-run=client -o json -f FILE)";
-            format!("is no JSON: {error} {hint}")
+            (USAGE, format!("is not JSON: {error} {hint}"))
         })?;
         if !manifest.get().starts_with('{') {
-            return Err("must be a Job's manifest, which is a JSON object".to_owned());
+            return Err((USAGE, "must be a Job's manifest, which is a JSON object".to_owned()));
         }
+        // The service would refuse it for the same reason.
+        strict_json::check(text).map_err(|Fault { path, message }| {
+            let place = if path.is_empty() { String::new() } else { format!("cannot be used: {path} ") };
+            (REFUSED, place + &message)
+        })?;
         // What does not have a Job's form has no container here, and the service says what is wrong with it.
         let template = serde_json::from_str::<Job>(manifest.get()).unwrap_or_default().spec.template;
         let named = template.metadata.annotations.get(DEFAULT_CONTAINER).cloned();
         let container = named.or_else(|| template.spec.containers.into_iter().next().map(|first| first.name));
         let body = serde_json::to_vec(&Body { namespace, job_manifest: manifest });
-        Ok(Self { body: body.map_err(|error| error.to_string())?.into(), container })
+        Ok(Self { body: body.map_err(|error| (USAGE, error.to_string()))?.into(), container })
     }
 }
 
@@ -105,7 +128,7 @@ mod tests {
     #[test]
     fn a_manifest_is_passed_on_to_the_letter() {
         let text = "{\"b\": 1.0, \"a\": 12345678901234567890123}\n";
-        let manifest = Manifest::parse(text, Some("demo")).unwrap();
+        let manifest = Manifest::parse(text.as_bytes(), Some("demo")).unwrap();
         assert_eq!(manifest.body, format!("{{\"namespace\":\"demo\",\"job_manifest\":{}}}", text.trim_end()));
         assert_eq!(manifest.container, None);
     }
@@ -116,7 +139,7 @@ mod tests {
             let pod = format!(
                 r#"{{"metadata":{{"annotations":{annotations}}},"spec":{{"containers":[{{"name":"a"}},{{"name":"b"}}]}}}}"#
             );
-            Manifest::parse(&format!(r#"{{"spec":{{"template":{pod}}}}}"#), None).unwrap().container
+            Manifest::parse(format!(r#"{{"spec":{{"template":{pod}}}}}"#).as_bytes(), None).unwrap().container
         };
         assert_eq!(of("{}").as_deref(), Some("a"));
         assert_eq!(of(r#"{"kubectl.kubernetes.io/default-container":"b"}"#).as_deref(), Some("b"));
@@ -124,7 +147,25 @@ mod tests {
 
     #[test]
     fn yaml_is_refused_with_the_way_out() {
-        assert!(Manifest::parse("kind: Job\n", None).unwrap_err().contains("-o json"));
-        assert!(Manifest::parse("[]", None).unwrap_err().contains("JSON object"));
+        assert!(Manifest::parse(b"kind: Job\n", None).unwrap_err().1.contains("-o json"));
+        assert!(Manifest::parse(b"[]", None).unwrap_err().1.contains("JSON object"));
+    }
+
+    #[test]
+    fn bom_is_passed_over_and_other_forms_are_named() {
+        let with_bom = Manifest::parse("\u{feff}{\"a\":1}".as_bytes(), None).unwrap();
+        assert_eq!(with_bom.body, "{\"job_manifest\":{\"a\":1}}");
+        for (bytes, code, told) in [
+            (&b"\xff\xfe{\0}\0"[..], USAGE, "is UTF-16"),
+            (b"{\"a\":\"\xe4\"}", USAGE, "is not UTF-8 at byte 7"),
+            (b"", USAGE, "is empty"),
+            ("\u{feff} \n".as_bytes(), USAGE, "is empty"),
+            (b"{\"a\":{\"b\":1,\"\\u0062\":2}}", REFUSED, "cannot be used: a.b is given more than once"),
+            (b"{\"a\":\"\\ud800\"}", REFUSED, "cannot be used: a holds half of a surrogate pair"),
+            ((r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65)).as_bytes(), REFUSED, "is nested deeper"),
+        ] {
+            let (found, why) = Manifest::parse(bytes, None).unwrap_err();
+            assert!(found == code && why.starts_with(told), "{found} {why}");
+        }
     }
 }

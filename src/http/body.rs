@@ -10,6 +10,7 @@ use hyper::header::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::error::Problem;
+use super::json_body;
 use super::limit::{BODY_COST, BODY_TIMEOUT, MAX_BODY_BYTES};
 use super::media;
 use super::room::{Room, Share};
@@ -30,13 +31,7 @@ pub async fn json<T: DeserializeOwned>(
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
     let (bytes, mut held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, room)).await.map_err(|_| late())??;
-    // serde would take an array of the fields' values too.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::malformed("body", "must be a JSON object"));
-    }
-    let text = str::from_utf8(&bytes)
-        .map_err(|error| Problem::malformed("body", &format!("is not UTF-8 at byte {}", error.valid_up_to() + 1)))?;
-    let read = serde_json::from_str(text).map_err(|error| Problem::malformed("body", &error.to_string()))?;
+    let read = json_body::parse(&bytes)?;
     held.set(BODY_COST + bytes.len());
     Ok((read, held))
 }

@@ -15,6 +15,7 @@ pub mod handlers;
 pub mod header;
 pub mod http1;
 pub mod http2;
+pub mod json_body;
 pub mod ledger;
 pub mod limit;
 pub mod media;

@@ -2,10 +2,12 @@
 
 use hyper::Response;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 
 use super::error::Problem;
-use super::media::Media;
+use super::media::{Media, UNSUPPORTED_ENCODING};
 use super::rate::Allowance;
 use super::reply::Reply;
 use super::request_id::{self, RequestId};
@@ -29,7 +31,11 @@ pub fn response(
         Err(problem) => {
             let document = ReplyBody::Whole(problem.document(request_id.as_str()).into());
             let allowance = problem.allowance.map(|allowance| *allowance).or(allowance);
-            (problem.status, "application/problem+json", document, HeaderMap::new(), problem.retry_after, allowance)
+            let mut headers = HeaderMap::new();
+            if problem.reason == UNSUPPORTED_ENCODING {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            (problem.status, "application/problem+json", document, headers, problem.retry_after, allowance)
         }
     };
     let is_empty = matches!(&body, ReplyBody::Whole(bytes) if bytes.is_empty());

@@ -92,12 +92,12 @@ async fn what_the_service_refuses_is_told_in_its_words() {
 #[tokio::test]
 async fn what_cannot_be_sent_is_a_usage_error() {
     for (arguments, told) in [
-        (&["-f", "none.json"][..], "reading none.json: "),
+        (&["-f", "none.json"][..], "none.json cannot be read: there is no such file"),
         (&["--follow"], "-f is missing"),
         (&["-f", "job.json", "--url", "http://user:hunter2@127.0.0.1"], "without a user"),
         (&["-f", "job.json", "--key-file", "none"], "--key-file none: "),
         (&["-f", "job.json", "--ca-file", "job.json"], "--ca-file job.json: "),
-        (&["-f", "job.json"], "job.json is no JSON"),
+        (&["-f", "job.json"], "job.json is not JSON"),
     ] {
         let ended = Run::with("kind: Job\n", arguments).ended().await;
         ended.expect(2, told);

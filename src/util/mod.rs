@@ -1,0 +1,3 @@
+//! Small tools without a subject of their own. Imports no other room.
+
+pub mod strict_json;
