@@ -1,23 +1,32 @@
 //! From what a caller wants to the manifest that is sent: name, namespace, labels and stamp are set, contradictions
 //! refused, all else passed through as it came.
 
-use std::collections::BTreeMap;
+mod dump;
+mod explain;
+mod image;
+mod kind;
+mod name;
+pub mod raw;
+
 use std::fmt;
 use std::time::SystemTime;
 
-use serde_json::value::{RawValue, to_raw_value};
+pub use explain::explain;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
 
-use super::stamp::{IdempotencyKey, Stamp, random_letters};
+use self::raw::Members;
+use super::stamp::{IdempotencyKey, Stamp};
 use crate::kube::name::{JobName, Namespace};
+use crate::kube::session::Body;
 
-/// Kubernetes cuts a generateName so that its suffix still fits a label.
-const LONGEST_PREFIX: usize = 53;
+/// The bytes of all keys and values of annotations that Kubernetes takes.
+const MAX_ANNOTATIONS: usize = 256 << 10;
+/// A warning shows a value up to so many characters, and so many of the fields that were dropped.
+const MAX_SHOWN: usize = 63;
+const MAX_DROPPED: usize = 30;
 
-/// The caller's own manifest, of which only `metadata` is looked into. All else is passed through as it was written:
-/// it need not be taken apart to be put together again.
-pub type Manifest = BTreeMap<String, Box<RawValue>>;
+/// The caller's own manifest. What need not be changed is passed through as it was written.
+pub type Manifest = Members;
 
 /// What a caller asks to have created, as it came, with the circumstances of the call.
 #[derive(Debug)]
@@ -34,8 +43,11 @@ pub struct Wanted<'a> {
 pub struct Prepared {
     pub namespace: Namespace,
     pub name: JobName,
+    /// Whether another call of `prepare` makes another name.
+    pub is_random: bool,
     pub stamp: Stamp,
-    pub manifest: Vec<u8>,
+    pub manifest: Body,
+    pub warnings: Vec<String>,
 }
 
 /// What is wrong with a manifest, and where.
@@ -60,27 +72,35 @@ fn malformed(field: &'static str, message: impl Into<String>) -> Invalid {
 }
 
 /// Makes the manifest that is sent, or says which field to change.
-pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
-    let Wanted { mut manifest, namespace, key, request_id, now } = wanted;
+pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Invalid> {
+    let Wanted { manifest, namespace, key, request_id, now } = wanted;
     // Only a key is bound to its body: without one, writing the body out to hash it would be for nothing.
-    let identity = if key.is_some() { identity(&manifest, namespace).map_err(unreadable)? } else { Vec::new() };
+    let identity = if key.is_some() { identity(manifest, *namespace).map_err(unreadable)? } else { Vec::new() };
     let stamp = Stamp::new(request_id, key.as_ref(), &identity);
 
-    fill_in(&mut manifest, "apiVersion", "job_manifest.apiVersion", "batch/v1")?;
-    fill_in(&mut manifest, "kind", "job_manifest.kind", "Job")?;
-    let metadata = &mut metadata(&manifest)?;
-    let namespace = agreed_namespace(namespace, metadata)?;
-    let name = name(metadata, key.as_ref(), now)?;
-    metadata.insert("name".to_owned(), name.as_str().into());
-    metadata.insert("namespace".to_owned(), namespace.as_str().into());
-    let labels = object(metadata, "labels", "job_manifest.metadata.labels")?;
-    labels.insert("app".to_owned(), "eks-api".into());
-    labels.insert("job-id".to_owned(), name.as_str().into());
-    stamp.put_on(object(metadata, "annotations", "job_manifest.metadata.annotations")?);
+    let mut manifest = manifest.clone();
+    kind::set(&mut manifest)?;
+    let mut warnings = Vec::new();
+    let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
+    if dump::is_dump(&metadata) {
+        let dropped = raw::listed(&dump::strip(&mut manifest), MAX_DROPPED);
+        warnings
+            .push(format!("the manifest is the dump of an existing Job; a new Job is created without its {dropped}"));
+        metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
+    }
+    let spec = raw::object(&manifest, "spec");
+    let namespace = agreed_namespace(*namespace, &metadata)?;
+    let (name, is_made) = name::choose(&metadata, spec.as_ref(), key.as_ref(), *now)?;
+    metadata.insert("name".to_owned(), raw::write(name.as_str()));
+    metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
+    let labels = labels(&metadata, spec.as_ref(), &name, &mut warnings)?;
+    metadata.insert("labels".to_owned(), raw::write(&labels));
+    metadata.insert("annotations".to_owned(), raw::write(&annotations(&metadata, &stamp)?));
+    warnings.extend(image::warnings(spec.as_ref()));
 
-    manifest.insert("metadata".to_owned(), to_raw_value(metadata).map_err(unreadable)?);
-    let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?;
-    Ok(Prepared { namespace, name, stamp, manifest })
+    manifest.insert("metadata".to_owned(), raw::write(&metadata));
+    let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?.into();
+    Ok(Prepared { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, warnings })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
@@ -88,58 +108,33 @@ fn unreadable(error: serde_json::Error) -> Invalid {
     malformed("job_manifest", error.to_string())
 }
 
-/// What a key is bound to: spaces and the order of members do not matter.
+/// What a key is bound to: spaces and the order of members do not matter. Stays as it is, or keys lose their jobs.
 fn identity(manifest: &Manifest, namespace: Option<&str>) -> serde_json::Result<Vec<u8>> {
-    let members = manifest.iter().map(|(key, raw)| Ok((key, serde_json::from_str(raw.get())?)));
-    let members: BTreeMap<&String, Value> = members.collect::<serde_json::Result<_>>()?;
+    let members: Map<String, Value> = manifest
+        .iter()
+        // What no number here can hold, such as 1e400, counts as it is written.
+        .map(|(key, raw)| (key.clone(), serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())))
+        .collect();
     serde_json::to_vec(&(members, namespace))
 }
 
-fn fill_in(manifest: &mut Manifest, key: &str, field: &'static str, only: &'static str) -> Result<(), Invalid> {
-    match manifest.get(key).map(|raw| raw.get()) {
-        None | Some("null") => {
-            manifest.insert(key.to_owned(), to_raw_value(only).map_err(unreadable)?);
-            Ok(())
-        }
-        Some(raw) if serde_json::from_str::<String>(raw).is_ok_and(|value| value == only) => Ok(()),
-        Some(raw) => Err(malformed(field, format!("is {raw}; leave it out or give {only:?}"))),
-    }
-}
-
-fn metadata(manifest: &Manifest) -> Result<Map<String, Value>, Invalid> {
-    match manifest.get("metadata").map(|raw| serde_json::from_str(raw.get())).transpose().map_err(unreadable)? {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(metadata)) => Ok(metadata),
-        Some(_) => Err(malformed("job_manifest.metadata", "must be an object")),
-    }
-}
-
-/// The object under a key, made if it is missing.
-fn object<'a>(
-    parent: &'a mut Map<String, Value>,
-    key: &str,
-    field: &'static str,
-) -> Result<&'a mut Map<String, Value>, Invalid> {
-    let value = parent.entry(key).or_insert(Value::Null);
-    if value.is_null() {
-        *value = Value::Object(Map::new());
-    }
-    value.as_object_mut().ok_or_else(|| malformed(field, "must be an object"))
+/// The object under a key; an empty one if it is missing.
+fn object(parent: &Members, key: &str, field: &'static str) -> Result<Members, Invalid> {
+    let Some(raw) = raw::get(parent, key) else { return Ok(Members::new()) };
+    raw::members(raw).ok_or_else(|| malformed(field, "must be an object"))
 }
 
 /// A string under a key; missing, null and empty are the same, as in Kubernetes.
-fn text<'a>(parent: &'a Map<String, Value>, key: &str, field: &'static str) -> Result<Option<&'a str>, Invalid> {
-    match parent.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-        Some(_) => Err(malformed(field, "must be a string")),
-    }
+fn text(parent: &Members, key: &str, field: &'static str) -> Result<Option<String>, Invalid> {
+    let Some(raw) = raw::get(parent, key) else { return Ok(None) };
+    let text = raw::string(raw).ok_or_else(|| malformed(field, "must be a string"))?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn agreed_namespace(body: Option<&str>, metadata: &Map<String, Value>) -> Result<Namespace, Invalid> {
+fn agreed_namespace(body: Option<&str>, metadata: &Members) -> Result<Namespace, Invalid> {
     const FIELD: &str = "job_manifest.metadata.namespace";
     let own = text(metadata, "namespace", FIELD)?;
-    let (field, chosen) = match (body, own) {
+    let (field, chosen) = match (body, own.as_deref()) {
         (Some(body), Some(own)) if body != own => {
             let message = format!("is {own:?}, but namespace is {body:?}: give one of them, or the same in both");
             return Err(malformed(FIELD, message));
@@ -150,29 +145,66 @@ fn agreed_namespace(body: Option<&str>, metadata: &Map<String, Value>) -> Result
     Namespace::parse(chosen).map_err(|error| Invalid { field, message: error.to_string(), malformed: false })
 }
 
-/// The name given, or one made here: `job-id` must be known before the job is sent, so Kubernetes cannot make it.
-fn name(metadata: &Map<String, Value>, key: Option<&IdempotencyKey>, now: SystemTime) -> Result<JobName, Invalid> {
-    const NAME: &str = "job_manifest.metadata.name";
-    const GENERATE: &str = "job_manifest.metadata.generateName";
-    let letters = || key.map_or_else(|| random_letters(5), IdempotencyKey::letters);
-    let (field, chosen) = match (text(metadata, "name", NAME)?, text(metadata, "generateName", GENERATE)?) {
-        (Some(name), _) => (NAME, name.to_owned()),
-        (None, Some(prefix)) => {
-            let kept: String = prefix.chars().take(LONGEST_PREFIX).collect();
-            (GENERATE, kept + &letters())
+/// The labels of the manifest with ours. Kubernetes gives a Job without labels those of its pod template; with ours it
+/// would not, so they are copied here.
+fn labels(
+    metadata: &Members,
+    spec: Option<&Members>,
+    name: &JobName,
+    warnings: &mut Vec<String>,
+) -> Result<Members, Invalid> {
+    const FIELD: &str = "job_manifest.metadata.labels";
+    let mut labels = object(metadata, "labels", FIELD)?;
+    refuse_own(&labels, FIELD)?;
+    let is_own = !labels.is_empty();
+    if !is_own {
+        let of_pods =
+            spec.and_then(|spec| raw::object(&raw::object(&raw::object(spec, "template")?, "metadata")?, "labels"));
+        labels = of_pods.unwrap_or_default();
+        labels.retain(|name, _| !dump::is_own(name));
+    }
+    for (key, ours) in [("app", "eks-api"), ("job-id", name.as_str())] {
+        let replaced = labels.insert(key.to_owned(), raw::write(ours));
+        let theirs = replaced.filter(|_| is_own).and_then(|theirs| raw::string(&theirs));
+        if let Some(theirs) = theirs.filter(|theirs| theirs != ours) {
+            let shown: String = theirs.chars().take(MAX_SHOWN).collect();
+            warnings.push(format!("metadata.labels.{key}: {shown:?} is replaced by {ours:?}, which the service sets"));
         }
-        // The same key must give the same name at another time.
-        (None, None) if key.is_some() => (NAME, format!("job-{}", letters())),
-        (None, None) => (NAME, format!("job-{}-{}", date_time(now), letters())),
-    };
-    JobName::parse(&chosen).map_err(|error| Invalid { field, message: error.to_string(), malformed: false })
+    }
+    Ok(labels)
 }
 
-fn date_time(now: SystemTime) -> String {
-    let now = OffsetDateTime::from(now);
-    let (year, month, day) = now.to_calendar_date();
-    let (hour, minute, second) = now.to_hms();
-    format!("{year:04}{:02}{day:02}-{hour:02}{minute:02}{second:02}", u8::from(month))
+/// The annotations of the manifest with the stamp.
+fn annotations(metadata: &Members, stamp: &Stamp) -> Result<Members, Invalid> {
+    const FIELD: &str = "job_manifest.metadata.annotations";
+    let mut annotations = object(metadata, "annotations", FIELD)?;
+    refuse_own(&annotations, FIELD)?;
+    let size = |annotations: &Members| -> usize {
+        annotations.iter().map(|(key, raw)| key.len() + raw::string(raw).map_or(0, |value| value.len())).sum()
+    };
+    let theirs = size(&annotations);
+    let mut ours = Map::new();
+    stamp.put_on(&mut ours);
+    annotations.extend(ours.into_iter().map(|(key, value)| (key, raw::write(&value))));
+    let all = size(&annotations);
+    if theirs <= MAX_ANNOTATIONS && all > MAX_ANNOTATIONS {
+        let message = format!(
+            "have {theirs} bytes, and the service's own annotations come on top with {}: Kubernetes takes {MAX_ANNOTATIONS} in all, so leave out at least {}",
+            all - theirs,
+            all - MAX_ANNOTATIONS
+        );
+        return Err(Invalid { field: FIELD, message, malformed: false });
+    }
+    Ok(annotations)
+}
+
+/// Refuses labels and annotations that are the service's to set.
+fn refuse_own(found: &Members, field: &'static str) -> Result<(), Invalid> {
+    let Some(name) = found.keys().find(|name| dump::is_own(name)) else { return Ok(()) };
+    let shown: String = name.chars().take(MAX_SHOWN).collect();
+    let message =
+        format!("{shown:?} is not for callers, as the service itself sets what begins with eks-api/; leave it out");
+    Err(Invalid { field, message, malformed: false })
 }
 
 #[cfg(test)]

@@ -23,13 +23,13 @@ fn metadata_is_kept_and_the_labels_are_forced() {
         "metadata": {
             "name": "hello",
             "labels": { "team": "a", "app": "mine", "job-id": "mine" },
-            "annotations": { "note": "kept", "eks-api/request-id": "forged" },
+            "annotations": { "note": "kept", "eks-api/notify": "a@example.com" },
             "finalizers": ["example.com/f"],
             "generateName": "ignored-",
         },
         "spec": { "backoffLimit": 1, "x": [1, 2.5, null, "é"] },
     });
-    let prepared = prepare(wanted(manifest, Some("rec"))).unwrap();
+    let prepared = prepare(&wanted(manifest, Some("rec"))).unwrap();
     assert_eq!((prepared.name.as_str(), prepared.namespace.as_str()), ("hello", "rec"));
     let sent = sent(&prepared);
     assert_eq!((&sent["apiVersion"], &sent["kind"]), (&json!("batch/v1"), &json!("Job")));
@@ -43,21 +43,21 @@ fn metadata_is_kept_and_the_labels_are_forced() {
 
 #[test]
 fn a_missing_name_is_made_of_the_time() {
-    let prepared = prepare(wanted(json!({}), None)).unwrap();
+    let prepared = prepare(&wanted(json!({}), None)).unwrap();
     let suffix = prepared.name.as_str().strip_prefix("job-20260120-103001-").unwrap();
     assert_eq!(suffix.len(), 5);
     assert_eq!(prepared.namespace.as_str(), "default");
     assert_eq!(sent(&prepared)["metadata"]["labels"]["job-id"], prepared.name.as_str());
-    assert_ne!(prepare(wanted(json!({}), None)).unwrap().name, prepared.name);
+    assert_ne!(prepare(&wanted(json!({}), None)).unwrap().name, prepared.name);
 }
 
 #[test]
 fn generate_name_is_a_prefix_cut_to_fit() {
-    let prepared = prepare(wanted(json!({ "metadata": { "generateName": "nightly-" } }), None)).unwrap();
+    let prepared = prepare(&wanted(json!({ "metadata": { "generateName": "nightly-" } }), None)).unwrap();
     assert_eq!(prepared.name.as_str().len(), "nightly-".len() + 5);
     assert!(prepared.name.as_str().starts_with("nightly-"));
     let long = json!({ "metadata": { "generateName": "n".repeat(80) } });
-    assert!(prepare(wanted(long, None)).unwrap().name.as_str().len() <= 63);
+    assert!(prepare(&wanted(long, None)).unwrap().name.as_str().len() <= 63);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_key_decides_the_generated_name_and_the_body_decides_the_stamp() {
         let mut wanted = wanted(manifest, None);
         wanted.key = IdempotencyKey::parse("nightly");
         wanted.now += Duration::from_secs(at);
-        prepare(wanted).unwrap()
+        prepare(&wanted).unwrap()
     };
     let (first, later) = (with_key(json!({}), 0), with_key(json!({}), 3600));
     assert_eq!(first.name, later.name);
@@ -82,9 +82,9 @@ fn a_key_decides_the_generated_name_and_the_body_decides_the_stamp() {
 #[test]
 fn nulls_are_as_good_as_nothing() {
     let manifest = json!({ "apiVersion": null, "metadata": { "name": "", "labels": null, "annotations": null } });
-    let prepared = prepare(wanted(manifest, None)).unwrap();
+    let prepared = prepare(&wanted(manifest, None)).unwrap();
     assert!(prepared.name.as_str().starts_with("job-"));
-    assert!(prepare(wanted(json!({ "metadata": null }), None)).is_ok());
+    assert!(prepare(&wanted(json!({ "metadata": null }), None)).is_ok());
 }
 
 #[test]
@@ -105,9 +105,94 @@ fn contradictions_and_wrong_forms_are_refused_by_field() {
         (json!({}), Some("../kube-system"), "namespace", false),
         (json!({}), Some(""), "namespace", false),
     ] {
-        let error = prepare(wanted(manifest.clone(), namespace)).unwrap_err();
+        let error = prepare(&wanted(manifest.clone(), namespace)).unwrap_err();
         assert_eq!((error.field, error.malformed), (field, is_malformed), "{manifest}");
     }
     let same = json!({ "metadata": { "namespace": "a" } });
-    assert_eq!(prepare(wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
+    assert_eq!(prepare(&wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
+}
+
+fn prepared(manifest: &str, key: Option<&str>) -> Prepared {
+    let mut wanted = wanted(json!({}), Some("demo"));
+    wanted.manifest = serde_json::from_str(manifest).unwrap();
+    wanted.key = key.and_then(IdempotencyKey::parse);
+    prepare(&wanted).unwrap()
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    for key in [None, Some("k")] {
+        let spec = r#"{"a": 1e400, "b": [12345678901234567890123, 1.0, -0.0, 1E+2]}"#;
+        let prepared =
+            prepared(&format!(r#"{{"spec": {spec}, "metadata": {{"name": "a", "generation": 1.00}}}}"#), key);
+        let sent = str::from_utf8(&prepared.manifest).unwrap();
+        assert!(sent.contains(spec) && sent.contains(r#""generation":1.00"#), "{sent}");
+    }
+}
+
+#[test]
+fn a_body_that_0_1_0_took_has_the_hash_that_0_1_0_gave_it() {
+    for (manifest, namespace, hash) in [
+        (
+            r#"{"spec": {"x": [1e3, null, "\u00e9"], "parallelism": 1.0, "backoffLimit": 0},
+                "metadata": {"generateName": "nightly-"}}"#,
+            Some("demo"),
+            "d21746ac51bda07e53d0301edbab9fd7",
+        ),
+        ("{}", None, "f430e673d93ac3f880c8b552c72b8d1e"),
+    ] {
+        let mut wanted = wanted(json!({}), namespace);
+        wanted.manifest = serde_json::from_str(manifest).unwrap();
+        wanted.key = IdempotencyKey::parse("k");
+        let sent = sent(&prepare(&wanted).unwrap());
+        let stamp = sent["metadata"]["annotations"]["eks-api/idempotency"].as_str().unwrap();
+        assert_eq!(stamp.split_once('.').unwrap().1, hash);
+    }
+}
+
+#[test]
+fn rv_on_create_a_manual_selector_and_what_callers_set_outlive_a_dump() {
+    let manifest = r#"{
+        "metadata": {"name": "a", "uid": "1", "labels": {"app": "web", "job-name": "a", "team": "x"},
+            "annotations": {"eks-api/notify": "n", "eks-api/create-id": "1", "batch.kubernetes.io/job-tracking": ""}},
+        "spec": {"manualSelector": true, "selector": {"matchLabels": {"job-name": "a"}},
+            "template": {"metadata": {"labels": {"job-name": "a"}}}}}"#;
+    let prepared = prepared(manifest, None);
+    let sent = sent(&prepared);
+    assert_eq!(sent["metadata"]["labels"], json!({ "app": "eks-api", "job-id": "a", "team": "x" }));
+    assert_eq!(sent["metadata"]["annotations"]["eks-api/notify"], "n");
+    assert_ne!(sent["metadata"]["annotations"]["eks-api/create-id"], "1");
+    assert_eq!(sent["spec"]["selector"]["matchLabels"], json!({ "job-name": "a" }));
+    assert_eq!(sent["spec"]["template"]["metadata"]["labels"], json!({ "job-name": "a" }));
+    let [dropped, replaced] = &*prepared.warnings else { panic!("{:?}", prepared.warnings) };
+    let expected = "without its metadata.uid, metadata.labels.job-name, metadata.annotations[batch.kubernetes.io/job-tracking], metadata.annotations[eks-api/create-id]";
+    assert!(dropped.ends_with(expected), "{dropped}");
+    assert!(replaced.starts_with("metadata.labels.app: \"web\" is replaced by \"eks-api\""), "{replaced}");
+}
+
+#[test]
+fn rv_on_create_empty_values_make_no_dump() {
+    let manifest = r#"{"metadata": {"name": "a", "uid": "", "resourceVersion": null, "creationTimestamp": null,
+        "finalizers": ["a.b/c"]}, "spec": {"suspend": true}, "status": {}}"#;
+    let prepared = prepared(manifest, None);
+    assert_eq!(prepared.warnings, [""; 0]);
+    let sent = sent(&prepared);
+    assert_eq!((&sent["metadata"]["finalizers"], &sent["spec"]["suspend"]), (&json!(["a.b/c"]), &json!(true)));
+    assert_eq!(sent["status"], json!({}));
+}
+
+#[test]
+fn what_belongs_to_the_service_is_refused_by_name() {
+    for (manifest, field) in [
+        (json!({ "annotations": { "a": "b", "eks-api/create-id": "x" } }), "job_manifest.metadata.annotations"),
+        (json!({ "annotations": { "eks-api/": "x" } }), "job_manifest.metadata.annotations"),
+        (json!({ "labels": { "eks-api/template": "x" } }), "job_manifest.metadata.labels"),
+    ] {
+        let error = prepare(&wanted(json!({ "metadata": manifest }), None)).unwrap_err();
+        assert_eq!((error.field, error.malformed), (field, false));
+        assert!(error.message.contains("\"eks-api/"), "{error}");
+    }
+    let theirs =
+        json!({ "metadata": { "annotations": { "eks-api/parameters": "A!", "eks-api/notify": "x", "eks-apis": "" } } });
+    assert!(prepare(&wanted(theirs, None)).is_ok());
 }

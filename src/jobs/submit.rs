@@ -10,7 +10,7 @@ use crate::kube::error::Error as KubeError;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::request::NewNamespace;
-use crate::kube::session::{BACKOFF, Body, Session, json};
+use crate::kube::session::{BACKOFF, Session, json};
 use crate::kube::types::{self, Job, JobInFull};
 
 /// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
@@ -62,9 +62,8 @@ pub async fn submit(
     namespace_made: Option<NamespaceMade<'_>>,
     prepared: Prepared,
 ) -> Result<Submitted, Error> {
-    let Prepared { namespace, name, stamp, manifest } = prepared;
+    let Prepared { namespace, name, stamp, manifest, .. } = prepared;
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
-    let manifest = Body::from(manifest);
     let mut backoff = BACKOFF;
     // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
     let mut doubt: Option<KubeError> = None;

@@ -69,6 +69,10 @@ async fn a_stamp_copied_into_a_manifest_speaks_for_nobody() {
     let copied = lab.cluster.job("default", "hello").unwrap()["metadata"]["annotations"].clone();
     let mut wanted = manifest("copy");
     wanted["metadata"]["annotations"] = copied.clone();
+    let refused = create_with(&lab.service, &[], &json!({ "job_manifest": wanted })).await;
+    problem(&refused, 422, "Invalid");
+    // In the dump of a job it is no mistake, and is not taken over.
+    wanted["metadata"]["uid"] = json!("3516b51f-0a07-449a-a4d7-fa3ebbe10ebe");
     let reply = create_with(&lab.service, &[], &json!({ "job_manifest": wanted })).await;
     assert_eq!(reply.status, 201);
     let stored = lab.cluster.job("default", "copy").unwrap();

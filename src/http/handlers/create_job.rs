@@ -42,6 +42,9 @@ struct Created {
     waited: Option<Waited>,
 }
 
+/// How often a random name is made anew because it is taken.
+const NAME_TRIES: usize = 5;
+
 /// What a wait adds to the answer.
 #[derive(Serialize)]
 struct Waited {
@@ -57,15 +60,27 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
         (Some(time), None) => Some(wait_time(&time)?),
         (None, time) => time,
     };
-    let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
-    let prepared = spec::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
-    let (namespace, name) = (prepared.namespace.clone(), prepared.name.clone());
+    let (request_id, now) = (call.request_id, SystemTime::now());
+    let wanted = Wanted { manifest, namespace: namespace.as_deref(), key, request_id: request_id.as_str(), now };
+    let mut prepared = spec::prepare(&wanted)?;
+    let namespace = prepared.namespace.clone();
     call.target.namespace = Some(namespace.clone());
-    call.target.job = Some(name.clone());
+    call.target.job = Some(prepared.name.clone());
     call.shared.policy.may_create_in(&namespace)?;
     call.caller.may_use(&namespace)?;
     call.take_turn().await?;
-    let submitted = submitted(call, prepared).await?;
+    let mut tries = 1;
+    let (submitted, name) = loop {
+        let (name, is_random) = (prepared.name.clone(), prepared.is_random);
+        match submitted(call, prepared).await {
+            Err(problem) if is_random && tries < NAME_TRIES && problem.reason == "AlreadyExists" => {
+                prepared = spec::prepare(&wanted)?;
+                call.target.job = Some(prepared.name.clone());
+                tries += 1;
+            }
+            result => break (result?, name),
+        }
+    };
     call.was_about(&submitted.job.metadata.uid);
     call.shared.cache.enter(&submitted.job);
     let seen = match wait {
@@ -95,7 +110,7 @@ pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply,
 }
 
 /// Creates the job. A missing namespace is made by the way only for a caller that could also ask for it.
-async fn submitted(call: &Call, prepared: Prepared) -> Result<Submitted, Problem> {
+async fn submitted(call: &Call, mut prepared: Prepared) -> Result<Submitted, Problem> {
     let (is_wanted, denied) = (call.shared.policy.auto_create_namespace, call.caller.may(Role::Admin).err());
     // To the audit it is a change of its own, whatever becomes of the job.
     let tell = |uid: Option<&str>, status: StatusCode, reason: &str| {
@@ -105,8 +120,13 @@ async fn submitted(call: &Call, prepared: Prepared) -> Result<Submitted, Problem
     };
     let made = |uid: Option<&str>| tell(uid, StatusCode::CREATED, "");
     let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
+    let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
     match submit::submit(&call.session, made, prepared).await {
-        Ok(submitted) => Ok(submitted),
+        Ok(submitted) => {
+            warnings.extend(submitted.warnings);
+            Ok(Submitted { warnings, ..submitted })
+        }
+        Err(submit::Error::Kube(error)) => Err(spec::explain(error, &manifest).into()),
         Err(error @ submit::Error::Namespace(_)) => {
             let problem = Problem::from(error);
             tell(None, problem.status, &problem.reason);

@@ -1,18 +1,22 @@
 //! Whole JSON bodies: the manifest of a caller, and the objects and refusals of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use eks_api::http::error::Problem;
-use eks_api::jobs::spec::{Manifest, Wanted, prepare};
+use eks_api::jobs::spec::{Manifest, Wanted, explain, prepare, raw};
 use eks_api::jobs::stamp::{IdempotencyKey, Owner};
 use eks_api::jobs::status::Status;
 use eks_api::kube::reply::understood;
 use eks_api::kube::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
+use eks_api::util::strict_json;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{first_line, text};
@@ -21,18 +25,16 @@ use super::{first_line, text};
 pub(super) fn job_manifest(data: &[u8]) {
     let (namespace, rest) = first_line(text(data));
     let (key, body) = first_line(rest);
+    // As the service does it before anything is read.
+    if strict_json::check(body).is_err() {
+        return;
+    }
     let Ok(manifest) = serde_json::from_str::<Manifest>(body) else { return };
     let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
     let key = IdempotencyKey::parse(key);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_444_114);
-    let wanted = || Wanted {
-        manifest: manifest.iter().map(|(key, raw)| (key.clone(), raw.clone())).collect(),
-        namespace,
-        key: key.clone(),
-        request_id: "id",
-        now,
-    };
-    let prepared = match prepare(wanted()) {
+    let wanted = || Wanted { manifest: manifest.clone(), namespace, key: key.clone(), request_id: "id", now };
+    let prepared = match prepare(&wanted()) {
         Ok(prepared) => prepared,
         Err(invalid) => {
             let problem = Problem::from(invalid);
@@ -47,26 +49,106 @@ pub(super) fn job_manifest(data: &[u8]) {
         serde_json::from_slice(&prepared.manifest).unwrap_or_else(|error| panic!("what is sent: {error}"));
     let word = |member: &str| serde_json::from_str::<String>(sent[member].get()).unwrap_or_default();
     assert_eq!((&*word("apiVersion"), &*word("kind")), ("batch/v1", "Job"));
-    let metadata: Value =
-        serde_json::from_str(sent["metadata"].get()).unwrap_or_else(|error| panic!("what is sent: {error}"));
-    assert_eq!(metadata["name"], prepared.name.as_str());
-    assert_eq!(metadata["namespace"], prepared.namespace.as_str());
-    assert_eq!(metadata["labels"]["app"], "eks-api");
-    assert_eq!(metadata["labels"]["job-id"], prepared.name.as_str());
+    let metadata = raw::object(&sent, "metadata").unwrap_or_default();
+    let labels = raw::object(&metadata, "labels").unwrap_or_default();
+    let word = |parent: &Manifest, name: &str| raw::get(parent, name).and_then(raw::string).unwrap_or_default();
+    assert_eq!(word(&metadata, "name"), prepared.name.as_str());
+    assert_eq!(word(&metadata, "namespace"), prepared.namespace.as_str());
+    assert_eq!(word(&labels, "app"), "eks-api");
+    assert_eq!(word(&labels, "job-id"), prepared.name.as_str());
+    let is_dump = raw::object(&manifest, "metadata").is_some_and(|metadata| {
+        ["uid", "resourceVersion"].iter().any(|name| raw::get(&metadata, name).is_some_and(|raw| raw.get() != "\"\""))
+    });
+    let changed = if is_dump {
+        vec!["apiVersion", "kind", "metadata", "spec", "status"]
+    } else {
+        vec!["apiVersion", "kind", "metadata"]
+    };
     assert!(namespace.is_none_or(|namespace| namespace == prepared.namespace.as_str()));
-    for (member, raw) in
-        manifest.iter().filter(|(member, _)| !["apiVersion", "kind", "metadata"].contains(&member.as_str()))
-    {
+    for (member, raw) in manifest.iter().filter(|(member, _)| !changed.contains(&member.as_str())) {
         // As it was written, be it a number that no type here could hold.
         assert_eq!(sent.get(member).map(|sent| sent.get()), Some(raw.get()), "{member}");
     }
     // The job that comes back is known again, if its annotations are such that the API server would take them.
-    if let Ok(annotations) = serde_json::from_value(metadata["annotations"].clone()) {
+    if let Some(Ok(annotations)) = metadata.get("annotations").map(|raw| serde_json::from_str(raw.get())) {
         assert_eq!(prepared.stamp.owner(&annotations), Owner::This);
     }
     if key.is_some() {
-        let again = prepare(wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
+        let again = prepare(&wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
         assert_eq!(again.name, prepared.name, "the same key gives another name");
+    }
+}
+
+/// A document, as every JSON body and every manifest of `run` is checked.
+pub(super) fn strict_json(data: &[u8]) {
+    let Ok(text) = strict_json::text(data) else { return };
+    let (checked, parsed) = (strict_json::check(text), serde_json::from_str::<Unique>(text));
+    match (checked, parsed) {
+        (Ok(()), Err(error)) => {
+            assert!(!error.to_string().contains(DOUBLED), "{error}");
+            let path = strict_json::path_of(text, &error);
+            assert!(path.len() < 64 * 300, "{path}");
+        }
+        (Err(fault), Ok(_)) => assert!(!fault.message.contains("more than once"), "{fault:?}"),
+        (Ok(()), Ok(_)) | (Err(_), Err(_)) => {}
+    }
+}
+
+const DOUBLED: &str = "a member is doubled";
+
+/// Any value without doubled members. An independent reader of the same rule: it recurses, and keeps sets.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
+        while elements.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        let mut is_doubled = false;
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value::<Self>()?;
+            is_doubled |= !names.insert(name);
+        }
+        if is_doubled { Err(A::Error::custom(DOUBLED)) } else { Ok(self) }
     }
 }
 
@@ -113,7 +195,8 @@ pub(super) fn status_body(data: &[u8]) {
     let _ = understood::<List<Job>>(&reply);
     let _ = understood::<DeletedJob>(&reply);
     let _ = understood::<Ignored>(&reply);
-    match understood::<Job>(&reply) {
+    let explained = understood::<Job>(&reply).map_err(|error| explain(error, br#"{"spec":{"a":[{"b":1}]}}"#));
+    match explained {
         Ok(reply) => assert!(status.is_success() && reply.warnings.len() <= 1),
         Err(error) => {
             let problem = Problem::from(error);
