@@ -9,7 +9,7 @@
 //! - [`jobs`]: what a request means as a manifest, what a Job means as a status
 //! - [`kube`]: names, URLs, the cluster's client, its TLS and its errors
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
-//! - [`config`], [`net`], [`ops`], [`secret`], [`util`]: leaves
+//! - [`config`], [`log_lines`], [`net`], [`ops`], [`secret`], [`util`]: leaves
 
 pub mod app;
 pub mod auth;
@@ -19,6 +19,7 @@ pub mod config;
 pub mod http;
 pub mod jobs;
 pub mod kube;
+pub mod log_lines;
 pub mod net;
 pub mod ops;
 pub mod secret;

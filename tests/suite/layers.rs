@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the bottom up; those of one row never see each other.
 const ROWS: [&[&str]; 7] = [
-    &["config", "net", "secret", "ops", "util"],
+    &["config", "log_lines", "net", "secret", "ops", "util"],
     &["aws", "client"],
     &["kube"],
     &["auth", "jobs"],
