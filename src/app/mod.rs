@@ -144,7 +144,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let (drain, draining) = watch::channel(false);
     let cache = Arc::new(Cache::default());
     keep::start(&cluster, &cache, describer, &notifier);
-    let limits = settings.limits;
+    let limits = listen::bound_by_open_files(settings.limits);
     let shared = Arc::new(Shared {
         cluster,
         cache,

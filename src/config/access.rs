@@ -69,16 +69,16 @@ impl Limits {
         Self {
             by_caller: read.or("EKS_API_RATE_LIMIT", RATE, rate, || 500),
             by_peer: read.or("EKS_API_PEER_RATE_LIMIT", RATE, rate, || 1000),
-            connections: read.or("EKS_API_MAX_CONNECTIONS", NUMBER, |v| count(v).map(|n| n as usize), || 10_240),
+            connections: read.or("EKS_API_MAX_CONNECTIONS", NUMBER, |v| count(v).map(|n| n as usize), || 4096),
             connections_per_peer: read.or(
                 "EKS_API_MAX_CONNECTIONS_PER_PEER",
                 NUMBER,
                 |v| count(v).map(|n| n as usize),
-                || 4096,
+                || 2048,
             ),
             requests: read.or("EKS_API_MAX_REQUESTS", NUMBER, count, || 1024),
-            waits: read.or("EKS_API_MAX_WAITS", NUMBER, count, || 4096),
-            streams: read.or("EKS_API_MAX_STREAMS", NUMBER, count, || 4096),
+            waits: read.or("EKS_API_MAX_WAITS", NUMBER, count, || 2048),
+            streams: read.or("EKS_API_MAX_STREAMS", NUMBER, count, || 2048),
             writes: read.or("EKS_API_MAX_WRITES", NUMBER, count, || 64),
         }
     }

@@ -1,28 +1,16 @@
-//! How many connections each peer has open, and no more than it may. Owns the count; accepting is `server`'s.
+//! How many connections each peer has open, and no more than it may.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use super::peer::site;
 
-/// How often a peer that goes on asking for too many is told of.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
-
-/// The peers that have connections open; the others cost nothing.
+/// The open connections of each peer that has any.
 #[derive(Debug)]
 pub struct Peers {
     most: usize,
-    held: Mutex<HashMap<IpAddr, Held>>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    open: usize,
-    /// Connections refused since it was last told, and when that was.
-    refused: u64,
-    told: Option<Instant>,
+    open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// Held while a connection is open.
@@ -32,46 +20,34 @@ pub struct Place {
     of: IpAddr,
 }
 
-/// The peer has as many as it may.
-#[derive(Debug, PartialEq, Eq)]
-pub struct TooMany {
-    /// How many of its connections were refused since that was last worth a line in the log, if it is again.
-    pub tell: Option<u64>,
-}
-
 impl Peers {
     pub fn new(most: usize) -> Self {
-        Self { most, held: Mutex::default() }
+        Self { most, open: Mutex::default() }
     }
 
-    pub fn enter(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Place, TooMany> {
+    /// None if the peer has as many connections as it may.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let of = site(address);
         let mut all = self.lock();
-        let held = all.entry(of).or_default();
-        if held.open < self.most {
-            held.open += 1;
-            return Ok(Place { peers: Arc::clone(self), of });
+        let open = all.entry(of).or_default();
+        if *open >= self.most {
+            return None;
         }
-        held.refused += 1;
-        let is_news = held.told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY);
-        if !is_news {
-            return Err(TooMany { tell: None });
-        }
-        held.told = Some(now);
-        Err(TooMany { tell: Some(std::mem::take(&mut held.refused)) })
+        *open += 1;
+        Some(Place { peers: Arc::clone(self), of })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut all = self.peers.lock();
-        if let Some(held) = all.get_mut(&self.of) {
-            held.open -= 1;
-            if held.open == 0 {
+        if let Some(open) = all.get_mut(&self.of) {
+            *open -= 1;
+            if *open == 0 {
                 all.remove(&self.of);
             }
         }
@@ -88,13 +64,13 @@ mod tests {
 
     #[test]
     fn a_peer_at_its_limit_is_refused_and_the_others_are_not() {
-        let (peers, now) = (Arc::new(Peers::new(2)), Instant::now());
-        let first = peers.enter(ip("10.0.0.1"), now).unwrap();
-        let _second = peers.enter(ip("10.0.0.1"), now).unwrap();
-        assert!(peers.enter(ip("10.0.0.1"), now).is_err());
-        assert!(peers.enter(ip("10.0.0.2"), now).is_ok());
+        let peers = Arc::new(Peers::new(2));
+        let first = peers.enter(ip("10.0.0.1")).unwrap();
+        let _second = peers.enter(ip("10.0.0.1")).unwrap();
+        assert!(peers.enter(ip("10.0.0.1")).is_none());
+        assert!(peers.enter(ip("10.0.0.2")).is_some());
         drop(first);
-        assert!(peers.enter(ip("10.0.0.1"), now).is_ok());
+        assert!(peers.enter(ip("10.0.0.1")).is_some());
     }
 
     #[test]
@@ -103,28 +79,17 @@ mod tests {
             ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:db8:1:3::1"),
             ("10.0.0.1", "::ffff:10.0.0.1", "::ffff:10.0.0.2"),
         ] {
-            let (peers, now) = (Arc::new(Peers::new(1)), Instant::now());
-            let _place = peers.enter(ip(one), now).unwrap();
-            assert!(peers.enter(ip(same), now).is_err(), "{same}");
-            assert!(peers.enter(ip(other), now).is_ok(), "{other}");
+            let peers = Arc::new(Peers::new(1));
+            let _place = peers.enter(ip(one)).unwrap();
+            assert!(peers.enter(ip(same)).is_none(), "{same}");
+            assert!(peers.enter(ip(other)).is_some(), "{other}");
         }
-    }
-
-    #[test]
-    fn a_peer_that_goes_on_is_told_of_once_a_minute_with_how_often() {
-        let (peers, start) = (Arc::new(Peers::new(1)), Instant::now());
-        let _place = peers.enter(ip("10.0.0.1"), start).unwrap();
-        let mut told = Vec::new();
-        for second in 0..130 {
-            told.extend(peers.enter(ip("10.0.0.1"), start + Duration::from_secs(second)).unwrap_err().tell);
-        }
-        assert_eq!(told, [1, 60, 60]);
     }
 
     #[test]
     fn a_peer_that_left_is_forgotten() {
-        let (peers, now) = (Arc::new(Peers::new(1)), Instant::now());
-        drop(peers.enter(ip("10.0.0.1"), now).unwrap());
+        let peers = Arc::new(Peers::new(1));
+        drop(peers.enter(ip("10.0.0.1")).unwrap());
         assert!(peers.lock().is_empty());
     }
 }

@@ -4,8 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, ORIGIN, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 use tokio::task::yield_now;
 
@@ -13,6 +12,7 @@ use super::admission::Admission;
 use super::audit::Subject;
 use super::cors::Cors;
 use super::error::Problem;
+use super::framing;
 use super::handlers::{Shared, Target};
 use super::header::lines;
 use super::limit::FREE_HEAD;
@@ -20,6 +20,7 @@ use super::media::Media;
 use super::peer::Peer;
 use super::rate::Allowance;
 use super::reply::Reply;
+use super::request_body::RequestBody;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
 use super::response::{HttpResponse, response};
@@ -37,24 +38,19 @@ pub struct Pipeline {
 /// A request whose handler has to run.
 struct Open {
     running: Box<Running>,
-    body: Incoming,
+    body: RequestBody,
     origin: Option<HeaderValue>,
     allowance: Option<Allowance>,
 }
 
 impl Pipeline {
     /// Goes as far as there is nothing to wait for at once, and most reads go no further: a future that held a request
-    /// would be copied on its way to where it runs. `one_by_one` is for connections that end with a reply, as those of
-    /// HTTP/1.1 do while the service drains.
+    /// would be copied on its way to where it runs.
     pub fn serve(
         self: Arc<Self>,
         peer: &Peer,
-        one_by_one: bool,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> impl Future<Output = Result<HttpResponse, Infallible>> + use<> {
-        // What has a length as well may have been framed by it before it came here, and hyper does not say whether it had:
-        // what follows on the connection would then be part of the body to one, and a request to the other (RFC 9112, 6.1).
-        let is_last = one_by_one && lines(request.headers(), TRANSFER_ENCODING).next().is_some();
         let is_long = request.uri().query().is_some_and(|query| query.len() > FREE_HEAD);
         let begun = self.begin(peer, request);
         async move {
@@ -68,7 +64,7 @@ impl Pipeline {
                 Err(open) => Box::pin(self.end(open)).await,
             };
             // The drain may have begun without this connection having been polled since; the reply is to say so.
-            if is_last || (one_by_one && *self.shared.draining.borrow()) {
+            if *self.shared.draining.borrow() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response)
@@ -76,7 +72,7 @@ impl Pipeline {
     }
 
     /// The response, if it can be given at once.
-    fn begin(&self, peer: &Peer, mut request: Request<Incoming>) -> Result<HttpResponse, Box<Open>> {
+    fn begin(&self, peer: &Peer, mut request: Request<RequestBody>) -> Result<HttpResponse, Box<Open>> {
         let route = Route::find(request.method(), request.uri().path());
         let line = LogLine {
             request_id: RequestId::of(request.headers()),
@@ -85,6 +81,9 @@ impl Pipeline {
             started: Instant::now(),
         };
         let origin = lines(request.headers(), ORIGIN).next().cloned();
+        if let Err(problem) = framing::check(&request) {
+            return Ok(self.misframed(peer, &line, problem));
+        }
         let route = match route {
             Ok(route) => route,
             Err(not_found) => return Ok(self.unrouted(peer, &line, &not_found, origin.as_ref(), &request)),
@@ -141,7 +140,7 @@ impl Pipeline {
         line: &LogLine,
         not_found: &NotFound,
         origin: Option<&HeaderValue>,
-        request: &Request<Incoming>,
+        request: &Request<RequestBody>,
     ) -> HttpResponse {
         let asks_options = *request.method() == Method::OPTIONS;
         let counted = self.admission.count_peer(&self.shared, peer, line.started);
@@ -153,6 +152,15 @@ impl Pipeline {
         let allow = not_found.allow.as_deref();
         let mut response = response(&line.request_id, result, Media::Json, allow, allowance);
         self.cors.apply(origin, allow.filter(|_| asks_options), response.headers_mut());
+        response
+    }
+
+    /// The reply to a request whose header cannot be trusted. The connection ends with it.
+    fn misframed(&self, peer: &Peer, line: &LogLine, problem: Problem) -> HttpResponse {
+        let result = Err(self.admission.count_peer(&self.shared, peer, line.started).err().unwrap_or(problem));
+        self.tell(line, &Caller::nobody(), &Target::default(), &result);
+        let mut response = response(&line.request_id, result, Media::Json, None, None);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
 

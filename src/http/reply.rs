@@ -36,7 +36,7 @@ impl Reply {
 
     /// With a body that is JSON already.
     pub fn encoded(status: StatusCode, mut json: Vec<u8>) -> Self {
-        // Until it is read it counts by its length, so that it must not take much more than that.
+        // It stays in memory until it is read.
         if json.capacity() - json.len() > SLACK {
             json.shrink_to_fit();
         }

@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::access::Access;
@@ -16,20 +15,29 @@ use super::audit::Subject;
 use super::error::Problem;
 use super::handlers::{self, Call, Shared};
 use super::reply::Reply;
+use super::request_body::RequestBody;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
 use super::route::Route;
 
 /// Runs the handler: a change in a task of its own, so that once begun it ends, and is told of, although the caller hangs
 /// up. What it works on is boxed, as it would be moved several times on its way.
-pub async fn run(mut running: Box<Running>, body: Incoming) -> Result<Reply, Problem> {
+pub async fn run(mut running: Box<Running>, body: RequestBody) -> Result<Reply, Problem> {
     if running.call.route.is_read() {
         return handled(running, body).await;
     }
     let (here, hung_up) = oneshot::channel();
     running.call.hung_up = Some(hung_up);
-    let ended = tokio::spawn(handled(running, body)).await;
-    drop(here);
+    let connection = body.connection();
+    let mut task = tokio::spawn(handled(running, body));
+    let ended = tokio::select! {
+        ended = &mut task => ended,
+        // The caller sends nothing more. A wait ends, and the change itself is answered.
+        () = connection.input_ended() => {
+            drop(here);
+            task.await
+        }
+    };
     ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
 }
 
@@ -39,7 +47,7 @@ pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
     answer.unwrap_or_else(|panic| Some(Err(panicked(&*panic))))
 }
 
-async fn handled(mut running: Box<Running>, body: Incoming) -> Result<Reply, Problem> {
+async fn handled(mut running: Box<Running>, body: RequestBody) -> Result<Reply, Problem> {
     let call = &mut running.call;
     let result = match begun(call) {
         Ok(()) => caught(pin!(handlers::answer(call, body))).await,

@@ -1,23 +1,26 @@
-//! Listens, lets in as many connections as there may be, and drains. Owns how many; one connection is `connection`'s,
-//! and requests are `pipeline`'s.
+//! Listens, accepts as many connections as the limits allow, and drains. `connection` serves each of them, and `pipeline`
+//! handles the requests.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connection::{self, begun};
+use super::connection::{Connections, drain_started};
 use super::limit::DRAIN;
+use super::log_throttle::LogThrottle;
 use super::peers::Peers;
 use super::pipeline::Pipeline;
 use super::tls::Tls;
 use super::traffic::Limit;
 
-/// What to wait after the system refused another connection, mostly for lack of file descriptors.
+/// The pause after the system refused another connection, mostly for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a limit that callers run into is logged.
+const LOGGED_EVERY: Duration = Duration::from_mins(1);
 
 /// How connections come in.
 #[derive(Debug)]
@@ -36,38 +39,35 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, door: Door) -> 
     traffic.most_connections.set(door.max_connections as u64);
     traffic.rate_of_peer.set(admission.peers.per_second().into());
     traffic.rate_of_caller.set(admission.callers.per_second().into());
-    // Every connection holds a sender: when the last is dropped, the drain is over.
-    let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
+    let [accept_errors, full_peers] = [(); 2].map(|()| LogThrottle::new(LOGGED_EVERY));
+    let connections = Arc::new(Connections::new(Arc::clone(&pipeline)));
+    let graceful = GracefulShutdown::new();
     let mut draining = pipeline.shared.draining.clone();
     loop {
         let accepted = tokio::select! {
-            () = begun(&mut draining) => break,
-            accepted = accept(&listener, &permits) => accepted,
+            () = drain_started(&mut draining) => break,
+            accepted = accept(&listener, &permits, &accept_errors) => accepted,
         };
         let Some((stream, address, permit)) = accepted else { continue };
-        let place = match peers.enter(address.ip(), Instant::now()) {
-            Ok(place) => place,
-            Err(too_many) => {
-                pipeline.shared.traffic.refused(Limit::Connections);
-                if let Some(refused) = too_many.tell {
-                    let most = door.max_per_peer;
-                    log::warn!(caller:% = address, refused, most; "a peer has as many connections as it may, and more are closed");
-                }
-                continue;
+        let Some(place) = peers.enter(address.ip()) else {
+            traffic.refused(Limit::Connections);
+            if let Some(not_logged) = full_peers.allow(Instant::now()) {
+                let most = door.max_per_peer;
+                log::warn!(caller:% = address, most, not_logged; "a peer has as many connections as it may, and more are closed");
             }
+            continue;
         };
         let tls = door.tls.as_ref().map(|tls| tls.acceptor());
-        let (pipeline, draining, open) = (Arc::clone(&pipeline), draining.clone(), open.clone());
+        let (pipeline, connections, watcher) = (Arc::clone(&pipeline), Arc::clone(&connections), graceful.watcher());
         tokio::spawn(async move {
-            let shared = Arc::clone(&pipeline.shared);
-            let _counted = shared.traffic.connections.hold();
-            connection::serve(stream, address, tls, pipeline, draining).await;
-            drop((permit, place, open));
+            let _counted = pipeline.shared.traffic.connections.hold();
+            connections.serve(stream, address, tls, watcher).await;
+            drop((permit, place));
         });
     }
-    drop((listener, open));
+    drop(listener);
     let ended = async {
-        all_closed.recv().await;
+        graceful.shutdown().await;
         // A call whose caller hung up has no connection any more.
         pipeline.shared.calls.ended().await;
     };
@@ -78,12 +78,15 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, door: Door) -> 
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
+    errors: &LogThrottle,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, permit)),
         Err(error) => {
-            log::warn!(error:% = error; "a connection could not be accepted");
+            if let Some(not_logged) = errors.allow(Instant::now()) {
+                log::warn!(error:% = error, not_logged; "a connection could not be accepted");
+            }
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
@@ -97,7 +100,3 @@ mod tests;
 #[cfg(test)]
 #[path = "tls_server_tests.rs"]
 mod tls_tests;
-
-#[cfg(test)]
-#[path = "idle_server_tests.rs"]
-mod idle_tests;

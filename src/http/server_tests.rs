@@ -35,10 +35,10 @@ pub(super) struct Running {
 
 /// A server of a cluster that was never reached.
 async fn start(clock: Clock) -> Running {
-    start_with(clock, None, 10).await
+    start_with(clock, None).await
 }
 
-pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>, max_connections: usize) -> Running {
+pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (drain, draining) = watch::channel(false);
     let shared = Shared {
@@ -65,7 +65,7 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>, max_connecti
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let door = Door { tls, max_connections, max_per_peer: 10 };
+    let door = Door { tls, max_connections: 10, max_per_peer: 10 };
     let ended = tokio::spawn(run(listener, Arc::new(pipeline), door));
     Running { address, drain, ended }
 }

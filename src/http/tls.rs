@@ -22,8 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use super::certificate::Certificate;
 use crate::config::tls::TlsFiles;
 
-pub const H2: &[u8] = b"h2";
-const HTTP_1_1: &[u8] = b"http/1.1";
+pub const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// A chain of certificates is some KiB long, and a bundle of CAs some hundred.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -84,7 +83,7 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, Error> {
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
     Ok(config)
 }
 

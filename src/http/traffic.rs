@@ -1,17 +1,13 @@
 //! What is counted of callers: their requests, their connections, what limits refuse. Owns what they are told
 //! apart by, all of it from fixed sets.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-use super::room::Room;
+use super::body_budget::BodyBudget;
 use super::route::Route;
 use crate::ops::metrics::{ByCode, Code, Counter, Gauge, Histogram};
-
-/// Many connections are open when they are more than one in so many of those that may be.
-const MANY: u64 = 10;
 
 #[derive(Debug)]
 pub struct Traffic {
@@ -26,8 +22,8 @@ pub struct Traffic {
     pub rate_of_peer: Gauge,
     pub rate_of_caller: Gauge,
     refused: [Counter; Limit::ALL.len()],
-    /// What all callers together may make us hold.
-    pub room: Arc<Room>,
+    /// What the bodies of all callers together may take.
+    pub bodies: BodyBudget,
 }
 
 /// What bounds callers, beside the numbers of calls, which count what they refuse themselves.
@@ -64,14 +60,8 @@ impl Traffic {
             rate_of_peer: Gauge::default(),
             rate_of_caller: Gauge::default(),
             refused: Default::default(),
-            room: Arc::default(),
+            bodies: BodyBudget::default(),
         }
-    }
-
-    /// Whether idle ones are to take up as little as they can: most of a connection is hyper's buffers, and having them anew
-    /// for each request takes time that few connections need not spend.
-    pub fn has_many_connections(&self) -> bool {
-        self.connections.value() > self.most_connections.value() / MANY
     }
 
     pub fn answered(&self, route: Option<Route>, status: StatusCode, time: Duration) {
@@ -91,7 +81,7 @@ impl Traffic {
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let limits = Limit::ALL.into_iter().map(Limit::name).zip(self.refused.iter().map(Counter::value));
-        limits.chain([("memory", self.room.gave_way.value())])
+        limits.chain([("memory", self.bodies.refused.value())])
     }
 }
 

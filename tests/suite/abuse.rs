@@ -3,7 +3,6 @@
 
 mod attacks;
 mod heavy;
-mod http2;
 mod memory;
 mod normal;
 mod site;
@@ -36,7 +35,7 @@ async fn a_normal_caller_is_served_whatever_others_do_over_plain_http() {
 }
 
 #[tokio::test]
-async fn a_normal_caller_is_served_whatever_others_do_over_tls_and_http2() {
+async fn a_normal_caller_is_served_whatever_others_do_over_tls() {
     let files = Files::new();
     let settings = files.settings();
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();

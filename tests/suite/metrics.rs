@@ -167,7 +167,7 @@ async fn what_is_open_is_told_and_what_a_limit_refuses() {
     let is_idle = |scrape: &Scrape| open(scrape) == [0.0; 3] && scrape.value("eks_api_open_connections", &[]) == 1.0;
     let scrape = until_scraped(&lab.service, is_idle).await;
     assert_eq!(scrape.value("eks_api_limit", &[("limit", "waits")]), 1.0);
-    assert_eq!(scrape.value("eks_api_limit", &[("limit", "connections")]), 10240.0);
+    assert_eq!(scrape.value("eks_api_limit", &[("limit", "connections")]), 4096.0);
 
     let gate = Gate::new();
     lab.cluster.fault(Fault::new("GET", "/api/v1/namespaces", Kind::HoldBefore(gate.clone())));

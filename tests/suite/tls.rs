@@ -1,8 +1,7 @@
-//! TLS to callers: real handshakes with certificates made on the spot, in both versions of TLS and of HTTP.
+//! TLS to callers: real handshakes with certificates made on the spot, in both versions of TLS.
 
 pub(crate) mod caller;
 mod files;
-pub(crate) mod http2;
 mod reload;
 
 use rustls::version::{TLS12, TLS13};
@@ -41,7 +40,7 @@ impl Files {
     }
 
     /// With certificates of this authority required of callers.
-    fn mutual(&self, clients: &Authority) -> Vec<(&'static str, String)> {
+    pub(crate) fn mutual(&self, clients: &Authority) -> Vec<(&'static str, String)> {
         self.folder.write("clients.pem", &clients.pem());
         let mut settings = self.settings();
         settings.push(("EKS_API_TLS_CLIENT_CA_FILE", self.path("clients.pem")));
@@ -55,14 +54,13 @@ async fn lab(settings: &[(&str, String)]) -> Lab {
 }
 
 #[tokio::test]
-async fn both_versions_of_tls_carry_both_versions_of_http() {
+async fn both_versions_of_tls_carry_http_1_1_whatever_else_a_caller_offers() {
     let files = Files::new();
     let lab = lab(&files.settings()).await;
     for version in [&TLS12, &TLS13] {
         for (offered, chosen) in [
-            (&["h2", "http/1.1"][..], Some("h2")),
-            (&["http/1.1", "h2"], Some("h2")),
-            (&["h2"], Some("h2")),
+            (&["h2", "http/1.1"][..], Some("http/1.1")),
+            (&["http/1.1", "h2"], Some("http/1.1")),
             (&["http/1.1"], Some("http/1.1")),
             (&["spdy/1", "http/1.1"], Some("http/1.1")),
             (&[], None),
@@ -82,11 +80,13 @@ async fn both_versions_of_tls_carry_both_versions_of_http() {
 }
 
 #[tokio::test]
-async fn a_caller_who_speaks_neither_version_of_http_is_refused_in_the_handshake() {
+async fn a_caller_who_does_not_speak_http_1_1_is_refused_in_the_handshake() {
     let files = Files::new();
     let lab = lab(&files.settings()).await;
-    let error = Caller::new(&files.authority).offering(&["spdy/1"]).connect(&lab.service).await.unwrap_err();
-    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+    for offered in [&["spdy/1"][..], &["h2"]] {
+        let error = Caller::new(&files.authority).offering(offered).connect(&lab.service).await.unwrap_err();
+        assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -100,11 +100,15 @@ async fn a_caller_who_does_not_trust_the_certificate_leaves_and_the_others_are_s
 }
 
 #[tokio::test]
-async fn plain_http_is_not_answered_where_tls_is_spoken() {
+async fn plain_http_is_told_to_use_tls_where_tls_is_spoken() {
     let files = Files::new();
     let lab = lab(&files.settings()).await;
     let answer = lab.service.raw(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert!(!String::from_utf8_lossy(&answer).contains("HTTP"), "{answer:?}");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("this port speaks TLS: use https://\n"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -127,20 +131,18 @@ async fn with_a_client_ca_every_caller_must_show_a_certificate_of_it() {
     let nightly = clients.issue(&["nightly.batch.example.com"]);
     let stranger = Authority::new("strangers").issue(&["nightly.batch.example.com"]);
     for version in [&TLS12, &TLS13] {
-        for alpn in [&["h2"][..], &["http/1.1"]] {
-            let caller = || Caller::new(&files.authority).versions(&[version]).offering(alpn);
-            // Probes are behind the handshake, too.
-            for path in ["/livez", "/readyz", &status_of("none")] {
-                assert!(caller().get(&lab.service, path).await.is_err(), "without a certificate: {path}");
-                assert!(caller().showing(&stranger).get(&lab.service, path).await.is_err(), "of another CA: {path}");
-            }
-            let reply = caller().showing(&nightly).get(&lab.service, "/livez").await.unwrap();
-            assert_eq!(reply.status, 200);
+        let caller = || Caller::new(&files.authority).versions(&[version]);
+        // Probes are behind the handshake, too.
+        for path in ["/livez", "/readyz", &status_of("none")] {
+            assert!(caller().get(&lab.service, path).await.is_err(), "without a certificate: {path}");
+            assert!(caller().showing(&stranger).get(&lab.service, path).await.is_err(), "of another CA: {path}");
         }
+        let reply = caller().showing(&nightly).get(&lab.service, "/livez").await.unwrap();
+        assert_eq!(reply.status, 200);
     }
     lab.service.log_line(|line| line.contains("certificate=nightly.batch.example.com")).await;
-    let refused = lab.service.log_lines(2, |line| line.contains("refused: no certificate of the client CA")).await;
-    assert!(refused[0].contains("INFO") && refused[0].contains("caller=127.0.0.1:"), "{refused:?}");
+    let refused = lab.service.log_line(|line| line.contains("refused: no certificate of the client CA")).await;
+    assert!(refused.contains("INFO") && refused.contains("caller=127.0.0.1:"), "{refused}");
     assert!(
         !lab.service.logs().iter().any(|line| line.contains("operation=get_job_status")),
         "nothing reached a route"

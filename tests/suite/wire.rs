@@ -57,6 +57,11 @@ impl Wire {
         self.tcp.write_all(text.as_bytes()).await.unwrap();
     }
 
+    /// Says that nothing more will be sent, and goes on reading.
+    pub(crate) async fn half_close(&mut self) {
+        self.tcp.shutdown().await.unwrap();
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
         self.answer().await
@@ -97,6 +102,11 @@ impl Wire {
     pub(crate) async fn closed(&mut self) {
         assert!(!self.more().await, "more comes: {}", String::from_utf8_lossy(&self.read));
         assert!(self.read.is_empty(), "{}", String::from_utf8_lossy(&self.read));
+    }
+
+    /// Waits for the service to close the connection, whatever it says before.
+    pub(crate) async fn ended(&mut self) {
+        while self.more().await {}
     }
 
     async fn more(&mut self) -> bool {

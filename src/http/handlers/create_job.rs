@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -15,6 +14,7 @@ use crate::http::audit::Subject;
 use crate::http::error::Problem;
 use crate::http::parameters::wait_time;
 use crate::http::reply::Reply;
+use crate::http::request_body::RequestBody;
 use crate::http::route::Route;
 use crate::jobs::spec::{self, Manifest, Prepared, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
@@ -52,7 +52,7 @@ struct Waited {
     job: Option<Box<RawValue>>,
 }
 
-pub(super) async fn create_job(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
+pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
     let key = idempotency_key(call)?;
     let CreateJob { job_manifest: manifest, namespace, wait } = call.read(body).await?;
     let wait = match (wait, call.parameters.wait()?) {

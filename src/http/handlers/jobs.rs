@@ -1,7 +1,6 @@
 //! delete-job, suspend-job, resume-job.
 
 use hyper::StatusCode;
-use hyper::body::{Body, Incoming};
 use hyper::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,7 @@ use super::Call;
 use crate::http::error::Problem;
 use crate::http::parameters::{parse_job_name, parse_namespace};
 use crate::http::reply::Reply;
+use crate::http::request_body::RequestBody;
 use crate::jobs::status::Status;
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
@@ -53,7 +53,7 @@ pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
 }
 
 /// Suspends a job, or lets it go on.
-pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> Result<Reply, Problem> {
+pub(super) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -> Result<Reply, Problem> {
     let (namespace, name) = job_to_change(call, body).await?;
     let patch = json(&Suspension::new(suspend))?;
     call.take_turn().await?;
@@ -69,7 +69,7 @@ pub(super) async fn suspend(call: &mut Call, body: Incoming, suspend: bool) -> R
 
 /// The job that the query names, or a JSON body in its place. Were one of two names dropped in silence, it might be the
 /// one that was meant.
-async fn job_to_change(call: &mut Call, body: Incoming) -> Result<(Namespace, JobName), Problem> {
+async fn job_to_change(call: &mut Call, body: RequestBody) -> Result<(Namespace, JobName), Problem> {
     const MISSING: &str = "is missing: name the job in the query, or in a JSON body";
     let by_query = ["job_name", "namespace"].into_iter().any(|name| call.parameters.optional(name).is_some());
     let named = if by_query { Some(call.one_job()?) } else { None };

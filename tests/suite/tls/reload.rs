@@ -26,7 +26,7 @@ async fn a_new_certificate_is_shown_to_new_callers_and_open_connections_go_on() 
     let lab = lab(&files.settings()).await;
     let caller = Caller::new(&files.authority);
     let (mut one, mut two) =
-        (caller.clone().offering(&[]).http1(&lab.service).await.unwrap(), caller.http2(&lab.service).await.unwrap());
+        (caller.clone().offering(&[]).http1(&lab.service).await.unwrap(), caller.http1(&lab.service).await.unwrap());
     assert_eq!(one.get("/livez").await.unwrap().status, 200);
     assert_eq!(two.get("/livez").await.unwrap().status, 200);
 
@@ -79,9 +79,9 @@ async fn a_new_client_ca_keeps_those_of_the_old_one_out_even_if_they_come_back()
         let times = 1 + lab.service.logs().iter().filter(|line| line.contains("SIGHUP")).count();
         reloaded(&lab.service, times).await;
         let caller = Caller::new(&files.authority).versions(&[version]).showing(&old.issue(&["old"])).remembering();
-        let mut open = caller.http2(&lab.service).await.unwrap();
+        let mut open = caller.http1(&lab.service).await.unwrap();
         assert_eq!(open.get("/livez").await.unwrap().status, 200);
-        let mut again = caller.http2(&lab.service).await.unwrap();
+        let mut again = caller.http1(&lab.service).await.unwrap();
         assert_eq!(again.get("/livez").await.unwrap().status, 200, "it may resume its session");
 
         files.folder.write("clients.pem", &new.pem());

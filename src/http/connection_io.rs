@@ -1,0 +1,183 @@
+//! A connection's bytes, below hyper: a time limit on writes, what a half-close means, and a close that lingers.
+//!
+//! hyper drops a request when its caller closes the sending half. This holds that end back while a change is under way.
+//! It also reads on for a while after a reply to a request that was not read to its end. A close with unread input
+//! makes the kernel reset the connection, and the caller then loses the reply.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use hyper::Method;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep};
+
+use super::limit::{LINGER_BYTES, LINGER_TIMEOUT, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT};
+
+/// What a connection and its current request know of each other.
+#[derive(Debug, Default)]
+pub struct ConnectionState {
+    /// A change is under way, so the end of the input is not the end of the connection.
+    holds_eof: AtomicBool,
+    /// Its reply is on its way, so the next flush ends it.
+    is_answered: AtomicBool,
+    eof: AtomicBool,
+    eof_seen: Notify,
+    /// The caller may be sending what nobody reads.
+    has_unread_input: AtomicBool,
+    is_streaming: AtomicBool,
+}
+
+impl ConnectionState {
+    /// Of a connection whose input nobody will read.
+    pub fn unread() -> Self {
+        Self { has_unread_input: true.into(), ..Self::default() }
+    }
+
+    /// A request has begun. Only reads end when their caller closes its half.
+    pub fn begin(&self, method: &Method) {
+        self.holds_eof.store(!method.is_safe(), Relaxed);
+        self.is_answered.store(false, Relaxed);
+        self.is_streaming.store(false, Relaxed);
+    }
+
+    /// The request was read to its end.
+    pub fn input_consumed(&self) {
+        self.has_unread_input.store(false, Relaxed);
+    }
+
+    /// The request has its reply, which may be a stream.
+    pub fn answered(&self, is_stream: bool) {
+        self.is_streaming.store(is_stream, Relaxed);
+        self.is_answered.store(true, Relaxed);
+    }
+
+    /// Returns when the caller will send nothing more, although a change is under way.
+    pub async fn input_ended(&self) {
+        loop {
+            let seen = self.eof_seen.notified();
+            if self.eof.load(Relaxed) {
+                return;
+            }
+            seen.await;
+        }
+    }
+}
+
+/// A stream as hyper reads and writes it.
+#[derive(Debug)]
+pub struct ConnectionIo<S> {
+    stream: S,
+    state: Arc<ConnectionState>,
+    /// Runs while the caller takes nothing of what is to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs from the end of the output on.
+    lingers: Option<Pin<Box<Sleep>>>,
+    lingered: usize,
+}
+
+impl<S> ConnectionIo<S> {
+    pub const fn new(stream: S, state: Arc<ConnectionState>) -> Self {
+        Self { stream, state, stalled: None, lingers: None, lingered: 0 }
+    }
+
+    /// Ends a write that makes no progress for too long.
+    fn in_time<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let limit = if self.state.is_streaming.load(Relaxed) { STREAM_WRITE_TIMEOUT } else { WRITE_TIMEOUT };
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller does not read the reply")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> ConnectionIo<S> {
+    /// Reads and drops what still comes, until the caller closes, or a bound is reached.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.lingers.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut dropped = [0; 8 << 10];
+        while self.lingered < LINGER_BYTES {
+            let mut buffer = ReadBuf::new(&mut dropped);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            self.lingered += buffer.filled().len();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ConnectionIo<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        if buffer.filled().len() > before {
+            self.state.has_unread_input.store(true, Relaxed);
+            return Poll::Ready(read);
+        }
+        // Without close_notify, the end of a TLS connection is an error.
+        let is_end = read.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::UnexpectedEof, |()| true);
+        if is_end {
+            self.state.eof.store(true, Relaxed);
+            self.state.eof_seen.notify_waiters();
+        }
+        if is_end && self.state.holds_eof.load(Relaxed) {
+            // hyper reads again once it has written the reply.
+            return Poll::Pending;
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ConnectionIo<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(written, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() && self.state.is_answered.swap(false, Relaxed) {
+            self.state.holds_eof.store(false, Relaxed);
+        }
+        self.in_time(flushed, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingers.is_none() {
+            let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.in_time(shut, cx))?;
+        }
+        if self.state.has_unread_input.load(Relaxed) && !self.state.eof.load(Relaxed) {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.in_time(written, cx)
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_io_tests.rs"]
+mod tests;
