@@ -1,10 +1,10 @@
 //! `eks-api check`: walks from credentials to permissions, a line each, and says what to do about what fails.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::{Error, cluster, print};
-use crate::aws::{Sdk, identity, token};
+use super::{Error, cluster, print, sdk};
+use crate::aws::{clock, identity, token};
 use crate::config::Settings;
 use crate::http::access::Access;
 use crate::http::route::Route;
@@ -17,7 +17,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs every step that can be run; an error if one failed.
 pub async fn run(settings: &Settings) -> Result<(), Error> {
-    let sdk = Sdk::load(&settings.region).await;
+    let sdk = sdk(settings).await?;
     let (cluster, describer) = cluster(settings, &sdk);
     let mut report = Report::default();
 
@@ -38,19 +38,20 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
         who,
         "are these credentials expired, or of another partition? If STS was not reached: nothing but this line asks it",
     );
-    let (answer, _) = describer.describe().await;
+    let (answer, date) = describer.describe().await;
+    let clock_is_right = clock_is_right(date, &mut report);
     let endpoint = answer.as_ref().map(|description| description.endpoint.clone());
     report.line(
         "cluster",
         endpoint,
-        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION",
+        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
     );
     let Ok(description) = answer else { return report.end() };
     if let Err(error) = cluster.take_up(description) {
         report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
         return report.end();
     }
-    if !reachable(&cluster, &mut report).await {
+    if !reachable(&cluster, clock_is_right, &mut report).await {
         return report.end();
     }
     for (permission, uses) in needed() {
@@ -59,8 +60,18 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     report.end()
 }
 
+/// Reports the clock if its difference is known; whether it is right.
+fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
+    let Some(date) = date else { return true };
+    let differs = clock::difference(date, SystemTime::now());
+    let is_right = differs.is_none();
+    let outcome = differs.map_or_else(|| Ok("within a minute of that of AWS".to_owned()), Err);
+    report.line("clock", outcome, "set the clock, for example with chrony or timedatectl set-ntp true");
+    is_right
+}
+
 /// TLS and token are judged by one exchange: which of them failed shows in how it failed.
-async fn reachable(cluster: &Arc<Cluster>, report: &mut Report) -> bool {
+async fn reachable(cluster: &Arc<Cluster>, clock_is_right: bool, report: &mut Report) -> bool {
     let outcome = session(cluster).server_date().await;
     let is_token = matches!(outcome, Err(KubeError::Unauthorized));
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
@@ -72,7 +83,12 @@ async fn reachable(cluster: &Arc<Cluster>, report: &mut Report) -> bool {
     }
     report.line("tls", Ok::<_, String>("the API server's certificate is signed by the cluster's CA".to_owned()), "");
     let accepted = outcome.map(|_| "accepted by the API server".to_owned());
-    report.line("token", accepted, "create an access entry for the identity above: aws eks create-access-entry");
+    let remedy = if clock_is_right {
+        "create an access entry for the identity above: aws eks create-access-entry"
+    } else {
+        "set the clock first: a token is good for 15 minutes by the clock of AWS"
+    };
+    report.line("token", accepted, remedy);
     !is_token
 }
 

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command as Process;
 
 use super::{Error, check, exec_credential, keygen, print, run as client, serve, split_option};
 use crate::auth::keys::Grant;
 use crate::config::{Settings, VARIABLES, dotenv};
 use crate::http::openapi;
+use crate::util::files;
+
+const MAX_DOTENV_BYTES: u64 = 1 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Command {
@@ -47,7 +51,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
         Command::Token(overrides) | Command::Check(overrides) => overrides,
     };
     let environment = environment()?;
-    take_up_dotenv(&environment)?;
+    take_up_dotenv(&environment, matches!(command, Command::Serve))?;
     let overridden = overrides.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let settings = Settings::read(environment.into_iter().chain(overridden)).map_err(Error::Settings)?;
     // One thread: what is done here is waiting, and threads would spend more on waking each other than they gain.
@@ -124,8 +128,11 @@ fn environment() -> Result<BTreeMap<String, String>, Error> {
 /// Starts the program anew with what `.env` adds to the environment. Only so do the SDK and the system's libraries,
 /// which read the environment themselves, see it: changing one's own is not safe in a process with threads. The real
 /// environment wins, so the second time there is nothing to add.
-fn take_up_dotenv(environment: &BTreeMap<String, String>) -> Result<(), Error> {
-    let text = match std::fs::read_to_string(".env") {
+///
+/// `check` and `token` may run in anybody's directory, and print or send a token. There `.env` may say which cluster and
+/// which key, but not where AWS is: an endpoint, a proxy, a CA or a configuration file would lead the token astray.
+fn take_up_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Result<(), Error> {
+    let text = match files::read_text(Path::new(".env"), MAX_DOTENV_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::DotEnv(format!("reading .env: {error}"))),
@@ -136,6 +143,12 @@ fn take_up_dotenv(environment: &BTreeMap<String, String>) -> Result<(), Error> {
     if added.is_empty() {
         return Ok(());
     }
+    if let Some((name, _)) = added.iter().find(|(name, _)| !is_serve && !is_harmless(name)) {
+        return Err(Error::DotEnv(format!(
+            ".env sets {name}, which may decide where credentials go: only the service itself takes it from .env; \
+             to use it here, set it in the environment"
+        )));
+    }
     let program = std::env::current_exe().map_err(Error::Start)?;
     let mut arguments = std::env::args_os();
     let mut process = Process::new(program);
@@ -143,6 +156,12 @@ fn take_up_dotenv(environment: &BTreeMap<String, String>) -> Result<(), Error> {
         process.arg0(name);
     }
     Err(Error::Start(process.args(arguments).envs(added).exec()))
+}
+
+fn is_harmless(name: &str) -> bool {
+    const AWS: [&str; 5] =
+        ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    name.starts_with("EKS_") || name.starts_with("LOG_") || AWS.contains(&name)
 }
 
 fn help() -> String {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 use crate::aws::cluster::Describer;
-use crate::aws::token;
+use crate::aws::{clock, token};
 use crate::jobs::cache::{Cache, LABEL_SELECTOR};
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
@@ -26,8 +26,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(15);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// First and longest pause after a failure.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
-/// STS refuses a signature that is five minutes off; a clock on its way there is worth a warning.
-const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
 /// Starts all of it; it ends with the runtime.
 pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, notifier: &Arc<Notifier>) {
@@ -66,10 +64,10 @@ impl Keeper {
     }
 
     async fn description(self, describer: Describer) {
-        let (mut backoff, mut skew, mut prompted) = (BACKOFF, Skew::new("EKS"), Prompted::default());
+        let (mut backoff, mut prompted) = (BACKOFF, Prompted::default());
         loop {
             let (answer, date) = describer.describe().await;
-            skew.note(date);
+            self.note_clock(date);
             let taken = answer
                 .map_err(|error| error.to_string())
                 .and_then(|description| self.cluster.take_up(description).map_err(|error| error.to_string()));
@@ -94,12 +92,12 @@ impl Keeper {
 
     /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
     async fn kubernetes(self) {
-        let (mut backoff, mut skew) = (BACKOFF, Skew::new("the API server"));
+        let mut backoff = BACKOFF;
         // Before the first description there is nobody to ask.
         let mut described = self.cluster.described();
         described.first().await;
         loop {
-            let outcome = self.probe(&mut skew).await;
+            let outcome = self.probe().await;
             let pause = if outcome.is_ok() {
                 backoff = BACKOFF;
                 PROBE_EVERY
@@ -114,10 +112,10 @@ impl Keeper {
         }
     }
 
-    async fn probe(&self, skew: &mut Skew) -> Result<(), String> {
+    async fn probe(&self) -> Result<(), String> {
         let session = Session::new(Arc::clone(&self.cluster), std::time::Instant::now() + PROBE_TIMEOUT);
         let date = session.server_date().await.map_err(|error| error.to_string())?;
-        skew.note(date);
+        self.note_clock(date);
         Ok(())
     }
 
@@ -139,6 +137,13 @@ impl Keeper {
             }
         };
         watch::follow(&self.cluster, LABEL_SELECTOR, tell).await;
+    }
+
+    /// Notes whether the clock is right, if the server has said its time.
+    fn note_clock(&self, date: Option<SystemTime>) {
+        let Some(date) = date else { return };
+        let differs = clock::difference(date, SystemTime::now());
+        self.note(Check::Clock, differs.map_or(Ok(()), Err), None);
     }
 
     /// Notes an outcome, and tells the operator if it is news: in full, where that is not for everyone.
@@ -197,30 +202,6 @@ async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
     loop {
         notifier.watchdog();
         sleep(interval).await;
-    }
-}
-
-/// Tells once when another's clock begins to differ from ours.
-struct Skew {
-    whose: &'static str,
-    told: bool,
-}
-
-impl Skew {
-    const fn new(whose: &'static str) -> Self {
-        Self { whose, told: false }
-    }
-
-    fn note(&mut self, date: Option<SystemTime>) {
-        let Some(date) = date else { return };
-        let now = SystemTime::now();
-        let skew = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or_default();
-        let differs = skew > CLOCK_TOLERANCE;
-        if differs && !self.told {
-            let whose = self.whose;
-            log::warn!(seconds = skew.as_secs(); "this machine's clock differs from that of {whose}: tokens may be refused");
-        }
-        self.told = differs;
     }
 }
 

@@ -33,10 +33,18 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Grant, Error
     }
     let role = role.as_deref().and_then(Role::parse);
     let role = role.ok_or_else(|| wrong("--role must be read, write or admin"))?;
-    let namespaces = Patterns::parse(namespaces.as_deref().unwrap_or_default()).ok().filter(|list| !list.is_empty());
-    let namespaces =
-        namespaces.ok_or_else(|| wrong("--namespaces must be names or patterns such as 'a,team-*', or '*'"))?;
+    let namespaces = Patterns::parse(namespaces.as_deref().unwrap_or_default()).map_err(|bad| {
+        wrong(format!("--namespaces: {bad:?} is not the name of a namespace or a pattern{}", hint(&bad)))
+    })?;
+    if namespaces.is_empty() {
+        return Err(wrong("--namespaces must be names or patterns such as 'a,team-*', or '*'"));
+    }
     Ok(Grant { name: Arc::from(name), role, namespaces })
+}
+
+/// What was probably meant.
+fn hint(bad: &str) -> String {
+    if bad.ends_with('-') { format!("; did you mean '{bad}*'?") } else { ", such as 'a,team-*'".to_owned() }
 }
 
 fn wrong(what: impl std::fmt::Display) -> Error {

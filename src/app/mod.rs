@@ -16,15 +16,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::auth::Auth;
 use crate::auth::keyring::Keyring;
 use crate::auth::reviews::Reviews;
-use crate::aws::Sdk;
 use crate::aws::cluster::Describer;
 use crate::aws::token::Tokens;
+use crate::aws::{Sdk, http_client};
 use crate::client::end::End;
 use crate::config::tls::TlsFiles;
 use crate::config::{Mistakes, Settings, access};
@@ -89,6 +90,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The client for AWS, as the environment says. What is wrong with it is as a wrong setting.
+fn aws_http_client() -> Result<SharedHttpClient, Error> {
+    http_client::from_environment(|name| std::env::var(name).ok()).map_err(Error::Unfit)
+}
+
+/// The SDK for a command.
+async fn sdk(settings: &Settings) -> Result<Sdk, Error> {
+    Ok(Sdk::load(&settings.region, aws_http_client()?).await)
+}
+
 /// Everything of the cluster that the settings name, not yet connected, and who describes it.
 fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<Cluster>, Describer) {
     let Settings { cluster, region, .. } = settings;
@@ -128,6 +139,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     if let Some(tls) = tls.clone() {
         reload.add("TLS", move || tls.reload());
     }
+    let http = aws_http_client()?;
     let keyring = keyring(&settings)?;
     if let Some(keyring) = keyring.clone() {
         reload.add("keys", move || keyring.reload());
@@ -138,7 +150,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     warn_of(&settings, address);
     tokio::spawn(reload.run(hangup));
 
-    let sdk = Sdk::load(&settings.region).await;
+    let sdk = Sdk::load(&settings.region, http).await;
     let (cluster, describer) = cluster(&settings, &sdk);
     let auth = Arc::new(auth(&settings, keyring, &cluster)?);
     let (drain, draining) = watch::channel(false);

@@ -2,8 +2,10 @@
 //! is in a file, and that a broken one changes nothing, is the part's own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
+use tokio::task::spawn_blocking;
 
 /// What can be read again, each part on its own.
 #[derive(Default)]
@@ -11,7 +13,7 @@ pub(super) struct Reload(Vec<Part>);
 
 struct Part {
     what: &'static str,
-    again: Box<dyn Fn() -> Result<(), String> + Send>,
+    again: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
 impl Reload {
@@ -19,9 +21,9 @@ impl Reload {
     pub(super) fn add<E: fmt::Display>(
         &mut self,
         what: &'static str,
-        again: impl Fn() -> Result<(), E> + Send + 'static,
+        again: impl Fn() -> Result<(), E> + Send + Sync + 'static,
     ) {
-        let again = Box::new(move || again().map_err(|error| error.to_string()));
+        let again = Arc::new(move || again().map_err(|error| error.to_string()));
         self.0.push(Part { what, again });
     }
 
@@ -29,16 +31,19 @@ impl Reload {
     /// must not end the service.
     pub(super) async fn run(self, mut hangup: Signal) {
         while hangup.recv().await.is_some() {
-            self.all();
+            self.all().await;
         }
     }
 
-    fn all(&self) {
+    /// Reads each part on a thread of its own: a file system may hang, and one thread serves all callers.
+    async fn all(&self) {
         if self.0.is_empty() {
             log::info!(signal = "SIGHUP"; "nothing to reload: no file is set that is read again");
         }
         for Part { what, again } in &self.0 {
-            match again() {
+            let again = Arc::clone(again);
+            let read = spawn_blocking(move || again()).await;
+            match read.unwrap_or_else(|panic| Err(panic.to_string())) {
                 Ok(()) => log::info!(signal = "SIGHUP", what; "reloaded"),
                 Err(error) => {
                     log::error!(signal = "SIGHUP", what, error = error.as_str(); "not reloaded: the old files stay in force");

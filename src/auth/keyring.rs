@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::keys::{Keys, Mistake};
+use crate::util::files;
+
+/// Some 8,000 keys.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub struct Keyring {
@@ -51,7 +55,10 @@ impl Keyring {
 }
 
 fn read(path: &Path) -> Result<Keys, Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::Unreadable)?;
+    let text = files::read_text(path, MAX_FILE_BYTES).map_err(Error::Unreadable)?;
     let keys = Keys::parse(&text).map_err(Error::Wrong)?;
+    if let Some(pattern) = keys.without_kind() {
+        log::warn!(file:% = path.display(), line = pattern; "cert: lines without a kind match DNS names and e-mail addresses only: write cert:uri: or cert:cn:");
+    }
     if keys.is_empty() { Err(Error::Empty) } else { Ok(keys) }
 }

@@ -1,11 +1,12 @@
 //! API keys: how one is made, and the file that says who may do what with which. The file holds hashes only, so whoever
 //! reads it cannot call. Owns form and lookup; reading the file again is `keyring`'s.
 //!
-//! A line for each key, and for certificates of mutual TLS, whose names may hold one `*`:
+//! A line for each key, and for certificates of mutual TLS, whose names may hold one `*`. The kind of a name is `dns:`,
+//! `email:`, `uri:` or `cn:` (common name). Without a kind it is a DNS name or an e-mail address:
 //!
 //! ```text
-//! ci          role=write namespaces=team-a,build-* sha256=2c26b46b…
-//! cert:*.prod role=read  namespaces=*
+//! ci              role=write namespaces=team-a,build-* sha256=2c26b46b…
+//! cert:dns:*.prod role=read  namespaces=*
 //! ```
 
 use std::fmt;
@@ -173,7 +174,13 @@ impl Keys {
 
     /// What a certificate of this name grants, by the first line that fits.
     pub fn find_certificate(&self, name: &str) -> Option<&Arc<Grant>> {
-        self.certificates.iter().find(|grant| matches(&grant.name, name))
+        self.certificates.iter().find(|grant| certificate_matches(&grant.name, name))
+    }
+
+    /// A pattern without a kind that no DNS name or e-mail address can match, if there is one.
+    pub fn without_kind(&self) -> Option<&str> {
+        let patterns = self.certificates.iter().map(|grant| &*grant.name);
+        patterns.filter(|pattern| kind(pattern).is_none()).find(|pattern| pattern.contains(['/', ':']))
     }
 
     /// Whether the file says the same of the same holder.
@@ -183,6 +190,22 @@ impl Keys {
             Holder::Certificate(name) => self.find_certificate(name),
         };
         found.is_some_and(|found| **found == *grant)
+    }
+}
+
+const KINDS: [&str; 4] = ["dns:", "email:", "uri:", "cn:"];
+
+/// The kind that a text begins with, and the rest.
+fn kind(text: &str) -> Option<(&'static str, &str)> {
+    KINDS.into_iter().find_map(|kind| Some((kind, text.strip_prefix(kind)?)))
+}
+
+/// Whether a line's pattern is for a certificate of this name, as `http::certificate` gives it: a DNS name without its kind.
+fn certificate_matches(pattern: &str, name: &str) -> bool {
+    let (name_kind, name) = kind(name).unwrap_or(("dns:", name));
+    match kind(pattern) {
+        Some((pattern_kind, pattern)) => pattern_kind == name_kind && matches(pattern, name),
+        None => ["dns:", "email:"].contains(&name_kind) && matches(pattern, name),
     }
 }
 

@@ -13,6 +13,30 @@ fn one(grant: &Grant) -> (Keys, Secret<String>) {
 }
 
 #[test]
+fn b14_a_name_counts_as_what_it_is_and_a_line_without_a_kind_is_for_hosts_and_mail() {
+    let keys = |lines: &[&str]| {
+        let lines: Vec<String> = lines.iter().map(|line| format!("cert:{line} role=read namespaces=*")).collect();
+        Keys::parse(&lines.join("\n")).unwrap()
+    };
+    let lets_in = |line: &str, name: &str| keys(&[line]).find_certificate(name).is_some();
+    for name in ["ada.example.com", "email:ada@example.com", "uri:x://ada.example.com", "cn:ada.example.com"] {
+        let is_of_old = !name.starts_with("uri:") && !name.starts_with("cn:");
+        assert_eq!(lets_in("*example.com", name), is_of_old, "{name}");
+        for kind in ["dns:", "email:", "uri:", "cn:"] {
+            let own = if name.contains('@') || name.starts_with(kind) {
+                name.starts_with(kind)
+            } else {
+                kind == "dns:" && !name.contains(':')
+            };
+            assert_eq!(lets_in(&format!("{kind}*example.com"), name), own, "{kind} {name}");
+        }
+    }
+    assert!(!lets_in("*@example.com", "uri:x://y@example.com") && !lets_in("*@example.com", "cn:y@example.com"));
+    assert_eq!(keys(&["ada", "spiffe://x/*"]).without_kind(), Some("spiffe://x/*"));
+    assert_eq!(keys(&["ada", "uri:spiffe://x/*", "cn:a/b"]).without_kind(), None);
+}
+
+#[test]
 fn a_key_is_random_and_its_line_lets_it_in_without_showing_it() {
     let ci = grant("ci", Role::Write, "a,team-*");
     let key = generate().unwrap();

@@ -1,8 +1,10 @@
 //! AWS: credentials, the bearer token, and `DescribeCluster`. Owns everything said to AWS; what the cluster is then
 //! asked is `kube`'s.
 
+pub mod clock;
 pub mod cluster;
 pub mod credentials;
+pub mod http_client;
 pub mod identity;
 pub mod partition;
 pub mod sign;
@@ -12,9 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_eks::config::SharedHttpClient;
 use aws_sdk_eks::config::timeout::TimeoutConfig;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use credentials::CredentialChain;
 
@@ -29,10 +30,8 @@ pub struct Sdk {
 }
 
 impl Sdk {
-    pub async fn load(region: &str) -> Self {
+    pub async fn load(region: &str, http: SharedHttpClient) -> Self {
         let region = Region::new(region.to_owned());
-        let http =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let credentials = SharedCredentialsProvider::new(CredentialChain::new(region.clone(), http.clone()));
         // EKS answers within a second; a hung connection must not hold the loop longer than its own back-off.
         let timeouts = TimeoutConfig::builder()

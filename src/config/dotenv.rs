@@ -2,11 +2,11 @@
 
 /// The pairs of a `.env` text, or the number of the first line that is not one.
 ///
-/// Blank lines and `#` comments are skipped, a leading `export ` is allowed, and a value may stand in single or
+/// A byte order mark, blank lines and `#` comments are skipped. A leading `export ` is allowed, and a value may stand in single or
 /// double quotes, which are taken off. Nothing is expanded: a secret may hold `$` or a backslash.
 pub fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
     let mut pairs = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -61,6 +61,11 @@ mod tests {
     #[test]
     fn comments_and_blank_lines_are_skipped() {
         assert_eq!(parse("\n# A=1\n  \nB=2\r\n").unwrap(), [("B".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn c13_a_byte_order_mark_is_passed_over() {
+        assert_eq!(parse("\u{feff}A=1\n").unwrap(), [("A".to_owned(), "1".to_owned())]);
     }
 
     #[test]

@@ -10,7 +10,9 @@ impl Patterns {
         let items: Vec<String> =
             list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
         let sane = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
-        match items.iter().find(|item| !item.chars().all(sane) || item.matches('*').count() > 1) {
+        // A namespace neither begins nor ends with a hyphen (RFC 1123), so such an item would match nothing.
+        let is_open = |item: &str| item.starts_with('-') || item.ends_with('-');
+        match items.iter().find(|item| !item.chars().all(sane) || item.matches('*').count() > 1 || is_open(item)) {
             Some(bad) => Err(bad.clone()),
             None => Ok(Self(items)),
         }
@@ -63,5 +65,7 @@ mod tests {
     fn what_cannot_be_a_namespace_is_refused() {
         assert_eq!(Patterns::parse("ok,Bad").unwrap_err(), "Bad");
         assert_eq!(Patterns::parse("a**").unwrap_err(), "a**");
+        assert_eq!([Patterns::parse("team-"), Patterns::parse("-*")].map(Result::unwrap_err), ["team-", "-*"]);
+        assert!(Patterns::parse("*-a,team-*,*").is_ok());
     }
 }

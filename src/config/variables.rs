@@ -11,7 +11,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning }
 }
 
-pub const VARIABLES: [Variable; 27] = [
+pub const VARIABLES: [Variable; 30] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
@@ -58,5 +58,12 @@ pub const VARIABLES: [Variable; 27] = [
     ),
     variable("EKS_API_RATE_LIMIT", "500", "calls a second of one caller, of those not answered from memory; or off"),
     variable("EKS_API_PEER_RATE_LIMIT", "1000", "the same of one address, whoever calls from it; or off"),
+    variable(
+        "HTTPS_PROXY",
+        "none",
+        "proxy for EKS and STS, such as http://proxy.example.com:3128; never for the cluster",
+    ),
+    variable("NO_PROXY", "none", "hosts reached without the proxy; instance metadata and loopback always are"),
+    variable("AWS_CA_BUNDLE", "none", "PEM file of further CAs for EKS and STS, such as a proxy's"),
     variable("AWS_*", "the SDK's", "credentials, profile, endpoints: as any AWS SDK reads them"),
 ];

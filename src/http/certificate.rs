@@ -47,16 +47,25 @@ impl<'a> Certificate<'a> {
         Some(Self { validity, subject, alt_names: alt_names(parts)? })
     }
 
-    /// The first DNS name, e-mail address or URI that it is for, else the common name of its subject. None if it has
-    /// none, or one that is too long or holds anything but printable text: it goes into logs, and rights hang on it.
-    pub fn name(&self) -> Option<&'a str> {
-        let name = match self.first_alt_name() {
-            Some(name) => std::str::from_utf8(name).ok().filter(|name| name.bytes().all(|b| b.is_ascii_graphic()))?,
-            None => self.common_name()?,
+    /// The first DNS name, e-mail address or URI that it is for, else the common name of its subject. The kind stands
+    /// before all but a DNS name: `email:`, `uri:`, `cn:`. `None` if the name is missing, is too long or holds anything
+    /// but printable text, as it goes into logs and rights depend on it.
+    pub fn name(&self) -> Option<String> {
+        let (kind, name) = match self.first_alt_name() {
+            Some((tag, name)) => {
+                let name = std::str::from_utf8(name).ok().filter(|name| name.bytes().all(|b| b.is_ascii_graphic()))?;
+                match tag {
+                    EMAIL => ("email:", name),
+                    URI => ("uri:", name),
+                    // A colon would make it look like a name of another kind.
+                    _ => ("", Some(name).filter(|name| !name.contains(':'))?),
+                }
+            }
+            None => ("cn:", self.common_name()?),
         };
         let is_plain = |c: char| c == ' ' || c.is_alphanumeric() || c.is_ascii_punctuation();
         let is_sane = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_plain);
-        (is_sane && name.trim() == name).then_some(name)
+        (is_sane && name.trim() == name).then(|| [kind, name].concat())
     }
 
     /// From when and until when it is good.
@@ -65,9 +74,9 @@ impl<'a> Certificate<'a> {
         Some((time(times.next()?)?, time(times.next()?)?))
     }
 
-    fn first_alt_name(&self) -> Option<&'a [u8]> {
+    fn first_alt_name(&self) -> Option<(u8, &'a [u8])> {
         let mut names = Der(self.alt_names?);
-        std::iter::from_fn(|| names.next()).find(|(tag, _)| [EMAIL, DNS, URI].contains(tag)).map(|(_, name)| name)
+        std::iter::from_fn(|| names.next()).find(|(tag, _)| [EMAIL, DNS, URI].contains(tag))
     }
 
     /// The last of them, which is the most specific one.

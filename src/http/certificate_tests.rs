@@ -17,7 +17,7 @@ fn made(names: Vec<SanType>, common_names: &[DnValue]) -> Vec<u8> {
     parameters.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
 }
 
-fn name(der: &[u8]) -> Option<&str> {
+fn name(der: &[u8]) -> Option<String> {
     Certificate::parse(der).unwrap().name()
 }
 
@@ -32,19 +32,32 @@ fn the_first_name_of_a_kind_that_names_somebody_counts() {
     let uri = || SanType::URI("spiffe://example.com/ns/batch/sa/nightly".try_into().unwrap());
     let address = || SanType::IpAddress([127, 0, 0, 1].into());
     let cn = [text("nobody")];
-    assert_eq!(name(&made(vec![dns(), mail(), uri()], &cn)), Some("batch.example.com"));
-    assert_eq!(name(&made(vec![address(), mail(), dns()], &cn)), Some("ada@example.com"));
-    assert_eq!(name(&made(vec![uri()], &[])), Some("spiffe://example.com/ns/batch/sa/nightly"));
+    assert_eq!(name(&made(vec![dns(), mail(), uri()], &cn)), Some("batch.example.com".to_owned()));
+    assert_eq!(name(&made(vec![address(), mail(), dns()], &cn)), Some("email:ada@example.com".to_owned()));
+    assert_eq!(name(&made(vec![uri()], &[])), Some("uri:spiffe://example.com/ns/batch/sa/nightly".to_owned()));
 }
 
 #[test]
 fn without_such_a_name_the_common_name_counts() {
     let address = SanType::IpAddress([127, 0, 0, 1].into());
-    assert_eq!(name(&made(vec![address], &[text("nightly batch")])), Some("nightly batch"));
-    assert_eq!(name(&made(vec![], &[text("Jürgen")])), Some("Jürgen"));
+    assert_eq!(name(&made(vec![address], &[text("nightly batch")])), Some("cn:nightly batch".to_owned()));
+    assert_eq!(name(&made(vec![], &[text("Jürgen")])), Some("cn:Jürgen".to_owned()));
     let printable = DnValue::PrintableString("nightly".try_into().unwrap());
-    assert_eq!(name(&made(vec![], &[printable])), Some("nightly"));
+    assert_eq!(name(&made(vec![], &[printable])), Some("cn:nightly".to_owned()));
     assert_eq!(name(&made(vec![], &[])), None);
+}
+
+#[test]
+fn b14_no_name_looks_like_one_of_another_kind() {
+    let cn = |name: &str| made(vec![], &[text(name)]);
+    assert_eq!(name(&cn("ada@example.com")), Some("cn:ada@example.com".to_owned()));
+    assert_eq!(name(&cn("email:ada@example.com")), Some("cn:email:ada@example.com".to_owned()));
+    let uri = SanType::URI("uri:me@example.com".try_into().unwrap());
+    assert_eq!(name(&made(vec![uri], &[])), Some("uri:uri:me@example.com".to_owned()));
+    for forged in ["email:ada@example.com", "cn:admin", "uri:x", "dns:x"] {
+        let dns = SanType::DnsName(forged.try_into().unwrap());
+        assert_eq!(name(&made(vec![dns], &[text("admin")])), None, "{forged}");
+    }
 }
 
 #[test]
@@ -78,7 +91,7 @@ fn an_extension_before_the_names_does_not_hide_them() {
     other.set_criticality(true);
     parameters.custom_extensions = vec![other];
     let made = parameters.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    assert_eq!(name(made.der()), Some("a.example.com"));
+    assert_eq!(name(made.der()), Some("a.example.com".to_owned()));
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Connections {
             Ok(stream) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let name = certificates.and_then(|chain| Certificate::parse(chain.first()?)?.name());
-                log::debug!(caller:% = address, certificate = name.unwrap_or(""); "TLS connection");
+                log::debug!(caller:% = address, certificate = name.as_deref().unwrap_or(""); "TLS connection");
                 let peer = Peer { address, over_tls: true, certificate: name.map(Arc::from) };
                 self.serve_http(stream, peer, watcher).await;
             }

@@ -2,8 +2,7 @@
 //! the handshake is `connection`'s.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificate::Certificate;
 use crate::config::tls::TlsFiles;
+use crate::util::files;
 
 pub const HTTP_1_1: &[u8] = b"http/1.1";
 
@@ -136,18 +136,8 @@ fn certificates(variable: &'static str, path: &Path) -> Result<Vec<CertificateDe
     Ok(certificates)
 }
 
-/// The whole file. Nothing but a regular file is read: a pipe could keep the service waiting for ever.
 fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
-    let whole = || {
-        if !fs::metadata(path)?.is_file() {
-            return Ok(Err("is not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        let length = File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        Ok(if length as u64 > MAX_FILE_BYTES { Err("is larger than 1 MiB") } else { Ok(bytes) })
-    };
-    let read: std::io::Result<_> = whole();
-    read.map_err(|error| wrong(variable, path, &error.to_string()))?.map_err(|why| wrong(variable, path, why))
+    files::read(path, MAX_FILE_BYTES).map_err(|error| wrong(variable, path, &error.to_string()))
 }
 
 fn wrong(variable: &'static str, path: &Path, why: &str) -> Error {
@@ -165,7 +155,8 @@ fn warn_of_readers(key: &Path) {
 /// by which clock.
 fn tell_of(certified: &CertifiedKey, path: &Path) {
     let certificate = certified.cert.first().and_then(|der| Certificate::parse(der));
-    let name = certificate.as_ref().and_then(Certificate::name).unwrap_or("");
+    let name = certificate.as_ref().and_then(Certificate::name).unwrap_or_default();
+    let name = name.as_str();
     let Some((from, until)) = certificate.as_ref().and_then(Certificate::validity) else {
         log::warn!(file:% = path.display(); "{CERT}: from when to when the certificate is good cannot be read");
         return;

@@ -8,6 +8,8 @@ use std::sync::{PoisonError, RwLock};
 pub enum Check {
     /// AWS credentials, and a token signed with them.
     Credentials,
+    /// This machine's clock agrees with that of AWS. It counts as passed until a server has said its time.
+    Clock,
     /// EKS has described the cluster.
     Cluster,
     /// The API server answers, and accepts the token.
@@ -17,11 +19,12 @@ pub enum Check {
 }
 
 impl Check {
-    pub const ALL: [Self; 4] = [Self::Credentials, Self::Cluster, Self::Kubernetes, Self::Watch];
+    pub const ALL: [Self; 5] = [Self::Credentials, Self::Clock, Self::Cluster, Self::Kubernetes, Self::Watch];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",
+            Self::Clock => "clock",
             Self::Cluster => "cluster",
             Self::Kubernetes => "kubernetes",
             Self::Watch => "watch",
@@ -37,8 +40,16 @@ pub enum Outcome {
     Failed(String),
 }
 
-#[derive(Debug, Default)]
-pub struct Checks(RwLock<[(Outcome, bool); 4]>);
+#[derive(Debug)]
+pub struct Checks(RwLock<[(Outcome, bool); 5]>);
+
+impl Default for Checks {
+    fn default() -> Self {
+        let checks = Self(RwLock::default());
+        checks.note(Check::Clock, Outcome::Passed);
+        checks
+    }
+}
 
 impl Checks {
     /// Notes an outcome; true if it differs from the last one.

@@ -192,6 +192,6 @@ async fn a_clock_that_differs_from_the_api_servers_is_warned_of() {
     cluster.fault(Fault::new("GET", "/version", Kind::Reply { status: 200, headers, body }));
     let service = builder(BINARY, &aws).start().await;
     let line = service.log_line(|line| line.contains("clock differs")).await;
-    assert!(line.contains("WARN") && line.contains("the API server") && line.contains("seconds="), "{line}");
+    assert!(line.contains("WARN") && line.contains("check=clock") && line.contains("min ahead"), "{line}");
     service.ready().await;
 }

@@ -50,7 +50,12 @@ fn the_example_environment_explains_every_setting_and_sets_none() {
     let explained = |pair: &[&str]| {
         let name = pair[1].strip_prefix('#')?.split_once('=')?.0;
         let whole = name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-        whole.then(|| (if name.starts_with("AWS_") { "AWS_*" } else { name }.to_owned(), pair[0].to_owned()))
+        whole.then(|| {
+            (
+                if VARIABLES.iter().any(|known| known.name == name) { name } else { "AWS_*" }.to_owned(),
+                pair[0].to_owned(),
+            )
+        })
     };
     let told: Vec<(String, String)> = lines.windows(2).filter_map(explained).collect();
     let known = VARIABLES.map(|v| (v.name.to_owned(), format!("# {} [{}]", v.meaning, v.default)));

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use super::fixture;
 use super::judge::Key;
@@ -123,6 +123,12 @@ impl AwsMock {
     /// Answers `DescribeCluster` with this.
     pub fn answers(&self, status: u16, body: Value) {
         self.state().describe = Answer::new(status, "application/json", body);
+    }
+
+    /// From now on the answer of `DescribeCluster` says that this is the time (RFC 9110, section 5.6.7).
+    pub fn describes_at(&self, time: SystemTime) {
+        let date = OffsetDateTime::from(time).format(&Rfc2822).unwrap().replace("+0000", "GMT");
+        self.state().describe.headers.push(("date".to_owned(), date));
     }
 
     /// Answers `GetCallerIdentity` with an error of the query API.

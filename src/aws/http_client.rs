@@ -1,0 +1,103 @@
+//! The HTTP client for AWS: [`from_environment`].
+//!
+//! `HTTPS_PROXY`, `NO_PROXY` and `AWS_CA_BUNDLE` mean what they mean to the AWS CLI
+//! (<https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html>). The cluster's own client does not use them.
+
+use std::path::Path;
+
+use aws_sdk_eks::config::{RuntimeComponents, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use hyper::Uri;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::util::files;
+
+/// The bundle of all public CAs has some 250 kB.
+const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
+/// Loopback, and the addresses of instance metadata, of ECS' and of Pod Identity's credentials
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>). A proxy cannot reach ours.
+const NEVER_BY_PROXY: &str = "localhost,127.0.0.0/8,::1/128,169.254.0.0/16,fd00:ec2::/32";
+/// What the SDK takes credentials from, if these are set.
+const CREDENTIALS_ENDPOINTS: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT"];
+
+/// Makes the client for EKS, STS and the sources of credentials. The error is for the operator: it names the variable.
+pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<SharedHttpClient, String> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let proxy = proxy(&variable)?;
+    let mut trust = TrustStore::default();
+    if let Some(path) = variable("AWS_CA_BUNDLE") {
+        let bundle = ca_bundle(Path::new(&path)).map_err(|why| format!("AWS_CA_BUNDLE is {path}: {why}"))?;
+        trust.add_pem_certificate(bundle);
+    }
+    let tls = TlsContext::builder().with_trust_store(trust).build();
+    let tls = tls.map_err(|error| format!("the TLS client for AWS cannot be set up: {error}"))?;
+    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector =
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone());
+        connector.set_proxy_config(Some(proxy.clone()));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    }))
+}
+
+/// A proxy for `https` only: the addresses that give credentials are mostly `http`, and near.
+fn proxy(variable: &impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, String> {
+    let either = |upper: &str, lower: &str| variable(upper).or_else(|| variable(lower));
+    let Some(url) = either("HTTPS_PROXY", "https_proxy") else { return Ok(ProxyConfig::disabled()) };
+    let url = if url.contains("://") { url } else { format!("http://{url}") };
+    // The URL may hold a password, so no message repeats it.
+    let proxy =
+        ProxyConfig::https(url).map_err(|_| "HTTPS_PROXY must be a URL such as http://proxy.example.com:3128")?;
+    let endpoints = CREDENTIALS_ENDPOINTS.into_iter().filter_map(variable);
+    let hosts = endpoints.filter_map(|url| Some(url.parse::<Uri>().ok()?.host()?.trim_matches(['[', ']']).to_owned()));
+    let exceptions = either("NO_PROXY", "no_proxy").into_iter().chain([NEVER_BY_PROXY.to_owned()]).chain(hosts);
+    Ok(proxy.no_proxy(exceptions.collect::<Vec<_>>().join(",")))
+}
+
+/// The bundle as it is, if each of its certificates can be read: the SDK panics otherwise.
+fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
+    let pem = files::read(path, MAX_CA_BUNDLE_BYTES).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|_| "it is not in PEM form")?;
+        roots.add(certificate).map_err(|error| format!("certificate {}: {error}", roots.len() + 1))?;
+    }
+    if roots.is_empty() { Err("it holds no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(name: &'static str, value: &str) -> String {
+        from_environment(|asked| (asked == name).then(|| value.to_owned())).unwrap_err()
+    }
+
+    #[test]
+    fn a_proxy_that_is_none_is_named_and_its_password_is_not() {
+        for bad in ["socks5://u:secret@proxy:1080", "http://u:secret@", "http://u:sec ret@proxy"] {
+            let told = error("HTTPS_PROXY", bad);
+            assert!(told.starts_with("HTTPS_PROXY must be") && !told.contains("ret@"), "{told}");
+        }
+        for good in ["http://u:secret@proxy:3128", "proxy:3128", "https://proxy", ""] {
+            assert!(from_environment(|name| (name == "https_proxy").then(|| good.to_owned())).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_used_is_named() {
+        let license = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE");
+        for (path, why) in
+            [("/nowhere", "No such file"), ("/dev/zero", "regular file"), (license, "holds no certificate")]
+        {
+            let told = error("AWS_CA_BUNDLE", path);
+            assert!(told.contains(path) && told.contains(why), "{told}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Reads whole files with a bound: [`read`].
+
+use std::fs::{self, File};
+use std::io::{Error, Read, Result};
+use std::path::Path;
+
+/// Returns the content of a regular file of at most `limit` bytes.
+///
+/// Opening a pipe blocks until somebody writes, and a device may never end, so both are errors.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(Error::other("is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    // The size that the file system reports proves nothing: files of /proc report 0.
+    if File::open(path)?.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+        return Err(Error::other(format!("is larger than {} KiB", limit >> 10)));
+    }
+    Ok(bytes)
+}
+
+/// The same for a file that must be UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|_| Error::other("is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_and_folders_are_refused() {
+        for path in ["/dev/zero", "/dev/null", "/"] {
+            assert_eq!(read(Path::new(path), 10).unwrap_err().to_string(), "is not a regular file", "{path}");
+        }
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_is_refused_also_if_its_size_is_not_known() {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
+        let length = fs::metadata(&own).unwrap().len();
+        assert_eq!(read(&own, length).unwrap().len() as u64, length);
+        assert!(read(&own, length - 1).unwrap_err().to_string().starts_with("is larger than"));
+        assert!(read(Path::new("/proc/self/status"), 10).unwrap_err().to_string().starts_with("is larger than"));
+    }
+}
