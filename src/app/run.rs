@@ -42,7 +42,7 @@ Exit codes:
     1  it failed, or was deleted
        if it failed and all of its containers that failed did so with one exit code, that is taken instead of 1
     2  wrong arguments, or a file that cannot be read; nothing was sent
-   65  the service refused the job (400, 409, 413, 422 and the like)
+   65  the service refused the job (400, 409, 413, 422 and the like), or would refuse the manifest
    69  the service cannot be reached, or not be trusted, or does not answer as it should
    74  stdout cannot be written; a reader that leaves, as head does, is no error
    77  the service did not let us (401, 403)

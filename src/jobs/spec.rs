@@ -39,11 +39,11 @@ pub struct Wanted<'a> {
 }
 
 /// A manifest ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Prepared {
     pub namespace: Namespace,
     pub name: JobName,
-    /// Whether another call of `prepare` makes another name.
+    /// Whether the name was made here, of random letters.
     pub is_random: bool,
     pub stamp: Stamp,
     pub manifest: Body,
@@ -72,13 +72,12 @@ fn malformed(field: &'static str, message: impl Into<String>) -> Invalid {
 }
 
 /// Makes the manifest that is sent, or says which field to change.
-pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Invalid> {
-    let Wanted { manifest, namespace, key, request_id, now } = wanted;
+pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
+    let Wanted { mut manifest, namespace, key, request_id, now } = wanted;
     // Only a key is bound to its body: without one, writing the body out to hash it would be for nothing.
-    let identity = if key.is_some() { identity(manifest, *namespace).map_err(unreadable)? } else { Vec::new() };
+    let identity = if key.is_some() { identity(&manifest, namespace).map_err(unreadable)? } else { Vec::new() };
     let stamp = Stamp::new(request_id, key.as_ref(), &identity);
 
-    let mut manifest = manifest.clone();
     kind::set(&mut manifest)?;
     let mut warnings = Vec::new();
     let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
@@ -89,18 +88,36 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Invalid> {
         metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     }
     let spec = raw::object(&manifest, "spec");
-    let namespace = agreed_namespace(*namespace, &metadata)?;
-    let (name, is_made) = name::choose(&metadata, spec.as_ref(), key.as_ref(), *now)?;
+    let template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
+    let namespace = agreed_namespace(namespace, &metadata)?;
+    let (name, is_made) = name::choose(&metadata, spec.as_ref(), key.as_ref(), now)?;
     metadata.insert("name".to_owned(), raw::write(name.as_str()));
     metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
-    let labels = labels(&metadata, spec.as_ref(), &name, &mut warnings)?;
+    let labels = labels(&metadata, template.as_ref(), &name, &mut warnings)?;
     metadata.insert("labels".to_owned(), raw::write(&labels));
     metadata.insert("annotations".to_owned(), raw::write(&annotations(&metadata, &stamp)?));
-    warnings.extend(image::warnings(spec.as_ref()));
+    warnings.extend(image::warnings(template.as_ref()));
 
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
     let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?.into();
     Ok(Prepared { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, warnings })
+}
+
+impl Prepared {
+    /// Gives the job another random name.
+    pub fn rename(&mut self, now: SystemTime) -> Result<(), Invalid> {
+        let mut manifest: Manifest = serde_json::from_slice(&self.manifest).map_err(unreadable)?;
+        let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
+        let mut labels = object(&metadata, "labels", "job_manifest.metadata.labels")?;
+        metadata.remove("name");
+        (self.name, _) = name::choose(&metadata, raw::object(&manifest, "spec").as_ref(), None, now)?;
+        labels.insert("job-id".to_owned(), raw::write(self.name.as_str()));
+        metadata.insert("labels".to_owned(), raw::write(&labels));
+        metadata.insert("name".to_owned(), raw::write(self.name.as_str()));
+        manifest.insert("metadata".to_owned(), raw::write(&metadata));
+        self.manifest = serde_json::to_vec(&manifest).map_err(unreadable)?.into();
+        Ok(())
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
@@ -149,7 +166,7 @@ fn agreed_namespace(body: Option<&str>, metadata: &Members) -> Result<Namespace,
 /// would not, so they are copied here.
 fn labels(
     metadata: &Members,
-    spec: Option<&Members>,
+    template: Option<&Members>,
     name: &JobName,
     warnings: &mut Vec<String>,
 ) -> Result<Members, Invalid> {
@@ -158,8 +175,7 @@ fn labels(
     refuse_own(&labels, FIELD)?;
     let is_own = !labels.is_empty();
     if !is_own {
-        let of_pods =
-            spec.and_then(|spec| raw::object(&raw::object(&raw::object(spec, "template")?, "metadata")?, "labels"));
+        let of_pods = template.and_then(|template| raw::object(&raw::object(template, "metadata")?, "labels"));
         labels = of_pods.unwrap_or_default();
         labels.retain(|name, _| !dump::is_own(name));
     }

@@ -29,7 +29,7 @@ fn metadata_is_kept_and_the_labels_are_forced() {
         },
         "spec": { "backoffLimit": 1, "x": [1, 2.5, null, "é"] },
     });
-    let prepared = prepare(&wanted(manifest, Some("rec"))).unwrap();
+    let prepared = prepare(wanted(manifest, Some("rec"))).unwrap();
     assert_eq!((prepared.name.as_str(), prepared.namespace.as_str()), ("hello", "rec"));
     let sent = sent(&prepared);
     assert_eq!((&sent["apiVersion"], &sent["kind"]), (&json!("batch/v1"), &json!("Job")));
@@ -43,21 +43,27 @@ fn metadata_is_kept_and_the_labels_are_forced() {
 
 #[test]
 fn a_missing_name_is_made_of_the_time() {
-    let prepared = prepare(&wanted(json!({}), None)).unwrap();
+    let prepared = prepare(wanted(json!({}), None)).unwrap();
     let suffix = prepared.name.as_str().strip_prefix("job-20260120-103001-").unwrap();
     assert_eq!(suffix.len(), 5);
     assert_eq!(prepared.namespace.as_str(), "default");
     assert_eq!(sent(&prepared)["metadata"]["labels"]["job-id"], prepared.name.as_str());
-    assert_ne!(prepare(&wanted(json!({}), None)).unwrap().name, prepared.name);
+    assert_ne!(prepare(wanted(json!({}), None)).unwrap().name, prepared.name);
 }
 
 #[test]
 fn generate_name_is_a_prefix_cut_to_fit() {
-    let prepared = prepare(&wanted(json!({ "metadata": { "generateName": "nightly-" } }), None)).unwrap();
+    let mut prepared = prepare(wanted(json!({ "metadata": { "generateName": "nightly-" } }), None)).unwrap();
     assert_eq!(prepared.name.as_str().len(), "nightly-".len() + 5);
     assert!(prepared.name.as_str().starts_with("nightly-"));
+    // Another name changes nothing else.
+    let (name, before) = (prepared.name.clone(), sent(&prepared));
+    prepared.rename(SystemTime::UNIX_EPOCH).unwrap();
+    assert_ne!(prepared.name, name);
+    let renamed = before.to_string().replace(name.as_str(), prepared.name.as_str());
+    assert_eq!(sent(&prepared).to_string(), renamed);
     let long = json!({ "metadata": { "generateName": "n".repeat(80) } });
-    assert!(prepare(&wanted(long, None)).unwrap().name.as_str().len() <= 63);
+    assert!(prepare(wanted(long, None)).unwrap().name.as_str().len() <= 63);
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn a_key_decides_the_generated_name_and_the_body_decides_the_stamp() {
         let mut wanted = wanted(manifest, None);
         wanted.key = IdempotencyKey::parse("nightly");
         wanted.now += Duration::from_secs(at);
-        prepare(&wanted).unwrap()
+        prepare(wanted).unwrap()
     };
     let (first, later) = (with_key(json!({}), 0), with_key(json!({}), 3600));
     assert_eq!(first.name, later.name);
@@ -82,9 +88,9 @@ fn a_key_decides_the_generated_name_and_the_body_decides_the_stamp() {
 #[test]
 fn nulls_are_as_good_as_nothing() {
     let manifest = json!({ "apiVersion": null, "metadata": { "name": "", "labels": null, "annotations": null } });
-    let prepared = prepare(&wanted(manifest, None)).unwrap();
+    let prepared = prepare(wanted(manifest, None)).unwrap();
     assert!(prepared.name.as_str().starts_with("job-"));
-    assert!(prepare(&wanted(json!({ "metadata": null }), None)).is_ok());
+    assert!(prepare(wanted(json!({ "metadata": null }), None)).is_ok());
 }
 
 #[test]
@@ -105,18 +111,18 @@ fn contradictions_and_wrong_forms_are_refused_by_field() {
         (json!({}), Some("../kube-system"), "namespace", false),
         (json!({}), Some(""), "namespace", false),
     ] {
-        let error = prepare(&wanted(manifest.clone(), namespace)).unwrap_err();
+        let error = prepare(wanted(manifest.clone(), namespace)).unwrap_err();
         assert_eq!((error.field, error.malformed), (field, is_malformed), "{manifest}");
     }
     let same = json!({ "metadata": { "namespace": "a" } });
-    assert_eq!(prepare(&wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
+    assert_eq!(prepare(wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
 }
 
 fn prepared(manifest: &str, key: Option<&str>) -> Prepared {
     let mut wanted = wanted(json!({}), Some("demo"));
     wanted.manifest = serde_json::from_str(manifest).unwrap();
     wanted.key = key.and_then(IdempotencyKey::parse);
-    prepare(&wanted).unwrap()
+    prepare(wanted).unwrap()
 }
 
 #[test]
@@ -144,7 +150,7 @@ fn a_body_that_0_1_0_took_has_the_hash_that_0_1_0_gave_it() {
         let mut wanted = wanted(json!({}), namespace);
         wanted.manifest = serde_json::from_str(manifest).unwrap();
         wanted.key = IdempotencyKey::parse("k");
-        let sent = sent(&prepare(&wanted).unwrap());
+        let sent = sent(&prepare(wanted).unwrap());
         let stamp = sent["metadata"]["annotations"]["eks-api/idempotency"].as_str().unwrap();
         assert_eq!(stamp.split_once('.').unwrap().1, hash);
     }
@@ -188,11 +194,46 @@ fn what_belongs_to_the_service_is_refused_by_name() {
         (json!({ "annotations": { "eks-api/": "x" } }), "job_manifest.metadata.annotations"),
         (json!({ "labels": { "eks-api/template": "x" } }), "job_manifest.metadata.labels"),
     ] {
-        let error = prepare(&wanted(json!({ "metadata": manifest }), None)).unwrap_err();
+        let error = prepare(wanted(json!({ "metadata": manifest }), None)).unwrap_err();
         assert_eq!((error.field, error.malformed), (field, false));
         assert!(error.message.contains("\"eks-api/"), "{error}");
     }
     let theirs =
         json!({ "metadata": { "annotations": { "eks-api/parameters": "A!", "eks-api/notify": "x", "eks-apis": "" } } });
-    assert!(prepare(&wanted(theirs, None)).is_ok());
+    assert!(prepare(wanted(theirs, None)).is_ok());
+}
+
+#[test]
+fn the_most_expensive_manifests_cost_what_their_length_costs() {
+    let size = 1 << 20;
+    let members = |value: &str| (0..size / 16).map(|at| format!("\"{at:06x}\":{value}")).collect::<Vec<_>>().join(",");
+    let pod = |containers: &str| format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{containers}]}}}}}}}}"#);
+    for (what, manifest) in [
+        ("members", format!("{{{}}}", members("{}"))),
+        ("labels", format!(r#"{{"metadata":{{"labels":{{{}}}}}}}"#, members("\"x\""))),
+        (
+            "a dump",
+            format!(
+                r#"{{"metadata":{{"uid":"1","annotations":{{{}}}}}}}"#,
+                members("\"x\"").replace("\"0", "\"eks-api/0")
+            ),
+        ),
+        ("placeholders", pod(&vec![r#"{"image":"<"}"#; size / 14].join(","))),
+        ("deep", pod(&vec![format!("{}{}", "[".repeat(55), "]".repeat(55)); size / 111].join(","))),
+    ] {
+        let started = std::time::Instant::now();
+        let mut wanted = wanted(json!({}), None);
+        wanted.key = IdempotencyKey::parse("k");
+        wanted.manifest = serde_json::from_str(&manifest).unwrap();
+        let _ = prepare(wanted).map(|prepared| {
+            assert!(prepared.warnings.iter().all(|warning| warning.len() < 5000));
+            let path =
+                "json: cannot unmarshal number into Go struct field A.spec.template.spec.containers.x of type string";
+            let status = crate::kube::types::Status { message: path.to_owned(), ..Default::default() };
+            let refusal = crate::kube::error::Refusal { code: 400, status, retry_after: None };
+            explain(crate::kube::error::Error::Refused(Box::new(refusal)), &prepared.manifest)
+        });
+        // Without optimisation and on a busy machine; what takes quadratic time takes minutes.
+        assert!(started.elapsed() < Duration::from_secs(10), "{what}: {:?}", started.elapsed());
+    }
 }

@@ -20,6 +20,7 @@ use crate::jobs::spec::{self, Manifest, Prepared, Wanted};
 use crate::jobs::stamp::IdempotencyKey;
 use crate::jobs::status::Status;
 use crate::jobs::submit::{self, NamespaceMade, Submitted};
+use crate::kube::name::JobName;
 use crate::kube::types::Time;
 
 #[derive(Deserialize)]
@@ -60,27 +61,15 @@ pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
         (Some(time), None) => Some(wait_time(&time)?),
         (None, time) => time,
     };
-    let (request_id, now) = (call.request_id, SystemTime::now());
-    let wanted = Wanted { manifest, namespace: namespace.as_deref(), key, request_id: request_id.as_str(), now };
-    let mut prepared = spec::prepare(&wanted)?;
+    let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
+    let prepared = spec::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
     let namespace = prepared.namespace.clone();
     call.target.namespace = Some(namespace.clone());
     call.target.job = Some(prepared.name.clone());
     call.shared.policy.may_create_in(&namespace)?;
     call.caller.may_use(&namespace)?;
     call.take_turn().await?;
-    let mut tries = 1;
-    let (submitted, name) = loop {
-        let (name, is_random) = (prepared.name.clone(), prepared.is_random);
-        match submitted(call, prepared).await {
-            Err(problem) if is_random && tries < NAME_TRIES && problem.reason == "AlreadyExists" => {
-                prepared = spec::prepare(&wanted)?;
-                call.target.job = Some(prepared.name.clone());
-                tries += 1;
-            }
-            result => break (result?, name),
-        }
-    };
+    let (submitted, name) = submitted_under_free_name(call, prepared).await?;
     call.was_about(&submitted.job.metadata.uid);
     call.shared.cache.enter(&submitted.job);
     let seen = match wait {
@@ -107,6 +96,21 @@ pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
         waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.to_json()).ok()) }),
     };
     Reply::json(status, &created)
+}
+
+/// Creates the job. A random name that is taken is made anew.
+async fn submitted_under_free_name(call: &mut Call, mut prepared: Prepared) -> Result<(Submitted, JobName), Problem> {
+    let mut tries = 1;
+    loop {
+        match submitted(call, prepared.clone()).await {
+            Err(problem) if prepared.is_random && tries < NAME_TRIES && problem.reason == "AlreadyExists" => {
+                prepared.rename(SystemTime::now())?;
+                call.target.job = Some(prepared.name.clone());
+                tries += 1;
+            }
+            result => return Ok((result?, prepared.name)),
+        }
+    }
 }
 
 /// Creates the job. A missing namespace is made by the way only for a caller that could also ask for it.

@@ -12,6 +12,7 @@ const MAX_UNKNOWN: usize = 10;
 /// The shortest names of two words, such as `envFrom`, have so many letters.
 const TWO_WORDS: usize = 7;
 
+const STRICT: &str = "strict decoding error: ";
 const UNKNOWN: &str = "unknown field ";
 const HINT: &str = "; names of two words are in camelCase: backoffLimit, not backoff_limit or backofflimit";
 
@@ -33,9 +34,10 @@ pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
 
 /// Names some of many unknown fields, and adds a hint if their names are written in another way.
 fn unknown_fields(message: &str) -> Option<String> {
-    let (before, list) = message.split_at_checked(message.find(UNKNOWN)?)?;
+    let (before, list) = message.split_at_checked(message.find(STRICT)? + STRICT.len())?;
+    let list = list.strip_prefix(UNKNOWN)?;
     let separator = format!(", {UNKNOWN}");
-    let fields: Vec<&str> = list.split(&separator).map(|field| field.strip_prefix(UNKNOWN).unwrap_or(field)).collect();
+    let fields: Vec<&str> = list.split(&separator).collect();
     let is_of_other_case = |field: &&str| {
         let name = field.trim_matches('"').rsplit('.').next().unwrap_or_default();
         name.contains('_') || (name.len() >= TWO_WORDS && name.bytes().all(|c| c.is_ascii_lowercase()))
@@ -67,7 +69,14 @@ fn find(value: &RawValue, names: &[&str], got: &str, path: String) -> Option<Str
     }
     if let Some(elements) = raw::elements(value) {
         let mut elements = elements.iter().enumerate();
-        return elements.find_map(|(at, element)| find(element, names, got, format!("{path}[{at}]")));
+        return elements.find_map(|(at, element)| {
+            let path = format!("{path}[{at}]");
+            // Kubernetes has no arrays of arrays, so there is nothing to find in one.
+            if element.get().starts_with('[') {
+                return (names.is_empty() && got == "array").then_some(path);
+            }
+            find(element, names, got, path)
+        });
     }
     let members = raw::members(value)?;
     let below = |name: &str| {

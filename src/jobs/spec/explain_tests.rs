@@ -107,6 +107,8 @@ fn other_messages_stay_as_they_are() {
         "json: cannot unmarshal string into Go value of type int32",
         "json: cannot unmarshal string into Go struct field X of type int32",
         "quantities must match the regular expression",
+        "admission webhook \"a\" denied the request: unknown field \"spec.my_field\"",
+        "strict decoding error: duplicate field \"spec.my_field\"",
         "",
     ] {
         let status = explained(message, &json!({}));

@@ -8,9 +8,8 @@ const MAX_WARNINGS: usize = 10;
 const MAX_SHOWN: usize = 100;
 
 /// One warning for each image that cannot be one.
-pub(super) fn warnings(spec: Option<&Members>) -> Vec<String> {
-    let pod = spec.and_then(|spec| raw::object(spec, "template")).and_then(|template| raw::object(&template, "spec"));
-    let Some(pod) = pod else { return Vec::new() };
+pub(super) fn warnings(template: Option<&Members>) -> Vec<String> {
+    let Some(pod) = template.and_then(|template| raw::object(template, "spec")) else { return Vec::new() };
     let mut warnings = Vec::new();
     for list in ["initContainers", "containers"] {
         let containers = raw::get(&pod, list).and_then(raw::elements).unwrap_or_default();
@@ -46,8 +45,7 @@ mod tests {
     fn warned(image: &str) -> Vec<String> {
         let container = serde_json::json!({ "image": image });
         let pod = serde_json::json!({ "initContainers": [{ "image": "good" }, container] });
-        let spec = serde_json::json!({ "template": { "spec": pod } });
-        warnings(Some(&serde_json::from_value(spec).unwrap()))
+        warnings(Some(&serde_json::from_value(serde_json::json!({ "spec": pod })).unwrap()))
     }
 
     #[test]
@@ -62,16 +60,16 @@ mod tests {
         {
             assert_eq!(warned(image), [""; 0], "{image}");
         }
-        for spec in ["{}", r#"{"template":7}"#, r#"{"template":{"spec":{"containers":[7,{"image":7}]}}}"#] {
-            assert_eq!(warnings(Some(&serde_json::from_str(spec).unwrap())), [""; 0], "{spec}");
+        for template in ["{}", r#"{"spec":7}"#, r#"{"spec":{"containers":[7,{"image":7}]}}"#] {
+            assert_eq!(warnings(Some(&serde_json::from_str(template).unwrap())), [""; 0], "{template}");
         }
     }
 
     #[test]
     fn many_placeholders_are_named_in_part() {
         let containers = vec![serde_json::json!({ "image": "<".repeat(1000) }); 500];
-        let spec = serde_json::json!({ "template": { "spec": { "containers": containers } } });
-        let warnings = warnings(Some(&serde_json::from_value(spec).unwrap()));
+        let template = serde_json::json!({ "spec": { "containers": containers } });
+        let warnings = warnings(Some(&serde_json::from_value(template).unwrap()));
         assert_eq!(warnings.len(), MAX_WARNINGS);
         assert!(warnings.iter().all(|warning| warning.len() < 300));
     }

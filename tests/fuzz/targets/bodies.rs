@@ -34,7 +34,7 @@ pub(super) fn job_manifest(data: &[u8]) {
     let key = IdempotencyKey::parse(key);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_444_114);
     let wanted = || Wanted { manifest: manifest.clone(), namespace, key: key.clone(), request_id: "id", now };
-    let prepared = match prepare(&wanted()) {
+    let prepared = match prepare(wanted()) {
         Ok(prepared) => prepared,
         Err(invalid) => {
             let problem = Problem::from(invalid);
@@ -74,7 +74,7 @@ pub(super) fn job_manifest(data: &[u8]) {
         assert_eq!(prepared.stamp.owner(&annotations), Owner::This);
     }
     if key.is_some() {
-        let again = prepare(&wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
+        let again = prepare(wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
         assert_eq!(again.name, prepared.name, "the same key gives another name");
     }
 }
