@@ -24,6 +24,7 @@ Options:
   -f, --file FILE         the Job's manifest, in JSON; - is stdin
   -n, --namespace NAME    the job's namespace [the manifest's, else default]
       --follow            write the job's log to stdout as it comes
+      --quiet             say nothing unless the job fails; then why, and the log's last 50 lines
       --timeout TIME      wait no longer: 90s, 10m, 1h [without end]
       --url URL           where the service is [EKS_API_URL, else http://127.0.0.1:8000]
       --key-file FILE     the API key, or the token; read again for each call [EKS_API_KEY or EKS_API_TOKEN]
@@ -35,16 +36,21 @@ Options:
 
 stdout has the log alone, of each of the job's pods one after another: of the container that the annotation
 kubectl.kubernetes.io/default-container names, else of the first. All else is told on stderr.
+A job that makes no progress for 10 seconds is explained there: a quota, an image, no node, suspended.
 A service that is away or busy is tried again until the time is up; without --timeout for 2 minutes.
+No request is idle for more than 20 seconds, so a proxy with an idle limit of 30 seconds does not cut it.
 
 Exit codes:
     0  the job completed
-    1  it failed, or was deleted
-       if it failed and all of its containers that failed did so with one exit code, that is taken instead of 1
+    1  it failed, or was deleted before it completed
+       if it failed and an exit code decided that, the code is taken instead of 1: the code of its containers that
+       failed, without sidecars and injected containers
     2  wrong arguments, or a file that cannot be read; nothing was sent
    65  the service refused the job (400, 409, 413, 422 and the like), or would refuse the manifest
-   69  the service cannot be reached, or not be trusted, or does not answer as it should
+   69  the service cannot be reached, or not be trusted, or does not answer as it should; also if the time is up
+       and no request was ever sent
    74  stdout cannot be written; a reader that leaves, as head does, is no error
+   75  a quota refused the job (403, exceeded quota); try again later
    77  the service did not let us (401, 403)
   124  the time is up; the job goes on
   130  Ctrl-C (143: SIGTERM); the job goes on without --delete-on-interrupt";
@@ -62,12 +68,13 @@ const VALUED: [(&str, &str); 7] = [
 
 pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Error> {
     let mut values: [Option<String>; VALUED.len()] = Default::default();
-    let (mut follow, mut delete_on_interrupt) = (false, false);
+    let (mut follow, mut delete_on_interrupt, mut quiet) = (false, false, false);
     while let Some(argument) = arguments.next() {
         let (option, inline) = split_option(argument);
         match (option.as_str(), &inline) {
             ("--help" | "-h", None) => return Ok(Wanted::Help),
             ("--follow", None) => follow = true,
+            ("--quiet", None) => quiet = true,
             ("--delete-on-interrupt", None) => delete_on_interrupt = true,
             (name, _) => {
                 let known = VALUED.iter().position(|(long, short)| !name.is_empty() && [*long, *short].contains(&name));
@@ -97,6 +104,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Erro
         ca_file: ca_file.map(PathBuf::from),
         idempotency_key,
         delete_on_interrupt,
+        quiet,
     })))
 }
 
@@ -134,7 +142,7 @@ mod tests {
         let long = parsed(&["--file=job.json", "--namespace=demo", "--timeout=1h", "--follow"]);
         let Ok(Wanted::Run(options)) = &long else { panic!("{long:?}") };
         assert_eq!((options.file.as_str(), options.namespace.as_deref()), ("job.json", Some("demo")));
-        assert!(options.follow && !options.delete_on_interrupt);
+        assert!(options.follow && !options.delete_on_interrupt && !options.quiet);
         assert_eq!(long, parsed(&["--follow", "-n", "demo", "--timeout", "1h", "-f", "job.json"]));
         assert_eq!(parsed(&["-f", "job.json", "--help"]), Ok(Wanted::Help));
     }
@@ -146,6 +154,7 @@ mod tests {
             (&[], "-f is missing"),
             (&["-f", "a", "b"], "\"b\" is no option"),
             (&["-f", "a", "--follow=yes"], "\"--follow\" is no option"),
+            (&["-f", "a", "--quiet=yes"], "\"--quiet\" is no option"),
             (&["-f", "a", "--file", "b"], "--file is given twice"),
             (&["-f", "a", "--timeout", "1"], "--timeout must be"),
             (&["-f", "a", "--url", "127.0.0.1"], "--url or EKS_API_URL must be"),

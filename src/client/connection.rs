@@ -53,15 +53,26 @@ fn roots(file: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(roots) }
 }
 
-/// Whether the other end is not who it should be, which another attempt would not change.
-pub fn is_distrust(error: &Error) -> bool {
-    causes(error).any(is_tls)
+/// What another attempt would not change, and what to do: the other end does not speak the URL's protocol, or is not
+/// trusted.
+pub fn refusal(error: &Error, is_tls: bool) -> Option<(&'static str, &'static str)> {
+    let is_other = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+    };
+    match causes(error).find_map(tls_error) {
+        Some(rustls::Error::InvalidMessage(_)) => Some(("does not speak TLS", "use http:// for a service without TLS")),
+        Some(_) => Some(("is not to be trusted", "see --ca-file")),
+        None if !is_tls && causes(error).any(is_other) => {
+            Some(("does not speak HTTP", "use https:// for a service with TLS"))
+        }
+        None => None,
+    }
 }
 
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     // An error of input and output does not count what it was made of among its causes.
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
+    let inner = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.downcast_ref::<rustls::Error>().or_else(|| tls_error(inner()?))
 }
 
 /// The deepest cause: what is above it says only that a client failed.

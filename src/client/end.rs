@@ -10,6 +10,8 @@ pub const USAGE: u8 = 2;
 pub const REFUSED: u8 = 65;
 pub const UNAVAILABLE: u8 = 69;
 pub const OUTPUT: u8 = 74;
+/// A quota refuses the job now.
+pub const TRY_LATER: u8 = 75;
 pub const NOT_ALLOWED: u8 = 77;
 /// As `timeout` has it.
 pub const TIME_UP: u8 = 124;

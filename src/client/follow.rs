@@ -1,4 +1,4 @@
-//! Shows a job's log as it is written, over breaks and restarts of the service, each line once.
+//! Shows a job's log as it is written, over breaks, silences and restarts of the service, each line once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,27 +6,39 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::connection;
 use super::end::End;
 use super::job::Job;
-use super::lines::{Lines, Piece};
-use super::output::{self, Reader};
-use super::service::{Error, Service};
+use super::known::{Known, over_for};
+use super::lines::{Extent, Lines, Piece, TAIL};
+use super::output::{self, Output, Reader};
+use super::pause::Pause;
+use super::service::{Error, Service, Setback};
 
-/// Between two readings of a log that ended although the job has not. It grows while they bring nothing.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often the whole log is tried, once the job has ended.
+/// How often the whole log is tried, once the job is over.
 const LAST_READINGS: usize = 5;
+/// A stream that is silent for so long after the job's end is replaced by a reading of the whole log.
+const LAST_SILENCE: Duration = Duration::from_secs(1);
 
-/// What is done with a log after a reading.
+/// The same where a container had no log when its turn came: by now it may have one.
+const REMARK_SILENCE: Duration = Duration::from_secs(5);
+
+/// How a reading ended.
+#[derive(Debug, PartialEq, Eq)]
 enum Read {
     ToItsEnd,
     Broken,
-    /// There is none that could be read.
-    Not,
+    /// No byte came for the idle limit.
+    Silent,
+    /// The last lines do not reach back to what was shown.
+    Behind,
+    /// There is no log, or not yet.
+    Missing,
+    /// The log cannot be read, now or later.
+    Refused,
     /// Nobody listens any more.
     Enough,
 }
@@ -34,90 +46,199 @@ enum Read {
 struct Follower<'a> {
     service: &'a Service<'a>,
     job: &'a Job,
+    known: &'a Known,
     container: Option<&'a str>,
+    output: Output,
+    over: watch::Receiver<bool>,
     lines: Lines,
     section: String,
     /// What was said besides the log: a log that is read again would say it again.
     said: BTreeSet<String>,
-    pause: Duration,
+    pause: Pause,
+    /// Why there was no log last.
+    missing: String,
+    /// Whether a container of this reading has no log.
+    has_remark: bool,
 }
 
-/// Returns when the job has ended and its log was shown to the end, or when nobody reads it.
-pub async fn follow(service: &Service<'_>, job: &Job, container: Option<&str>) -> Result<(), End> {
-    let (lines, section, said) = (Lines::default(), String::new(), BTreeSet::new());
-    let mut follower = Follower { service, job, container, lines, section, said, pause: SHORTEST_PAUSE };
-    loop {
-        match follower.read(true).await? {
-            // A service that ends itself ends the log, too.
-            Read::ToItsEnd | Read::Broken => {}
-            Read::Not | Read::Enough => return Ok(()),
-        }
-        if job.status(service).await?.is_final() {
-            break;
-        }
-        follower.rest().await;
-    }
-    // A log that the service ended in its last moments is not whole, and a container that had none yet may have been
-    // passed over. What is there at the end is all there will be.
-    for _ in 0..LAST_READINGS {
-        match follower.read(false).await? {
-            Read::Broken => follower.rest().await,
-            Read::ToItsEnd | Read::Not | Read::Enough => return Ok(()),
-        }
-    }
-    service.progress.note("the log is not whole");
-    Ok(())
+/// Returns when the job is over and its log was shown to the end, or when nobody reads it.
+pub async fn follow(
+    service: &Service<'_>,
+    job: &Job,
+    known: &Known,
+    container: Option<&str>,
+    output: Output,
+) -> Result<(), End> {
+    let follower = Follower {
+        service,
+        job,
+        known,
+        container,
+        output,
+        over: known.over(),
+        lines: Lines::default(),
+        section: String::new(),
+        said: BTreeSet::new(),
+        pause: Pause::default(),
+        missing: String::new(),
+        has_remark: false,
+    };
+    follower.run().await
 }
 
 impl Follower<'_> {
-    async fn read(&mut self, follow: bool) -> Result<Read, End> {
-        let body = match self.service.open(&self.job.logs(self.container, follow)).await {
-            Ok(response) => response.into_body(),
-            Err(Error::End(end)) => return Err(end),
-            // A job that is gone is for the status to tell of; and pods may be gone when a job has ended.
-            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => return Ok(Read::Not),
-            Err(Error::Problem(problem)) => {
-                self.say(format!("the log cannot be read: {}", problem.text));
-                return Ok(Read::Not);
+    async fn run(mut self) -> Result<(), End> {
+        let (mut extent, mut follow, mut is_whole, mut last_readings) = (Extent::Whole, true, false, 0);
+        loop {
+            // What is there when the job is over is all there will be: containers that were passed over, too.
+            let is_last = self.is_over();
+            if is_last {
+                (extent, follow) = (Extent::Whole, false);
             }
-        };
-        self.lines.reopen();
-        self.copy(body).await
+            let read = self.read(extent, follow).await?;
+            let is_behind = self.lines.is_behind();
+            match read {
+                Read::Refused | Read::Enough => return Ok(()),
+                Read::ToItsEnd if is_last && !is_behind => break,
+                Read::Missing if is_last => {
+                    if !is_whole {
+                        let what = if self.lines.has_begun() { "the log is not whole" } else { "no log was shown" };
+                        self.say(format!("{what}: {}", self.missing));
+                    }
+                    return Ok(());
+                }
+                _ => {}
+            }
+            last_readings += usize::from(is_last);
+            if last_readings >= LAST_READINGS {
+                self.say("the log is not whole".to_owned());
+                return Ok(());
+            }
+            is_whole = read == Read::ToItsEnd && follow && !is_behind;
+            // The last lines are enough to go on, unless they do not reach back to what was shown.
+            let is_tail_enough = self.lines.has_begun() && !is_behind;
+            extent = if is_tail_enough { Extent::Tail } else { Extent::Whole };
+            follow = !is_behind;
+            if !matches!(read, Read::Silent | Read::Behind) {
+                self.rest().await;
+            }
+        }
+        if self.lines.has_lost_lines() {
+            self.say("the log is not whole: it was rotated, or its container was restarted".to_owned());
+        }
+        Ok(())
     }
 
+    fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
+    /// Pauses, or until the job is over.
     async fn rest(&mut self) {
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let pause = self.pause.next(None);
+        if self.is_over() {
+            sleep(pause).await;
+        } else {
+            let _ = timeout(pause, self.over.wait_for(|is_over| *is_over)).await;
+        }
+    }
+
+    async fn read(&mut self, extent: Extent, follow: bool) -> Result<Read, End> {
+        let mut query = vec![("follow", if follow { "true" } else { "false" })];
+        query.extend((extent == Extent::Tail).then_some(("tail_lines", TAIL)));
+        let ask = self.job.logs(self.container, &query);
+        let limit = self.service.idle_limit;
+        let opened = tokio::select! {
+            opened = self.service.attempt(&ask) => opened,
+            () = sleep(limit) => return Ok(Read::Silent),
+            // The pod that is waited for may never come.
+            () = over_for(&mut self.over, LAST_SILENCE), if follow => return Ok(Read::Silent),
+        };
+        let body = match opened {
+            Ok(response) => response.into_body(),
+            Err(Setback::Final(Error::End(end))) => return Err(end),
+            Err(Setback::Final(Error::Problem(problem))) if problem.status == StatusCode::NOT_FOUND => {
+                // A job that is gone is for the status to tell of; and pods may be gone when a job has ended.
+                self.missing = problem.text;
+                return Ok(Read::Missing);
+            }
+            Err(Setback::Final(Error::Problem(problem))) => {
+                self.say(format!("the log cannot be read: {}", problem.text));
+                return Ok(Read::Refused);
+            }
+            Err(Setback::Passing(passing)) => {
+                // A service that is away is for the status to tell of.
+                if passing.is_answered {
+                    self.say(format!("the log cannot be read: {}; trying again", passing.why));
+                }
+                return Ok(Read::Broken);
+            }
+        };
+        self.lines.reopen(extent);
+        self.has_remark = false;
+        let read = self.copy(body, follow).await?;
+        if matches!(read, Read::ToItsEnd | Read::Silent) {
+            let pieces = self.lines.finish();
+            if self.show(pieces).await? == Reader::Gone {
+                return Ok(Read::Enough);
+            }
+        }
+        Ok(read)
     }
 
     /// Shows what comes.
-    async fn copy(&mut self, mut body: Incoming) -> Result<Read, End> {
-        while let Some(frame) = body.frame().await {
+    async fn copy(&mut self, mut body: Incoming, follow: bool) -> Result<Read, End> {
+        loop {
+            let limit = match (self.is_over(), self.has_remark) {
+                (true, _) if follow => LAST_SILENCE,
+                (false, true) => REMARK_SILENCE,
+                _ => self.service.idle_limit,
+            };
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = sleep(limit) => return Ok(Read::Silent),
+                _ = self.over.changed() => continue,
+            };
             let bytes = match frame {
-                Ok(frame) => frame.into_data().unwrap_or_default(),
-                Err(error) => {
+                None => return Ok(Read::ToItsEnd),
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => {
                     self.say(format!("the log broke off ({}) and is taken up again", connection::cause(&error)));
                     return Ok(Read::Broken);
                 }
             };
-            for piece in self.lines.read(&bytes) {
-                match piece {
-                    Piece::Output(bytes) => {
-                        self.service.progress.clear();
-                        self.pause = SHORTEST_PAUSE;
-                        if output::write(bytes).await? == Reader::Gone {
-                            return Ok(Read::Enough);
-                        }
+            let pieces = self.lines.read(&bytes);
+            if self.show(pieces).await? == Reader::Gone {
+                return Ok(Read::Enough);
+            }
+            if self.lines.is_behind() {
+                return Ok(Read::Behind);
+            }
+        }
+    }
+
+    async fn show(&mut self, pieces: Vec<Piece>) -> Result<Reader, End> {
+        for piece in pieces {
+            match piece {
+                Piece::Output(bytes) => {
+                    self.service.progress.clear();
+                    self.known.progressed();
+                    self.pause = Pause::default();
+                    if output::write(&self.output, bytes).await? == Reader::Gone {
+                        return Ok(Reader::Gone);
                     }
-                    Piece::Section(name) => {
-                        self.say(format!("log of {name}"));
-                        self.section = name;
-                    }
-                    Piece::Remark(text) => self.say(format!("{}: {text}", self.section)),
+                }
+                Piece::Section(name) => {
+                    self.say(format!("log of {name}"));
+                    self.section = name;
+                }
+                Piece::Remark(text) => {
+                    self.has_remark = true;
+                    self.say(format!("{}: {text}", self.section));
                 }
             }
         }
-        Ok(Read::ToItsEnd)
+        Ok(Reader::There)
     }
 
     fn say(&mut self, text: String) {

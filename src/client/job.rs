@@ -1,17 +1,26 @@
-//! The calls that a run makes, and what it takes from their answers.
+//! The calls of a run that concern its job, and what it takes from their answers.
+
+use std::cell::Cell;
+use std::time::Duration;
 
 use form_urlencoded::Serializer;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
 
-use super::end::{End, FAILED, NOT_ALLOWED, REFUSED, UNAVAILABLE};
+use super::end::{End, UNAVAILABLE};
 use super::manifest::Manifest;
-use super::service::{Answer, Ask, Error, Problem, Service};
+use super::pause::Pause;
+use super::service::{Answer, Ask, Error, Service, Setback};
+use super::status::Status;
 
-/// How long one call waits for a change; then the next does.
-const WAIT: &str = "60s";
+/// How long one call waits for a change; then the next does. It ends well before the idle limit.
+const WAIT: &str = "15s";
+
+/// A wait that fails later than this was cut. One that fails earlier is repeated after a pause.
+const CUT: Duration = Duration::from_secs(5);
 
 /// A job that is there.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,26 +33,20 @@ pub struct Job {
     /// Whether it was there before.
     #[serde(skip)]
     pub is_known: bool,
+    /// Whether the service refuses the parameter uid, as one before 0.2.0 does.
+    #[serde(skip)]
+    is_uid_unknown: Cell<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Status {
-    uid: String,
-    pub state: String,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    #[serde(default)]
-    pods: Vec<Pod>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Pod {
-    containers: Vec<Container>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Container {
-    exit_code: Option<i64>,
+/// What a status call tells.
+#[derive(Debug)]
+pub enum Seen {
+    Status(Status),
+    /// The job is gone. The last status is there if the service saw its end.
+    Gone {
+        last: Option<Status>,
+        why: String,
+    },
 }
 
 impl std::fmt::Display for Job {
@@ -52,27 +55,7 @@ impl std::fmt::Display for Job {
     }
 }
 
-impl Status {
-    pub fn is_final(&self) -> bool {
-        ["completed", "failed"].contains(&self.state.as_str())
-    }
-
-    /// Why the job is as it is, after a colon.
-    pub fn why(&self) -> String {
-        let told = [Some(""), self.reason.as_deref(), self.message.as_deref()];
-        told.into_iter().flatten().collect::<Vec<_>>().join(": ")
-    }
-
-    /// The exit code, if all containers that failed ended with the same.
-    fn exit_code(&self) -> Option<u8> {
-        let ended = self.pods.iter().flat_map(|pod| &pod.containers).filter_map(|container| container.exit_code);
-        let mut codes = ended.filter(|code| *code != 0);
-        let first = codes.next()?;
-        u8::try_from(first).ok().filter(|_| codes.all(|code| code == first))
-    }
-}
-
-/// Makes the job, however often that has to be tried.
+/// Creates the job, however often that has to be tried.
 pub async fn submit(service: &Service<'_>, manifest: &Manifest, key: &str) -> Result<Job, End> {
     let key = HeaderValue::try_from(key).map_err(|_| End::usage("--idempotency-key must be printable ASCII"))?;
     let ask = Ask {
@@ -93,46 +76,95 @@ pub async fn delete(service: &Service<'_>, job: &Job) -> Result<(), End> {
     Ok(())
 }
 
-/// The status, and with it the version that is then known.
+/// The status, and the version of it that is known.
 #[derive(Debug, Default)]
 pub struct Watch {
     known: Option<HeaderValue>,
     is_begun: bool,
+    pause: Pause,
 }
 
 impl Watch {
     /// The status, once it is another than before; `None` if it has not changed for a while.
-    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<Status>, End> {
-        let mut ask = Ask::get(job.path("get-job-status", if self.is_begun { &[("wait", WAIT)] } else { &[] }));
-        ask.headers.extend(self.known.take().map(|known| (IF_NONE_MATCH, known)));
+    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<Seen>, End> {
+        if self.is_begun {
+            let begun = Instant::now();
+            match job.ask(service, &[("wait", WAIT)], self.known.as_ref(), false).await {
+                Ok(answer) => {
+                    self.pause = Pause::default();
+                    return self.take(job, &answer);
+                }
+                Err(Setback::Final(error)) => return job.lost(error),
+                // A proxy may have cut the wait. Whether the service is there is for the next call to find out.
+                Err(Setback::Passing(_)) if begun.elapsed() >= CUT => {}
+                Err(Setback::Passing(passing)) => sleep(self.pause.next(passing.after)).await,
+            }
+        }
         self.is_begun = true;
-        let answer = service.call(&ask).await.map_err(|error| job.lost(error))?;
-        self.known = answer.headers.get(ETAG).cloned();
+        match job.ask(service, &[], self.known.as_ref(), true).await {
+            Ok(answer) => self.take(job, &answer),
+            Err(Setback::Final(error)) => job.lost(error),
+            Err(Setback::Passing(_)) => Ok(None),
+        }
+    }
+
+    fn take(&mut self, job: &Job, answer: &Answer) -> Result<Option<Seen>, End> {
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        job.own(parsed(&answer)?).map(Some)
+        self.known = answer.headers.get(ETAG).cloned();
+        let status: Status = parsed(answer)?;
+        // A service before 0.2.0 goes by the name alone.
+        if status.uid != job.uid {
+            return Ok(Some(Seen::Gone { last: None, why: "another job has its name".to_owned() }));
+        }
+        Ok(Some(Seen::Status(status)))
     }
 }
 
 impl Job {
-    pub async fn status(&self, service: &Service<'_>) -> Result<Status, End> {
-        let ask = Ask::get(self.path("get-job-status", &[]));
-        let answer = service.call(&ask).await.map_err(|error| self.lost(error))?;
-        self.own(parsed(&answer)?)
+    /// The status with its pods and events, by a single attempt.
+    pub async fn details(&self, service: &Service<'_>) -> Option<Status> {
+        let answer = self.ask(service, &[("details", "true")], None, false).await.ok()?;
+        parsed::<Status>(&answer).ok().filter(|status| status.uid == self.uid)
     }
 
-    /// The exit code of the job's container, if one can be told.
-    pub async fn exit_code(&self, service: &Service<'_>) -> Option<u8> {
-        let ask = Ask::get(self.path("get-job-status", &[("details", "true")]));
-        let answer = service.call(&ask).await.ok()?;
-        parsed::<Status>(&answer).ok().filter(|status| status.uid == self.uid)?.exit_code()
+    /// A status call for this very job. `patient` repeats it while the service is away.
+    async fn ask(
+        &self,
+        service: &Service<'_>,
+        query: &[(&str, &str)],
+        known: Option<&HeaderValue>,
+        patient: bool,
+    ) -> Result<Answer, Setback> {
+        loop {
+            let uid = (!self.is_uid_unknown.get()).then_some(("uid", self.uid.as_str()));
+            let query: Vec<_> = query.iter().copied().chain(uid).collect();
+            let mut ask = Ask::get(self.path("get-job-status", &query));
+            ask.headers.extend(known.map(|known| (IF_NONE_MATCH, known.clone())));
+            let answer =
+                if patient { service.call(&ask).await.map_err(Setback::Final) } else { service.once(&ask).await };
+            match answer {
+                Err(Setback::Final(Error::Problem(problem)))
+                    if problem.status == StatusCode::BAD_REQUEST && uid.is_some() =>
+                {
+                    self.is_uid_unknown.set(true);
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// All that a container of this name writes, in each of the job's pods, with times.
-    pub fn logs(&self, container: Option<&str>, follow: bool) -> Ask {
-        let follow = if follow { "true" } else { "false" };
-        let mut query = vec![("all", "true"), ("timestamps", "true"), ("follow", follow)];
+    pub fn logs(&self, container: Option<&str>, query: &[(&str, &str)]) -> Ask {
+        let mut query = [&[("all", "true"), ("timestamps", "true")], query].concat();
+        query.extend(container.map(|name| ("container", name)));
+        Ask::get(self.path("get-job-logs", &query))
+    }
+
+    /// The last lines that a container of this name wrote, in the newest pod.
+    pub fn last_lines(&self, container: Option<&str>, lines: &str) -> Ask {
+        let mut query = vec![("tail_lines", lines)];
         query.extend(container.map(|name| ("container", name)));
         Ask::get(self.path("get-job-logs", &query))
     }
@@ -143,16 +175,14 @@ impl Job {
         text.extend_pairs(query).finish()
     }
 
-    fn own(&self, status: Status) -> Result<Status, End> {
-        if status.uid == self.uid { Ok(status) } else { Err(End::new(FAILED, format!("{self} was deleted"))) }
-    }
-
-    fn lost(&self, error: Error) -> End {
+    fn lost(&self, error: Error) -> Result<Option<Seen>, End> {
         match error {
-            Error::Problem(problem) if problem.status == StatusCode::NOT_FOUND => {
-                End::new(FAILED, format!("{self} was deleted"))
+            Error::Problem(problem) if problem.is_gone() => {
+                let last = problem.last_known.as_ref().and_then(|last| serde_json::from_str::<Status>(last.get()).ok());
+                let last = last.filter(|last| last.uid == self.uid);
+                Ok(Some(Seen::Gone { last, why: problem.text }))
             }
-            error => ended(error, &format!("how {self} ends cannot be told")),
+            error => Err(ended(error, &format!("how {self} ends cannot be told"))),
         }
     }
 }
@@ -162,34 +192,9 @@ fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, End> {
         .map_err(|error| End::new(UNAVAILABLE, format!("the answer is not one of eks-api: {error}")))
 }
 
-/// A problem as the end of the run.
 fn ended(error: Error, so: &str) -> End {
     match error {
         Error::End(end) => end,
-        Error::Problem(Problem { status, text }) => {
-            let code = match status.as_u16() {
-                401 | 403 => NOT_ALLOWED,
-                400..=499 => REFUSED,
-                _ => UNAVAILABLE,
-            };
-            End::new(code, format!("{so}: {text}"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_exit_code_is_told_if_there_is_but_one() {
-        let code = |codes: &[Option<i64>]| {
-            let container = |code: &Option<i64>| Pod { containers: vec![Container { exit_code: *code }] };
-            let pods = codes.iter().map(container).collect();
-            Status { uid: String::new(), state: "failed".to_owned(), reason: None, message: None, pods }.exit_code()
-        };
-        assert_eq!(code(&[Some(3)]), Some(3));
-        assert_eq!(code(&[Some(3), Some(0), None, Some(3)]), Some(3));
-        assert_eq!([code(&[Some(3), Some(4)]), code(&[]), code(&[Some(0)]), code(&[Some(259)])], [None; 4]);
+        Error::Problem(problem) => problem.end(so),
     }
 }

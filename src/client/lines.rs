@@ -1,19 +1,18 @@
-//! A log that can be taken up again where it broke off: every line comes with its time, which is taken off, and by which
-//! what was shown before is known again. Pods and containers come under headings, which have no time.
+//! The log of a job, read several times: headings, what containers wrote, and remarks. Every line of a container comes
+//! with its time, which is taken off. `log_lines` drops what an earlier reading had.
 //!
 //! Pure: bytes in, pieces out.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+pub use crate::log_lines::Extent;
+use crate::log_lines::{Join, Part, Splitter};
 
-/// RFC 3339 with nanoseconds and an offset has 35 characters.
-const LONGEST_STAMP: usize = 40;
-/// The rest of what no container wrote is left out.
-const LONGEST_PLAIN: usize = 4096;
-/// A whole line is not shown, however long it is.
-const ALL: usize = usize::MAX;
+/// How many lines a reading of the last lines has: as many as are remembered.
+pub const TAIL: &str = "1024";
+/// The rest of a line that no container wrote is left out.
+const MAX_REMARK: usize = 4096;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -25,164 +24,151 @@ pub enum Piece {
     Remark(String),
 }
 
-/// How far a container's log was shown.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    /// The time of the last line.
-    at: OffsetDateTime,
-    /// How many whole lines of this time were shown.
-    lines: usize,
-    /// How much of the line after these.
-    bytes: usize,
+#[derive(Debug, Default)]
+pub struct Lines {
+    splitter: Splitter,
+    sections: BTreeMap<String, Section>,
+    current: String,
+    /// A line that no container wrote, while it comes.
+    remark: Option<Vec<u8>>,
+    /// Whether this reading has the last lines only.
+    is_tail: bool,
+    /// Whether the whole log has to be read now.
+    is_behind: bool,
+    is_lossy: bool,
 }
 
 #[derive(Debug, Default)]
 struct Section {
-    mark: Option<Mark>,
-    /// What was shown when the log was opened again, while it has not been passed, and how many lines of its time have
-    /// come since.
-    passing: Option<(Mark, usize)>,
-}
-
-#[derive(Debug, Default)]
-enum Place {
-    /// At a line's beginning: it is not known yet what follows.
-    #[default]
-    Begin,
-    /// In what a container wrote, of which so many bytes are not shown.
-    Line { skip: usize },
-    /// In a line without a time.
-    Plain,
-}
-
-#[derive(Debug, Default)]
-pub struct Lines {
-    sections: BTreeMap<String, Section>,
-    current: String,
-    place: Place,
-    /// A line's beginning, or all of a line without a time.
-    held: Vec<u8>,
+    join: Join,
+    /// Whether this reading has it.
+    is_read: bool,
+    /// Whether a reading of all that is there had nothing that was known.
+    is_lost: bool,
 }
 
 impl Lines {
-    /// The log is opened again: what comes now begins anew.
-    pub fn reopen(&mut self) {
+    /// The log is read again: what comes now begins anew.
+    pub fn reopen(&mut self, extent: Extent) {
+        self.splitter = Splitter::default();
         self.current.clear();
-        self.held.clear();
-        self.place = Place::Begin;
+        self.remark = None;
+        (self.is_tail, self.is_behind) = (extent == Extent::Tail, false);
         for section in self.sections.values_mut() {
-            section.passing = section.mark.map(|mark| (mark, 0));
-        }
-    }
-
-    /// What these bytes are, without what was shown before.
-    pub fn read(&mut self, mut bytes: &[u8]) -> Vec<Piece> {
-        let (mut pieces, mut output) = (Vec::new(), Vec::new());
-        while !bytes.is_empty() {
-            match self.place {
-                Place::Begin => bytes = self.begin(bytes),
-                Place::Line { skip } => {
-                    let (line, rest) = through_newline(bytes);
-                    output.extend_from_slice(&line[skip.min(line.len())..]);
-                    self.shown(line, skip);
-                    bytes = rest;
-                }
-                Place::Plain => {
-                    let (line, rest) = through_newline(bytes);
-                    let room = LONGEST_PLAIN.saturating_sub(self.held.len());
-                    self.held.extend_from_slice(&line[..line.len().min(room)]);
-                    bytes = rest;
-                    if line.ends_with(b"\n") {
-                        if !output.is_empty() {
-                            pieces.push(Piece::Output(std::mem::take(&mut output)));
-                        }
-                        pieces.extend(self.plain());
-                    }
-                }
+            section.is_read = false;
+            if take(&mut section.is_lost) {
+                section.join.reopen_after_loss();
+            } else {
+                section.join.reopen(extent);
             }
         }
-        if !output.is_empty() {
-            pieces.push(Piece::Output(output));
-        }
-        pieces
     }
 
-    /// Reads a line's beginning, as far as it is there.
-    fn begin<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let end = bytes.iter().position(|c| *c == b' ' || *c == b'\n');
-        let taken = end.unwrap_or(bytes.len());
-        self.held.extend_from_slice(&bytes[..taken]);
-        if end.is_none() && self.held.len() <= LONGEST_STAMP {
-            return &[];
-        }
-        let stamp = std::str::from_utf8(&self.held).ok().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        let Some(at) = stamp else {
-            self.place = Place::Plain;
-            return &bytes[taken..];
-        };
-        self.held.clear();
-        self.place = Place::Line { skip: self.section().line(at) };
-        // Without its message a line ends right after its time.
-        if bytes.get(taken) == Some(&b' ') { &bytes[taken + 1..] } else { &bytes[taken..] }
+    /// What is new in these bytes.
+    pub fn read(&mut self, bytes: &[u8]) -> Vec<Piece> {
+        let mut splitter = take(&mut self.splitter);
+        let mut pieces = Pieces::default();
+        splitter.split(bytes, |part| self.part(part, &mut pieces));
+        self.splitter = splitter;
+        pieces.all()
     }
 
-    fn section(&mut self) -> &mut Section {
-        self.sections.entry(self.current.clone()).or_default()
+    /// What is new at the end of a reading that was not broken off.
+    pub fn finish(&mut self) -> Vec<Piece> {
+        let mut splitter = take(&mut self.splitter);
+        let mut pieces = Pieces::default();
+        splitter.finish(|part| self.part(part, &mut pieces));
+        self.end_remark(&mut pieces);
+        self.end_section(&mut pieces);
+        pieces.all()
     }
 
-    /// Counts what is now shown of a line, of which the first bytes were left out.
-    fn shown(&mut self, line: &[u8], skip: usize) {
-        let is_whole = line.ends_with(b"\n");
-        let rest = if skip == ALL { ALL } else { skip.saturating_sub(line.len()) };
-        self.place = if is_whole { Place::Begin } else { Place::Line { skip: rest } };
-        if skip == ALL {
-            return;
-        }
-        let new = line.len().saturating_sub(skip);
-        if let Some(mark) = &mut self.section().mark {
-            (mark.lines, mark.bytes) = if is_whole { (mark.lines + 1, 0) } else { (mark.lines, mark.bytes + new) };
+    /// Whether this reading lacks lines that a reading of the whole log may have.
+    pub const fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Whether lines are missing that no reading had.
+    pub const fn has_lost_lines(&self) -> bool {
+        self.is_lossy
+    }
+
+    /// Whether any container's log was shown.
+    pub fn has_begun(&self) -> bool {
+        self.sections.values().any(|section| !section.join.is_empty())
+    }
+
+    fn part(&mut self, part: Part<'_>, pieces: &mut Pieces) {
+        match (part, &mut self.remark) {
+            (Part::Begin(None), _) => self.remark = Some(Vec::new()),
+            (Part::Text(text), Some(remark)) => {
+                let room = MAX_REMARK.saturating_sub(remark.len());
+                remark.extend_from_slice(&text[..text.len().min(room)]);
+                if text.ends_with(b"\n") {
+                    self.end_remark(pieces);
+                }
+            }
+            _ => {
+                if !self.sections.contains_key(&self.current) {
+                    // A log that was not read before has more than its last lines.
+                    self.is_behind |= self.is_tail;
+                    self.sections.insert(self.current.clone(), Section::default());
+                }
+                let Some(section) = self.sections.get_mut(&self.current).filter(|_| !self.is_behind) else { return };
+                section.is_read = true;
+                section.join.read(part, &mut pieces.output);
+                self.is_behind |= section.join.has_no_overlap();
+            }
         }
     }
 
-    /// A line without a time, which is whole now.
-    fn plain(&mut self) -> Option<Piece> {
-        let line = String::from_utf8_lossy(&self.held).trim_end().to_owned();
-        self.held.clear();
-        self.place = Place::Begin;
+    /// A line without a time is whole: a heading or a remark.
+    fn end_remark(&mut self, pieces: &mut Pieces) {
+        let Some(remark) = self.remark.take() else { return };
+        let line = String::from_utf8_lossy(&remark).trim_end().to_owned();
         if let Some(name) = line.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <==")) {
+            self.end_section(pieces);
             name.clone_into(&mut self.current);
-            return Some(Piece::Section(name.to_owned()));
+            pieces.push(Piece::Section(name.to_owned()));
+        } else if !line.is_empty() {
+            pieces.push(Piece::Remark(line));
         }
-        (!line.is_empty()).then_some(Piece::Remark(line))
+    }
+
+    /// No more comes of the current container.
+    fn end_section(&mut self, pieces: &mut Pieces) {
+        let Some(section) = self.sections.get_mut(&self.current).filter(|section| section.is_read) else { return };
+        section.join.finish(&mut pieces.output);
+        if !section.join.is_caught_up() {
+            // With the whole log read, what is known is not there any more.
+            section.is_lost = !self.is_tail;
+            self.is_lossy |= section.is_lost;
+            self.is_behind = true;
+        }
     }
 }
 
-impl Section {
-    /// How much of a line of this time was shown before: perhaps `ALL` of it.
-    fn line(&mut self, at: OffsetDateTime) -> usize {
-        if let Some((past, seen)) = &mut self.passing {
-            if at < past.at || (at == past.at && *seen < past.lines) {
-                *seen += usize::from(at == past.at);
-                return ALL;
-            }
-            let was_begun = at == past.at && past.bytes > 0;
-            let skip = if was_begun { past.bytes } else { 0 };
-            self.passing = None;
-            if was_begun {
-                return skip;
-            }
-        }
-        match &mut self.mark {
-            Some(mark) if mark.at == at => mark.bytes = 0,
-            mark => *mark = Some(Mark { at, lines: 0, bytes: 0 }),
-        }
-        0
-    }
+/// Pieces in their order.
+#[derive(Default)]
+struct Pieces {
+    before: Vec<Piece>,
+    output: Vec<u8>,
 }
 
-/// The first line with its end, or all if there is none, and the rest.
-fn through_newline(bytes: &[u8]) -> (&[u8], &[u8]) {
-    bytes.split_at(bytes.iter().position(|c| *c == b'\n').map_or(bytes.len(), |at| at + 1))
+impl Pieces {
+    fn push(&mut self, piece: Piece) {
+        if !self.output.is_empty() {
+            self.before.push(Piece::Output(take(&mut self.output)));
+        }
+        self.before.push(piece);
+    }
+
+    fn all(mut self) -> Vec<Piece> {
+        if !self.output.is_empty() {
+            self.before.push(Piece::Output(self.output));
+        }
+        self.before
+    }
 }
 
 #[cfg(test)]

@@ -40,9 +40,9 @@ fn a_log_that_breaks_off_anywhere_goes_on_without_a_gap_or_a_repetition() {
         for second in [0, first / 2, first, LOG.len()] {
             let mut lines = Lines::default();
             let mut shown = output(&lines.read(&LOG.as_bytes()[..first]));
-            lines.reopen();
+            lines.reopen(Extent::Whole);
             shown += &output(&lines.read(&LOG.as_bytes()[..second]));
-            lines.reopen();
+            lines.reopen(Extent::Whole);
             shown += &output(&lines.read(LOG.as_bytes()));
             assert_eq!(shown, SHOWN, "broken off after {first} and {second} bytes");
         }
@@ -53,7 +53,7 @@ fn a_log_that_breaks_off_anywhere_goes_on_without_a_gap_or_a_repetition() {
 fn a_log_whose_beginning_is_gone_goes_on_after_what_was_shown() {
     let mut lines = Lines::default();
     lines.read(LOG.as_bytes());
-    lines.reopen();
+    lines.reopen(Extent::Whole);
     let rotated = "==> p/c <==\n2026-01-01T00:00:01Z 2026-01-01T00:00:00Z five\n2026-01-01T00:00:02Z six\n";
     assert_eq!(output(&lines.read(rotated.as_bytes())), "six\n");
 }
@@ -67,7 +67,7 @@ fn each_container_has_a_place_of_its_own() {
     };
     let mut lines = Lines::default();
     assert_eq!(output(&lines.read(log("").as_bytes())), "a\nend\nb\n");
-    lines.reopen();
+    lines.reopen(Extent::Whole);
     assert_eq!(output(&lines.read(log("2026-01-01T00:00:02Z more\n").as_bytes())), "more\n");
 }
 
@@ -79,4 +79,39 @@ fn what_no_container_wrote_is_told_apart() {
     let section = |text: &str| Piece::Section(text.to_owned());
     let wrote = Piece::Output(b"==> r/c <==\n".to_vec());
     assert_eq!(pieces, [section("p/c"), said("(waiting: ImagePullBackOff)"), section("q/c"), wrote]);
+}
+
+#[test]
+fn log_kubelet_200_a_last_line_without_its_newline_is_a_remark() {
+    let mut lines = Lines::default();
+    let mut pieces = lines.read(b"==> p/c <==\nunable to retrieve container logs for containerd://0123abcd");
+    assert_eq!(pieces, [Piece::Section("p/c".to_owned())]);
+    pieces = lines.finish();
+    let sentence = "unable to retrieve container logs for containerd://0123abcd";
+    assert_eq!(pieces, [Piece::Remark(sentence.to_owned())]);
+}
+
+#[test]
+fn log_rotated_a_reading_that_does_not_reach_back_asks_for_the_whole_log_and_a_loss_is_known() {
+    let mut lines = Lines::default();
+    lines.read(b"==> p/c <==\n2026-01-01T00:00:00Z a\n");
+    let later = b"==> p/c <==\n2026-01-01T00:00:09Z z\n";
+    lines.reopen(Extent::Tail);
+    assert_eq!(output(&lines.read(later)), "");
+    assert!(lines.is_behind() && !lines.has_lost_lines());
+    lines.reopen(Extent::Whole);
+    let shown = output(&lines.read(later)) + &output(&lines.finish());
+    assert!(shown.is_empty() && lines.is_behind() && lines.has_lost_lines());
+    lines.reopen(Extent::Whole);
+    assert_eq!(output(&lines.read(later)) + &output(&lines.finish()), "z\n");
+    assert!(!lines.is_behind() && lines.has_lost_lines());
+}
+
+#[test]
+fn run_idle_limit_a_container_that_is_new_in_a_reading_of_the_last_lines_asks_for_the_whole_log() {
+    let mut lines = Lines::default();
+    lines.read(b"==> p/c <==\n2026-01-01T00:00:00Z a\n");
+    lines.reopen(Extent::Tail);
+    let pieces = lines.read(b"==> p/c <==\n2026-01-01T00:00:00Z a\n\n==> q/c <==\n2026-01-01T00:00:01Z b\n");
+    assert!(output(&pieces).is_empty() && lines.is_behind());
 }

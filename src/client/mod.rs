@@ -6,31 +6,38 @@ pub mod credential;
 pub mod end;
 pub mod follow;
 pub mod job;
+pub mod known;
 pub mod lines;
 pub mod manifest;
 pub mod options;
+pub mod outcome;
 pub mod output;
+pub mod pause;
+pub mod problem;
 pub mod progress;
+pub mod reason;
 pub mod service;
+pub mod status;
 
 use std::cell::OnceCell;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use credential::Credential;
-use end::{End, FAILED, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
-use job::{Job, Watch};
+use end::{End, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
+use job::Job;
+use known::Known;
 use manifest::Manifest;
 use options::Options;
 use progress::Progress;
 use service::Service;
 
-/// Between two looks at a job that has not changed.
-const PAUSE: Duration = Duration::from_millis(250);
-/// How long a job's removal is tried after a signal.
+/// How long a job's removal is tried after a signal, and its log is read after its end.
 const LAST_CALL: Duration = Duration::from_secs(10);
+/// How long it is asked, at the time-out, why the job waits.
+const LAST_QUESTION: Duration = Duration::from_secs(3);
 
 /// Runs a job to its end. `Ok` is a job that completed.
 pub async fn run(options: &Options) -> Result<(), End> {
@@ -39,16 +46,19 @@ pub async fn run(options: &Options) -> Result<(), End> {
     // Until all of stdin is read, a signal ends the program by itself.
     let manifest = Manifest::read(&options.file, options.namespace.as_deref())?;
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let progress = Progress::of_stderr();
+    let progress = Progress::of_stderr(options.quiet);
     if !options.url.is_tls && !options.url.is_local && credential.header().is_some() {
         progress.note("the key is sent without TLS, for all on the way to read");
     }
-    let has_limit = options.timeout.is_some();
-    let service = Service { url: &options.url, connections, credential, progress: &progress, has_limit };
-    let submitted = OnceCell::new();
+    let mut service = Service::new(&options.url, connections, credential, &progress);
+    service.has_limit = options.timeout.is_some();
+    let (known, submitted) = (Known::default(), OnceCell::new());
     let (code, what) = tokio::select! {
-        ended = progress.during(work(&service, options, &manifest, &submitted)) => {
+        ended = progress.during(work(&service, options, &manifest, &submitted, &known)) => {
             progress.clear();
+            if let (Err(_), Some(job), true) = (&ended, submitted.get(), options.quiet && !options.follow) {
+                show_last_lines(&service, job, manifest.container.as_deref()).await;
+            }
             return ended;
         }
         () = time_up(options.timeout) => (TIME_UP, "the time is up"),
@@ -57,8 +67,25 @@ pub async fn run(options: &Options) -> Result<(), End> {
     };
     progress.clear();
     let told = match submitted.get() {
+        None if code == TIME_UP && !service.was_sent() => {
+            let why = service.setback.take();
+            let text = format!("the time is up; {} was not reached, and nothing was sent: {why}", options.url.as_str());
+            return Err(End::new(UNAVAILABLE, text));
+        }
         None => "it is not known whether the job was created".to_owned(),
-        Some(job) if options.delete_on_interrupt && code != TIME_UP => tokio::select! {
+        Some(job) if code == TIME_UP => {
+            if let Some(seen) = known.outcome.get() {
+                progress.note("the log is not whole: the time is up");
+                return outcome::report(&service, job, seen).await;
+            }
+            // The details may be newer than what is known.
+            if let Ok(Some(status)) = timeout(LAST_QUESTION, job.details(&service)).await {
+                known.explain(&status);
+            }
+            let waits = known.reason().map(|reason| format!(" and waits: {reason}")).unwrap_or_default();
+            format!("{job} goes on{waits}")
+        }
+        Some(job) if options.delete_on_interrupt => tokio::select! {
             deleted = job::delete(&service, job) => match deleted {
                 Ok(()) => format!("{job} is being deleted"),
                 Err(end) => end.to_string(),
@@ -77,6 +104,7 @@ async fn work(
     options: &Options,
     manifest: &Manifest,
     submitted: &OnceCell<Job>,
+    known: &Known,
 ) -> Result<(), End> {
     let key = options.idempotency_key.clone().unwrap_or_else(new_key);
     service.progress.live("submitting the job");
@@ -85,34 +113,33 @@ async fn work(
     service.progress.clear();
     service.progress.note(&format!("{job} {}", if job.is_known { "is there already" } else { "is created" }));
     job.warnings.iter().for_each(|warning| service.progress.note(&format!("warning: {warning}")));
-    if options.follow {
-        service.progress.live(&format!("waiting for the log of {job}"));
-        follow::follow(service, job, manifest.container.as_deref()).await?;
+    known.progressed();
+    let log = async {
+        if options.follow {
+            service.progress.live(&format!("waiting for the log of {job}"));
+            follow::follow(service, job, known, manifest.container.as_deref(), output::stdout()).await?;
+        }
+        Ok(())
+    };
+    let both = async { tokio::try_join!(outcome::wait(service, job, known, options.follow), log) };
+    let ask = async || job.details(service).await;
+    let say = |reason: &str| service.progress.note(&format!("{job} waits: {reason}"));
+    tokio::select! {
+        ended = both => drop(ended?),
+        never = known.keep_explaining(ask, say) => match never {},
     }
-    outcome(service, job).await
+    match known.outcome.get() {
+        Some(seen) => outcome::report(service, job, seen).await,
+        None => Ok(()),
+    }
 }
 
-/// Waits for the job's end, telling each change on the way.
-async fn outcome(service: &Service<'_>, job: &Job) -> Result<(), End> {
-    let mut watch = Watch::default();
-    loop {
-        let Some(status) = watch.next(service, job).await? else {
-            // A service that is shutting down answers at once.
-            sleep(PAUSE).await;
-            continue;
-        };
-        match status.state.as_str() {
-            "completed" => {
-                service.progress.note(&format!("{job} completed"));
-                return Ok(());
-            }
-            "failed" => {
-                let code = job.exit_code(service).await;
-                let ended = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
-                return Err(End::new(code.unwrap_or(FAILED), format!("{job} failed{ended}{}", status.why())));
-            }
-            state => service.progress.state(&format!("{job} is {state}")),
-        }
+/// What a quiet run shows of the log of a job that failed.
+async fn show_last_lines(service: &Service<'_>, job: &Job, container: Option<&str>) {
+    const LINES: &str = "50";
+    let ask = job.last_lines(container, LINES);
+    if let Ok(Ok(answer)) = timeout(LAST_CALL, service.call(&ask)).await {
+        service.progress.show_log(&String::from_utf8_lossy(&answer.body));
     }
 }
 

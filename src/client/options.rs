@@ -17,6 +17,8 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     pub idempotency_key: Option<String>,
     pub delete_on_interrupt: bool,
+    /// Nothing is said of a run that goes well.
+    pub quiet: bool,
 }
 
 /// Where the service is, without a slash at its end.

@@ -1,8 +1,12 @@
-//! What containers wrote, on stdout and nothing else there.
+//! Writes the log to stdout, which has nothing else.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::end::{End, OUTPUT};
+
+/// Where the log goes.
+pub type Output = Arc<Mutex<dyn Write + Send>>;
 
 /// Whether anybody reads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +16,16 @@ pub enum Reader {
     Gone,
 }
 
+pub fn stdout() -> Output {
+    Arc::new(Mutex::new(io::stdout()))
+}
+
 /// Writes all of it. A reader that is slow holds up this alone: signals and the time go on.
-pub async fn write(bytes: Vec<u8>) -> Result<Reader, End> {
+pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, End> {
+    let output = Arc::clone(output);
     let written = tokio::task::spawn_blocking(move || {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&bytes).and_then(|()| stdout.flush())
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_all(&bytes).and_then(|()| output.flush())
     });
     match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(()) => Ok(Reader::There),

@@ -14,22 +14,36 @@ use super::end::printable;
 #[derive(Debug)]
 pub struct Progress {
     is_live: bool,
+    is_quiet: bool,
     started: Instant,
     /// What the live line says; empty if there is none.
     state: RefCell<String>,
 }
 
 impl Progress {
-    pub fn of_stderr() -> Self {
+    /// A quiet one says nothing of a run that goes well.
+    pub fn of_stderr(is_quiet: bool) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let is_live = io::stderr().is_terminal() && !is_dumb;
-        Self { is_live, started: Instant::now(), state: RefCell::default() }
+        let is_live = io::stderr().is_terminal() && !is_dumb && !is_quiet;
+        Self { is_live, is_quiet, started: Instant::now(), state: RefCell::default() }
     }
 
     /// Something that happened, and stays on the screen.
     pub fn note(&self, text: &str) {
-        self.write(&format!("{}eks-api: {}\n", self.erase(), printable(text)));
-        self.draw();
+        if !self.is_quiet {
+            self.write(&format!("{}eks-api: {}\n", self.erase(), printable(text)));
+            self.draw();
+        }
+    }
+
+    /// The end of the log of a job that failed, of which only a quiet run says nothing else.
+    pub fn show_log(&self, log: &str) {
+        const MAX_LEN: usize = 64 << 10;
+        let from = log.ceil_char_boundary(log.len().saturating_sub(MAX_LEN));
+        let lines: String = log[from..].lines().flat_map(|line| [printable(line), "\n".to_owned()]).collect();
+        if !lines.is_empty() {
+            self.write(&format!("eks-api: the last lines of the log:\n{lines}"));
+        }
     }
 
     /// How things are now, until they are otherwise.
@@ -38,7 +52,7 @@ impl Progress {
             return;
         }
         self.live(text);
-        if !self.is_live {
+        if !self.is_live && !self.is_quiet {
             self.write(&format!("eks-api: {}\n", printable(text)));
         }
     }

@@ -1,31 +1,34 @@
-//! Requests to the service, made again while it is away or busy. What they ask and what an answer means is for whoever
-//! asks; all of them may be made twice.
+//! Requests to the service. `once` sends a request a single time. `call` repeats it while the service is away or busy.
+//! Every request of a run can be repeated.
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
-use serde::Deserialize;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{self, Connections};
 use super::credential::Credential;
 use super::end::{End, UNAVAILABLE};
 use super::options::Url;
+use super::pause::Pause;
+use super::problem::Problem;
 use super::progress::Progress;
 
+/// Proxies often end what is idle for 30 seconds.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(18);
 /// How long a service that does not answer is tried again, if the run itself has no limit.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Longer than any call takes, its `wait` included; TCP finds a dead connection much earlier.
-const LONGEST_CALL: Duration = Duration::from_mins(11);
+/// The time limit of a change. The service needs at most 5 minutes, and a repetition would begin anew.
+const MAX_CHANGE_TIME: Duration = Duration::from_mins(6);
 /// Details of a job with many pods stay far below.
-const LARGEST_REPLY: usize = 16 << 20;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A service that asks for more patience than this is asked again all the same.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+const MAX_REPLY: usize = 16 << 20;
+/// A service that asks for a longer pause is asked again after this one.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Service<'a> {
@@ -35,9 +38,22 @@ pub struct Service<'a> {
     pub progress: &'a Progress,
     /// Whether the run ends at some time by itself.
     pub has_limit: bool,
+    /// A read without a byte for so long is given up and sent again. Proxies end what is idle for longer.
+    pub idle_limit: Duration,
+    sent: Sent,
+    /// Why the last attempt failed.
+    pub setback: RefCell<String>,
 }
 
-#[derive(Debug)]
+/// Whether any request was sent.
+#[derive(Debug, Default)]
+struct Sent {
+    is_known: Cell<bool>,
+    /// The connection of the last request, if it has one.
+    last: RefCell<Option<CaptureConnection>>,
+}
+
+#[derive(Clone, Debug)]
 pub struct Ask {
     pub method: Method,
     /// With its query.
@@ -50,13 +66,6 @@ impl Ask {
     pub fn get(path: String) -> Self {
         Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
     }
-}
-
-/// What the service says is wrong (RFC 9457), or as much as can be told of another answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub status: StatusCode,
-    pub text: String,
 }
 
 /// A whole answer, of a status that is no error.
@@ -79,67 +88,102 @@ impl From<End> for Error {
     }
 }
 
-/// Why an attempt came to nothing.
-enum Setback {
-    /// It may be otherwise soon.
-    Passing {
-        why: String,
-        after: Option<Duration>,
-    },
+/// Why an attempt failed.
+#[derive(Debug)]
+pub enum Setback {
+    /// A later attempt can succeed.
+    Passing(Passing),
     Final(Error),
 }
 
-impl Service<'_> {
-    /// The answer as soon as its head is there.
-    pub async fn open(&self, ask: &Ask) -> Result<Response<Incoming>, Error> {
-        let mut patience = Patience::new(self);
-        loop {
-            match self.attempt(ask).await {
-                Ok(response) => return Ok(response),
-                Err(setback) => patience.bear(setback).await?,
-            }
-        }
+#[derive(Debug)]
+pub struct Passing {
+    pub why: String,
+    /// The pause that the service asks for.
+    pub after: Option<Duration>,
+    /// Whether an answer came.
+    pub is_answered: bool,
+}
+
+impl Passing {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), after: None, is_answered: false }
+    }
+}
+
+impl<'a> Service<'a> {
+    pub fn new(url: &'a Url, connections: Connections, credential: Credential, progress: &'a Progress) -> Self {
+        let (sent, setback) = (Sent::default(), RefCell::default());
+        Self { url, connections, credential, progress, has_limit: false, idle_limit: IDLE_LIMIT, sent, setback }
     }
 
-    /// The whole answer.
+    /// Whether a request may have reached the service.
+    pub fn was_sent(&self) -> bool {
+        let is_connected = |last: &CaptureConnection| last.connection_metadata().is_some();
+        self.sent.is_known.get() || self.sent.last.borrow().as_ref().is_some_and(is_connected)
+    }
+
+    /// The whole answer. A service that is away or busy is asked again.
     pub async fn call(&self, ask: &Ask) -> Result<Answer, Error> {
-        let mut patience = Patience::new(self);
+        let (mut since, mut pause, mut told) = (None, Pause::default(), String::new());
+        let url = self.url.as_str();
         loop {
-            let attempt = async {
-                let (head, body) = self.attempt(ask).await?.into_parts();
-                let body = whole(body).await.map_err(|why| Setback::Passing { why, after: None })?;
-                Ok(Answer { status: head.status, headers: head.headers, body })
-            };
-            let late = || Setback::Passing { why: "no answer in time".to_owned(), after: None };
-            match timeout(LONGEST_CALL, attempt).await.unwrap_or_else(|_| Err(late())) {
+            let passing = match self.once(ask).await {
                 Ok(answer) => return Ok(answer),
-                Err(setback) => patience.bear(setback).await?,
+                Err(Setback::Final(error)) => return Err(error),
+                Err(Setback::Passing(passing)) => passing,
+            };
+            let since = *since.get_or_insert_with(Instant::now);
+            if !self.has_limit && since.elapsed() >= PATIENCE {
+                return Err(End::new(UNAVAILABLE, format!("{url}: {}", passing.why)).into());
             }
+            self.setback.replace(passing.why.clone());
+            if told != passing.why {
+                self.progress.note(&format!("{url}: {}; trying again", passing.why));
+                told = passing.why;
+            }
+            sleep(pause.next(passing.after)).await;
         }
     }
 
-    async fn attempt(&self, ask: &Ask) -> Result<Response<Incoming>, Setback> {
-        let request = self.request(ask).map_err(|error| Setback::Final(End::usage(error.to_string()).into()))?;
+    /// The whole answer of a single attempt.
+    pub async fn once(&self, ask: &Ask) -> Result<Answer, Setback> {
+        let limit = if ask.method == Method::GET { self.idle_limit } else { MAX_CHANGE_TIME };
+        let attempt = async {
+            let (head, body) = self.attempt(ask).await?.into_parts();
+            let body = whole(body).await.map_err(|why| Setback::Passing(Passing::new(why)))?;
+            Ok(Answer { status: head.status, headers: head.headers, body })
+        };
+        let late = || Setback::Passing(Passing::new("no answer in time"));
+        timeout(limit, attempt).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// The answer of a single attempt, as soon as its head is there.
+    pub async fn attempt(&self, ask: &Ask) -> Result<Response<Incoming>, Setback> {
+        let mut request = self.request(ask).map_err(|error| Setback::Final(End::usage(error.to_string()).into()))?;
+        self.sent.is_known.set(self.was_sent());
+        self.sent.last.replace(Some(capture_connection(&mut request)));
         let response = self.connections.request(request).await.map_err(|error| {
             let why = connection::cause(&error);
-            if connection::is_distrust(&error) {
-                let told = format!("{} is not to be trusted: {why}; see --ca-file", self.url.as_str());
-                return Setback::Final(End::new(UNAVAILABLE, told).into());
+            match connection::refusal(&error, self.url.is_tls) {
+                Some((what, advice)) => {
+                    let text = format!("{} {what}: {why}; {advice}", self.url.as_str());
+                    Setback::Final(End::new(UNAVAILABLE, text).into())
+                }
+                None => Setback::Passing(Passing::new(why)),
             }
-            Setback::Passing { why, after: None }
         })?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
         let problem = Problem::of(head.status, &whole(body).await.unwrap_or_default());
-        match head.status.as_u16() {
-            429 | 502..=504 => {
-                let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                Err(Setback::Passing { why: problem.text, after: after.map(Duration::from_secs) })
-            }
-            _ => Err(Setback::Final(Error::Problem(problem))),
+        if !problem.is_passing() {
+            return Err(Setback::Final(Error::Problem(problem)));
         }
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let after = after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+        Err(Setback::Passing(Passing { why: problem.text, after, is_answered: true }))
     }
 
     fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
@@ -161,60 +205,6 @@ impl Service<'_> {
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, String> {
-    let collected = Limited::new(body, LARGEST_REPLY).collect().await;
+    let collected = Limited::new(body, MAX_REPLY).collect().await;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| connection::cause(&*error))
-}
-
-impl Problem {
-    fn of(status: StatusCode, body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Document {
-            detail: String,
-            reason: String,
-            request_id: String,
-        }
-        let text = match serde_json::from_slice(body) {
-            Ok(Document { detail, reason, request_id }) => {
-                format!("{detail} ({} {reason}, request {request_id})", status.as_u16())
-            }
-            Err(_) => format!("it answers {status}, and not as eks-api does"),
-        };
-        Self { status, text }
-    }
-}
-
-/// For how long, and how often, a service that is away is asked again.
-struct Patience<'a> {
-    service: &'a Service<'a>,
-    since: Option<Instant>,
-    pause: Duration,
-    told: String,
-}
-
-impl<'a> Patience<'a> {
-    const fn new(service: &'a Service<'a>) -> Self {
-        Self { service, since: None, pause: SHORTEST_PAUSE, told: String::new() }
-    }
-
-    /// Pauses, if there is reason to hope.
-    async fn bear(&mut self, setback: Setback) -> Result<(), Error> {
-        let (why, after) = match setback {
-            Setback::Final(error) => return Err(error),
-            Setback::Passing { why, after } => (why, after),
-        };
-        let url = self.service.url.as_str();
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if !self.service.has_limit && since.elapsed() >= PATIENCE {
-            return Err(End::new(UNAVAILABLE, format!("{url}: {why}")).into());
-        }
-        if self.told != why {
-            self.service.progress.note(&format!("{url}: {why}; trying again"));
-            self.told = why;
-        }
-        // Many who were sent away together need not come back together.
-        let jitter = self.pause.mul_f64(fastrand::f64() / 2.0);
-        sleep(after.map_or(self.pause, |after| after.min(LONGEST_RETRY_AFTER)) + jitter).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        Ok(())
-    }
 }

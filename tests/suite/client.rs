@@ -1,9 +1,9 @@
 //! `eks-api run` against a service: what it prints where, and the exit code that a script goes by.
 
-mod examples;
+pub(crate) mod examples;
 mod outcomes;
 mod restarts;
-mod run;
+pub(crate) mod run;
 mod trust;
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::stub::{AutoRun, StubCluster, StubConfig};
 use crate::support::{Lab, builder};
 
 /// A lab in which jobs run by themselves, at once.
-async fn lively(environment: &[(&str, &str)]) -> Lab {
+pub(crate) async fn lively(environment: &[(&str, &str)]) -> Lab {
     let pace = Duration::from_millis(10);
     let auto = Some(AutoRun { pending: pace, running: pace, terminating: pace });
     let cluster = StubCluster::start(StubConfig { auto, ..StubConfig::default() }).await;
@@ -28,14 +28,14 @@ async fn lively(environment: &[(&str, &str)]) -> Lab {
 }
 
 /// A manifest whose container runs this, as far as anything is run.
-fn manifest(name: &str, script: &str) -> String {
+pub(crate) fn manifest(name: &str, script: &str) -> String {
     let container = json!({ "name": "main", "image": "busybox:1.36", "command": ["sh", "-c", script] });
     let pod = json!({ "restartPolicy": "Never", "containers": [container] });
     json!({ "metadata": { "name": name }, "spec": { "template": { "spec": pod } } }).to_string()
 }
 
 /// Gives the job `hello` a pod `hello-a`, of which this is the container's state.
-fn put_pod(cluster: &StubCluster, phase: &str, state: &Value) {
+pub(crate) fn put_pod(cluster: &StubCluster, phase: &str, state: &Value) {
     put_pod_of("hello-a", cluster, phase, state);
 }
 
@@ -52,13 +52,13 @@ fn put_pod_of(name: &str, cluster: &StubCluster, phase: &str, state: &Value) {
 }
 
 /// The job `hello` runs, and has a pod that writes.
-fn begin(cluster: &StubCluster) {
+pub(crate) fn begin(cluster: &StubCluster) {
     put_pod(cluster, "Running", &json!({ "running": {} }));
     cluster.set_job_status("default", "hello", json!({ "active": 1, "ready": 1 }));
 }
 
 /// The job `hello` ends as its container does.
-fn end(cluster: &StubCluster, code: u8) {
+pub(crate) fn end(cluster: &StubCluster, code: u8) {
     let (phase, kind) = if code == 0 { ("Succeeded", "Complete") } else { ("Failed", "Failed") };
     put_pod(cluster, phase, &json!({ "terminated": { "exitCode": code } }));
     cluster.end_log("default", "hello-a", "main");

@@ -15,13 +15,13 @@ use crate::support::service::{Folder, PATIENCE, Service};
 const KEYED: &str = "## With an API key";
 
 /// A block of the document, by the language after its fence.
-struct Block<'a> {
+pub(crate) struct Block<'a> {
     heading: &'a str,
-    language: &'a str,
-    text: String,
+    pub(crate) language: &'a str,
+    pub(crate) text: String,
 }
 
-fn blocks(document: &str) -> Vec<Block<'_>> {
+pub(crate) fn blocks(document: &str) -> Vec<Block<'_>> {
     let (mut blocks, mut heading, mut lines) = (Vec::new(), "", document.lines());
     while let Some(line) = lines.next() {
         if line.starts_with("## ") {

@@ -85,7 +85,7 @@ async fn what_the_service_refuses_is_told_in_its_words() {
     taken.expect(65, "already exists (409 AlreadyExists, request ");
     assert_eq!(taken.stdout, "");
     lab.cluster.fault(Fault::new("POST", JOBS, Kind::status(403, "Forbidden", "exceeded quota: one")));
-    run(&manifest("hello", "true")).ended().await.expect(77, "exceeded quota: one");
+    run(&manifest("hello", "true")).ended().await.expect(75, "exceeded quota: one");
     assert!(lab.cluster.job("default", "hello").is_none());
 }
 

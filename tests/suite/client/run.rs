@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::BINARY;
 use crate::support::service::{Folder, PATIENCE};
 
-pub(super) struct Run {
+pub(crate) struct Run {
     command: Command,
     folder: Folder,
     stdin: Option<String>,
@@ -20,19 +20,19 @@ pub(super) struct Run {
 
 /// What a run left behind.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// A run of this manifest at this address.
-    pub(super) fn of(manifest: &str, address: &str) -> Self {
+    pub(crate) fn of(manifest: &str, address: &str) -> Self {
         Self::with(manifest, &["-f", "job.json", "--url", &format!("http://{address}")])
     }
 
-    pub(super) fn with(manifest: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn with(manifest: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
         folder.write("job.json", manifest);
         let mut command = Command::new(BINARY);
@@ -40,34 +40,34 @@ impl Run {
         Self { command, folder, stdin: None }
     }
 
-    pub(super) fn args(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn args(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
     }
 
-    pub(super) fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Puts a file beside the manifest.
-    pub(super) fn file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
         self.folder.write(name, text);
         self
     }
 
-    pub(super) fn stdin(mut self, text: &str) -> Self {
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());
         self
     }
 
-    pub(super) async fn start(mut self) -> Running {
+    pub(crate) async fn start(mut self) -> Running {
         self.command.stdout(Stdio::piped());
         self.start_as_it_is().await
     }
 
     /// Starts it with a stdout that is full, so that nothing can be written before what is returned is read.
-    pub(super) async fn start_stalled(mut self) -> (Running, PipeReader) {
+    pub(crate) async fn start_stalled(mut self) -> (Running, PipeReader) {
         let (reader, writer) = std::io::pipe().unwrap();
         let full = pipe::Sender::from_owned_fd(writer.into()).unwrap();
         full.writable().await.unwrap();
@@ -95,12 +95,12 @@ impl Run {
     }
 
     /// Runs it to its end.
-    pub(super) async fn ended(self) -> Ended {
+    pub(crate) async fn ended(self) -> Ended {
         self.start().await.ended().await
     }
 }
 
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
     stderr: watch::Receiver<String>,
@@ -109,7 +109,7 @@ pub(super) struct Running {
 
 impl Running {
     /// The next line on stdout.
-    pub(super) async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.stdout.as_mut().unwrap().read_line(&mut line);
         timeout(PATIENCE, read).await.expect("no line comes").unwrap();
@@ -117,24 +117,24 @@ impl Running {
     }
 
     /// Waits until stderr has this.
-    pub(super) async fn told(&self, text: &str) {
+    pub(crate) async fn told(&self, text: &str) {
         let mut stderr = self.stderr.clone();
         let told = stderr.wait_for(|told| told.contains(text));
         timeout(PATIENCE, told).await.expect("it is not told").expect("it has ended");
     }
 
     /// Nobody reads its stdout from now on.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.stdout = None;
     }
 
-    pub(super) async fn signal(&self, name: &str) {
+    pub(crate) async fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id().unwrap());
         assert!(Command::new("sh").arg("-c").arg(script).status().await.unwrap().success());
     }
 
     /// What it prints from here on, and how it ends.
-    pub(super) async fn ended(mut self) -> Ended {
+    pub(crate) async fn ended(mut self) -> Ended {
         let end = async {
             let mut stdout = String::new();
             if let Some(pipe) = &mut self.stdout {
@@ -153,7 +153,7 @@ impl Running {
 impl Ended {
     /// Checks the exit code, and that stderr has this.
     #[track_caller]
-    pub(super) fn expect(&self, code: i32, told: &str) {
+    pub(crate) fn expect(&self, code: i32, told: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.stderr.contains(told), "{told:?} is not in {self:?}");
     }

@@ -9,7 +9,7 @@ use crate::support::pki::Authority;
 use crate::support::service::Folder;
 
 /// A lab that asks for a key, and one of this role.
-pub(super) async fn keyed(role: &str) -> (Lab, String) {
+pub(crate) async fn keyed(role: &str) -> (Lab, String) {
     let arguments = ["keygen", "ci", "--role", role, "--namespaces", "*"];
     let output = crate::support::service::run(BINARY, &arguments, &[]).await;
     let text = String::from_utf8(output.stdout).unwrap();

@@ -1,0 +1,179 @@
+//! The status object as far as a run reads it, and the exit code that it gives.
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    pub job_name: String,
+    pub uid: String,
+    pub state: String,
+    pub ready: Option<i64>,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub deletion_timestamp: Option<String>,
+    pub managed_by: Option<String>,
+    exit_code: Option<i64>,
+    /// With details only, as the events are.
+    #[serde(default)]
+    pub pods: Vec<Pod>,
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod {
+    pub name: String,
+    pub phase: Option<String>,
+    pub node: Option<String>,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    conditions: Vec<Condition>,
+    pub containers: Vec<Container>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    r#type: String,
+    status: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Container {
+    pub name: String,
+    init: bool,
+    sidecar: bool,
+    injected: bool,
+    pub state: String,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    exit_code: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Event {
+    pub r#type: Option<String>,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+}
+
+impl Status {
+    pub fn is_final(&self) -> bool {
+        ["completed", "failed"].contains(&self.state.as_str())
+    }
+
+    /// Why the job is as it is, after a colon.
+    pub fn why(&self) -> String {
+        let told = [Some(""), self.reason.as_deref(), self.message.as_deref()];
+        told.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    }
+
+    /// The exit code that the service gives. A service before 0.2.0 gives none: then the one with which all containers
+    /// that decide have failed.
+    pub fn exit_code(&self) -> Option<u8> {
+        let code = self.exit_code.or_else(|| {
+            // A pod that was disrupted says nothing of the job's program, unless there is no other.
+            let (disrupted, others): (Vec<&Pod>, _) = self.pods.iter().partition(|pod| pod.is_disrupted());
+            same(others.into_iter().filter_map(Pod::exit_code))
+                .or_else(|| same(disrupted.into_iter().filter_map(Pod::exit_code)))
+        });
+        code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0)
+    }
+}
+
+impl Pod {
+    fn is_disrupted(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.r#type == "DisruptionTarget" && condition.status == "True")
+    }
+
+    /// The code of the main containers that failed. Without one it is that of the init containers: then no main
+    /// container began. A sidecar is ended with the pod, so its code decides nothing.
+    fn exit_code(&self) -> Option<i64> {
+        let own = |init| self.containers.iter().filter(move |c| c.init == init && !c.sidecar && !c.injected);
+        let failed = |init| own(init).filter_map(|container| container.exit_code).filter(|code| *code != 0);
+        let has_begun = own(false).any(|container| container.exit_code.is_some());
+        same(failed(!has_begun && failed(false).next().is_none()))
+    }
+}
+
+/// The code, if all are the same.
+fn same(mut codes: impl Iterator<Item = i64>) -> Option<i64> {
+    let first = codes.next()?;
+    codes.all(|code| code == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn status(fields: &Value) -> Status {
+        let mut status = json!({ "job_name": "t1", "uid": "u1", "state": "failed" });
+        status.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(status).unwrap()
+    }
+
+    fn code(pods: &Value) -> Option<u8> {
+        status(&json!({ "pods": pods })).exit_code()
+    }
+
+    fn main(code: Option<i64>) -> Value {
+        json!({ "name": "main", "init": false, "exit_code": code })
+    }
+
+    fn init(code: i64) -> Value {
+        json!({ "name": "prep", "init": true, "exit_code": code })
+    }
+
+    fn pod(containers: &[Value]) -> Value {
+        json!({ "name": "p", "phase": "Failed", "containers": containers })
+    }
+
+    #[test]
+    fn exit_sidecar_the_code_is_that_of_the_container_that_decides() {
+        let sidecar = |mut container: Value| {
+            container["sidecar"] = json!(true);
+            container
+        };
+        let mut injected = main(Some(2));
+        injected["injected"] = json!(true);
+        for (containers, expected) in [
+            (vec![main(Some(3))], Some(3)),
+            // A service that does not tell a sidecar from an init container.
+            (vec![init(143), main(Some(3))], Some(3)),
+            (vec![init(137), main(Some(3))], Some(3)),
+            (vec![init(143), main(Some(0))], None),
+            (vec![init(9), main(None)], Some(9)),
+            (vec![sidecar(init(143)), init(9), main(None)], Some(9)),
+            (vec![sidecar(init(143)), main(None)], None),
+            (vec![injected, main(Some(3))], Some(3)),
+            (vec![main(Some(3)), main(Some(4))], None),
+            (vec![main(Some(3)), main(Some(0))], Some(3)),
+            (vec![main(Some(259))], None),
+            (vec![], None),
+        ] {
+            assert_eq!(code(&json!([pod(&containers)])), expected, "{containers:?}");
+        }
+    }
+
+    #[test]
+    fn exit_preempted_a_disrupted_pod_decides_only_if_it_is_alone() {
+        let mut disrupted = pod(&[main(Some(137))]);
+        disrupted["conditions"] =
+            json!([{ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" }]);
+        assert_eq!(code(&json!([disrupted, pod(&[main(Some(3))])])), Some(3));
+        assert_eq!(code(&json!([disrupted])), Some(137));
+        disrupted["conditions"][0]["status"] = json!("False");
+        assert_eq!(code(&json!([disrupted, pod(&[main(Some(3))])])), None);
+        assert_eq!(code(&json!([pod(&[main(Some(3))]), pod(&[main(Some(0))]), pod(&[main(Some(3))])])), Some(3));
+    }
+
+    #[test]
+    fn exit_sidecar_the_services_own_code_comes_first() {
+        assert_eq!(status(&json!({ "exit_code": 7, "pods": [pod(&[main(Some(3))])] })).exit_code(), Some(7));
+    }
+}
