@@ -13,14 +13,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::Certificate;
 use super::connection_io::{ConnectionIo, ConnectionState};
-use super::limit::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, MAX_HEADER_BYTES};
+use super::limit::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, LARGE_HEADS, MAX_HEADER_BYTES};
 use super::log_throttle::LogThrottle;
 use super::peer::Peer;
 use super::pipeline::Pipeline;
@@ -38,11 +38,13 @@ const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
 pub struct Connections {
     pipeline: Arc<Pipeline>,
     refused_handshakes: LogThrottle,
+    large_heads: Arc<Semaphore>,
 }
 
 impl Connections {
     pub fn new(pipeline: Arc<Pipeline>) -> Self {
-        Self { pipeline, refused_handshakes: LogThrottle::new(HANDSHAKES_LOGGED_EVERY) }
+        let refused_handshakes = LogThrottle::new(HANDSHAKES_LOGGED_EVERY);
+        Self { pipeline, refused_handshakes, large_heads: Arc::new(Semaphore::new(LARGE_HEADS)) }
     }
 
     /// Serves one connection to its end. `tls` is what to shake hands with, if callers are to speak TLS.
@@ -61,7 +63,7 @@ impl Connections {
     async fn serve_tls(&self, tls: &TlsAcceptor, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
         let mut draining = self.pipeline.shared.draining.clone();
         let shaken = tokio::select! {
-            shaken = timeout(HANDSHAKE_TIMEOUT, handshake(tls, stream)) => shaken,
+            shaken = timeout(HANDSHAKE_TIMEOUT, self.handshake(tls, stream)) => shaken,
             () = drain_started(&mut draining) => return,
         };
         let late = || io::Error::other(format!("it took longer than {} s", HANDSHAKE_TIMEOUT.as_secs()));
@@ -88,6 +90,19 @@ impl Connections {
         }
     }
 
+    async fn handshake(&self, tls: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let mut first = [0];
+        // A TLS record never begins with a letter, and a request always does.
+        if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+            let mut plain =
+                ConnectionIo::new(stream, Arc::new(ConnectionState::unread()), Arc::clone(&self.large_heads));
+            plain.write_all(SPEAKS_TLS).await?;
+            plain.shutdown().await?;
+            return Err(io::Error::other("the caller speaks plain HTTP"));
+        }
+        tls.accept(stream).await
+    }
+
     async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer, watcher: Watcher) {
         let (address, state) = (peer.address, Arc::<ConnectionState>::default());
         let service = service_fn(|request: Request<Incoming>| {
@@ -102,7 +117,7 @@ impl Connections {
                 reply
             }
         });
-        let io = TokioIo::new(ConnectionIo::new(stream, Arc::clone(&state)));
+        let io = TokioIo::new(ConnectionIo::new(stream, Arc::clone(&state), Arc::clone(&self.large_heads)));
         let connection = Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -117,16 +132,4 @@ impl Connections {
 /// Waits for the drain to begin. A sender that is gone counts as a drain.
 pub async fn drain_started(draining: &mut watch::Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
-}
-
-async fn handshake(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let mut first = [0];
-    // A TLS record never begins with a letter, and a request always does.
-    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
-        let mut plain = ConnectionIo::new(stream, Arc::new(ConnectionState::unread()));
-        plain.write_all(SPEAKS_TLS).await?;
-        plain.shutdown().await?;
-        return Err(io::Error::other("the caller speaks plain HTTP"));
-    }
-    tls.accept(stream).await
 }

@@ -6,16 +6,16 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use hyper::Method;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-use super::limit::{LINGER_BYTES, LINGER_TIMEOUT, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT};
+use super::limit::{LINGER_BYTES, LINGER_TIMEOUT, SMALL_HEAD_BYTES, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT};
 
 /// What a connection and its current request know of each other.
 #[derive(Debug, Default)]
@@ -29,6 +29,12 @@ pub struct ConnectionState {
     /// The caller may be sending what nobody reads.
     has_unread_input: AtomicBool,
     is_streaming: AtomicBool,
+    /// A request is under way, so what comes is not its head.
+    is_busy: AtomicBool,
+    /// How much of a head has come.
+    head: AtomicUsize,
+    /// Held from the time that a head is large until its reply.
+    large_head: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl ConnectionState {
@@ -42,6 +48,8 @@ impl ConnectionState {
         self.holds_eof.store(!method.is_safe(), Relaxed);
         self.is_answered.store(false, Relaxed);
         self.is_streaming.store(false, Relaxed);
+        self.is_busy.store(true, Relaxed);
+        self.head.store(0, Relaxed);
     }
 
     /// The request was read to its end.
@@ -53,6 +61,8 @@ impl ConnectionState {
     pub fn answered(&self, is_stream: bool) {
         self.is_streaming.store(is_stream, Relaxed);
         self.is_answered.store(true, Relaxed);
+        self.is_busy.store(false, Relaxed);
+        drop(self.large_head.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Returns when the caller will send nothing more, although a change is under way.
@@ -72,6 +82,8 @@ impl ConnectionState {
 pub struct ConnectionIo<S> {
     stream: S,
     state: Arc<ConnectionState>,
+    /// The places for large heads, of all connections.
+    large_heads: Arc<Semaphore>,
     /// Runs while the caller takes nothing of what is to be written.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Runs from the end of the output on.
@@ -80,8 +92,24 @@ pub struct ConnectionIo<S> {
 }
 
 impl<S> ConnectionIo<S> {
-    pub const fn new(stream: S, state: Arc<ConnectionState>) -> Self {
-        Self { stream, state, stalled: None, lingers: None, lingered: 0 }
+    pub const fn new(stream: S, state: Arc<ConnectionState>, large_heads: Arc<Semaphore>) -> Self {
+        Self { stream, state, large_heads, stalled: None, lingers: None, lingered: 0 }
+    }
+
+    /// Counts what was read, if it is of a head. A large head needs a place.
+    fn count_head(&self, bytes: usize) -> io::Result<()> {
+        if self.state.is_busy.load(Relaxed) {
+            return Ok(());
+        }
+        let before = self.state.head.fetch_add(bytes, Relaxed);
+        if before + bytes > SMALL_HEAD_BYTES {
+            let mut held = self.state.large_head.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.is_none() {
+                let place = Arc::clone(&self.large_heads).try_acquire_owned();
+                *held = Some(place.map_err(|_| io::Error::other("too many large heads at a time"))?);
+            }
+        }
+        Ok(())
     }
 
     /// Ends a write that makes no progress for too long.
@@ -121,9 +149,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for ConnectionIo<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
-        if buffer.filled().len() > before {
+        let bytes = buffer.filled().len() - before;
+        if bytes > 0 {
             self.state.has_unread_input.store(true, Relaxed);
-            return Poll::Ready(read);
+            return Poll::Ready(self.count_head(bytes));
         }
         // Without close_notify, the end of a TLS connection is an error.
         let is_end = read.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::UnexpectedEof, |()| true);

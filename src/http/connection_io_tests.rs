@@ -12,7 +12,7 @@ use super::*;
 fn connection(state: ConnectionState) -> (Arc<ConnectionState>, ConnectionIo<DuplexStream>, DuplexStream) {
     let (here, there) = duplex(100);
     let state = Arc::new(state);
-    (Arc::clone(&state), ConnectionIo::new(here, state), there)
+    (Arc::clone(&state), ConnectionIo::new(here, state, Arc::new(Semaphore::new(1))), there)
 }
 
 async fn reads_nothing(io: &mut ConnectionIo<DuplexStream>) -> bool {
@@ -110,4 +110,35 @@ async fn a_request_that_was_read_to_its_end_is_not_lingered_for() {
     let begun = Instant::now();
     io.shutdown().await.unwrap();
     assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_heads_need_a_place_which_they_have_until_the_reply() {
+    let (here, mut caller) = duplex(2 * SMALL_HEAD_BYTES);
+    let (state, places) = (Arc::<ConnectionState>::default(), Arc::new(Semaphore::new(1)));
+    let mut io = ConnectionIo::new(here, Arc::clone(&state), Arc::clone(&places));
+    let mut small = vec![0; SMALL_HEAD_BYTES];
+    caller.write_all(&small).await.unwrap();
+    io.read_exact(&mut small).await.unwrap();
+    assert_eq!(places.available_permits(), 1);
+    caller.write_all(&[0; 2]).await.unwrap();
+    io.read_exact(&mut [0; 2]).await.unwrap();
+    assert_eq!(places.available_permits(), 0);
+    state.begin(&Method::POST);
+    caller.write_all(&[0; 100]).await.unwrap();
+    io.read_exact(&mut [0; 100]).await.unwrap();
+    assert_eq!(places.available_permits(), 0, "the head is in memory while its request is served");
+    state.answered(false);
+    assert_eq!(places.available_permits(), 1);
+
+    caller.write_all(&small).await.unwrap();
+    io.read_exact(&mut small).await.unwrap();
+    assert_eq!(places.available_permits(), 1, "the next head is counted anew");
+    state.begin(&Method::GET);
+    state.answered(false);
+    let _taken = Arc::clone(&places).try_acquire_owned().unwrap();
+    caller.write_all(&small).await.unwrap();
+    io.read_exact(&mut small).await.unwrap();
+    caller.write_all(&[0]).await.unwrap();
+    assert!(io.read_exact(&mut [0]).await.unwrap_err().to_string().contains("too many large heads"));
 }

@@ -9,6 +9,10 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MAX_HEADERS: usize = 64;
 /// Request line and header together. It is also the largest read buffer of a connection.
 pub const MAX_HEADER_BYTES: usize = 32 << 10;
+/// A head of at most this length counts for nothing. Few are longer.
+pub const SMALL_HEAD_BYTES: usize = 8 << 10;
+/// How many connections may have a longer one at a time, so at most 32 MiB. A connection beyond that is closed.
+pub const LARGE_HEADS: usize = 1024;
 /// etcd takes objects of at most 1.5 MiB, so nothing larger could be created.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// The bodies of all callers together: twelve of the largest size at a time, or a hundred usual large ones.

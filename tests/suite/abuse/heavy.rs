@@ -35,8 +35,8 @@ fn many(attack: Attack) -> usize {
         | Attack::LongHeads
         | Attack::HalfHandshakes
         | Attack::SlowBodies
-        | Attack::UnreadReplies
-        | Attack::UnreadPipelines => 4096,
+        | Attack::UnreadReplies => 4096,
+        Attack::UnreadPipelines => 1000,
         Attack::UnreadStreams => 2048,
         Attack::WholeBodies => 400,
         Attack::BodiesByteByByte | Attack::HeaderBombs => 32,
