@@ -37,7 +37,6 @@ use crate::http::handlers::Shared;
 use crate::http::origin::Hosts;
 use crate::http::pipeline::Pipeline;
 use crate::http::rate::RateLimit;
-use crate::http::recent::Recent;
 use crate::http::server::{self, Door};
 use crate::http::tls::Tls;
 use crate::http::traffic::Traffic;
@@ -174,7 +173,6 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         }),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
         traffic: Traffic::new(settings.metrics),
-        recent: Recent::default(),
         request_timeout: settings.request_timeout,
         docs: settings.docs,
         draining,

@@ -28,7 +28,6 @@ pub mod peer;
 pub mod peers;
 pub mod pipeline;
 pub mod rate;
-pub mod recent;
 pub mod reply;
 pub mod request_body;
 pub mod request_id;

@@ -5,12 +5,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::Problem;
-use crate::jobs::compact::Seconds;
 use crate::jobs::store::Place;
 use crate::kube::name::{JobName, Namespace};
 
 pub fn of(place: &Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}/{}", place.created.number(), place.key))
+    URL_SAFE_NO_PAD.encode(format!("{}/{}", place.created(), place.key()))
 }
 
 pub fn parse(token: &str) -> Result<Place, Problem> {
@@ -19,7 +18,8 @@ pub fn parse(token: &str) -> Result<Place, Problem> {
         let (created, key) = text.split_once('/')?;
         let (namespace, name) = key.split_once('/')?;
         Namespace::parse(namespace).and(JobName::parse(name)).ok()?;
-        Some(Place { created: Seconds::from_number(created.parse().ok()?), key: key.to_owned() })
+        let created: u32 = created.parse().ok()?;
+        Some(Place::new(created.into(), key))
     };
     parse().ok_or_else(|| Problem::malformed("continue", "is not what a list-jobs call returned; begin without it"))
 }
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place_and_nothing_else_is_one() {
-        let there = Place { created: Seconds::from_number(1_769_000_000), key: "team-a/nightly".to_owned() };
+        let there = Place::new(1_769_000_000, "team-a/nightly");
         assert_eq!(parse(&of(&there)).unwrap(), there);
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
         for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]

@@ -40,7 +40,12 @@ impl Reply {
         if json.capacity() - json.len() > SLACK {
             json.shrink_to_fit();
         }
-        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json.into()) }
+        Self::bytes(status, json.into())
+    }
+
+    /// With a body that is JSON already, and that others share.
+    pub fn bytes(status: StatusCode, json: Bytes) -> Self {
+        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json) }
     }
 
     pub fn stream(body: ReplyBody) -> Self {
@@ -52,4 +57,10 @@ impl Reply {
         self.headers.insert(name, value);
         self
     }
+}
+
+/// One JSON object of the members of two. Neither is empty.
+pub fn merged(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let [first, second] = [first.strip_suffix(b"}"), second.strip_prefix(b"{")].map(Option::unwrap_or_default);
+    [first, b",", second].concat()
 }

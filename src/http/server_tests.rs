@@ -22,7 +22,6 @@ use crate::http::handlers::Shared;
 use crate::http::limit::{BODY_TIMEOUT, HEADER_TIMEOUT};
 use crate::http::origin::Hosts;
 use crate::http::rate::RateLimit;
-use crate::http::recent::Recent;
 use crate::http::traffic::Traffic;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
@@ -49,7 +48,6 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
         calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
         audit: Audit::new(None, "lab"),
         traffic: Traffic::new(true),
-        recent: Recent::default(),
         request_timeout: Duration::from_mins(5),
         docs: true,
         draining,

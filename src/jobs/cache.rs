@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::changes::Change;
-use super::compact::Uid;
 use super::filter::Filter;
 use super::freshness::Age;
 use super::live::Live;
-use super::order::Counts;
-use super::status::{Key, Status};
-use super::store::Place;
+use super::status::{Status, key};
+use super::store::{Counts, Place};
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::types::Job;
 use crate::kube::watch::News;
@@ -72,7 +70,7 @@ impl Cache {
     /// A job that is not there may still be in the cluster: another tool's, or one that was created a moment ago.
     pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
         let live = self.read();
-        match (live.age(now), live.store.get(Key::of(namespace, name).as_str())) {
+        match (live.age(now), live.store.get(&key(namespace, name))) {
             (Some(Age(age)), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
             _ => Found::Miss,
         }
@@ -82,10 +80,10 @@ impl Cache {
     pub fn page(&self, filter: &Filter, after: Option<&Place>, limit: usize, now: Instant) -> Found<Page> {
         let live = self.read();
         let Some(Age(age)) = live.age(now) else { return Found::Miss };
-        let jobs: Vec<_> = live.store.matching(filter, after).take(limit).cloned().collect();
-        let last = jobs.last().map(|last| Place::of(last));
-        let remaining = last.as_ref().map_or(0, |last| live.store.count(filter, Some(last)));
-        let next = last.filter(|_| remaining > 0);
+        let mut matching = live.store.matching(filter, after);
+        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
+        let remaining = matching.count();
+        let next = jobs.last().filter(|_| remaining > 0).map(|last| Place::of(last));
         Found::Hit { found: Page { jobs, next, remaining }, age }
     }
 
@@ -124,7 +122,7 @@ impl Cache {
 
     /// Tells of one job, there or not, beginning with what happens after this call: so subscribe first, then look.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
-        let key = Key::of(namespace, name).as_str().to_owned();
+        let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
         Subscription { cache: Arc::clone(self), key, receiver: Some(receiver) }
     }
@@ -139,8 +137,7 @@ impl Cache {
 
     /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
     pub fn bury(&self, namespace: &Namespace, name: &JobName, uid: &str) {
-        let (key, uid) = (Key::of(namespace, name), Uid::of(uid));
-        if self.write().bury(key.as_str(), uid) {
+        if self.write().bury(&key(namespace, name), uid) {
             self.pulse.send_replace(());
         }
     }

@@ -2,12 +2,11 @@
 //! nothing and holds nobody up.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::filter::Filter;
 use super::state::State;
 use super::status::Status;
-use crate::kube::session::Body;
 
 /// How many changes are kept for readers that are behind, or come back.
 const KEPT: usize = 1024;
@@ -20,14 +19,6 @@ pub struct Change {
     /// The state that it has, or none if it is gone.
     pub(super) after: Option<State>,
     pub status: Arc<Status>,
-    /// The status as JSON, written once for all readers.
-    json: OnceLock<Body>,
-}
-
-impl Change {
-    pub fn json(&self) -> Body {
-        self.json.get_or_init(|| self.status.to_json().into()).clone()
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +47,13 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Gives back what is no longer kept for it, unless a reader still has it.
-    pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) -> Option<Arc<Status>> {
+    pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
         self.last += 1;
-        let change = Change { number: self.last, before, after, status, json: OnceLock::new() };
-        self.kept.push_back(Arc::new(change));
-        if self.kept.len() <= KEPT {
-            return None;
+        self.kept.push_back(Arc::new(Change { number: self.last, before, after, status }));
+        if self.kept.len() > KEPT {
+            self.dropped += 1;
+            self.kept.pop_front();
         }
-        self.dropped += 1;
-        Arc::into_inner(self.kept.pop_front()?).map(|oldest| oldest.status)
     }
 
     /// Forgets all: who asks for what was before has to start over.

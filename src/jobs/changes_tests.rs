@@ -72,7 +72,7 @@ fn after_a_cut_all_start_over() {
 fn a_change_is_written_once_for_all_readers() {
     let mut changes = Changes::default();
     changes.push(None, PENDING, job("a", "u1"));
-    let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].json());
+    let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].status.json());
     assert!(std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.starts_with(br#"{"job_name":"x","#));
 }
 

@@ -3,17 +3,22 @@
 
 use serde::Serialize;
 
+use super::exit::{self, Exit};
 use super::pods;
+use super::state::{State, state};
 use crate::kube::error::Error;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::session::Session;
-use crate::kube::types::{self, ContainerStatus, JobInFull, List, Time};
+use crate::kube::types::{self, Condition, ContainerStatus, JobInFull, List, PodTemplate, Time};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
     pub pods: Vec<Pod>,
     pub events: Vec<Event>,
+    /// How the job failed, if its pods say so.
+    #[serde(skip)]
+    pub exit: Option<Exit>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -22,8 +27,10 @@ pub struct Pod {
     pub phase: Option<String>,
     pub node: Option<String>,
     pub start_time: Option<Time>,
+    pub deletion_timestamp: Option<Time>,
     pub reason: Option<String>,
     pub message: Option<String>,
+    pub conditions: Vec<Condition>,
     pub containers: Vec<Container>,
 }
 
@@ -31,12 +38,25 @@ pub struct Pod {
 pub struct Container {
     pub name: String,
     pub init: bool,
+    /// An init container that runs beside the others. It does not decide the job's outcome.
+    pub sidecar: bool,
+    /// Not in the job's template: a webhook put it into the pod.
+    pub injected: bool,
     pub state: &'static str,
     pub reason: Option<String>,
     pub message: Option<String>,
     pub exit_code: Option<i32>,
     pub restart_count: i32,
     pub started_at: Option<Time>,
+    pub finished_at: Option<Time>,
+    /// How the run before this one ended.
+    pub last_state: Option<LastState>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LastState {
+    pub reason: Option<String>,
+    pub exit_code: Option<i32>,
     pub finished_at: Option<Time>,
 }
 
@@ -55,13 +75,16 @@ pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Re
     let events = Path::events(namespace, &job.metadata.uid);
     let events = session.get::<List<types::Event>>(&events);
     let (pods, events) = tokio::try_join!(pods::of(session, namespace, job), events)?;
-    Ok(Details::new(pods, events.items.unwrap_or_default()))
+    Ok(Details::new(job, pods, events.items.unwrap_or_default()))
 }
 
 impl Details {
-    fn new(pods: Vec<types::Pod>, mut events: Vec<types::Event>) -> Self {
+    fn new(job: &JobInFull, pods: Vec<types::Pod>, mut events: Vec<types::Event>) -> Self {
         events.sort_by(|a, b| last_seen(a).cmp(&last_seen(b)));
-        Self { pods: pods.into_iter().map(Pod::of).collect(), events: events.into_iter().map(Event::of).collect() }
+        let has_failed = state(job.spec.suspend, &job.status).0 == State::Failed;
+        let exit = if has_failed { exit::of(job, &pods) } else { None };
+        let pods = pods.into_iter().map(|pod| Pod::of(&job.spec.template, pod));
+        Self { pods: pods.collect(), events: events.into_iter().map(Event::of).collect(), exit }
     }
 }
 
@@ -70,7 +93,9 @@ fn last_seen(event: &types::Event) -> Option<&Time> {
 }
 
 impl Pod {
-    fn of(pod: types::Pod) -> Self {
+    fn of(template: &PodTemplate, pod: types::Pod) -> Self {
+        let is_sidecar = |status: &ContainerStatus| pod.is_sidecar(&status.name);
+        let sidecars: Vec<bool> = pod.status.init_container_statuses.iter().map(is_sidecar).collect();
         let types::PodStatus {
             phase,
             reason,
@@ -81,24 +106,35 @@ impl Pod {
             container_statuses,
         } = pod.status;
         // A pod that fits no node has no container to speak for it: its condition does.
-        let unscheduled = conditions.into_iter().find(|c| c.r#type == "PodScheduled" && c.status == "False");
-        let (unscheduled_reason, unscheduled_message) = unscheduled.map_or((None, None), |c| (c.reason, c.message));
-        let init = init_container_statuses.into_iter().map(|status| Container::of(status, true));
-        let main = container_statuses.into_iter().map(|status| Container::of(status, false));
+        let unscheduled = conditions.iter().find(|c| c.r#type == "PodScheduled" && c.status == "False");
+        let (unscheduled_reason, unscheduled_message) =
+            unscheduled.map_or((None, None), |c| (c.reason.clone(), c.message.clone()));
+        let init = init_container_statuses.into_iter().zip(sidecars);
+        let init = init.map(|(status, sidecar)| Container { init: true, sidecar, ..Container::of(template, status) });
+        let main = container_statuses.into_iter().map(|status| Container::of(template, status));
         Self {
             name: pod.metadata.name,
             phase,
             node: pod.spec.node_name,
             start_time,
+            deletion_timestamp: pod.metadata.deletion_timestamp,
             reason: reason.or(unscheduled_reason),
             message: message.or(unscheduled_message),
+            conditions,
             containers: init.chain(main).collect(),
         }
     }
 }
 
 impl Container {
-    fn of(status: ContainerStatus, init: bool) -> Self {
+    /// A main container.
+    fn of(template: &PodTemplate, status: ContainerStatus) -> Self {
+        let injected = exit::is_injected(template, &status.name);
+        let last_state = status.last_state.terminated.map(|end| LastState {
+            reason: end.reason,
+            exit_code: end.exit_code,
+            finished_at: end.finished_at,
+        });
         let state = status.state;
         let (name, detail) = match (state.terminated, state.running, state.waiting) {
             (Some(detail), _, _) => ("terminated", detail),
@@ -107,7 +143,9 @@ impl Container {
         };
         Self {
             name: status.name,
-            init,
+            init: false,
+            sidecar: false,
+            injected,
             state: name,
             reason: detail.reason,
             message: detail.message,
@@ -115,6 +153,7 @@ impl Container {
             restart_count: status.restart_count,
             started_at: detail.started_at,
             finished_at: detail.finished_at,
+            last_state,
         }
     }
 }
@@ -133,53 +172,5 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn items<T: serde::de::DeserializeOwned>(recording: &str) -> Vec<T> {
-        let recording: Value = serde_json::from_str(recording).unwrap();
-        serde_json::from_value(recording["response"]["body"]["items"].clone()).unwrap()
-    }
-
-    #[test]
-    fn a_failed_pod_shows_its_exit_code_and_the_events_their_reason() {
-        let pods = items(include_str!("../../fixtures/kubernetes-1.36/pods-of-job-failed.json"));
-        let events = items(include_str!("../../fixtures/kubernetes-1.36/events-of-job.json"));
-        let details = serde_json::to_value(Details::new(pods, events)).unwrap();
-        let pod = &details["pods"][0];
-        assert_eq!(
-            (&pod["name"], &pod["phase"], &pod["node"]),
-            (&json!("fails-nzvw9"), &json!("Failed"), &json!("lab-node"))
-        );
-        let container = &pod["containers"][0];
-        assert_eq!((&container["state"], &container["exit_code"]), (&json!("terminated"), &json!(3)));
-        assert_eq!(container["finished_at"], "2026-11-23T14:28:37+00:00");
-        assert_eq!(details["events"][1]["reason"], "BackoffLimitExceeded");
-    }
-
-    #[test]
-    fn an_image_that_cannot_be_pulled_is_named() {
-        let pods = items(include_str!("../../fixtures/kubernetes-1.36/pods-of-job-image-pull-backoff.json"));
-        let details = serde_json::to_value(Details::new(pods, Vec::new())).unwrap();
-        let container = &details["pods"][0]["containers"][0];
-        assert_eq!((&container["state"], &container["reason"]), (&json!("waiting"), &json!("ImagePullBackOff")));
-    }
-
-    #[test]
-    fn a_pod_that_fits_no_node_says_so() {
-        let condition =
-            json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" });
-        let pod = json!({ "metadata": { "name": "p" }, "status": { "phase": "Pending", "conditions": [condition] } });
-        let pod = Pod::of(serde_json::from_value(pod).unwrap());
-        assert_eq!((pod.reason.as_deref(), pod.message.as_deref()), (Some("Unschedulable"), Some("0/3 nodes")));
-    }
-
-    #[test]
-    fn a_refused_quota_is_in_the_events() {
-        let events = items(include_str!("../../fixtures/kubernetes-1.36/events-of-job-quota-blocked.json"));
-        let details = Details::new(Vec::new(), events);
-        assert!(details.events[0].message.as_ref().unwrap().contains("exceeded quota"));
-    }
-}
+#[path = "details_tests.rs"]
+mod tests;

@@ -36,11 +36,6 @@ impl Filter {
     pub fn allows(&self, namespace: &str) -> bool {
         self.allowed.iter().all(|allowed| allowed.matches(namespace))
     }
-
-    /// Whether the namespaces say which jobs it covers, and nothing else does.
-    pub fn is_of_namespaces(&self) -> bool {
-        self.job.is_none() && self.selector.is_empty()
-    }
 }
 
 #[cfg(test)]

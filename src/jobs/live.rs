@@ -8,11 +8,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::changes::Changes;
-use super::compact::Uid;
 use super::freshness::{Age, Freshness};
-use super::pool::Pool;
-use super::shape::Shape;
-use super::state::State;
 use super::status::Status;
 use super::store::{Entry, Store};
 use crate::kube::watch::{Failure, News, Version};
@@ -20,7 +16,6 @@ use crate::kube::watch::{Failure, News, Version};
 #[derive(Debug, Default)]
 pub(super) struct Live {
     pub(super) store: Store,
-    shapes: Pool<Shape>,
     pub(super) changes: Changes,
     freshness: Freshness,
     /// All that happened up to this version is in.
@@ -53,7 +48,7 @@ impl List {
 /// A job that is gone. What is told of its name up to the version that was known of it is older still.
 #[derive(Debug)]
 struct Buried {
-    uid: Uid,
+    uid: Box<str>,
     version: Version,
     /// The list before.
     list: u32,
@@ -177,55 +172,39 @@ impl Live {
         (self.list.is_under_way, self.list.is_set_back) = (false, false);
     }
 
-    fn put(&mut self, mut status: Status, list: u32) {
+    fn put(&mut self, status: Status, list: u32) {
         let is_gone = |buried: &Buried| buried.uid == status.uid || buried.version >= status.version;
         if self.buried.get(status.key()).is_some_and(is_gone) {
             return;
         }
-        status.share(&mut self.shapes);
         let status = Arc::new(status);
         let before = self.store.put(Entry { status: Arc::clone(&status), list });
         let mut state = None;
         match before {
-            Some(before) if before.uid != status.uid => self.push(Some(before.state), None, before),
-            Some(before) => {
-                state = Some(before.state);
-                self.forget(before);
-            }
+            Some(before) if before.uid != status.uid => self.changes.push(Some(before.state), None, before),
+            Some(before) => state = Some(before.state),
             None => {}
         }
         self.wake(status.key());
-        self.push(state, Some(status.state), status);
-    }
-
-    fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
-        if let Some(oldest) = self.changes.push(before, after, status) {
-            self.forget(oldest);
-        }
-    }
-
-    fn forget(&mut self, status: Arc<Status>) {
-        if let Some(status) = Arc::into_inner(status) {
-            status.release(&mut self.shapes);
-        }
+        self.changes.push(state, Some(status.state), status);
     }
 
     /// Whether the job was there.
-    pub(super) fn bury(&mut self, key: &str, uid: Uid) -> bool {
-        let Some(known) = self.store.get(key).filter(|known| known.status.uid == uid) else {
+    pub(super) fn bury(&mut self, key: &str, uid: &str) -> bool {
+        let Some(known) = self.store.get(key).filter(|known| *known.status.uid == *uid) else {
             // The watch has told the end already, or it will tell of the whole life in a moment.
             return false;
         };
         let version = if self.list.is_void(known) { 0 } else { known.status.version };
         self.remove(key);
-        self.buried.insert(key.to_owned(), Buried { uid, version, list: self.list.number });
+        self.buried.insert(key.to_owned(), Buried { uid: uid.into(), version, list: self.list.number });
         true
     }
 
     fn remove(&mut self, key: &str) {
         if let Some(status) = self.store.remove(key) {
             self.wake(key);
-            self.push(Some(status.state), None, status);
+            self.changes.push(Some(status.state), None, status);
         }
     }
 

@@ -101,9 +101,9 @@ impl Follower {
                 assert!(!is_hidden || is_excused, "{name}@{} is hidden by {known:?}", kept.version);
             }
             Reply::Bury(name, number) => {
-                let uid = Uid::of(&format!("u{number}"));
+                let uid = Box::from(format!("u{number}"));
                 let key = format!("a/{name}");
-                self.live.bury(&key, uid.clone());
+                self.live.bury(&key, &uid);
                 let is_buried = self.live.buried.get(&key).is_some_and(|buried| buried.uid == uid);
                 // To leave the selection ends a burial too.
                 if is_buried && !cluster.left.contains(&number) {
@@ -146,7 +146,7 @@ fn live_through(seed: u64) {
                 if told > cluster.backup.1 {
                     cluster.set_back(told);
                     // What the backup holds is there again, whoever deleted it.
-                    let again: Vec<_> = cluster.jobs.values().map(|kept| Uid::of(&format!("u{}", kept.uid))).collect();
+                    let again: Vec<_> = cluster.jobs.values().map(|kept| Box::from(format!("u{}", kept.uid))).collect();
                     follower.seen.buried.retain(|uid| !again.contains(uid));
                     follower.answer = None;
                     if matches!(follower.watching, Watching::Following { .. }) {

@@ -205,23 +205,3 @@ fn a_list_makes_young_what_no_stream_keeps_live() {
     told.lose();
     assert_eq!(told.age(), "1 s", "the watch is refused, and the list is as old as it is");
 }
-
-#[test]
-fn what_jobs_have_in_common_is_forgotten_with_the_last_of_them() {
-    let labelled = |name: &str, version: Version| {
-        let mut job = job(name, 1, version, 0);
-        job.metadata.labels = serde_json::from_value(serde_json::json!({ "run": version.to_string() })).unwrap();
-        job
-    };
-    let mut told = Told::following(&[]);
-    for version in 11..5000 {
-        told.hear(News::Changed(labelled("x", version)));
-    }
-    let kept = told.live.changes.since(told.live.changes.last() - 1024).unwrap().len();
-    assert_eq!(told.live.shapes.count(), kept, "those of the changes that are kept, of which the last is the job's");
-    told.hear(News::Deleted(labelled("x", 5000)));
-    for version in 5001..7000 {
-        told.hear(News::Changed(job("y", 2, version, 0)));
-    }
-    assert_eq!(told.live.shapes.count(), 1);
-}

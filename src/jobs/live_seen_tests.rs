@@ -9,13 +9,13 @@ use super::*;
 #[derive(Default)]
 pub(super) struct Seen {
     /// The uid and the version of each job, and the newest version that was ever known under its name.
-    jobs: HashMap<String, (Uid, Version)>,
+    jobs: HashMap<String, (Box<str>, Version)>,
     newest: HashMap<String, Version>,
     /// What a reader makes of the changes alone, up to this one.
-    mirror: HashMap<String, (Uid, Version, State)>,
+    mirror: HashMap<String, (Box<str>, Version, State)>,
     last: u64,
     pub(super) waiting: HashMap<String, watch::Receiver<()>>,
-    pub(super) buried: HashSet<Uid>,
+    pub(super) buried: HashSet<Box<str>>,
 }
 
 impl Seen {

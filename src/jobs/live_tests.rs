@@ -61,7 +61,7 @@ impl Told {
     }
 
     fn bury(&mut self, name: &str, uid: u32) -> bool {
-        self.live.bury(&format!("a/{name}"), Uid::of(&format!("u{uid}")))
+        self.live.bury(&format!("a/{name}"), &format!("u{uid}"))
     }
 
     /// Name, uid and version of all, by name.

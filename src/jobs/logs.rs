@@ -51,7 +51,7 @@ impl Seen {
 
     /// Whether no further pod will come.
     pub fn is_over(&self) -> bool {
-        state(&self.job.status).0.is_final() || self.job.metadata.deletion_timestamp.is_some()
+        state(self.job.spec.suspend, &self.job.status).0.is_final() || self.job.metadata.deletion_timestamp.is_some()
     }
 
     pub fn find(&self, name: &str) -> Option<&Pod> {
@@ -71,7 +71,7 @@ impl Seen {
     }
 
     fn without_pods(&self) -> Missing {
-        let why = match state(&self.job.status).0 {
+        let why = match state(self.job.spec.suspend, &self.job.status).0 {
             State::Suspended => "is suspended and has no pod",
             State::Completed | State::Failed => "has finished, and its pods are gone",
             _ if self.is_over() => "is being deleted, and its pods are gone",
@@ -100,17 +100,13 @@ pub fn container<'a>(pod: &'a Pod, wanted: Option<&ContainerName>) -> Result<&'a
 /// The containers (or the one of this name) in the order in which they can be read to their ends: sidecars end last,
 /// although they begin first.
 pub fn containers<'a>(pod: &'a Pod, only: Option<&ContainerName>) -> Vec<&'a str> {
-    let (sidecars, init): (Vec<_>, Vec<_>) = pod.spec.init_containers.iter().partition(|init| is_sidecar(init));
+    let (sidecars, init): (Vec<_>, Vec<_>) = pod.spec.init_containers.iter().partition(|init| init.is_sidecar());
     let names = init.into_iter().chain(&pod.spec.containers).chain(sidecars).map(|container| container.name.as_str());
     names.filter(|name| only.is_none_or(|only| only.as_str() == *name)).collect()
 }
 
 fn all(pod: &Pod) -> impl Iterator<Item = &Container> {
     pod.spec.containers.iter().chain(&pod.spec.init_containers)
-}
-
-fn is_sidecar(init: &Container) -> bool {
-    init.restart_policy.as_deref() == Some("Always")
 }
 
 /// Begins to read. A request that surely brought nothing is made again.

@@ -3,21 +3,16 @@
 
 pub mod cache;
 pub mod changes;
-pub mod compact;
 pub mod details;
+pub mod exit;
 pub mod filter;
 mod freshness;
-pub mod json;
 mod live;
 pub mod logs;
-mod merge;
-pub mod order;
 pub mod outlook;
 pub mod pods;
 pub mod policy;
-pub mod pool;
 pub mod selector;
-pub mod shape;
 pub mod spec;
 pub mod stamp;
 pub mod state;

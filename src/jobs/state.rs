@@ -1,4 +1,4 @@
-//! From the status of a Job to its state. Conditions decide, counts do not.
+//! From a Job to its state. Conditions decide; without one, whether the job has or had a pod.
 
 use crate::kube::types::{Condition, JobStatus};
 
@@ -32,9 +32,9 @@ impl State {
 
 /// The state, and the condition that decided it, if one did.
 ///
-/// Without a deciding condition a job is running as soon as it has, or has had, a pod: between a failed pod and the
-/// next one no pod is active, and the job runs all the same.
-pub fn state(status: &JobStatus) -> (State, Option<&Condition>) {
+/// A job has begun once it has or had a pod. A pod that ended and is not counted yet is in `uncountedTerminatedPods`
+/// alone.
+pub fn state(suspend: Option<bool>, status: &JobStatus) -> (State, Option<&Condition>) {
     let decided = [
         ("Complete", State::Completed),
         ("Failed", State::Failed),
@@ -46,6 +46,15 @@ pub fn state(status: &JobStatus) -> (State, Option<&Condition>) {
     if let Some((state, condition)) = decided.iter().find_map(|(kind, state)| Some((*state, holds(kind)?))) {
         return (state, Some(condition));
     }
-    let begun = status.active > 0 || status.failed > 0 || status.succeeded > 0 || status.terminating > Some(0);
-    (if begun { State::Running } else { State::Pending }, None)
+    let uncounted = status.uncounted_terminated_pods.as_ref().is_some_and(|pods| !pods.is_empty());
+    let has_pods = status.active > 0 || status.terminating > Some(0) || uncounted;
+    let has_begun = has_pods || status.failed > 0 || status.succeeded > 0;
+    // A job that is held and has no Suspended condition: its controller has not acted yet, or it is not Kubernetes' own.
+    let is_held = suspend == Some(true) && !has_pods;
+    let state = match has_begun {
+        _ if is_held => State::Suspended,
+        true => State::Running,
+        false => State::Pending,
+    };
+    (state, None)
 }

@@ -1,83 +1,103 @@
 //! From a Job to its status object: the fields that scripts read.
-//!
-//! A status is also what the cache keeps of every job, tens of thousands of them, so it takes little room: numbers
-//! rather than texts, and what many jobs have in common only once (see [`Status::share`]).
 
 use std::sync::Arc;
 
-use super::compact::{Count, Seconds, Uid};
-use super::json::Json;
-use super::pool::Pool;
-use super::shape::{JOB_ID, Shape, Text};
+use serde::Serialize;
+
+use super::exit::Exit;
 use super::state::{State, state};
 use crate::kube::name::{JobName, Namespace};
-use crate::kube::types::Job;
+use crate::kube::session::Body;
+use crate::kube::types::{Condition, Job, Labels, Time};
 use crate::kube::watch::Version;
 
 /// The status object, as get-job-status, list-jobs and watch-jobs show it.
+#[derive(Serialize)]
+struct JobStatus<'a> {
+    job_name: &'a str,
+    namespace: &'a str,
+    state: &'static str,
+    active: i32,
+    succeeded: i32,
+    failed: i32,
+    start_time: Option<&'a Time>,
+    completion_time: Option<&'a Time>,
+    ready: Option<i32>,
+    terminating: Option<i32>,
+    completions: Option<i32>,
+    parallelism: Option<i32>,
+    backoff_limit: Option<i32>,
+    suspend: bool,
+    managed_by: Option<&'a str>,
+    completed_indexes: Option<&'a str>,
+    failed_indexes: Option<&'a str>,
+    reason: Option<&'a str>,
+    message: Option<&'a str>,
+    exit_code: Option<i32>,
+    termination_message: Option<&'a str>,
+    creation_timestamp: Option<&'a Time>,
+    deletion_timestamp: Option<&'a Time>,
+    uid: &'a str,
+    resource_version: String,
+    labels: &'a Labels,
+    conditions: &'a [Condition],
+}
+
+/// What the store keeps of a job: what filters need, and the status object as JSON, written once for all readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// `namespace/name`.
-    key: Box<str>,
-    pub uid: Uid,
+    pub key: Arc<str>,
+    pub uid: Box<str>,
     pub version: Version,
-    pub created: Seconds,
-    pub deleted: Seconds,
-    started: Seconds,
-    completed: Seconds,
+    /// In seconds since 1970; 0 if the object does not say.
+    pub created: i64,
     pub state: State,
-    active: Count,
-    succeeded: Count,
-    failed: Count,
-    ready: Count,
-    terminating: Count,
-    completions: Count,
-    parallelism: Count,
-    backoff_limit: Count,
-    shape: Arc<Shape>,
-    /// When each condition changed last.
-    transitions: Box<[Seconds]>,
+    /// `key=value` lines: one piece of memory a job, not two a label.
+    labels: Box<str>,
+    json: Body,
+    exit: Option<Box<KnownExit>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KnownExit {
+    exit: Exit,
+    /// The status object for a caller who may not list pods.
+    json_without: Body,
 }
 
 impl Status {
     pub fn of(job: &Job) -> Self {
-        let (state, decided) = state(&job.status);
-        let Job { metadata, spec, status } = job;
-        let has_job_id = metadata.labels.get(JOB_ID) == Some(&*metadata.name);
-        let labels = metadata.labels.0.iter().filter(|(key, _)| !(has_job_id && **key == *JOB_ID)).cloned();
-        let conditions = status.conditions.iter().map(|condition| Text::of(condition, decided));
-        let transitions =
-            status.conditions.iter().map(|condition| Seconds::of(condition.last_transition_time.as_ref()));
+        let metadata = &job.metadata;
+        let created = metadata.creation_timestamp.as_ref().and_then(Time::parse);
         Self {
             key: [&*metadata.namespace, "/", &*metadata.name].concat().into(),
-            uid: Uid::of(&metadata.uid),
-            version: metadata.resource_version.parse().unwrap_or_default(),
-            created: Seconds::of(metadata.creation_timestamp.as_ref()),
-            deleted: Seconds::of(metadata.deletion_timestamp.as_ref()),
-            started: Seconds::of(status.start_time.as_ref()),
-            completed: Seconds::of(status.completion_time.as_ref()),
-            state,
-            active: Some(status.active).into(),
-            succeeded: Some(status.succeeded).into(),
-            failed: Some(status.failed).into(),
-            ready: status.ready.into(),
-            terminating: status.terminating.into(),
-            completions: spec.completions.into(),
-            parallelism: spec.parallelism.into(),
-            backoff_limit: spec.backoff_limit.into(),
-            shape: Arc::new(Shape::new(labels.collect(), has_job_id, conditions.collect())),
-            transitions: transitions.collect(),
+            uid: metadata.uid.as_str().into(),
+            version: version(job),
+            created: created.map_or(0, time::OffsetDateTime::unix_timestamp),
+            state: state(job.spec.suspend, &job.status).0,
+            labels: metadata.labels.0.iter().flat_map(|(key, value)| [key, "=", value, "\n"]).collect(),
+            json: json(job, None),
+            exit: None,
         }
     }
 
-    /// Lets go of its own copy of what others have too.
-    pub fn share(&mut self, pool: &mut Pool<Shape>) {
-        pool.share(&mut self.shape);
+    /// The status with how the job's deciding container ended.
+    pub fn with_exit(job: &Job, exit: Exit) -> Self {
+        let status = Self::of(job);
+        let json_without = status.json;
+        Self { json: json(job, Some(&exit)), exit: Some(Box::new(KnownExit { exit, json_without })), ..status }
     }
 
-    /// To be called by its last owner in the cache.
-    pub fn release(self, pool: &mut Pool<Shape>) {
-        pool.release(&self.shape);
+    pub fn exit(&self) -> Option<&Exit> {
+        self.exit.as_ref().map(|known| &known.exit)
+    }
+
+    /// The status as a caller sees it who may not list pods.
+    #[must_use]
+    pub fn without_exit(&self) -> Self {
+        let json = self.exit.as_ref().map_or(&self.json, |known| &known.json_without).clone();
+        Self { json, exit: None, ..self.clone() }
     }
 
     pub fn key(&self) -> &str {
@@ -92,76 +112,66 @@ impl Status {
         self.key.split_once('/').map_or("", |(_, name)| name)
     }
 
-    /// The object as callers get it.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut json = Json::with_capacity(1024);
-        self.write(&mut json);
-        json.into_bytes()
+    /// The inside of the entity tag. It changes with the resource version, and once more when the exit is known.
+    pub fn tag(&self) -> String {
+        let exit = if self.exit.is_some() { "-exit" } else { "" };
+        format!("{}{exit}", self.version)
     }
 
-    /// Written by hand, as it is what most calls are about: serde writes each quote, key and comma by itself, which took
-    /// a third of the time of an answer from the cache.
-    pub fn write(&self, json: &mut Json) {
-        let (namespace, name) = self.key.split_once('/').unwrap_or_default();
-        json.raw(r#"{"job_name":""#).escaped(name);
-        json.raw(r#"","namespace":""#).escaped(namespace);
-        json.raw(r#"","state":""#).raw(self.state.name());
-        json.raw(r#"","active":"#).count(self.active);
-        json.raw(r#","succeeded":"#).count(self.succeeded);
-        json.raw(r#","failed":"#).count(self.failed);
-        json.raw(r#","start_time":"#).time(self.started);
-        json.raw(r#","completion_time":"#).time(self.completed);
-        json.raw(r#","ready":"#).count(self.ready);
-        json.raw(r#","terminating":"#).count(self.terminating);
-        json.raw(r#","completions":"#).count(self.completions);
-        json.raw(r#","parallelism":"#).count(self.parallelism);
-        json.raw(r#","backoff_limit":"#).count(self.backoff_limit);
-        let decided = self.shape.conditions.iter().find_map(|condition| condition.decided.as_deref());
-        json.raw(",").raw(decided.unwrap_or(r#""reason":null,"message":null"#));
-        json.raw(r#","creation_timestamp":"#).time(self.created);
-        json.raw(r#","deletion_timestamp":"#).time(self.deleted);
-        json.raw(r#","uid":""#).uid(&self.uid);
-        json.raw(r#"","resource_version":""#).number(self.version);
-        let [before, behind] = &self.shape.members;
-        json.raw(r#"","labels":{"#).raw(before);
-        if self.shape.has_job_id {
-            json.member(JOB_ID, name);
-        }
-        json.raw(behind).end("}").raw(r#","conditions":["#);
-        for (text, time) in self.shape.conditions.iter().zip(&self.transitions) {
-            json.raw(&text.object).time(*time).raw("},");
-        }
-        json.end("]").raw("}");
+    /// The object as callers get it.
+    pub fn json(&self) -> Body {
+        self.json.clone()
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {
-        if key == JOB_ID && self.shape.has_job_id {
-            return Some(self.name());
-        }
-        self.shape.labels.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value)
+        self.labels.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| *known == key).map(|(_, v)| v)
     }
 }
 
-/// What [`Status::key`] is for these names: in place, as every look into the cache needs one.
-#[derive(Debug)]
-pub struct Key {
-    bytes: [u8; 127],
-    length: usize,
+fn version(job: &Job) -> Version {
+    job.metadata.resource_version.parse().unwrap_or_default()
 }
 
-impl Key {
-    pub fn of(namespace: &Namespace, name: &JobName) -> Self {
-        let mut key = Self { bytes: [0; 127], length: 0 };
-        for part in [namespace.as_str(), "/", name.as_str()] {
-            key.bytes[key.length..][..part.len()].copy_from_slice(part.as_bytes());
-            key.length += part.len();
-        }
-        key
-    }
+fn json(job: &Job, exit: Option<&Exit>) -> Body {
+    let (state, decided) = state(job.spec.suspend, &job.status);
+    let Job { metadata, spec, status } = job;
+    // Kubernetes leaves out an empty list of indexes.
+    let is_indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    let object = JobStatus {
+        job_name: &metadata.name,
+        namespace: &metadata.namespace,
+        state: state.name(),
+        active: status.active,
+        succeeded: status.succeeded,
+        failed: status.failed,
+        start_time: status.start_time.as_ref(),
+        completion_time: status.completion_time.as_ref(),
+        ready: status.ready,
+        terminating: status.terminating,
+        completions: spec.completions,
+        parallelism: spec.parallelism,
+        backoff_limit: spec.backoff_limit,
+        suspend: spec.suspend.unwrap_or_default(),
+        managed_by: spec.managed_by.as_deref(),
+        completed_indexes: is_indexed.then(|| status.completed_indexes.as_deref().unwrap_or_default()),
+        failed_indexes: is_indexed.then(|| status.failed_indexes.as_deref().unwrap_or_default()),
+        reason: decided.and_then(|condition| condition.reason.as_deref()),
+        message: decided.and_then(|condition| condition.message.as_deref()),
+        exit_code: exit.map(|exit| exit.code),
+        termination_message: exit.and_then(|exit| exit.message.as_deref()),
+        creation_timestamp: metadata.creation_timestamp.as_ref(),
+        deletion_timestamp: metadata.deletion_timestamp.as_ref(),
+        uid: &metadata.uid,
+        resource_version: version(job).to_string(),
+        labels: &metadata.labels,
+        conditions: &status.conditions,
+    };
+    serde_json::to_vec(&object).unwrap_or_default().into_boxed_slice().into()
+}
 
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
-    }
+/// What [`Status::key`] is for these names.
+pub fn key(namespace: &Namespace, name: &JobName) -> String {
+    [namespace.as_str(), "/", name.as_str()].concat()
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 //! The recorded jobs and their states, and what the status object holds.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kube::types::{Condition, Time};
 
 fn recorded(name: &str) -> Job {
     let path = format!("{}/fixtures/kubernetes-1.36/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -22,7 +18,7 @@ fn with_status(status: &Value) -> Job {
 fn every_recorded_job_has_its_state() {
     for (name, expected, reason) in [
         ("job-create", State::Pending, None),
-        ("job-create-suspended", State::Pending, None),
+        ("job-create-suspended", State::Suspended, None),
         ("job-get-complete", State::Completed, Some("CompletionsReached")),
         ("job-get-deleting", State::Running, None),
         ("job-get-failed-backoff", State::Failed, Some("BackoffLimitExceeded")),
@@ -36,7 +32,8 @@ fn every_recorded_job_has_its_state() {
         ("job-get-suspended", State::Suspended, Some("JobSuspended")),
         ("job-resume", State::Suspended, Some("JobSuspended")),
     ] {
-        let (state, condition) = state(&recorded(name).status).to_owned_reason();
+        let job = recorded(name);
+        let (state, condition) = state(job.spec.suspend, &job.status).to_owned_reason();
         assert_eq!((state, condition.as_deref()), (expected, reason), "{name}");
     }
 }
@@ -64,7 +61,7 @@ fn counts_alone_never_end_a_job_and_false_conditions_decide_nothing() {
         (json!({ "conditions": [condition("Suspended", "False")] }), State::Pending),
         (json!({ "conditions": [condition("FailureTarget", "True"), condition("Failed", "True")] }), State::Failed),
     ] {
-        assert_eq!(state(&with_status(&status).status).0, expected, "{status}");
+        assert_eq!(state(None, &with_status(&status).status).0, expected, "{status}");
     }
 }
 
@@ -82,108 +79,104 @@ fn the_contracts_fields_are_always_there_and_times_have_an_offset() {
 }
 
 fn shown(job: &Job) -> Value {
-    serde_json::from_slice(&Status::of(job).to_json()).unwrap()
+    serde_json::from_slice(&Status::of(job).json()).unwrap()
 }
 
-/// The object as serde would write it.
-#[derive(Serialize)]
-struct Expected<'a> {
-    job_name: &'a str,
-    namespace: &'a str,
-    state: &'a str,
-    active: i32,
-    succeeded: i32,
-    failed: i32,
-    start_time: Option<&'a Time>,
-    completion_time: Option<&'a Time>,
-    ready: Option<i32>,
-    terminating: Option<i32>,
-    completions: Option<i32>,
-    parallelism: Option<i32>,
-    backoff_limit: Option<i32>,
-    reason: Option<&'a str>,
-    message: Option<&'a str>,
-    creation_timestamp: Option<&'a Time>,
-    deletion_timestamp: Option<&'a Time>,
-    uid: &'a str,
-    resource_version: &'a str,
-    labels: BTreeMap<&'a str, &'a str>,
-    conditions: Vec<ExpectedCondition<'a>>,
-}
-
-#[derive(Serialize)]
-struct ExpectedCondition<'a> {
-    r#type: &'a str,
-    status: &'a str,
-    reason: Option<&'a str>,
-    message: Option<&'a str>,
-    last_transition_time: Option<&'a Time>,
-}
-
-fn written_by_serde(job: &Job) -> String {
-    let (state, decided) = state(&job.status);
-    let Job { metadata, spec, status } = job;
-    let conditions = status.conditions.iter().map(|condition| ExpectedCondition {
-        r#type: &condition.r#type,
-        status: &condition.status,
-        reason: condition.reason.as_deref(),
-        message: condition.message.as_deref(),
-        last_transition_time: condition.last_transition_time.as_ref(),
-    });
-    let expected = Expected {
-        job_name: &metadata.name,
-        namespace: &metadata.namespace,
-        state: state.name(),
-        active: status.active,
-        succeeded: status.succeeded,
-        failed: status.failed,
-        start_time: status.start_time.as_ref(),
-        completion_time: status.completion_time.as_ref(),
-        ready: status.ready,
-        terminating: status.terminating,
-        completions: spec.completions,
-        parallelism: spec.parallelism,
-        backoff_limit: spec.backoff_limit,
-        reason: decided.and_then(|condition| condition.reason.as_deref()),
-        message: decided.and_then(|condition| condition.message.as_deref()),
-        creation_timestamp: metadata.creation_timestamp.as_ref(),
-        deletion_timestamp: metadata.deletion_timestamp.as_ref(),
-        uid: &metadata.uid,
-        resource_version: &metadata.resource_version,
-        labels: metadata.labels.0.iter().map(|(key, value)| (&**key, &**value)).collect(),
-        conditions: conditions.collect(),
-    };
-    serde_json::to_string(&expected).unwrap()
+fn shown_spec(spec: &Value, status: &Value) -> Value {
+    shown(&serde_json::from_value(json!({ "spec": spec, "status": status })).unwrap())
 }
 
 #[test]
-fn what_is_written_by_hand_is_what_serde_would_write() {
-    let folder = format!("{}/fixtures/kubernetes-1.36", env!("CARGO_MANIFEST_DIR"));
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut jobs: Vec<Job> = names
-        .filter(|name| name.starts_with("job-get-") && !name.contains("missing"))
-        .map(|name| recorded(name.strip_suffix(".json").unwrap()))
-        .collect();
-    assert!(jobs.len() > 8);
-    // What no recording has, and what an API server would not send but a bug might.
-    let nasty = "a \"quoted\" back\\slash,\n{brace} }\u{1}é";
-    let condition = json!({ "type": nasty, "status": "True", "reason": nasty, "message": nasty });
-    let decided = json!({ "type": "Failed", "status": "True", "message": nasty });
-    jobs.push(
-        serde_json::from_value(json!({
-            "metadata": { "name": "n", "namespace": "team-a", "uid": nasty, "resourceVersion": "18446744073709551615",
-                "labels": { "zone": "z", "job-id": "n", "app": "eks-api", "odd": nasty, nasty: "" } },
-            "spec": { "completions": 1_000_000, "parallelism": 0, "backoffLimit": i32::MAX },
-            "status": { "active": 12, "failed": 345, "conditions": [condition, decided] },
-        }))
-        .unwrap(),
-    );
-    jobs.push(serde_json::from_value(json!({ "metadata": { "resourceVersion": "0", "labels": null } })).unwrap());
-    // A name from a cluster that is not what it should be must not end its own string, nor the line of an event.
-    let metadata = json!({ "name": nasty, "namespace": nasty, "resourceVersion": "1", "labels": { "job-id": nasty } });
-    jobs.push(serde_json::from_value(json!({ "metadata": metadata })).unwrap());
-    for job in jobs {
-        let written = String::from_utf8(Status::of(&job).to_json()).unwrap();
-        assert_eq!(written, written_by_serde(&job));
+fn state_uncounted_a_pod_between_two_counters_keeps_the_job_running() {
+    let uid = "22222222-2222-4222-8222-222222222222";
+    for (status, expected) in [
+        (json!({ "active": 1, "terminating": 0 }), "running"),
+        (json!({ "terminating": 0, "uncountedTerminatedPods": { "failed": [uid] } }), "running"),
+        (json!({ "uncountedTerminatedPods": { "succeeded": [uid] } }), "running"),
+        (json!({ "uncountedTerminatedPods": { "succeeded": [], "failed": null } }), "pending"),
+        (json!({ "uncountedTerminatedPods": {} }), "pending"),
+        (json!({ "failed": 1, "uncountedTerminatedPods": {} }), "running"),
+        (json!({ "terminating": 1 }), "running"),
+    ] {
+        assert_eq!(shown_spec(&json!({}), &status)["state"], expected, "{status}");
     }
+}
+
+#[test]
+fn suspend_managedby_a_job_that_is_held_is_suspended_and_says_so() {
+    let spec = json!({ "suspend": true, "managedBy": "kueue.x-k8s.io/multikueue" });
+    let held = shown_spec(&spec, &json!({}));
+    assert_eq!(
+        (&held["state"], &held["suspend"], &held["managed_by"]),
+        (&json!("suspended"), &json!(true), &json!("kueue.x-k8s.io/multikueue"))
+    );
+    let condition = |kind: &str, status: &str| json!({ "conditions": [{ "type": kind, "status": status }] });
+    for (suspend, status, expected) in [
+        (true, json!({ "failed": 1 }), "suspended"),
+        (true, json!({ "active": 1 }), "running"),
+        (true, json!({ "terminating": 1 }), "running"),
+        (true, json!({ "uncountedTerminatedPods": { "failed": ["u"] } }), "running"),
+        (true, condition("Suspended", "False"), "suspended"),
+        (true, condition("Complete", "True"), "completed"),
+        (true, condition("FailureTarget", "True"), "running"),
+        (false, json!({}), "pending"),
+        (false, condition("Suspended", "True"), "suspended"),
+    ] {
+        assert_eq!(shown_spec(&json!({ "suspend": suspend }), &status)["state"], expected, "{suspend} {status}");
+    }
+    let usual = shown_spec(&json!({}), &json!({}));
+    assert_eq!((&usual["suspend"], &usual["managed_by"]), (&json!(false), &Value::Null));
+}
+
+#[test]
+fn indexed_failed_tells_the_indexes_of_an_indexed_job_alone() {
+    let status = json!({ "completedIndexes": "0,2-3", "failedIndexes": "1,4" });
+    let told = |spec: &Value, status: &Value| {
+        let shown = shown_spec(spec, status);
+        (shown["completed_indexes"].clone(), shown["failed_indexes"].clone())
+    };
+    let indexed = json!({ "completionMode": "Indexed" });
+    assert_eq!(told(&indexed, &status), (json!("0,2-3"), json!("1,4")));
+    assert_eq!(told(&indexed, &json!({})), (json!(""), json!("")));
+    assert_eq!(told(&json!({ "completionMode": "NonIndexed" }), &json!({})), (Value::Null, Value::Null));
+}
+
+#[test]
+fn the_exit_is_shown_only_where_it_may_be_and_changes_the_tag() {
+    let job = recorded("job-get-failed-backoff");
+    let exit = Exit { code: 3, message: Some("a \"quoted\" word".to_owned()) };
+    let (plain, with) = (Status::of(&job), Status::with_exit(&job, exit.clone()));
+    let read = |status: &Status| {
+        let value: Value = serde_json::from_slice(&status.json()).unwrap();
+        (value["exit_code"].clone(), value["termination_message"].clone())
+    };
+    assert_eq!(read(&plain), (Value::Null, Value::Null));
+    assert_eq!(read(&with), (json!(3), json!("a \"quoted\" word")));
+    assert_eq!((with.exit(), with.without_exit()), (Some(&exit), plain.clone()));
+    assert_eq!(with.tag(), format!("{}-exit", plain.tag()));
+}
+
+#[test]
+fn texts_of_a_cluster_that_is_not_what_it_should_be_stay_inside_their_strings() {
+    let nasty = "a \"quoted\" back\\slash,\n{brace} }\u{1}é";
+    let condition = json!({ "type": "Failed", "status": "True", "reason": nasty, "message": nasty });
+    let job: Job = serde_json::from_value(json!({
+        "metadata": { "name": nasty, "namespace": nasty, "uid": nasty, "resourceVersion": "18446744073709551615",
+            "creationTimestamp": "yesterday", "labels": { "odd": nasty, "app": "eks-api" } },
+        "spec": { "completions": i32::MAX },
+        "status": { "startTime": "2026-01-20T11:30:00+01:00", "conditions": [condition] },
+    }))
+    .unwrap();
+    let shown = shown(&job);
+    for field in ["job_name", "namespace", "uid", "reason", "message"] {
+        assert_eq!(shown[field], nasty, "{field}");
+    }
+    assert_eq!(shown["labels"], json!({ "odd": nasty, "app": "eks-api" }));
+    assert_eq!(shown["conditions"][0]["message"], nasty);
+    assert_eq!(
+        (&shown["creation_timestamp"], &shown["start_time"]),
+        (&Value::Null, &json!("2026-01-20T10:30:00+00:00"))
+    );
+    assert!(!Status::of(&job).json().contains(&b'\n'), "it would end the line of an event");
+    assert_eq!(Status::of(&job).label("app"), Some("eks-api"));
 }

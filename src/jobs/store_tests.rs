@@ -9,6 +9,13 @@ use crate::jobs::state::State;
 use crate::kube::name::Namespace;
 use crate::kube::types::{Job, Time};
 
+impl Store {
+    /// Newest first.
+    pub(in crate::jobs) fn all(&self) -> impl Iterator<Item = &Arc<Status>> {
+        self.newest_first.values()
+    }
+}
+
 /// A job that was created so many seconds after some time, or nobody knows when. Its version decides its state.
 fn entry(name: &str, created: u32, version: u64) -> Entry {
     entry_in("a", name, created, version)
@@ -88,7 +95,7 @@ fn a_place_stays_what_it_is_when_jobs_come_and_go() {
 }
 
 #[test]
-fn what_matches_is_found_and_counted_as_if_all_were_looked_at() {
+fn what_matches_is_found_as_if_all_were_looked_at() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -123,18 +130,6 @@ fn what_matches_is_found_and_counted_as_if_all_were_looked_at() {
             let expected: Vec<_> = store.all().filter(behind).filter(|status| filter.matches(status)).collect();
             let found: Vec<_> = store.matching(&filter, place).collect();
             assert_eq!(found, expected, "{filter:?} {place:?}");
-            assert_eq!(store.count(&filter, place), expected.len(), "{filter:?} {place:?}");
         }
     }
-}
-
-#[test]
-fn a_namespace_without_jobs_is_forgotten() {
-    let mut store = Store::default();
-    store.put(entry("one", 1, 1));
-    store.put(entry("two", 1, 1));
-    store.remove("a/one");
-    assert_eq!(store.namespaces.len(), 1);
-    store.remove("a/two");
-    assert!(store.namespaces.is_empty() && store.all.is_empty());
 }

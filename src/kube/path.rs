@@ -110,10 +110,9 @@ impl Path {
         Self::one(Resource::PodLogs, path)
     }
 
-    /// The pods that the job's own selector matches.
-    pub fn pods<'a>(namespace: &Namespace, labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let selector: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
-        let selector = query("labelSelector", &selector.join(","));
+    /// The pods that a label selector matches.
+    pub fn pods(namespace: &Namespace, label_selector: &str) -> Self {
+        let selector = query("labelSelector", label_selector);
         Self::many(Resource::Pods, format!("/api/v1/namespaces/{namespace}/pods?{selector}"))
     }
 
@@ -164,9 +163,8 @@ mod tests {
     #[test]
     fn what_the_server_told_us_is_encoded_when_it_goes_back() {
         let namespace = Namespace::parse("rec").unwrap();
-        let labels = [("batch.kubernetes.io/controller-uid", "38c0&x=1#?"), ("a", "b")];
         assert_eq!(
-            Path::pods(&namespace, labels.into_iter()).as_str(),
+            Path::pods(&namespace, "batch.kubernetes.io/controller-uid=38c0&x=1#?,a=b").as_str(),
             "/api/v1/namespaces/rec/pods?labelSelector=batch.kubernetes.io%2Fcontroller-uid%3D38c0%26x%3D1%23%3F%2Ca%3Db"
         );
         assert_eq!(

@@ -20,7 +20,7 @@ fn paths() -> Vec<(Path, &'static str, &'static str)> {
         (Path::job(namespace, &job), "get", "jobs"),
         (Path::jobs_page(None, "a", 1, None), "list", "jobs"),
         (Path::jobs_watch("a", 1, 1), "watch", "jobs"),
-        (Path::pods(namespace, [("a", "b")].into_iter()), "list", "pods"),
+        (Path::pods(namespace, "a=b"), "list", "pods"),
         (log, "get", "pods/log"),
         (Path::events(namespace, "u"), "list", "events"),
     ]

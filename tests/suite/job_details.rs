@@ -39,9 +39,10 @@ async fn a_failed_pod_shows_its_exit_code_and_the_events_tell_the_story() {
         (&pod["name"], &pod["phase"], &pod["node"]),
         (&json!("fails-nzvw9"), &json!("Failed"), &json!("lab-node"))
     );
-    let expected = json!({ "name": "job-container", "init": false, "state": "terminated", "reason": "Error",
+    let expected = json!({ "name": "job-container", "init": false, "sidecar": false, "injected": false, "state": "terminated", "reason": "Error",
         "message": null, "exit_code": 3, "restart_count": 0,
-        "started_at": "2026-11-23T14:28:36+00:00", "finished_at": "2026-11-23T14:28:37+00:00" });
+        "started_at": "2026-11-23T14:28:36+00:00", "finished_at": "2026-11-23T14:28:37+00:00",
+        "last_state": null });
     assert_eq!(pod["containers"], json!([expected]));
     let reasons: Vec<&Value> = told["events"].as_array().unwrap().iter().map(|event| &event["reason"]).collect();
     assert_eq!(reasons, ["SuccessfulCreate", "BackoffLimitExceeded"]);

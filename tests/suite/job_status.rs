@@ -30,7 +30,7 @@ async fn every_recorded_job_has_its_state_counts_and_reason() {
     // Recording, state, active, succeeded, failed, reason.
     for (recording, state, active, succeeded, failed, reason) in [
         ("job-create", "pending", 0, 0, 0, None),
-        ("job-create-suspended", "pending", 0, 0, 0, None),
+        ("job-create-suspended", "suspended", 0, 0, 0, None),
         ("job-get-complete", "completed", 0, 1, 0, Some("CompletionsReached")),
         ("job-get-deleting", "running", 1, 0, 0, None),
         ("job-get-failed-backoff", "failed", 0, 0, 1, Some("BackoffLimitExceeded")),

@@ -93,7 +93,7 @@ pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.to_json()).ok()) }),
+        waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.json()).ok()) }),
     };
     Reply::json(status, &created)
 }

@@ -64,7 +64,7 @@ pub(super) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
     }
     call.was_about(&job.metadata.uid);
     call.shared.cache.enter(&job);
-    Ok(Reply::encoded(StatusCode::OK, Status::of(&job).to_json()))
+    Ok(Reply::bytes(StatusCode::OK, Status::of(&job).json()))
 }
 
 /// The job that the query names, or a JSON body in its place. Were one of two names dropped in silence, it might be the

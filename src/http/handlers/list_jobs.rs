@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::StatusCode;
+use serde::Serialize;
 
 use super::Call;
 use super::wait::Origin;
@@ -12,18 +13,16 @@ use crate::http::access::SEE_JOBS;
 use crate::http::error::Problem;
 use crate::http::page_token;
 use crate::http::parameters::parse_namespace;
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, merged};
 use crate::jobs::cache::{Found, LABEL_SELECTOR, Page};
 use crate::jobs::filter::Filter;
-use crate::jobs::json::Json;
-use crate::jobs::order::age;
 use crate::jobs::selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::jobs::store::Place;
 use crate::kube::error::Error;
 use crate::kube::path::Path;
-use crate::kube::session::Session;
+use crate::kube::session::{Session, json};
 use crate::kube::types::{Job, List};
 
 /// As many as Kubernetes' own tools ask for at a time.
@@ -47,7 +46,7 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
         None => return Ok(None),
     }
     match call.shared.cache.page(&filter, after.as_ref(), limit, Instant::now()) {
-        Found::Hit { found, age } => Ok(Some(reply(found, Origin::Cache { age }))),
+        Found::Hit { found, age } => Ok(Some(reply(&found, Origin::Cache { age })?)),
         Found::Miss => Ok(None),
     }
 }
@@ -63,11 +62,11 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     }
     let mut matching = in_cluster(&call.session, &filter).await?;
     matching.retain(|status| after.as_ref().is_none_or(|place| place.is_before(status)));
-    matching.sort_unstable_by(|one, other| age(one).cmp(&age(other)));
+    matching.sort_unstable_by_key(|status| Place::of(status));
     let remaining = matching.len().saturating_sub(limit);
     matching.truncate(limit);
     let next = matching.last().filter(|_| remaining > 0).map(|last| Place::of(last));
-    Ok(reply(Page { jobs: matching, next, remaining }, Origin::Cluster))
+    reply(&Page { jobs: matching, next, remaining }, Origin::Cluster)
 }
 
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
@@ -100,23 +99,22 @@ fn state(name: &str) -> Result<State, Problem> {
     found.ok_or_else(|| Problem::malformed("state", &format!("must be one of {}", names())))
 }
 
-fn reply(page: Page, origin: Origin) -> Reply {
-    let Page { jobs, next, remaining } = page;
-    let mut json = Json::with_capacity(jobs.len() * 1024 + 128);
-    json.raw(r#"{"jobs":["#);
-    for status in &jobs {
-        status.write(&mut json);
-        json.raw(",");
-    }
-    // Where the next page begins (null on the last one), and how many jobs there are after this one.
-    match next {
-        Some(place) => json.end(r#"],"continue":""#).raw(&page_token::of(&place)).raw("\""),
-        None => json.end(r#"],"continue":null"#),
-    };
-    json.raw(r#","remaining":"#).number(remaining as u64).raw("}");
-    let mut reply = Reply::encoded(StatusCode::OK, json.into_bytes());
+/// What follows the jobs of a page.
+#[derive(Serialize)]
+struct Rest {
+    /// Where the next page begins; null on the last one.
+    r#continue: Option<String>,
+    /// How many jobs there are after this page.
+    remaining: usize,
+}
+
+fn reply(page: &Page, origin: Origin) -> Result<Reply, Problem> {
+    let jobs: Vec<_> = page.jobs.iter().map(|status| status.json()).collect();
+    let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
+    let rest = Rest { r#continue: page.next.as_ref().map(page_token::of), remaining: page.remaining };
+    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&rest)?));
     origin.tell(&mut reply.headers);
-    reply
+    Ok(reply)
 }
 
 /// Reads the whole list, page by page, and keeps what matches.

@@ -29,7 +29,6 @@ use super::calls::{Calls, Permit};
 use super::error::Problem;
 use super::header::lines;
 use super::parameters::Parameters;
-use super::recent::Recent;
 use super::reply::Reply;
 use super::request_body::RequestBody;
 use super::request_id::RequestId;
@@ -55,7 +54,6 @@ pub struct Shared {
     pub calls: Calls,
     pub audit: Audit,
     pub traffic: Traffic,
-    pub recent: Recent,
     pub request_timeout: Duration,
     /// Whether the documentation is served.
     pub docs: bool,

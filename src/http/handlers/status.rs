@@ -7,8 +7,7 @@ use super::wait::{self, Goal, Origin, Seen};
 use super::{Call, Target};
 use crate::http::error::Problem;
 use crate::http::etag::{self, Known};
-use crate::http::recent::Sent;
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, merged};
 use crate::http::stream::ReplyBody;
 use crate::jobs::details;
 use crate::jobs::status::Status;
@@ -65,11 +64,7 @@ async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result
     let job = job.into();
     // Else a later answer from the cache could be older than this one.
     call.shared.cache.enter(&job);
-    // One object of the members of two.
-    let (mut body, details) = (Status::of(&job).to_json(), json(&details)?);
-    body.pop();
-    body.push(b',');
-    body.extend_from_slice(&details[1..]);
+    let body = merged(&Status::of(&job).json(), &json(&details)?);
     Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Origin::Cluster.x_cache()))
 }
 
@@ -78,13 +73,12 @@ fn reply(call: &mut Call, known: Option<&Known>, seen: &Seen) -> Reply {
     let mut headers = call.emptied_headers();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     seen.origin.tell(&mut headers);
-    if known.is_some_and(|known| known.has(seen.status.version)) {
-        headers.insert(ETAG, etag::of(seen.status.version));
+    let tag = seen.status.tag();
+    headers.insert(ETAG, etag::of(&tag));
+    if known.is_some_and(|known| known.has(&tag)) {
         return Reply { headers, ..Reply::empty(StatusCode::NOT_MODIFIED) };
     }
-    let Sent { tag, body } = call.shared.recent.sent(&seen.status);
-    headers.insert(ETAG, tag);
-    Reply { status: StatusCode::OK, headers, body: ReplyBody::Whole(body) }
+    Reply { status: StatusCode::OK, headers, body: ReplyBody::Whole(seen.status.json()) }
 }
 
 impl Origin {

@@ -64,7 +64,7 @@ impl Goal<'_> {
     fn is_reached(self, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
-            Self::OtherThan(known) => !known.has(status.version),
+            Self::OtherThan(known) => !known.has(&status.tag()),
         }
     }
 }

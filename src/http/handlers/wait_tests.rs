@@ -20,7 +20,6 @@ use crate::config::pattern::Patterns;
 use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::parameters::Parameters;
-use crate::http::recent::Recent;
 use crate::http::request_id::RequestId;
 use crate::http::route::Route;
 use crate::http::traffic::Traffic;
@@ -70,7 +69,6 @@ pub(in crate::http) fn call(file: &File, draining: watch::Receiver<bool>) -> Cal
         calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
         audit: Audit::new(None, "lab"),
         traffic: Traffic::new(true),
-        recent: Recent::default(),
         docs: true,
         request_timeout: Duration::from_secs(30),
         draining,

@@ -161,7 +161,7 @@ impl Feed {
                 // An event stands for all that happened to its job, also after changes that are told of behind it: who
                 // comes back with an id from amid them knows some jobs as they are and some as they were.
                 let known = if events.peek().is_none() { end } else { PARTLY };
-                sse::event(&mut text, kind.name(), Some(id(cache, known)), &change.json());
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &change.status.json());
             }
             last = end;
             if text.is_empty() {
@@ -188,11 +188,11 @@ impl Feed {
                 let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
                 changes.retain(|change| change.number <= end && !place.is_before(&change.status));
                 for (kind, change) in seen(&changes, &self.filter) {
-                    sse::event(&mut text, kind.name(), Some(partly), &change.json());
+                    sse::event(&mut text, kind.name(), Some(partly), &change.status.json());
                 }
             }
             for status in &jobs {
-                sse::event(&mut text, Kind::Added.name(), Some(partly), &status.to_json());
+                sse::event(&mut text, Kind::Added.name(), Some(partly), &status.json());
             }
             let Some(next) = next else {
                 sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");

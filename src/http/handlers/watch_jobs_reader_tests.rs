@@ -16,7 +16,6 @@ use crate::config::pattern::Patterns;
 use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::handlers::Target;
-use crate::http::recent::Recent;
 use crate::http::request_id::RequestId;
 use crate::http::request_log::LogLine;
 use crate::http::route::Route;
@@ -58,7 +57,6 @@ impl Source {
             calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
             audit: Audit::new(None, "lab"),
             traffic: Traffic::new(true),
-            recent: Recent::default(),
             request_timeout: Duration::from_mins(5),
             docs: true,
             draining,
@@ -113,7 +111,7 @@ impl Source {
     pub(super) fn picture(&self, filter: &Filter) -> Picture {
         let found = self.shared.cache.page(filter, None, usize::MAX, std::time::Instant::now());
         let Found::Hit { found, .. } = found else { panic!("nothing is known") };
-        found.jobs.iter().map(|status| known(&serde_json::from_slice(&status.to_json()).unwrap())).collect()
+        found.jobs.iter().map(|status| known(&serde_json::from_slice(&status.json()).unwrap())).collect()
     }
 }
 

@@ -1,12 +1,11 @@
 //! Jobs. What every job that the watch tells of is read for is little; what few calls need is in a type of its own.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Condition, Metadata, Status, Time};
+use super::{Condition, LabelSelector, Metadata, PodFailurePolicy, PodTemplate, Status, Time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -35,6 +34,12 @@ pub struct Labels(pub Vec<(Box<str>, Box<str>)>);
 impl Labels {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value)
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 
@@ -74,6 +79,9 @@ pub struct JobSpec {
     pub completions: Option<i32>,
     pub backoff_limit: Option<i32>,
     pub suspend: Option<bool>,
+    pub completion_mode: Option<String>,
+    /// The controller of the job, where it is not Kubernetes' own.
+    pub managed_by: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -87,9 +95,27 @@ pub struct JobStatus {
     pub start_time: Option<Time>,
     pub completion_time: Option<Time>,
     pub conditions: Vec<Condition>,
+    /// Ranges such as `0,2-3`, of an indexed job.
+    pub completed_indexes: Option<String>,
+    pub failed_indexes: Option<String>,
+    pub uncounted_terminated_pods: Option<UncountedTerminatedPods>,
 }
 
-/// A job with its annotations, and the selector of its pods.
+/// The uids of pods that ended and that `succeeded` and `failed` do not count yet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct UncountedTerminatedPods {
+    succeeded: Option<Vec<IgnoredAny>>,
+    failed: Option<Vec<IgnoredAny>>,
+}
+
+impl UncountedTerminatedPods {
+    pub fn is_empty(&self) -> bool {
+        [&self.succeeded, &self.failed].into_iter().flatten().all(Vec::is_empty)
+    }
+}
+
+/// A job with its annotations, its template, and the selector of its pods.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct JobInFull {
@@ -104,20 +130,18 @@ pub struct JobSpecInFull {
     parallelism: Option<i32>,
     completions: Option<i32>,
     backoff_limit: Option<i32>,
-    suspend: Option<bool>,
-    pub selector: Selector,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Selector {
-    pub match_labels: BTreeMap<String, String>,
+    pub suspend: Option<bool>,
+    completion_mode: Option<String>,
+    managed_by: Option<String>,
+    pub selector: Option<LabelSelector>,
+    pub template: PodTemplate,
+    pub pod_failure_policy: PodFailurePolicy,
 }
 
 impl From<JobInFull> for Job {
     fn from(job: JobInFull) -> Self {
         let JobInFull { metadata, spec, status } = job;
-        let JobSpecInFull { parallelism, completions, backoff_limit, suspend, selector: _ } = spec;
+        let JobSpecInFull { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by, .. } = spec;
         let labels = metadata.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
         let metadata = JobMetadata {
             name: metadata.name,
@@ -128,7 +152,8 @@ impl From<JobInFull> for Job {
             deletion_timestamp: metadata.deletion_timestamp,
             labels: Labels(labels.collect()),
         };
-        Self { metadata, spec: JobSpec { parallelism, completions, backoff_limit, suspend }, status }
+        let spec = JobSpec { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by };
+        Self { metadata, spec, status }
     }
 }
 

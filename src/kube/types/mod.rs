@@ -4,24 +4,36 @@
 mod job;
 mod namespace;
 mod pod;
+mod pod_failure_policy;
 
 use std::collections::BTreeMap;
 
 pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
 pub use namespace::{Namespace, NamespaceStatus};
-pub use pod::{Container, ContainerStatus, Event, Pod, PodStatus};
+pub use pod::{Container, ContainerStatus, Event, LabelSelector, Pod, PodStatus, PodTemplate, StateDetail};
+pub use pod_failure_policy::{PodFailurePolicy, PodFailurePolicyRule};
 use serde::{Deserialize, Serialize, Serializer};
+use time::OffsetDateTime;
+use time::UtcOffset;
+use time::format_description::well_known::Rfc3339;
 
 /// A time as Kubernetes sends it (RFC 3339, `Z`), shown with a numeric offset as the service's contract says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Time(pub String);
 
+impl Time {
+    pub fn parse(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(&self.0, &Rfc3339).ok()
+    }
+}
+
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.strip_suffix('Z') {
+        let utc = self.parse().and_then(|time| time.checked_to_offset(UtcOffset::UTC)?.format(&Rfc3339).ok());
+        match utc.as_deref().and_then(|text| text.strip_suffix('Z')) {
             Some(utc) => serializer.collect_str(&format_args!("{utc}+00:00")),
-            None => serializer.serialize_str(&self.0),
+            None => serializer.serialize_none(),
         }
     }
 }
@@ -35,12 +47,22 @@ pub struct Metadata {
     pub resource_version: String,
     pub creation_timestamp: Option<Time>,
     pub deletion_timestamp: Option<Time>,
+    /// For how long a deletion lets the object's end take. The deletion time is that much later than the request.
+    pub deletion_grace_period_seconds: Option<i64>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
+    pub owner_references: Vec<OwnerReference>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
+pub struct OwnerReference {
+    pub uid: String,
+    pub controller: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all(deserialize = "camelCase"), default)]
 pub struct Condition {
     pub r#type: String,
     pub status: String,

@@ -1,5 +1,7 @@
 //! Pods, their containers, and events: what tells how a job's work goes.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{Condition, Metadata, Time};
@@ -12,6 +14,13 @@ pub struct Pod {
     pub status: PodStatus,
 }
 
+impl Pod {
+    /// Whether this is an init container that runs beside the others.
+    pub fn is_sidecar(&self, container: &str) -> bool {
+        self.spec.init_containers.iter().any(|init| init.name == container && init.is_sidecar())
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
@@ -21,12 +30,26 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
 }
 
+/// What a job makes its pods of.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodTemplate {
+    pub spec: PodSpec,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub name: String,
     /// If it differs from the pod's. An init container with `Always` runs beside the others: a sidecar.
     pub restart_policy: Option<String>,
+}
+
+impl Container {
+    /// Of an init container: whether it runs beside the others until they have ended.
+    pub fn is_sidecar(&self) -> bool {
+        self.restart_policy.as_deref() == Some("Always")
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +90,39 @@ pub struct StateDetail {
     pub exit_code: Option<i32>,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,
+}
+
+/// Which pods a job looks for (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LabelSelector {
+    match_labels: BTreeMap<String, String>,
+    match_expressions: Vec<Requirement>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Requirement {
+    key: String,
+    operator: String,
+    values: Vec<String>,
+}
+
+impl LabelSelector {
+    /// As the query of a list has it.
+    pub fn to_query(&self) -> String {
+        let labels = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let expressions = self.match_expressions.iter().map(|Requirement { key, operator, values }| {
+            let values = values.join(",");
+            match operator.as_str() {
+                "In" => format!("{key} in ({values})"),
+                "NotIn" => format!("{key} notin ({values})"),
+                "DoesNotExist" => format!("!{key}"),
+                _ => key.clone(),
+            }
+        });
+        labels.chain(expressions).collect::<Vec<_>>().join(",")
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -196,7 +196,7 @@ pub(super) fn page_token(data: &[u8]) {
     use eks_api::http::page_token::{of, parse};
     match parse(text(data)) {
         Ok(place) => {
-            let (namespace, name) = place.key.split_once('/').unwrap_or_default();
+            let (namespace, name) = place.key().split_once('/').unwrap_or_default();
             assert!(is_label(namespace) && is_subdomain(name, 63), "{place:?}");
             assert_eq!(parse(&of(&place)).ok(), Some(place));
         }

@@ -21,7 +21,6 @@ use eks_api::http::handlers::Shared;
 use eks_api::http::origin::Hosts;
 use eks_api::http::pipeline::Pipeline;
 use eks_api::http::rate::RateLimit;
-use eks_api::http::recent::Recent;
 use eks_api::http::server::{self, Door};
 use eks_api::http::traffic::Traffic;
 use eks_api::jobs::policy::Policy;
@@ -76,7 +75,6 @@ async fn inside() -> Inside {
         calls: Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
         audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
         traffic: Traffic::new(true),
-        recent: Recent::default(),
         docs: true,
         request_timeout,
         draining,

@@ -21,8 +21,16 @@ impl StubCluster {
     }
 
     /// Puts a whole Job, the body of a recording for example, and makes its namespace if need be.
-    pub fn put_job(&self, job: Value) {
-        self.server.store().put(Resource::Jobs, job);
+    /// One that is there and has no uid in `job` keeps its own.
+    pub fn put_job(&self, mut job: Value) {
+        let mut store = self.server.store();
+        let metadata = &job["metadata"];
+        let namespace = metadata["namespace"].as_str().unwrap_or("default");
+        let known = store.get(Resource::Jobs, namespace, metadata["name"].as_str().unwrap_or_default());
+        if let (true, Some(uid)) = (metadata["uid"].is_null(), known.map(|known| known["metadata"]["uid"].clone())) {
+            job["metadata"]["uid"] = uid;
+        }
+        store.put(Resource::Jobs, job);
     }
 
     /// Puts many jobs at once. Each is a change of its own to those who watch.
@@ -33,8 +41,9 @@ impl StubCluster {
         }
     }
 
+    /// Puts a pod. One without an owner is adopted by a job whose selector it matches, as the job controller does.
     pub fn put_pod(&self, pod: Value) {
-        self.server.store().put(Resource::Pods, pod);
+        self.server.store().put_pod(pod);
     }
 
     pub fn put_event(&self, event: Value) {

@@ -99,6 +99,22 @@ impl Store {
         object
     }
 
+    /// Stores a pod. A job whose `matchLabels` it bears adopts it, if it has no owner.
+    pub fn put_pod(&mut self, mut pod: Value) -> Object {
+        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or("default");
+        let matches = |job: &&Object| {
+            let labels = job["spec"]["selector"]["matchLabels"].as_object();
+            let has = |(key, value): (&String, &Value)| pod["metadata"]["labels"][key] == *value;
+            labels.is_some_and(|labels| !labels.is_empty() && labels.iter().all(has))
+        };
+        let owner = self.list(Resource::Jobs, Some(namespace)).find(matches).map(|job| job["metadata"].clone());
+        if let (true, Some(job)) = (pod["metadata"]["ownerReferences"].is_null(), owner) {
+            let owner = json!({ "kind": "Job", "name": job["name"], "uid": job["uid"], "controller": true });
+            pod["metadata"]["ownerReferences"] = json!([owner]);
+        }
+        self.put(Resource::Pods, pod)
+    }
+
     fn put_bare_namespace(&mut self, name: &str) {
         let labels = json!({"kubernetes.io/metadata.name": name});
         let spec = json!({"finalizers": ["kubernetes"]});
