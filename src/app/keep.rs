@@ -1,5 +1,5 @@
 //! What runs in the background: the token kept fresh, the cluster described again and again, the API server asked
-//! for its version, systemd told. Owns when; how is each room's own.
+//! for its version, the jobs followed, systemd told. Each task is supervised.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,17 +13,21 @@ use crate::jobs::cache::{Cache, LABEL_SELECTOR};
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
+use crate::kube::error::Error;
 use crate::kube::session::Session;
 use crate::kube::watch::{self, Failure, News};
 use crate::ops::systemd::{Notifier, watchdog_interval};
+
+use super::supervise::{Task, supervise};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
 /// However often connections fail, EKS is not asked about them more often than this.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
-/// How long /health may praise an API server that is gone.
-const PROBE_EVERY: Duration = Duration::from_secs(15);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many probes in a row without an answer, and what the watch told is no longer taken for live.
+const UNANSWERED: u32 = 2;
 /// First and longest pause after a failure.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
@@ -35,12 +39,24 @@ pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Descr
         announced: Arc::default(),
         may_not_watch: Arc::default(),
     };
-    tokio::spawn(keeper.clone().token());
-    tokio::spawn(keeper.clone().description(describer));
-    tokio::spawn(keeper.clone().kubernetes());
-    tokio::spawn(keeper.jobs(Arc::clone(cache)));
+    let (cache, describer) = (Arc::clone(cache), Arc::new(describer));
+    keeper.supervised(Check::Credentials, |keeper| Box::pin(keeper.token()), || ());
+    keeper.supervised(Check::Cluster, move |keeper| Box::pin(keeper.description(Arc::clone(&describer))), || ());
+    keeper.supervised(Check::Kubernetes, |keeper| Box::pin(keeper.kubernetes()), || ());
+    let (followed, watched) = (Arc::clone(&cache), Arc::clone(cluster));
+    keeper.supervised(
+        Check::Watch,
+        move |keeper| Box::pin(keeper.jobs(Arc::clone(&followed))),
+        // A panic may have left the cache half changed.
+        move || {
+            watched.traffic.watch.hear(&News::Lost(Failure::Broken(String::new())));
+            cache.clear();
+        },
+    );
     if let Some(interval) = watchdog_interval() {
-        tokio::spawn(watchdog(Arc::clone(notifier), interval));
+        let notifier = Arc::clone(notifier);
+        let task = move || -> Task { Box::pin(watchdog(Arc::clone(&notifier), interval)) };
+        tokio::spawn(supervise("watchdog", task, || ()));
     }
 }
 
@@ -55,6 +71,21 @@ struct Keeper {
 }
 
 impl Keeper {
+    /// Runs the task that finds out how this check stands. While it is down, the check fails.
+    fn supervised(
+        &self,
+        check: Check,
+        task: impl Fn(Self) -> Task + Send + 'static,
+        failed: impl Fn() + Send + 'static,
+    ) {
+        let (keeper, reporter) = (self.clone(), self.clone());
+        let failed = move || {
+            failed();
+            reporter.note(check, Err("its background task failed and starts again"), None);
+        };
+        tokio::spawn(supervise(check.name(), move || task(keeper.clone()), failed));
+    }
+
     async fn token(self) {
         let tell = |outcome: Result<(), token::Error>| {
             let in_full = outcome.as_ref().err().map(token::Error::told_in_full);
@@ -63,7 +94,7 @@ impl Keeper {
         self.cluster.tokens.keep_fresh(tell).await;
     }
 
-    async fn description(self, describer: Describer) {
+    async fn description(self, describer: Arc<Describer>) {
         let (mut backoff, mut prompted) = (BACKOFF, Prompted::default());
         loop {
             let (answer, date) = describer.describe().await;
@@ -96,6 +127,7 @@ impl Keeper {
         // Before the first description there is nobody to ask.
         let mut described = self.cluster.described();
         described.first().await;
+        let mut unanswered = 0;
         loop {
             let outcome = self.probe().await;
             let pause = if outcome.is_ok() {
@@ -104,6 +136,12 @@ impl Keeper {
             } else {
                 backoff.pause()
             };
+            let is_answered = !matches!(outcome, Err(Error::Timeout | Error::Unreachable(_) | Error::Broken(_)));
+            unanswered = if is_answered { 0 } else { unanswered + 1 };
+            if unanswered == UNANSWERED {
+                // A frozen server keeps its connections, and the watch on one of them would wait for minutes.
+                self.cluster.unanswered.notify_one();
+            }
             self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
                 () = sleep(pause) => {}
@@ -112,10 +150,9 @@ impl Keeper {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
-        let session = Session::new(Arc::clone(&self.cluster), std::time::Instant::now() + PROBE_TIMEOUT);
-        let date = session.server_date().await.map_err(|error| error.to_string())?;
-        self.note_clock(date);
+    async fn probe(&self) -> Result<(), Error> {
+        let session = Session::new(Arc::clone(&self.cluster), Instant::now() + PROBE_TIMEOUT);
+        self.note_clock(session.server_date().await?);
         Ok(())
     }
 
@@ -136,7 +173,7 @@ impl Keeper {
                 self.note(Check::Watch, outcome, None);
             }
         };
-        watch::follow(&self.cluster, LABEL_SELECTOR, tell).await;
+        watch::follow(&self.cluster, LABEL_SELECTOR, &cache.set_back, tell).await;
     }
 
     /// Notes whether the clock is right, if the server has said its time.
@@ -206,19 +243,5 @@ async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
-        let (start, mut prompted) = (Instant::now(), Prompted::default());
-        prompted.again().await;
-        assert_eq!(start.elapsed(), Duration::ZERO);
-        prompted.again().await;
-        assert_eq!(start.elapsed().as_secs(), 30);
-        sleep(Duration::from_mins(10)).await;
-        let later = Instant::now();
-        prompted.again().await;
-        assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
-    }
-}
+#[path = "keep_tests.rs"]
+mod tests;

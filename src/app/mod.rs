@@ -8,6 +8,7 @@ pub mod keygen;
 mod listen;
 mod reload;
 pub mod run;
+mod supervise;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -187,11 +188,13 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         },
     });
     let door = Door { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
-    let serving = tokio::spawn(server::run(listener, pipeline, door));
+    let mut serving = tokio::spawn(server::run(listener, pipeline, door));
 
     let received = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        // The socket went with it, so only a new process can serve.
+        _ = &mut serving => return Err(Error::Failed("the server failed; see the lines before".to_owned())),
     };
     log::info!(signal = received; "draining");
     notifier.stopping();

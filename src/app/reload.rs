@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+
+use super::supervise::{Task, supervise};
 
 /// What can be read again, each part on its own.
 #[derive(Default)]
@@ -29,10 +32,19 @@ impl Reload {
 
     /// Reloads as often as the signal comes. Without any part it does nothing but say so: a signal that is meant well
     /// must not end the service.
-    pub(super) async fn run(self, mut hangup: Signal) {
-        while hangup.recv().await.is_some() {
-            self.all().await;
-        }
+    pub(super) async fn run(self, hangup: Signal) {
+        let shared = Arc::new((self, Mutex::new(hangup)));
+        let task = move || -> Task {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (reload, hangup) = &*shared;
+                let mut hangup = hangup.lock().await;
+                while hangup.recv().await.is_some() {
+                    reload.all().await;
+                }
+            })
+        };
+        supervise("reload", task, || ()).await;
     }
 
     /// Reads each part on a thread of its own: a file system may hang, and one thread serves all callers.

@@ -22,6 +22,8 @@ pub struct Cluster {
     transport: watch::Sender<Option<Arc<Transport>>>,
     /// Rings when the connection fails in a way that a new description may mend.
     pub describe_again: Notify,
+    /// Rings when the API server does not answer, although the connections to it may be open.
+    pub unanswered: Notify,
 }
 
 /// Waits for descriptions on behalf of one task.
@@ -53,6 +55,7 @@ impl Cluster {
             traffic: Traffic::default(),
             transport: watch::Sender::default(),
             describe_again: Notify::new(),
+            unanswered: Notify::new(),
         }
     }
 

@@ -143,7 +143,7 @@ impl Watched {
             }
             News::Lost(failure) => {
                 let (state, loss) = match failure {
-                    Failure::Gone => (3, 0),
+                    Failure::Gone | Failure::SetBack => (3, 0),
                     Failure::Forbidden(_) => (4, 1),
                     Failure::Throttled(_) => (3, 2),
                     Failure::Silent => (3, 3),

@@ -13,6 +13,7 @@ use eks_api::kube::cluster::Cluster;
 use eks_api::kube::types::Job;
 use eks_api::kube::watch::{self, News};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time;
 
@@ -36,7 +37,10 @@ impl Follower {
         cluster.take_up(description(stub)).unwrap();
         let (tell, news) = mpsc::unbounded_channel();
         let followed = Arc::clone(&cluster);
-        tokio::spawn(async move { watch::follow(&followed, LABEL_SELECTOR, |news| tell.send(news).unwrap()).await });
+        tokio::spawn(async move {
+            let set_back = Notify::new();
+            watch::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+        });
         Self { cluster, news }
     }
 
@@ -110,9 +114,12 @@ async fn pass(time: Duration) {
     time::resume();
 }
 
-/// Lists of jobs that were asked for, by the token of the page.
+/// Lists of jobs that were asked for, by the token of the page. A list of one job only asks for the version.
 fn pages(stub: &StubCluster) -> Vec<Option<String>> {
+    let asks_for_version =
+        |query: &[(String, String)]| query.iter().any(|(name, value)| name == "limit" && value == "1");
     let lists = stub.requests().into_iter().filter(|request| request.path == JOBS && !request.is_watch());
+    let lists = lists.filter(|request| !asks_for_version(&request.query));
     let token =
         |query: Vec<(String, String)>| query.into_iter().find(|(name, _)| name == "continue").map(|(_, token)| token);
     lists.map(|request| token(request.query)).collect()

@@ -10,13 +10,14 @@
 //!               │      failure └─┘                     │
 //!               └── 410, ERROR, silence, unreadable ───┘
 //! ```
+//!
+//! A stream that resumes a lost one has a backlog. Until it is read, nobody is told that the jobs are followed.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::kube::error::Error;
+use super::failure::Failure;
 use crate::kube::types::{Job, List, Metadata, Status};
 
 /// A resource version. Those of one kind can be compared as numbers
@@ -27,10 +28,21 @@ pub type Version = u64;
 pub enum State {
     /// Asking for the list: for its first page, or for the next.
     Listing { next: Option<NextPage> },
-    /// Asking for all that happens after this version.
-    Opening { version: Version },
+    /// Asking for all that happens after this version. `resumes` is whether an earlier stream was lost there.
+    Opening { version: Version, resumes: bool },
     /// Reading what happens. `heard` is whether anything came on this stream.
-    Following { version: Version, heard: bool },
+    Following { version: Version, heard: bool, backlog: Backlog },
+}
+
+/// What happened while no stream was open, and is still to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backlog {
+    /// All of it has been read.
+    Read,
+    /// Nobody knows yet how much it is.
+    Unknown,
+    /// Everything up to this version.
+    UpTo(Version),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +59,10 @@ pub enum Input {
     Page(List<Job>),
     Opened,
     Event(Event),
+    /// The API server is at this version now.
+    Current(Version),
+    /// A backlog is expected, and nothing has come for long.
+    Quiet,
     /// The server ended the stream, as it does after the time it was asked for.
     Ended,
     Failed(Failure),
@@ -69,33 +85,6 @@ pub struct Mark {
     metadata: Metadata,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// What was asked to go on from is no longer known (410).
-    Gone,
-    /// No right to list or to watch.
-    Forbidden(String),
-    /// Asked to come back later.
-    Throttled(Duration),
-    /// Neither a byte nor an end.
-    Silent,
-    /// What one side says, the other cannot understand: our place in the list, or a line of the watch.
-    Unreadable(String),
-    Broken(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("the API server no longer knows where we were; listing again"),
-            Self::Forbidden(why) => write!(f, "no right to list and watch jobs: {why}"),
-            Self::Throttled(time) => write!(f, "the API server asks to come back in {} s", time.as_secs()),
-            Self::Silent => f.write_str("nothing came for too long; listing again"),
-            Self::Unreadable(why) | Self::Broken(why) => f.write_str(why),
-        }
-    }
-}
-
 /// What the follower is told. In this order it is a whole and true account.
 #[derive(Debug)]
 pub enum News {
@@ -104,7 +93,7 @@ pub enum News {
     Jobs(Vec<Job>),
     /// The list is whole: what is not in it is gone, unless it is newer than the list.
     Listed,
-    /// From now on every change is told.
+    /// All changes up to now have been told, and from now on every change is.
     Following,
     Changed(Job),
     Deleted(Job),
@@ -138,33 +127,31 @@ impl Default for State {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Refused(refusal) => match (refusal.code, refusal.retry_after) {
-                (410, _) => Self::Gone,
-                (400, _) => Self::Unreadable(error.to_string()),
-                (403, _) => Self::Forbidden(refusal.status.message.clone()),
-                (_, Some(time)) => Self::Throttled(time),
-                _ => Self::Broken(error.to_string()),
-            },
-            _ => Self::Broken(error.to_string()),
-        }
-    }
-}
-
 impl State {
     pub fn step(self, input: Input) -> Step {
         match (self, input) {
             (Self::Listing { next }, Input::Page(list)) => page(next.map(|next| next.version), list),
-            (Self::Opening { version }, Input::Opened) => {
-                Step { state: Self::Following { version, heard: false }, news: vec![News::Following], pause: Pause::No }
+            (Self::Opening { version, resumes: false }, Input::Opened) => caught_up(version, false, Vec::new()),
+            (Self::Opening { version, resumes: true }, Input::Opened) => {
+                let state = Self::Following { version, heard: false, backlog: Backlog::Unknown };
+                Step { state, news: Vec::new(), pause: Pause::No }
             }
-            (Self::Following { version, .. }, Input::Event(event)) => line(version, event),
-            (Self::Following { version, heard }, Input::Ended) => {
+            (Self::Following { version, backlog, .. }, Input::Event(event)) => line(version, backlog, event),
+            (Self::Following { version, .. }, Input::Current(current)) if current < version => {
+                failed(Self::default(), Failure::SetBack)
+            }
+            (Self::Following { version, heard, .. }, Input::Current(current)) if current > version => {
+                let state = Self::Following { version, heard, backlog: Backlog::UpTo(current) };
+                Step { state, news: Vec::new(), pause: Pause::No }
+            }
+            (Self::Following { version, heard, .. }, Input::Current(_) | Input::Quiet) => {
+                caught_up(version, heard, Vec::new())
+            }
+            (Self::Following { version, heard, backlog }, Input::Ended) => {
                 // A stream without so much as a bookmark is what a version from the future gives: that of a cluster
                 // whose store was set back.
-                let state = if heard { Self::Opening { version } } else { Self::default() };
+                let resumes = backlog != Backlog::Read;
+                let state = if heard { Self::Opening { version, resumes } } else { Self::default() };
                 Step { state, news: Vec::new(), pause: Pause::Backoff }
             }
             (state, Input::Failed(failure)) => failed(state, failure),
@@ -186,14 +173,19 @@ fn page(begun: Option<Version>, list: List<Job>) -> Step {
     let token = list.metadata.r#continue;
     let state = if token.is_empty() {
         news.push(News::Listed);
-        State::Opening { version }
+        State::Opening { version, resumes: false }
     } else {
         State::Listing { next: Some(NextPage { token, version }) }
     };
     Step { state, news, pause: Pause::No }
 }
 
-fn line(known: Version, event: Event) -> Step {
+fn caught_up(version: Version, heard: bool, mut news: Vec<News>) -> Step {
+    news.push(News::Following);
+    Step { state: State::Following { version, heard, backlog: Backlog::Read }, news, pause: Pause::No }
+}
+
+fn line(known: Version, backlog: Backlog, event: Event) -> Step {
     let told = match &event {
         Event::Added(job) | Event::Modified(job) | Event::Deleted(job) => &job.metadata.resource_version,
         Event::Bookmark(mark) => &mark.metadata.resource_version,
@@ -209,26 +201,37 @@ fn line(known: Version, event: Event) -> Step {
     let Ok(version) = told.parse::<Version>() else {
         return failed(State::default(), no_number(told));
     };
-    let news = match event {
-        Event::Added(job) | Event::Modified(job) => News::Changed(job),
-        Event::Deleted(job) => News::Deleted(job),
-        Event::Bookmark(_) | Event::Error(_) => News::UpTo(version),
+    let (news, is_bookmark) = match event {
+        Event::Added(job) | Event::Modified(job) => (News::Changed(job), false),
+        Event::Deleted(job) => (News::Deleted(job), false),
+        Event::Bookmark(_) | Event::Error(_) => (News::UpTo(version), true),
     };
-    let state = State::Following { version: version.max(known), heard: true };
-    Step { state, news: vec![news], pause: Pause::No }
+    // A bookmark follows all that happened before it. Events come in the order of their versions.
+    let is_last = match backlog {
+        Backlog::Read => false,
+        Backlog::Unknown => is_bookmark,
+        Backlog::UpTo(last) => is_bookmark || version >= last,
+    };
+    let version = version.max(known);
+    if is_last {
+        return caught_up(version, true, vec![news]);
+    }
+    Step { state: State::Following { version, heard: true, backlog }, news: vec![news], pause: Pause::No }
 }
 
 fn failed(state: State, failure: Failure) -> Step {
     let pause = match failure {
         Failure::Forbidden(_) => Pause::Lasting,
         Failure::Throttled(time) => Pause::AtLeast(time),
+        Failure::SetBack => Pause::No,
         _ => Pause::Backoff,
     };
     let state = match (state, &failure) {
         // The stream broke, not what is known of the cluster: go on from there.
-        (State::Opening { version } | State::Following { version, .. }, Failure::Broken(_) | Failure::Throttled(_)) => {
-            State::Opening { version }
-        }
+        (
+            State::Opening { version, .. } | State::Following { version, .. },
+            Failure::Broken(_) | Failure::Throttled(_),
+        ) => State::Opening { version, resumes: true },
         (State::Listing { next }, Failure::Broken(_) | Failure::Throttled(_)) => State::Listing { next },
         _ => State::default(),
     };

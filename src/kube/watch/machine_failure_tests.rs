@@ -4,13 +4,15 @@ use super::*;
 
 #[test]
 fn a_broken_exchange_is_repeated_from_where_it_was() {
-    for (state, expected) in [(START, START), (in_the_list(), in_the_list()), (OPENING, OPENING), (FOLLOWING, OPENING)]
+    let resuming = State::Opening { version: 863, resumes: true };
+    for (state, expected) in
+        [(START, START), (in_the_list(), in_the_list()), (OPENING, resuming.clone()), (FOLLOWING, resuming.clone())]
     {
         let (next, news, pause) = step(&state, broken());
         assert_eq!((next, news, pause), (expected, vec!["lost: connection reset".to_owned()], Pause::Backoff));
     }
-    let unheard = State::Following { version: 863, heard: false };
-    assert_eq!(step(&unheard, broken()).0, OPENING, "a stream that broke tells nothing of its version");
+    let unheard = State::Following { version: 863, heard: false, backlog: Backlog::Read };
+    assert_eq!(step(&unheard, broken()).0, resuming, "a stream that broke tells nothing of its version");
 }
 
 #[test]
@@ -52,7 +54,8 @@ fn a_missing_right_empties_all_and_is_asked_for_after_a_long_pause() {
 #[test]
 fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
     let (body, seven) = (serde_json::json!({ "code": 429 }), Duration::from_secs(7));
-    for state in [START, in_the_list(), OPENING] {
+    let resuming = State::Opening { version: 863, resumes: true };
+    for state in [START, in_the_list(), resuming] {
         for code in [429, 503] {
             let (next, news, pause) = step(&state, refused(code, Some("7"), &body));
             assert_eq!((&next, pause), (&state, Pause::AtLeast(seven)));
@@ -65,7 +68,7 @@ fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
 
 #[test]
 fn a_token_that_is_refused_for_good_is_tried_again_in_the_same_place() {
-    for state in [START, in_the_list(), OPENING] {
+    for state in [START, in_the_list(), State::Opening { version: 863, resumes: true }] {
         let (next, news, pause) = step(&state, Input::Failed(Error::Unauthorized.into()));
         assert_eq!((&next, pause), (&state, Pause::Backoff));
         assert!(news[0].contains("does not accept our token"), "{news:?}");
@@ -85,8 +88,13 @@ fn an_error_of_any_kind_in_the_stream_lists_again() {
 
 #[test]
 fn what_does_not_belong_to_a_state_changes_nothing() {
-    for (state, input) in [(START, Input::Opened), (OPENING, Input::Ended), (FOLLOWING, page("job-list-page-1", None))]
-    {
+    for (state, input) in [
+        (START, Input::Opened),
+        (START, Input::Quiet),
+        (OPENING, Input::Current(900)),
+        (OPENING, Input::Ended),
+        (FOLLOWING, page("job-list-page-1", None)),
+    ] {
         assert_eq!(step(&state, input), (state, Vec::new(), Pause::Backoff));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::kube::error::Refusal;
+use crate::kube::error::{Error, Refusal};
 use crate::kube::reply::understood;
 use crate::kube::transport::RawReply;
 use crate::kube::watch::event;
@@ -68,8 +68,8 @@ fn step(state: &State, input: Input) -> (State, Vec<String>, Pause) {
 }
 
 const START: State = State::Listing { next: None };
-const OPENING: State = State::Opening { version: 863 };
-const FOLLOWING: State = State::Following { version: 863, heard: true };
+const OPENING: State = State::Opening { version: 863, resumes: false };
+const FOLLOWING: State = State::Following { version: 863, heard: true, backlog: Backlog::Read };
 
 fn in_the_list() -> State {
     step(&START, page("job-list-page-1", None)).0
@@ -100,7 +100,7 @@ fn a_list_of_several_pages_is_as_of_the_first_ones_version() {
 
     let last = page("job-list-page-2", Some(serde_json::json!({ "resourceVersion": "999" })));
     let (state, news, pause) = step(&second, last);
-    assert_eq!((state, pause), (State::Opening { version: 851 }, Pause::No));
+    assert_eq!((state, pause), (State::Opening { version: 851, resumes: false }, Pause::No));
     assert_eq!(news, ["jobs late@775 nopull@839 parallel@818", "listed"]);
 }
 
@@ -109,11 +109,14 @@ fn a_list_of_one_page_or_of_none_is_whole_at_once() {
     let (state, news, _) = step(&START, page("job-list-empty-namespace", None));
     assert_eq!(
         (state, news),
-        (State::Opening { version: 851 }, ["listing 851", "jobs ", "listed"].map(Into::into).into())
+        (State::Opening { version: 851, resumes: false }, ["listing 851", "jobs ", "listed"].map(Into::into).into())
     );
     let nil = r#"{ "metadata": { "resourceVersion": "7" }, "items": null }"#;
     let (state, news, _) = step(&START, Input::Page(serde_json::from_str(nil).unwrap()));
-    assert_eq!((state, news), (State::Opening { version: 7 }, ["listing 7", "jobs ", "listed"].map(Into::into).into()));
+    assert_eq!(
+        (state, news),
+        (State::Opening { version: 7, resumes: false }, ["listing 7", "jobs ", "listed"].map(Into::into).into())
+    );
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn a_list_whose_next_page_is_not_to_be_had_begins_anew() {
 #[test]
 fn the_life_of_a_job_is_told_line_by_line() {
     let (mut state, news, pause) = step(&OPENING, Input::Opened);
-    assert_eq!((&state, pause), (&State::Following { version: 863, heard: false }, Pause::No));
+    assert_eq!((&state, pause), (&State::Following { version: 863, heard: false, backlog: Backlog::Read }, Pause::No));
     assert_eq!(news, ["following"]);
     let expected = [
         (864, "changed retrying@864"),
@@ -148,7 +151,7 @@ fn the_life_of_a_job_is_told_line_by_line() {
     assert_eq!(lines.len(), expected.len());
     for (line, (version, told)) in lines.into_iter().zip(expected) {
         let (next, news, pause) = step(&state, line);
-        assert_eq!((&next, pause), (&State::Following { version, heard: true }, Pause::No));
+        assert_eq!((&next, pause), (&State::Following { version, heard: true, backlog: Backlog::Read }, Pause::No));
         assert_eq!(news, [told]);
         state = next;
     }
@@ -156,13 +159,16 @@ fn the_life_of_a_job_is_told_line_by_line() {
 
 #[test]
 fn bookmarks_alone_carry_the_version_on() {
-    let mut state = State::Following { version: 863, heard: false };
+    let mut state = State::Following { version: 863, heard: false, backlog: Backlog::Read };
     for line in lines("watch-quiet-bookmark") {
         let (next, news, _) = step(&state, line);
-        assert_eq!((&next, news), (&State::Following { version: 925, heard: true }, vec!["up to 925".to_owned()]));
+        assert_eq!(
+            (&next, news),
+            (&State::Following { version: 925, heard: true, backlog: Backlog::Read }, vec!["up to 925".to_owned()])
+        );
         state = next;
     }
-    assert_eq!(step(&state, Input::Ended).0, State::Opening { version: 925 });
+    assert_eq!(step(&state, Input::Ended).0, State::Opening { version: 925, resumes: false });
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn a_stream_that_ends_goes_on_from_the_last_version_without_a_list() {
 fn a_stream_that_ends_without_a_single_line_lists_again() {
     let recorded = recorded("watch-future-version");
     assert!(recorded["lines"].as_array().is_none_or(Vec::is_empty), "so a version from the future is answered");
-    let opened = step(&State::Opening { version: 999_999_999 }, Input::Opened).0;
+    let opened = step(&State::Opening { version: 999_999_999, resumes: false }, Input::Opened).0;
     assert_eq!(step(&opened, Input::Ended), (START, Vec::new(), Pause::Backoff));
 }
 
@@ -195,5 +201,7 @@ fn a_version_that_is_gone_lists_again_whether_a_line_or_the_status_says_so() {
     assert_eq!(step(&OPENING, refused(410, None, &gone)), (START, word, Pause::Backoff));
 }
 
+#[path = "machine_backlog_tests.rs"]
+mod backlog;
 #[path = "machine_failure_tests.rs"]
 mod failures;

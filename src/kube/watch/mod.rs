@@ -1,6 +1,7 @@
 //! Follows the jobs of one cluster: lists them, then reads what happens to them, for ever. Owns the exchanges and the
 //! pauses; what comes after what is [`machine`]'s, what is done with the news the caller's.
 
+mod failure;
 pub mod items;
 pub mod lines;
 pub mod machine;
@@ -9,9 +10,11 @@ mod turns;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::backoff::Backoff;
@@ -21,10 +24,11 @@ use super::json;
 use super::path::Path;
 use super::session::Session;
 use super::types::{Job, List};
+pub use failure::Failure;
 use items::Items;
 use lines::Lines;
-use machine::{Event, Input, Pause, State, Step};
-pub use machine::{Failure, News, Version};
+use machine::{Backlog, Event, Input, Pause, State, Step};
+pub use machine::{News, Version};
 use rights::Rights;
 use turns::Turns;
 
@@ -37,18 +41,33 @@ const LONGEST_STREAM: u64 = 300;
 /// The server sends a bookmark a minute. Nothing for longer than two of them, and the stream is dead although nobody
 /// said so.
 const SILENCE: Duration = Duration::from_secs(150);
+/// A server that answers, and sends nothing for so long, has nothing more to send.
+const QUIET: Duration = Duration::from_secs(10);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 /// A missing right is granted by a person.
 const LASTING: Duration = Duration::from_mins(3);
 
-/// Tells all that happens to the jobs with these labels. It ends when it is dropped.
-pub async fn follow(cluster: &Arc<Cluster>, label_selector: &str, mut tell: impl FnMut(News)) -> Infallible {
+/// Tells all that happens to the jobs with these labels. `set_back` rings when the API server's store was set back.
+/// It ends when it is dropped.
+pub async fn follow(
+    cluster: &Arc<Cluster>,
+    label_selector: &str,
+    set_back: &Notify,
+    mut tell: impl FnMut(News),
+) -> Infallible {
     let mut described = cluster.described();
     described.first().await;
-    let mut watch = Watch { cluster, label_selector, stream: None };
+    let mut watch = Watch { cluster, label_selector, stream: None, current: None };
     let (mut state, mut rights, mut backoff) = (State::default(), Rights::default(), BACKOFF);
     loop {
-        let input = rights.weigh(watch.input(&state).await, Instant::now());
+        let input = tokio::select! {
+            () = set_back.notified() => Input::Failed(Failure::SetBack),
+            () = cluster.unanswered.notified() => {
+                Input::Failed(Failure::Broken("the API server does not answer".to_owned()))
+            }
+            input = watch.input(&state) => input,
+        };
+        let input = rights.weigh(input, Instant::now());
         if matches!(&input, Input::Event(event) if !matches!(event, Event::Error(_))) {
             backoff = BACKOFF;
         }
@@ -57,7 +76,7 @@ pub async fn follow(cluster: &Arc<Cluster>, label_selector: &str, mut tell: impl
         state = step.state;
         if !matches!(state, State::Following { .. }) {
             // Whatever ended it, nobody reads it any more.
-            watch.stream = None;
+            (watch.stream, watch.current) = (None, None);
         }
         news.into_iter().for_each(&mut tell);
         let pause = match pause {
@@ -77,6 +96,8 @@ struct Watch<'a> {
     cluster: &'a Arc<Cluster>,
     label_selector: &'a str,
     stream: Option<Events>,
+    /// Asks for the version that the API server is at, while a backlog is read.
+    current: Option<Pin<Box<dyn Future<Output = Version> + Send>>>,
 }
 
 impl Watch<'_> {
@@ -90,22 +111,51 @@ impl Watch<'_> {
                 let page = timeout(PAGE_TIMEOUT, page(&session(), &path)).await;
                 page.unwrap_or(Err(Error::Timeout)).map_or_else(refused, Input::Page)
             }
-            State::Opening { version } => {
+            State::Opening { version, resumes } => {
                 let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
                 match session().open(&Path::jobs_watch(self.label_selector, *version, seconds)).await {
                     Ok(stream) => {
                         let (turns, lines) = (Turns::new(stream), Lines::default());
                         self.stream = Some(Events { turns, lines, whole: VecDeque::new() });
+                        self.current = resumes.then(|| {
+                            let path = Path::jobs_page(None, self.label_selector, 1, None);
+                            Box::pin(current(Arc::clone(self.cluster), path)) as _
+                        });
                         Input::Opened
                     }
                     Err(error) => refused(error),
                 }
             }
-            State::Following { .. } => match &mut self.stream {
-                Some(events) => events.next().await,
-                None => Input::Ended,
-            },
+            State::Following { backlog, .. } => {
+                let Some(events) = &mut self.stream else { return Input::Ended };
+                match (backlog, &mut self.current) {
+                    (Backlog::Unknown, Some(current)) => tokio::select! {
+                        biased;
+                        input = events.next() => input,
+                        version = current => {
+                            self.current = None;
+                            Input::Current(version)
+                        }
+                    },
+                    (Backlog::UpTo(_), _) => timeout(QUIET, events.next()).await.unwrap_or(Input::Quiet),
+                    _ => events.next().await,
+                }
+            }
         }
+    }
+}
+
+/// The version that the API server is at. It asks until there is an answer.
+async fn current(cluster: Arc<Cluster>, path: Path) -> Version {
+    let mut backoff = BACKOFF;
+    loop {
+        let session = Session::new(Arc::clone(&cluster), Instant::now() + PAGE_TIMEOUT);
+        if let Ok(list) = session.get::<List<Job>>(&path).await
+            && let Ok(version) = list.metadata.resource_version.parse()
+        {
+            return version;
+        }
+        sleep(backoff.pause()).await;
     }
 }
 

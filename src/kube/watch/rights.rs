@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::machine::{Failure, Input};
+use super::failure::Failure;
+use super::machine::Input;
 
 /// An API server reads its rules within seconds.
 const DOUBT: Duration = Duration::from_secs(20);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use eks_api::kube::types::{Job, List};
 use eks_api::kube::watch::items::Items;
 use eks_api::kube::watch::lines::Lines;
-use eks_api::kube::watch::machine::{Event, Input, State, Step};
+use eks_api::kube::watch::machine::{Backlog, Event, Input, State, Step};
 use eks_api::kube::watch::{Failure, News, Version};
 use serde_json::Value;
 
@@ -92,7 +92,8 @@ impl Account {
                 assert!(self.listed, "{news:?}");
                 self.following = true;
             }
-            News::Changed(_) | News::Deleted(_) | News::UpTo(_) => assert!(self.following, "{news:?}"),
+            // Before it is followed a stream tells its backlog.
+            News::Changed(_) | News::Deleted(_) | News::UpTo(_) => assert!(self.listed, "{news:?}"),
             News::Lost(_) => self.following = false,
         }
     }
@@ -101,12 +102,12 @@ impl Account {
 fn version(state: &State) -> Option<Version> {
     match state {
         State::Listing { .. } => None,
-        State::Opening { version } | State::Following { version, .. } => Some(*version),
+        State::Opening { version, .. } | State::Following { version, .. } => Some(*version),
     }
 }
 
-/// A line is what happens: a page (`P` and JSON), a stream opened (`O`) or ended (`E`), a failure (`F` and which), or an
-/// event as it comes on the watch.
+/// A line is what happens: a page (`P` and JSON), a stream opened (`O`) or ended (`E`), a failure (`F` and which), the
+/// version that the server is at (`C`), quiet (`Q`), or an event as it comes on the watch.
 fn input(line: &str) -> Input {
     let failure = |word: &str| match word {
         "gone" => Failure::Gone,
@@ -122,6 +123,8 @@ fn input(line: &str) -> Input {
     match line.split_at_checked(1) {
         Some(("O", "")) => Input::Opened,
         Some(("E", "")) => Input::Ended,
+        Some(("Q", "")) => Input::Quiet,
+        Some(("C", version)) if version.parse::<Version>().is_ok() => Input::Current(version.parse().unwrap()),
         Some(("F", which)) => Input::Failed(failure(which)),
         Some(("P", page)) => serde_json::from_str::<List<Job>>(page).map_or_else(unreadable, Input::Page),
         _ => serde_json::from_str::<Event>(line).map_or_else(unreadable, Input::Event),
@@ -145,7 +148,7 @@ pub(super) fn watch_machine(data: &[u8]) {
         if let (true, Some(known), Some(version)) = (was_following, known, version(&next)) {
             assert!(version >= known, "{known} became {version}");
         }
-        assert!(account.following || !matches!(next, State::Following { .. }), "{next:?}");
+        assert!(account.following || !matches!(next, State::Following { backlog: Backlog::Read, .. }), "{next:?}");
         state = next;
     }
 }

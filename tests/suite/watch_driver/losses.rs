@@ -174,9 +174,42 @@ async fn nothing_is_asked_before_the_cluster_is_described() {
     let cluster = Arc::new(cluster);
     let (tell, mut news) = mpsc::unbounded_channel();
     let followed = Arc::clone(&cluster);
-    tokio::spawn(async move { watch::follow(&followed, LABEL_SELECTOR, |news| tell.send(news).unwrap()).await });
+    tokio::spawn(async move {
+        let set_back = Notify::new();
+        watch::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+    });
     pass(Duration::from_mins(10)).await;
     assert!(news.is_empty());
     cluster.take_up(description(&stub)).unwrap();
     assert!(matches!(news.recv().await, Some(News::Lost(_))), "its key is nobody's");
+}
+
+#[tokio::test]
+async fn c14_a_stream_of_a_server_that_does_not_answer_is_opened_again() {
+    let stub = stub().await;
+    let mut follower = Follower::following(&stub).await;
+    follower.cluster.unanswered.notify_one();
+    follower.tells(&["lost: the API server does not answer", "following"]).await;
+    stub.put_job(labelled("hello", "eks-api"));
+    follower.tells(&[&format!("changed hello@{}", stub.resource_version())]).await;
+    assert_eq!(pages(&stub).len(), 1);
+}
+
+#[tokio::test]
+async fn b6_a_stream_that_is_opened_again_is_followed_when_its_backlog_is_read() {
+    let stub = stub().await;
+    let mut follower = Follower::following(&stub).await;
+    follower.hears_a_bookmark(&stub).await;
+    stub.hush_watches();
+    stub.break_watches();
+    follower.loses("exchange with the API server").await;
+    stub.put_job(labelled("one", "eks-api"));
+    let one = stub.resource_version();
+    stub.put_job(labelled("two", "eks-api"));
+    let two = stub.resource_version();
+    stub.wait_for_watches(1).await;
+    settle(&stub).await;
+    assert!(follower.is_quiet(), "nothing of the backlog has come");
+    stub.unhush_watches();
+    follower.tells(&[&format!("changed one@{one}"), &format!("changed two@{two}"), "following"]).await;
 }

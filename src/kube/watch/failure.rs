@@ -1,0 +1,51 @@
+//! Why the watch is lost.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::kube::error::Error;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// What was asked to go on from is no longer known (410).
+    Gone,
+    /// The API server's store is older than what it told before, as after a restore.
+    SetBack,
+    /// No right to list or to watch.
+    Forbidden(String),
+    /// Asked to come back later.
+    Throttled(Duration),
+    /// Neither a byte nor an end.
+    Silent,
+    /// What one side says, the other cannot understand: our place in the list, or a line of the watch.
+    Unreadable(String),
+    Broken(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the API server no longer knows where we were; listing again"),
+            Self::SetBack => f.write_str("the API server's store was set back; listing again"),
+            Self::Forbidden(why) => write!(f, "no right to list and watch jobs: {why}"),
+            Self::Throttled(time) => write!(f, "the API server asks to come back in {} s", time.as_secs()),
+            Self::Silent => f.write_str("nothing came for too long; listing again"),
+            Self::Unreadable(why) | Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Refused(refusal) => match (refusal.code, refusal.retry_after) {
+                (410, _) => Self::Gone,
+                (400, _) => Self::Unreadable(error.to_string()),
+                (403, _) => Self::Forbidden(refusal.status.message.clone()),
+                (_, Some(time)) => Self::Throttled(time),
+                _ => Self::Broken(error.to_string()),
+            },
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+}
