@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Problem;
 use super::limit::LARGE_BODY;
+use super::lists::Lists;
 use crate::ops::metrics::Counter;
 
 /// Held while a call is under way.
@@ -23,6 +24,8 @@ pub struct Calls {
     /// Those that change something in the cluster, and those that wait for their turn to.
     writes: Kind,
     queue: Arc<Semaphore>,
+    /// Lists that the cluster answers.
+    pub lists: Lists,
 }
 
 #[derive(Debug)]
@@ -94,6 +97,7 @@ impl Calls {
             streams: Kind::new(bounds.streams, "streams"),
             writes: Kind::new(bounds.writes, "changes"),
             queue: Arc::new(Semaphore::new(queue)),
+            lists: Lists::default(),
         }
     }
 

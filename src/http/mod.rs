@@ -18,6 +18,7 @@ pub mod handlers;
 pub mod header;
 pub mod json_body;
 pub mod limit;
+pub mod lists;
 pub mod log_throttle;
 pub mod media;
 pub mod openapi;

@@ -7,11 +7,11 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::Call;
-use super::wait::Origin;
+use super::lookup::Origin;
 use crate::auth::Asked;
 use crate::http::access::SEE_JOBS;
 use crate::http::error::Problem;
-use crate::http::page_token;
+use crate::http::page_token::{self, Token};
 use crate::http::parameters::parse_namespace;
 use crate::http::reply::{Reply, merged};
 use crate::jobs::cache::{Found, LABEL_SELECTOR, Page};
@@ -28,15 +28,23 @@ use crate::kube::types::{Job, List};
 /// As many as Kubernetes' own tools ask for at a time.
 const LARGEST_PAGE: u32 = 500;
 
+/// More than these are not read for one page of those that match.
+const MOST_PAGES: usize = 10;
+
 struct Wanted {
     filter: Filter,
-    after: Option<Place>,
+    from: Option<Token>,
     limit: usize,
 }
 
 /// The answer, if it can be given at once.
 pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
-    let Wanted { filter, after, limit } = wanted(call)?;
+    let Wanted { filter, from, limit } = wanted(call)?;
+    let after = match &from {
+        Some(Token::Cluster(_)) => return Ok(None),
+        Some(Token::Place(place)) => Some(place),
+        None => None,
+    };
     if call.wants_no_cache() {
         return Ok(None);
     }
@@ -45,14 +53,18 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
         Some(verdict) => verdict?,
         None => return Ok(None),
     }
-    match call.shared.cache.page(&filter, after.as_ref(), limit, Instant::now()) {
-        Found::Hit { found, age } => Ok(Some(reply(&found, Origin::Cache { age })?)),
+    match call.shared.cache.page(&filter, after, limit, Instant::now()) {
+        Found::Hit { found, age } => {
+            let Page { jobs, next, remaining } = found;
+            let next = next.as_ref().map(page_token::of);
+            Ok(Some(reply(&jobs, next, Some(remaining), Origin::Cache { age })?))
+        }
         Found::Miss => Ok(None),
     }
 }
 
 pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
-    let Wanted { filter, after, limit } = wanted(call)?;
+    let Wanted { filter, from, limit } = wanted(call)?;
     if !call.wants_no_cache() {
         let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
         call.shared.auth.sees(&call.caller, &[asked]).await?;
@@ -60,21 +72,17 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
             return Ok(reply);
         }
     }
-    let mut matching = in_cluster(&call.session, &filter).await?;
-    matching.retain(|status| after.as_ref().is_none_or(|place| place.is_before(status)));
-    matching.sort_unstable_by_key(|status| Place::of(status));
-    let remaining = matching.len().saturating_sub(limit);
-    matching.truncate(limit);
-    let next = matching.last().filter(|_| remaining > 0).map(|last| Place::of(last));
-    reply(&Page { jobs: matching, next, remaining }, Origin::Cluster)
+    // Each of them costs the cluster far more than any other call.
+    let _turn = call.shared.calls.lists.begin(call.lister()).await?;
+    in_cluster(&call.session, &filter, from, limit).await
 }
 
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
     let token = call.parameters.optional("continue").filter(|token| !token.is_empty());
-    let after = token.map(|token| page_token::parse(&token)).transpose()?;
-    Ok(Wanted { filter, after, limit: limit as usize })
+    let from = token.map(|token| page_token::parse(&token)).transpose()?;
+    Ok(Wanted { filter, from, limit: limit as usize })
 }
 
 /// Which jobs the query asks for, of those that the policy lets anyone see.
@@ -104,35 +112,86 @@ fn state(name: &str) -> Result<State, Problem> {
 struct Rest {
     /// Where the next page begins; null on the last one.
     r#continue: Option<String>,
-    /// How many jobs there are after this page.
-    remaining: usize,
+    /// How many jobs there are after this page; null if nobody knows.
+    remaining: Option<usize>,
 }
 
-fn reply(page: &Page, origin: Origin) -> Result<Reply, Problem> {
-    let jobs: Vec<_> = page.jobs.iter().map(|status| status.json()).collect();
+fn reply(
+    jobs: &[Arc<Status>],
+    r#continue: Option<String>,
+    remaining: Option<usize>,
+    origin: Origin,
+) -> Result<Reply, Problem> {
+    let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
     let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
-    let rest = Rest { r#continue: page.next.as_ref().map(page_token::of), remaining: page.remaining };
-    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&rest)?));
+    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&Rest { r#continue, remaining })?));
     origin.tell(&mut reply.headers);
     Ok(reply)
 }
 
-/// Reads the whole list, page by page, and keeps what matches.
-async fn in_cluster(session: &Session, filter: &Filter) -> Result<Vec<Arc<Status>>, Error> {
+/// A list of one page is sorted as the cache's is. Of a longer one the pages are those of the API server, in its order.
+async fn in_cluster(session: &Session, filter: &Filter, from: Option<Token>, limit: usize) -> Result<Reply, Problem> {
+    let largest = LARGEST_PAGE as usize;
+    let (mut jobs, mut next) = match from {
+        Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
+        from => match (page(session, filter, largest, None).await?, from) {
+            ((jobs, None), from) => return from_one_page(jobs, from.as_ref(), limit),
+            // It is of the cache's list, and no place in the API server's.
+            (_, Some(_)) => return Err(expired()),
+            ((jobs, next), None) if limit == largest => (jobs, next),
+            (_, None) => (Vec::new(), None),
+        },
+    };
+    for _ in 0..MOST_PAGES {
+        if jobs.len() >= limit {
+            break;
+        }
+        let (more, behind) = page(session, filter, limit - jobs.len(), next.as_deref()).await?;
+        jobs.extend(more);
+        next = behind;
+        if next.is_none() {
+            break;
+        }
+    }
+    jobs.sort_unstable_by_key(|status| Place::of(status));
+    let remaining = next.is_none().then_some(0);
+    reply(&jobs, next.as_deref().map(page_token::of_cluster), remaining, Origin::Cluster)
+}
+
+fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> Result<Reply, Problem> {
+    if let Some(Token::Place(place)) = from {
+        jobs.retain(|status| place.is_before(status));
+    }
+    jobs.sort_unstable_by_key(|status| Place::of(status));
+    let remaining = jobs.len().saturating_sub(limit);
+    jobs.truncate(limit);
+    let next = jobs.last().filter(|_| remaining > 0).map(|last| page_token::of(&Place::of(last)));
+    reply(&jobs, next, Some(remaining), Origin::Cluster)
+}
+
+/// What matches of one page of the API server's list, and its `continue`.
+async fn page(
+    session: &Session,
+    filter: &Filter,
+    limit: usize,
+    token: Option<&str>,
+) -> Result<(Vec<Arc<Status>>, Option<String>), Problem> {
     let selector = match filter.selector.to_string() {
         own if own.is_empty() => LABEL_SELECTOR.to_owned(),
         own => format!("{LABEL_SELECTOR},{own}"),
     };
-    let (mut matching, mut token) = (Vec::new(), String::new());
-    loop {
-        let from = Some(token.as_str()).filter(|token| !token.is_empty());
-        let path = Path::jobs_page(filter.namespace.as_ref(), &selector, LARGEST_PAGE, from);
-        let page: List<Job> = session.get(&path).await?;
-        let statuses = page.items.unwrap_or_default().into_iter().map(|job| Status::of(&job));
-        matching.extend(statuses.filter(|status| filter.matches(status)).map(Arc::new));
-        token = page.metadata.r#continue;
-        if token.is_empty() {
-            return Ok(matching);
-        }
-    }
+    let limit = u32::try_from(limit).unwrap_or(LARGEST_PAGE);
+    let path = Path::jobs_page(filter.namespace.as_ref(), &selector, limit, token);
+    let list: List<Job> = match session.get(&path).await {
+        Err(Error::Refused(refusal)) if refusal.code == 410 => return Err(expired()),
+        list => list?,
+    };
+    let statuses = list.items.unwrap_or_default().into_iter().map(|job| Status::of(&job));
+    let matching = statuses.filter(|status| filter.matches(status)).map(Arc::new).collect();
+    Ok((matching, Some(list.metadata.r#continue).filter(|token| !token.is_empty())))
+}
+
+fn expired() -> Problem {
+    let detail = "continue: the list that it belongs to is no longer there; list again without it";
+    Problem::new(StatusCode::GONE, "Expired", detail)
 }
