@@ -1,15 +1,19 @@
 //! What a caller is told when a call fails: RFC 9457 problems. Owns which message is for whom: `detail` is for the
 //! caller and shows nothing of the inside, `cause` is for the operator's log alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::rate::Allowance;
+use super::reply::merged;
 use crate::auth::Denied;
 use crate::jobs::policy::Forbidden;
 use crate::jobs::spec::Invalid;
+use crate::jobs::status::Status;
 use crate::jobs::submit;
 use crate::kube::error::{Error as KubeError, Refusal};
 use crate::kube::types::Cause;
@@ -24,6 +28,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// What is left of a caller's allowance, if that is the problem.
     pub allowance: Option<Box<Allowance>>,
+    /// The last status object of a job that is gone, for a caller who may see it.
+    pub last_known: Option<Arc<Status>>,
     pub cause: Option<Box<str>>,
 }
 
@@ -37,6 +43,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     causes: &'a [Cause],
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_known: Option<Box<RawValue>>,
 }
 
 impl Problem {
@@ -48,6 +56,7 @@ impl Problem {
             causes: Vec::new(),
             retry_after: None,
             allowance: None,
+            last_known: None,
             cause: None,
         }
     }
@@ -91,9 +100,16 @@ impl Problem {
             reason: &self.reason,
             causes: &self.causes,
             request_id,
+            last_known: self.last_known.as_deref().and_then(gone),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }
+}
+
+/// The status object of a job that is gone.
+fn gone(status: &Status) -> Option<Box<RawValue>> {
+    let object = merged(&status.json(), br#"{"gone":true}"#);
+    RawValue::from_string(String::from_utf8(object).ok()?).ok()
 }
 
 /// A message may repeat what the caller sent, which can be as large as a body.

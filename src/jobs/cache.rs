@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::changes::Change;
 use super::filter::Filter;
@@ -26,6 +26,8 @@ pub struct Cache {
     pulse: watch::Sender<()>,
     /// Tells the numbers of this cache's changes from those of an earlier run of the program.
     pub epoch: String,
+    /// Rings when a job shows that the cluster's store was set back: then all has to be listed again.
+    pub set_back: Notify,
 }
 
 /// Where an answer comes from: the cache (and how old it then is, if the watch is down), or elsewhere.
@@ -54,7 +56,7 @@ pub struct Part {
 impl Default for Cache {
     fn default() -> Self {
         let epoch = format!("{:08x}", fastrand::u32(..));
-        Self { live: RwLock::default(), pulse: watch::Sender::default(), epoch }
+        Self { live: RwLock::default(), pulse: watch::Sender::default(), epoch, set_back: Notify::new() }
     }
 }
 
@@ -130,14 +132,39 @@ impl Cache {
     /// Takes in what one of our own writes returned, so that its caller finds it at once.
     pub fn enter(&self, job: &Job) {
         let is_watched = job.metadata.labels.get("app") == Some("eks-api");
-        if is_watched && self.write().enter(Status::of(job)) {
+        if !is_watched {
+            return;
+        }
+        let entered = self.write().enter(Status::of(job), Instant::now());
+        if entered.is_set_back {
+            self.set_back.notify_one();
+        }
+        if entered.is_new {
             self.pulse.send_replace(());
         }
     }
 
+    /// Forgets all jobs. Until they are listed again, every read goes to the cluster.
+    pub fn clear(&self) {
+        self.write().clear();
+        self.pulse.send_replace(());
+    }
+
+    /// The last status of a job that is gone, if its end was seen in the last ten minutes. Without a uid it is the last
+    /// job of that name.
+    pub fn last_known(
+        &self,
+        namespace: &Namespace,
+        name: &JobName,
+        uid: Option<&str>,
+        now: Instant,
+    ) -> Option<Arc<Status>> {
+        self.read().gone.last(&key(namespace, name), uid, now).cloned()
+    }
+
     /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
     pub fn bury(&self, namespace: &Namespace, name: &JobName, uid: &str) {
-        if self.write().bury(&key(namespace, name), uid) {
+        if self.write().bury(&key(namespace, name), uid, Instant::now()) {
             self.pulse.send_replace(());
         }
     }

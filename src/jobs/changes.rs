@@ -77,27 +77,47 @@ impl Changes {
     }
 }
 
-/// What these changes come to for who sees only what the filter lets through: one event a job, the latest state of it.
-/// A job that enters the filter is added to what is seen, one that leaves it deleted from it, as Kubernetes does.
+/// One job in a row of changes.
+struct Row {
+    /// Its state before the first change that was not reported yet.
+    before: Option<State>,
+    /// The change with which it ended, unless it had ended before.
+    end: Option<u64>,
+    last: u64,
+    is_gone: bool,
+}
+
+/// What these changes come to for a reader who sees only what the filter lets through: one event a job, with its latest
+/// state. The end of a job that is gone is an event of its own, before the deletion, if the filter lets it through. A job that enters the filter is
+/// added to what is seen, one that leaves it deleted from it, as Kubernetes does.
 pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(Kind, Arc<Change>)> {
-    let mut first = HashMap::new();
-    let mut last = HashMap::new();
+    let mut rows = HashMap::new();
     for change in changes.iter().filter(|change| filter.covers(&change.status)) {
-        first.entry(&change.status.uid).or_insert(change.before);
-        last.insert(&change.status.uid, change.number);
+        let new = Row { before: change.before, end: None, last: 0, is_gone: false };
+        let row: &mut Row = rows.entry(&change.status.uid).or_insert(new);
+        if change.after.is_some_and(State::is_final) && !change.before.is_some_and(State::is_final) {
+            row.end = Some(change.number);
+        }
+        (row.last, row.is_gone) = (change.number, change.after.is_none());
     }
     let within = |state: Option<State>| state.is_some_and(|state| filter.takes(state));
-    let kind = |change: &Change| {
-        let before = first.get(&change.status.uid).copied().flatten();
-        match (within(before), within(change.after)) {
-            (false, true) => Some(Kind::Added),
-            (true, true) => Some(Kind::Modified),
-            (true, false) => Some(Kind::Deleted),
-            (false, false) => None,
+    let mut events = Vec::new();
+    for change in changes {
+        let Some(row) = rows.get_mut(&change.status.uid) else { continue };
+        let is_end = row.is_gone && row.end == Some(change.number) && within(change.after);
+        if change.number != row.last && !is_end {
+            continue;
         }
-    };
-    let latest = changes.iter().filter(|change| last.get(&change.status.uid) == Some(&change.number));
-    latest.filter_map(|change| Some((kind(change)?, Arc::clone(change)))).collect()
+        let kind = match (within(row.before), within(change.after)) {
+            (false, true) => Kind::Added,
+            (true, true) => Kind::Modified,
+            (true, false) => Kind::Deleted,
+            (false, false) => continue,
+        };
+        row.before = change.after;
+        events.push((kind, Arc::clone(change)));
+    }
+    events
 }
 
 #[cfg(test)]

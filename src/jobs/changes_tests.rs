@@ -130,3 +130,28 @@ fn jobs_are_told_in_the_order_of_their_last_changes_and_others_not_at_all() {
     let none = Filter { selector: Selector::parse("team=x").unwrap(), ..Filter::default() };
     assert_eq!(kinds(&changes, &none), []);
 }
+
+#[test]
+fn the_end_of_a_job_is_seen_before_its_deletion_also_if_both_come_at_once() {
+    const COMPLETED: Option<State> = Some(State::Completed);
+    let all = Filter::default();
+    let ended = [(RUNNING, RUNNING), (RUNNING, COMPLETED), (COMPLETED, COMPLETED), (COMPLETED, None)];
+    assert_eq!(seen_of(&ended, &all), [(Kind::Modified, 2), (Kind::Deleted, 4)]);
+    let whole_life = [(None, PENDING), (PENDING, COMPLETED), (COMPLETED, None)];
+    assert_eq!(seen_of(&whole_life, &all), [(Kind::Added, 2), (Kind::Deleted, 3)]);
+    let of = |state| Filter { state: Some(state), ..Filter::default() };
+    assert_eq!(seen_of(&ended, &of(State::Completed)), [(Kind::Added, 2), (Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Running)), [(Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Failed)), []);
+    assert_eq!(
+        seen_of(&[(COMPLETED, COMPLETED), (COMPLETED, None)], &all),
+        [(Kind::Deleted, 2)],
+        "it had ended before"
+    );
+    assert_eq!(
+        seen_of(&[(RUNNING, COMPLETED), (COMPLETED, COMPLETED)], &all),
+        [(Kind::Modified, 2)],
+        "it is still there"
+    );
+    assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING), (RUNNING, None)], &all), [], "it never ended");
+}

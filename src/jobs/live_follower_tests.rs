@@ -2,7 +2,7 @@
 //! what is then known is `seen`'s.
 
 use super::*;
-use crate::kube::watch::machine::{Failure, State as Watching, Step};
+use crate::kube::watch::machine::{Backlog, State as Watching, Step};
 
 #[path = "live_seen_tests.rs"]
 mod seen;
@@ -43,7 +43,7 @@ impl Follower {
                 let page = cluster.page(next.as_ref().map(|next| next.token.as_str()));
                 self.answer = Some(page.unwrap_or(Input::Failed(Failure::Gone)));
             }
-            (None, Watching::Opening { version }) => {
+            (None, Watching::Opening { version, .. }) => {
                 self.told = *version;
                 let is_gone = self.told < cluster.oldest;
                 self.answer = Some(if is_gone { Input::Failed(Failure::Gone) } else { Input::Opened });
@@ -56,10 +56,14 @@ impl Follower {
         }
     }
 
-    fn read_on(&mut self, cluster: &Cluster) {
+    fn read_on(&mut self, cluster: &mut Cluster) {
         if self.told > cluster.version {
             // A version from the future: no lines, until the end.
-            self.hear(Input::Ended);
+            if cluster.chance(20) {
+                self.hear(Input::Ended);
+            }
+        } else if matches!(self.watching, Watching::Following { backlog: Backlog::Unknown, .. }) && cluster.chance(3) {
+            self.hear(Input::Current(cluster.version));
         } else if let Some((at, event)) = cluster.line_after(self.told) {
             self.told = at;
             self.hear(Input::Event(event));
@@ -71,6 +75,10 @@ impl Follower {
     }
 
     fn hear(&mut self, input: Input) {
+        let deleted = match &input {
+            Input::Event(Event::Deleted(job)) => Some(Status::of(job)),
+            _ => None,
+        };
         let Step { state, news, .. } = std::mem::take(&mut self.watching).step(input);
         self.watching = state;
         for news in news {
@@ -82,6 +90,10 @@ impl Follower {
             }
             self.seen.check(&self.live, forgets || !was_usable);
         }
+        if let Some(status) = deleted {
+            let last = self.live.gone.last(status.key(), Some(&status.uid), Instant::now());
+            assert!(last.is_some_and(|last| last.uid == status.uid), "the end of {} is not remembered", status.key());
+        }
     }
 
     /// One of the replies that are on their way arrives.
@@ -92,7 +104,15 @@ impl Follower {
         let at = cluster.rng.usize(..cluster.replies.len());
         match cluster.replies.swap_remove(at) {
             Reply::Enter(name, kept) => {
-                self.live.enter(Status::of(&kept.job(name)));
+                let entered = self.live.enter(Status::of(&kept.job(name)), Instant::now());
+                if entered.is_set_back {
+                    // A job that went while nobody watched looks the same, and one list more does no harm.
+                    let is_there = cluster.jobs.values().any(|job| job.uid == kept.uid && job.is_ours);
+                    assert!(cluster.ceiling.is_some() || !is_there, "{name}@{} shows no restore", kept.version);
+                    self.seen.check(&self.live, false);
+                    self.answer = None;
+                    self.hear(Input::Failed(Failure::SetBack));
+                }
                 let key = format!("a/{name}");
                 let known = self.live.store.get(&key).map(|entry| entry.status.version);
                 let is_hidden = known.is_some_and(|known| known < kept.version);
@@ -103,7 +123,7 @@ impl Follower {
             Reply::Bury(name, number) => {
                 let uid = Box::from(format!("u{number}"));
                 let key = format!("a/{name}");
-                self.live.bury(&key, &uid);
+                self.live.bury(&key, &uid, Instant::now());
                 let is_buried = self.live.buried.get(&key).is_some_and(|buried| buried.uid == uid);
                 // To leave the selection ends a burial too.
                 if is_buried && !cluster.left.contains(&number) {
@@ -116,7 +136,7 @@ impl Follower {
 
     /// Whether all is told, and nothing is on its way.
     fn is_up_to_date(&self, cluster: &Cluster) -> bool {
-        let is_following = matches!(self.watching, Watching::Following { heard: true, .. });
+        let is_following = matches!(self.watching, Watching::Following { heard: true, backlog: Backlog::Read, .. });
         is_following && self.live.version == cluster.version && cluster.replies.is_empty()
     }
 }
@@ -149,7 +169,8 @@ fn live_through(seed: u64) {
                     let again: Vec<_> = cluster.jobs.values().map(|kept| Box::from(format!("u{}", kept.uid))).collect();
                     follower.seen.buried.retain(|uid| !again.contains(uid));
                     follower.answer = None;
-                    if matches!(follower.watching, Watching::Following { .. }) {
+                    // The stream may stay open, and tell nothing.
+                    if matches!(follower.watching, Watching::Following { .. }) && cluster.rng.bool() {
                         follower.hear(Input::Failed(Failure::Broken("restored".to_owned())));
                     }
                 }

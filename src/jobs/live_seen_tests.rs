@@ -16,6 +16,7 @@ pub(super) struct Seen {
     last: u64,
     pub(super) waiting: HashMap<String, watch::Receiver<()>>,
     pub(super) buried: HashSet<Box<str>>,
+    was_live: bool,
 }
 
 impl Seen {
@@ -42,12 +43,14 @@ impl Seen {
         }
         let in_state = |state| live.store.all().filter(|status| status.state == state).count();
         assert_eq!(live.store.counts(), State::ALL.map(in_state));
+        let is_live = live.freshness == Freshness::Live;
         for (key, waiting) in &mut self.waiting {
             let is_woken = waiting.has_changed().unwrap();
             assert!(is_woken || jobs.get(key) == self.jobs.get(key), "{key} changed, and nobody was woken");
+            assert!(is_woken || is_live || !self.was_live, "the watch was lost, and nobody was woken");
             waiting.mark_unchanged();
         }
-        self.jobs = jobs;
+        (self.jobs, self.was_live) = (jobs, is_live);
 
         if let Some(changes) = live.changes.since(self.last) {
             for change in changes {

@@ -57,11 +57,11 @@ impl Told {
     }
 
     fn enter(&mut self, job: &Job) -> bool {
-        self.live.enter(Status::of(job))
+        self.live.enter(Status::of(job), self.now).is_new
     }
 
     fn bury(&mut self, name: &str, uid: u32) -> bool {
-        self.live.bury(&format!("a/{name}"), &format!("u{uid}"))
+        self.live.bury(&format!("a/{name}"), &format!("u{uid}"), self.now)
     }
 
     /// Name, uid and version of all, by name.
@@ -115,8 +115,10 @@ fn a_reply_that_comes_after_the_watch_told_the_end_resurrects_nothing() {
     told.hear(News::Changed(job("x", 1, 12, 0)));
     told.hear(News::Deleted(job("x", 1, 14, 0)));
     assert!(!told.enter(&job("x", 1, 12, 0)));
+    told.hear(News::Changed(job("y", 2, 17, 0)));
+    told.hear(News::Deleted(job("y", 2, 19, 0)));
     told.hear(News::UpTo(20));
-    assert!(!told.enter(&job("y", 2, 20, 0)), "it came and went before the bookmark");
+    assert!(!told.enter(&job("y", 2, 17, 0)), "it came and went before the bookmark");
     assert!(told.enter(&job("z", 3, 21, 0)));
     assert_eq!(told.jobs(), ["z u3@21"]);
 }
@@ -234,5 +236,7 @@ fn every_way_in_and_out_is_a_change_and_wakes_who_waits_for_the_job() {
     check(&told, &["u3@30"]);
 }
 
+#[path = "live_gone_tests.rs"]
+mod gone;
 #[path = "live_more_tests.rs"]
 mod more;

@@ -7,6 +7,7 @@ pub mod details;
 pub mod exit;
 pub mod filter;
 mod freshness;
+mod gone;
 mod live;
 pub mod logs;
 pub mod outlook;

@@ -4,7 +4,7 @@
 mod choice;
 mod coming_back;
 mod crowds;
-mod reader;
+pub(crate) mod reader;
 mod troubles;
 
 use serde_json::{Value, json};

@@ -17,32 +17,32 @@ use crate::support::Lab;
 use crate::support::service::{Reply, Service};
 
 /// Much longer than any test lasts: who is answered earlier was not answered by the clock.
-const LONG: &str = "5m";
+pub(crate) const LONG: &str = "5m";
 
-fn waiting_for(name: &str, time: &str) -> String {
+pub(crate) fn waiting_for(name: &str, time: &str) -> String {
     format!("{}&wait={time}", status_of(name))
 }
 
 /// A lab in which one call may wait at a time, so that a test can tell whether one does. It has a job by which to tell.
-async fn lab_with_one_place() -> Lab {
+pub(crate) async fn lab_with_one_place() -> Lab {
     let lab = Lab::with(BINARY, &[("EKS_API_MAX_WAITS", "1")]).await;
     create(&lab.service, &manifest("probe")).await.expect_status(201);
     lab
 }
 
 /// Waits until the one place is taken.
-async fn place_is_taken(service: &Service) {
+pub(crate) async fn place_is_taken(service: &Service) {
     until(async || service.get(&waiting_for("probe", "0s")).await, |reply| reply.status == 503).await;
 }
 
 /// Sends a request that waits. The question whether the place is taken takes it for a moment: then it is sent again.
-async fn sent(service: &Service, path: &str, known: Option<&str>) -> Reply {
+pub(crate) async fn sent(service: &Service, path: &str, known: Option<&str>) -> Reply {
     let headers: Vec<_> = known.map(|tag| ("if-none-match", tag)).into_iter().collect();
     until(async || service.send("GET", path, &headers, "").await, |reply| reply.status != 503).await
 }
 
 /// What a call that waits for this job is answered when this happens while it waits.
-async fn answered_when(lab: &Lab, known: Option<&str>, happens: impl FnOnce()) -> Reply {
+pub(crate) async fn answered_when(lab: &Lab, known: Option<&str>, happens: impl FnOnce()) -> Reply {
     let path = waiting_for("hello", LONG);
     let then = async {
         place_is_taken(&lab.service).await;

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::lookup::{self, JobRef};
 use super::wait::{self, Goal};
 use super::{Call, Target};
 use crate::auth::role::Role;
@@ -72,10 +73,15 @@ pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
     let (submitted, name) = submitted_under_free_name(call, prepared).await?;
     call.was_about(&submitted.job.metadata.uid);
     call.shared.cache.enter(&submitted.job);
+    let uid = submitted.job.metadata.uid.clone();
+    let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
     let seen = match wait {
-        Some(time) => Some(match wait::until(call, &namespace, &name, time, Goal::Finished).await {
+        Some(time) => Some(match wait::until(call, &job, time, Goal::Finished).await {
             Ok(seen) => Some(seen.status),
-            Err(problem) if problem.status == StatusCode::NOT_FOUND => None,
+            // It may have ended before the wait began.
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+                lookup::ended(call, &job).map(|seen| seen.status)
+            }
             // The job is made, and to wait for it was not possible: that is no reason to say that it is gone.
             Err(problem) => {
                 call.wait_ended(Route::GetJobStatus, &problem);

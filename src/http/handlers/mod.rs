@@ -6,6 +6,7 @@ mod docs;
 mod jobs;
 mod list_jobs;
 mod logs;
+mod lookup;
 mod metrics;
 mod namespaces;
 mod probes;
@@ -140,6 +141,14 @@ impl Call {
     fn wait_ended(&self, shows: Route, problem: &Problem) {
         let account = self.account(shows);
         self.shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+    }
+
+    /// By whom lists that the cluster answers are told apart: the caller's name, or else its address.
+    fn lister(&self) -> String {
+        match &*self.caller.name() {
+            "" => self.peer.ip().to_string(),
+            name => name.to_owned(),
+        }
     }
 
     /// Whether the service, and this caller, may use a namespace.

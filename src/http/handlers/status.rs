@@ -3,7 +3,8 @@
 use hyper::StatusCode;
 use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 
-use super::wait::{self, Goal, Origin, Seen};
+use super::lookup::{self, JobRef, Origin, Seen};
+use super::wait::{self, Goal};
 use super::{Call, Target};
 use crate::http::error::Problem;
 use crate::http::etag::{self, Known};
@@ -11,7 +12,6 @@ use crate::http::reply::{Reply, merged};
 use crate::http::stream::ReplyBody;
 use crate::jobs::details;
 use crate::jobs::status::Status;
-use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
 use crate::kube::session::json;
 use crate::kube::types::JobInFull;
@@ -24,44 +24,56 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
         return Ok(None);
     }
     let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
-    let seen = known(call, &namespace, &name);
+    let seen = known(call, &JobRef { namespace: &namespace, name: &name, uid: None });
     call.target = Target { namespace: Some(namespace), job: Some(name), uid: None };
     let known = Known::of(&call.headers);
     Ok(seen?.map(|seen| reply(call, known.as_ref(), &seen)))
 }
 
-fn known(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Option<Seen>, Problem> {
-    call.may_use(namespace)?;
-    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &wait::asked(namespace, name)) else {
+fn known(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
+    call.may_use(job.namespace)?;
+    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &lookup::asked(job.namespace, job.name)) else {
         return Ok(None);
     };
     verdict?;
-    Ok(wait::in_cache(call, namespace, name, call.started).filter(|seen| !seen.origin.is_old()))
+    Ok(lookup::in_cache(call, job, call.started).filter(|seen| !seen.origin.is_old()))
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
     let known = Known::of(&call.headers);
+    let job = JobRef { namespace: &namespace, name: &name, uid: None };
     let seen = match call.parameters.wait()? {
         Some(time) => {
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
-            Some(wait::until(call, &namespace, &name, time, goal).await?)
+            Some(wait::until(call, &job, time, goal).await?)
         }
         None if with_details => None,
-        None => Some(wait::seen(call, &namespace, &name).await?),
+        None => Some(lookup::seen(call, &job).await?),
     };
     match seen {
         Some(seen) if !with_details => Ok(reply(call, known.as_ref(), &seen)),
         // Boxed, as all who wait would have room for it.
-        _ => Box::pin(in_detail(call, &namespace, &name)).await,
+        seen => Box::pin(in_detail(call, &job, seen.as_ref())).await,
     }
 }
 
-/// Pods and events come from the cluster, and so does the selector that finds them.
-async fn in_detail(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Reply, Problem> {
-    let job: JobInFull = call.session.get(&Path::job(namespace, name)).await?;
-    let details = details::of(&call.session, namespace, &job).await?;
-    let job = job.into();
+/// Pods and events come from the cluster, and so does the selector that finds them. A job that was waited for and is gone
+/// has neither any more.
+async fn in_detail(call: &Call, job: &JobRef<'_>, waited: Option<&Seen>) -> Result<Reply, Problem> {
+    let job = JobRef { uid: waited.map(|seen| &*seen.status.uid).or(job.uid), ..*job };
+    let found: Result<JobInFull, _> = call.session.get(&Path::job(job.namespace, job.name)).await;
+    let found = found.and_then(|found| if job.is(&found.metadata.uid) { Ok(found) } else { Err(job.replaced()) });
+    let full = match (found, waited) {
+        (Ok(full), _) => full,
+        (Err(error), Some(ended)) if error.is_not_found() && ended.status.state.is_final() => {
+            let body = merged(&ended.status.json(), br#"{"pods":[],"events":[]}"#);
+            return Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, ended.origin.x_cache()));
+        }
+        (Err(error), _) => return Err(lookup::problem(call, &job, error)),
+    };
+    let details = details::of(&call.session, job.namespace, &full).await?;
+    let job = full.into();
     // Else a later answer from the cache could be older than this one.
     call.shared.cache.enter(&job);
     let body = merged(&Status::of(&job).json(), &json(&details)?);

@@ -1,4 +1,5 @@
-//! Looks at one job, in the cache or in the cluster, and waits for what a caller wants to see of it.
+//! Waits for what a caller wants to see of a job. A wait follows the job's uid: another job of the same name is not the
+//! one.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,50 +8,17 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
 use super::Call;
-use crate::auth::Asked;
-use crate::http::access::SEE_JOB;
+use super::lookup::{JobRef, Origin, Seen, asked, ended, in_cache, in_cluster, look, problem};
 use crate::http::error::Problem;
 use crate::http::etag::Known;
-use crate::jobs::cache::Found;
 use crate::jobs::status::Status;
 use crate::kube::backoff::Backoff;
-use crate::kube::checks::{Check, Outcome};
 use crate::kube::error::Error;
-use crate::kube::name::{JobName, Namespace};
-use crate::kube::path::Path;
-use crate::kube::types::Job;
 
 /// How often the cluster is asked about a job that the watch does not tell of.
 const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
-
-/// A job's status, and where it comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) status: Arc<Status>,
-    pub(super) origin: Origin,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Origin {
-    /// With an age, if the watch is down.
-    Cache {
-        age: Option<Duration>,
-    },
-    Cluster,
-}
-
-/// For how long answers from the cache are taken although the watch is down. It comes back within seconds as a rule, and
-/// thousands who poll should not fall upon an API server that is just starting again.
-const OLD: Duration = Duration::from_secs(30);
-
-/// What the cluster has to answer instead of the cache when that is old.
-const QUICKLY: Duration = Duration::from_secs(2);
-
-impl Origin {
-    pub(super) fn is_old(self) -> bool {
-        matches!(self, Self::Cache { age: Some(age) } if age > OLD)
-    }
-}
+/// How long each of these questions may take.
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -69,81 +37,18 @@ impl Goal<'_> {
     }
 }
 
-pub(super) fn in_cache(call: &Call, namespace: &Namespace, name: &JobName, now: Instant) -> Option<Seen> {
-    match call.shared.cache.find(namespace, name, now) {
-        Found::Hit { found, age } => Some(Seen { status: found, origin: Origin::Cache { age } }),
-        Found::Miss => None,
-    }
-}
-
-pub(super) async fn in_cluster(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Seen, Error> {
-    let job: Job = call.session.get(&Path::job(namespace, name)).await?;
-    // Else a later answer from the cache could be older than this one.
-    call.shared.cache.enter(&job);
-    Ok(Seen { status: Arc::new(Status::of(&job)), origin: Origin::Cluster })
-}
-
-/// The job as the caller wants it: from the cache if it is there, unless it asks for the cluster's own word.
-///
-/// If the cache has become old, the cluster is asked first: the watch may be down where plain reads are not. An answer
-/// that is old is better than none, and than waiting for one.
-pub(super) async fn look(call: &Call, namespace: &Namespace, name: &JobName, no_cache: bool) -> Result<Seen, Error> {
-    // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
-    let in_cluster = || Box::pin(in_cluster(call, namespace, name));
-    match in_cache(call, namespace, name, Instant::now()).filter(|_| !no_cache) {
-        Some(seen) if !seen.origin.is_old() => Ok(seen),
-        Some(old) => {
-            if matches!(call.shared.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
-                return Ok(old);
-            }
-            match timeout(QUICKLY, in_cluster()).await {
-                Ok(Ok(seen)) => Ok(seen),
-                Ok(Err(error)) if error.is_not_found() || refuses_caller(call, &error) => Err(error),
-                _ => Ok(old),
-            }
-        }
-        None => in_cluster().await,
-    }
-}
-
-/// Whether the cluster has just said that the caller, in whose own name it was asked, may not see this.
-fn refuses_caller(call: &Call, error: &Error) -> bool {
-    let is_refusal = matches!(error, Error::CallerUnauthorized) || error.refusal(403, "Forbidden").is_some();
-    is_refusal && call.caller.bearer().is_some()
-}
-
-/// What a caller asks for who wants to see a job.
-pub(super) fn asked<'a>(namespace: &'a Namespace, name: &'a JobName) -> Asked<'a> {
-    Asked { permission: SEE_JOB, namespace: Some(namespace), name: Some(name.as_str()) }
-}
-
-/// The job as the caller wants it, if it may see it.
-pub(super) async fn seen(call: &Call, namespace: &Namespace, name: &JobName) -> Result<Seen, Problem> {
-    let no_cache = call.wants_no_cache();
-    if !no_cache {
-        // Boxed, as it is large and seldom needed.
-        Box::pin(call.shared.auth.sees(&call.caller, &[asked(namespace, name)])).await?;
-    }
-    Ok(look(call, namespace, name, no_cache).await?)
-}
-
-/// Looks until the goal is reached, the job is gone (then 404), or the time is up; then the job as it is.
-pub(super) async fn until(
-    call: &mut Call,
-    namespace: &Namespace,
-    name: &JobName,
-    time: Duration,
-    goal: Goal<'_>,
-) -> Result<Seen, Problem> {
-    let asked = [asked(namespace, name)];
+/// Looks until the goal is reached, the job is gone, or the time is up; then the job as it is. A job that ends during
+/// the wait is seen to have ended, also if it is gone by then. Else a job that is gone is a 404.
+pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goal: Goal<'_>) -> Result<Seen, Problem> {
+    let asked = [asked(job.namespace, job.name)];
     Box::pin(call.shared.auth.sees(&call.caller, &asked)).await?;
     let end = TokioInstant::now() + time;
     call.session.extend(time);
     // First this, then the look: nothing that happens in between is missed.
-    let mut subscription = call.shared.cache.subscribe(namespace, name);
+    let mut subscription = call.shared.cache.subscribe(job.namespace, job.name);
     let (mut caller, mut draining) = (call.hung_up.take(), call.shared.draining.clone());
-    let (no_cache, mut poll) = (call.wants_no_cache(), POLL);
-    let mut seen = look(call, namespace, name, no_cache).await?;
+    let no_cache = call.wants_no_cache();
+    let mut seen = look(call, job, no_cache).await.map_err(|error| problem(call, job, error))?;
     if goal.is_reached(&seen.status) {
         return Ok(seen);
     }
@@ -152,32 +57,85 @@ pub(super) async fn until(
     call.forget_request();
     let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
     let mut lost = pin!(shared.auth.lost(&who, &asked));
+    let uid = seen.status.uid.clone();
+    let job = &JobRef { uid: Some(&uid), ..*job };
+    // The next question to the cluster, while the watch does not tell of the job; and when the job was as it was seen.
+    let (mut poll, mut next_poll, mut as_of) = (POLL, None, as_of_now(seen.origin));
     loop {
-        let next_poll = match seen.origin {
-            Origin::Cache { age: None } => end,
-            // Nobody tells of this job, or not any more.
-            Origin::Cache { age: Some(_) } | Origin::Cluster => end.min(TokioInstant::now() + poll.pause()),
-        };
-        let is_last = tokio::select! {
-            () = subscription.changed() => false,
-            () = sleep_until(next_poll) => next_poll == end,
-            _ = draining.wait_for(|draining| *draining) => true,
-            () = hung_up(caller.as_mut()) => true,
+        let is_told = is_told(&seen);
+        if is_told {
+            (poll, next_poll) = (POLL, None);
+        } else if next_poll.is_none() {
+            next_poll = Some(TokioInstant::now() + poll.pause());
+        }
+        let polled = tokio::select! {
+            () = subscription.changed() => None,
+            found = asked_at(next_poll, call, job, no_cache) => Some(found),
+            () = sleep_until(end) => break,
+            _ = draining.wait_for(|draining| *draining) => break,
+            () = hung_up(caller.as_mut()) => break,
             denied = lost.as_mut() => return Err(denied.into()),
         };
-        if is_last {
-            return Ok(seen);
+        if polled.is_some() {
+            next_poll = None;
         }
-        match look(call, namespace, name, no_cache).await {
-            Ok(now) => seen = now,
-            Err(gone) if gone.is_not_found() => return Err(gone.into()),
-            // It may get better before the time is up. Meanwhile the job is as it was, and is asked about again.
-            Err(_) => seen.origin = Origin::Cluster,
+        let known = || in_cache(call, job, Instant::now()).filter(|_| !no_cache);
+        let Some(found) = polled.or_else(|| known().map(Ok)) else {
+            // It is gone, or no longer labelled as ours, or nothing is known any more.
+            if let Some(ended) = ended(call, job).filter(|_| !seen.status.state.is_final()) {
+                return Ok(ended);
+            }
+            if is_told && call.shared.cache.is_usable() || no_cache {
+                next_poll = Some(TokioInstant::now());
+            }
+            seen.origin = Origin::Cluster;
+            continue;
+        };
+        match found {
+            Ok(found) => {
+                as_of = as_of_now(found.origin);
+                seen = found;
+            }
+            Err(gone) if gone.is_not_found() => {
+                let ended = ended(call, job).filter(|_| !seen.status.state.is_final());
+                return ended.ok_or_else(|| problem(call, job, gone));
+            }
+            // It may get better before the time is up. Meanwhile the job is as it was.
+            Err(_) => seen.origin = Origin::Cache { age: Some(as_of.elapsed()) },
         }
         if goal.is_reached(&seen.status) {
             return Ok(seen);
         }
     }
+    if let Origin::Cache { age: Some(age) } = &mut seen.origin {
+        *age = as_of.elapsed();
+    }
+    Ok(seen)
+}
+
+/// Whether the watch tells of the job.
+const fn is_told(seen: &Seen) -> bool {
+    matches!(seen.origin, Origin::Cache { age: None })
+}
+
+/// When what is seen now was so.
+fn as_of_now(origin: Origin) -> Instant {
+    let now = Instant::now();
+    match origin {
+        Origin::Cache { age: Some(age) } => now.checked_sub(age).unwrap_or(now),
+        _ => now,
+    }
+}
+
+/// The job as it is at this time, from the cluster unless the watch tells of it again. Without a time it never returns.
+async fn asked_at(time: Option<TokioInstant>, call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
+    let Some(time) = time else { return std::future::pending().await };
+    sleep_until(time).await;
+    if let Some(known) = in_cache(call, job, Instant::now()).filter(|known| !no_cache && is_told(known)) {
+        return Ok(known);
+    }
+    // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
+    timeout(POLL_TIMEOUT, Box::pin(in_cluster(call, job))).await.unwrap_or(Err(Error::Timeout))
 }
 
 /// Returns when the caller of a change has hung up.

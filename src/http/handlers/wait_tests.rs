@@ -10,6 +10,7 @@ use hyper::header::HeaderMap;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::super::lookup::refuses_caller;
 use super::super::{Shared, Target};
 use super::*;
 use crate::auth::keyring::Keyring;
@@ -26,6 +27,7 @@ use crate::http::traffic::Traffic;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
 use crate::kube::error::Refusal;
+use crate::kube::name::{JobName, Namespace};
 use crate::kube::session::Session;
 use crate::kube::watch::News;
 
@@ -106,7 +108,8 @@ async fn a_wait_ends_within_a_minute_of_the_loss_of_the_right_to_it() {
         let mut call = call(&file, draining);
         let auth = Arc::clone(&call.shared.auth);
         let begun = TokioInstant::now();
-        let wait = until(&mut call, &namespace, &name, LONG, Goal::Finished);
+        let job = JobRef { namespace: &namespace, name: &name, uid: None };
+        let wait = until(&mut call, &job, LONG, Goal::Finished);
         let revoke = async {
             if let Some(after) = revoked_after {
                 tokio::time::sleep(Duration::from_secs(after)).await;

@@ -17,22 +17,22 @@ use crate::support::contract::{self, Seen};
 use crate::support::service::{PATIENCE, Service};
 
 /// The status of each job, by its uid.
-pub(super) type Picture = BTreeMap<String, Value>;
+pub(crate) type Picture = BTreeMap<String, Value>;
 
 #[derive(Debug)]
-pub(super) struct Event {
-    pub(super) kind: String,
-    pub(super) id: Option<String>,
-    pub(super) data: String,
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: String,
 }
 
 impl Event {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap()
     }
 
     /// The kind and the job's name.
-    pub(super) fn told(&self) -> (String, String) {
+    pub(crate) fn told(&self) -> (String, String) {
         (self.kind.clone(), self.json()["job_name"].as_str().unwrap_or_default().to_owned())
     }
 }
@@ -45,16 +45,16 @@ enum Block {
 }
 
 #[derive(Debug)]
-pub(super) struct Reader {
-    pub(super) head: Parts,
+pub(crate) struct Reader {
+    pub(crate) head: Parts,
     body: Incoming,
     buffer: Vec<u8>,
     blocks: VecDeque<Block>,
     /// How many bytes of events came so far.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// The last id, as it is sent by whoever comes back.
-    pub(super) id: String,
-    pub(super) picture: Picture,
+    pub(crate) id: String,
+    pub(crate) picture: Picture,
     /// Whether the first jobs, or those after a reset, are still being told.
     is_partial: bool,
     connection: JoinHandle<()>,
@@ -66,22 +66,22 @@ impl Drop for Reader {
     }
 }
 
-pub(super) fn path(query: &str) -> String {
+pub(crate) fn path(query: &str) -> String {
     format!("/api/eks-watch-jobs?{query}")
 }
 
 impl Reader {
-    pub(super) async fn open(service: &Service, query: &str) -> Self {
+    pub(crate) async fn open(service: &Service, query: &str) -> Self {
         Self::with(service, query, &[]).await
     }
 
-    pub(super) async fn with(service: &Service, query: &str, headers: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(service: &Service, query: &str, headers: &[(&str, &str)]) -> Self {
         let tcp = TcpStream::connect(service.address()).await.unwrap();
         Self::on(tcp, service, query, headers).await
     }
 
     /// A reader whose own system keeps little of what it does not read.
-    pub(super) async fn slow(service: &Service) -> Self {
+    pub(crate) async fn slow(service: &Service) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let tcp = socket.connect(service.address().parse().unwrap()).await.unwrap();
@@ -106,7 +106,7 @@ impl Reader {
     }
 
     /// Comes back with this id.
-    pub(super) async fn after(service: &Service, query: &str, id: &str) -> Self {
+    pub(crate) async fn after(service: &Service, query: &str, id: &str) -> Self {
         Self::with(service, query, &[("last-event-id", id)]).await
     }
 
@@ -128,7 +128,7 @@ impl Reader {
     }
 
     /// The next event, which it takes into its picture. Heartbeats are passed over.
-    pub(super) async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         let event = loop {
             match self.block().await.expect("the stream ends") {
                 Block::Event(event) => break event,
@@ -153,7 +153,7 @@ impl Reader {
     }
 
     /// The kinds and names of the next events.
-    pub(super) async fn told(&mut self, count: usize) -> Vec<(String, String)> {
+    pub(crate) async fn told(&mut self, count: usize) -> Vec<(String, String)> {
         let mut told = Vec::new();
         for _ in 0..count {
             told.push(self.event().await.told());
@@ -162,7 +162,7 @@ impl Reader {
     }
 
     /// Reads on to the end of the first jobs, and gives what came before it.
-    pub(super) async fn snapshot(&mut self) -> Vec<Event> {
+    pub(crate) async fn snapshot(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         loop {
             match self.event().await {
@@ -173,7 +173,7 @@ impl Reader {
     }
 
     /// Reads on until a job with this name was told of, among the first jobs also to the end of those.
-    pub(super) async fn until(&mut self, name: &str) {
+    pub(crate) async fn until(&mut self, name: &str) {
         while self.event().await.told().1 != name {}
         while self.is_partial {
             self.event().await;
@@ -181,7 +181,7 @@ impl Reader {
     }
 
     /// The comments that are left before the proper end.
-    pub(super) async fn last_words(&mut self) -> Vec<String> {
+    pub(crate) async fn last_words(&mut self) -> Vec<String> {
         let mut words = Vec::new();
         while let Some(block) = self.block().await {
             match block {
