@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Condition, Metadata, Status, Time};
+use super::{Condition, Metadata, PodTemplate, Status, Time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -106,6 +106,7 @@ pub struct JobSpecInFull {
     backoff_limit: Option<i32>,
     suspend: Option<bool>,
     pub selector: Selector,
+    pub template: PodTemplate,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -117,7 +118,7 @@ pub struct Selector {
 impl From<JobInFull> for Job {
     fn from(job: JobInFull) -> Self {
         let JobInFull { metadata, spec, status } = job;
-        let JobSpecInFull { parallelism, completions, backoff_limit, suspend, selector: _ } = spec;
+        let JobSpecInFull { parallelism, completions, backoff_limit, suspend, .. } = spec;
         let labels = metadata.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
         let metadata = JobMetadata {
             name: metadata.name,

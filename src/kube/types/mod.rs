@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
 pub use namespace::{Namespace, NamespaceStatus};
-pub use pod::{Container, ContainerStatus, Event, Pod, PodStatus};
+pub use pod::{Container, ContainerStatus, Event, Pod, PodStatus, PodTemplate};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A time as Kubernetes sends it (RFC 3339, `Z`), shown with a numeric offset as the service's contract says.

@@ -21,6 +21,13 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
 }
 
+/// What a job makes its pods of.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodTemplate {
+    pub spec: PodSpec,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
