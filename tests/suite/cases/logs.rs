@@ -96,7 +96,8 @@ async fn log_since_a_time_is_passed_on_in_utc() {
         assert_eq!(lab.cluster.log_queries().pop().unwrap()["sinceTime"], asked);
     }
     // It is kept when the log is opened again.
-    let mut reader = Reader::open(&lab.service, &path("&follow=true&timestamps=true&since_time=2026-11-28T15:00:01Z")).await;
+    let mut reader =
+        Reader::open(&lab.service, &path("&follow=true&timestamps=true&since_time=2026-11-28T15:00:01Z")).await;
     reader.piece().await.unwrap().unwrap();
     end_one(&lab.cluster);
     reader.end().await;
@@ -125,4 +126,16 @@ async fn sse_nginx_streams_say_that_they_are_not_to_be_held_back() {
     assert_eq!(logs(&lab, "").await.expect_status(200).header("x-accel-buffering"), Some("no"));
     let watch = Reader::open(&lab.service, "/api/eks-watch-jobs").await;
     assert_eq!(watch.header("x-accel-buffering"), Some("no"));
+}
+
+#[test]
+fn sse_browser_key_the_sample_for_pages_with_a_key_sends_one() {
+    let text = include_str!("../../../docs/API.md");
+    let (_, section) = text.split_once("new EventSource(").unwrap();
+    let (sample, _) = section.split_once("### One job").unwrap();
+    let (before, code) = sample.split_once("async function watch(").unwrap();
+    assert!(before.contains("`EventSource` cannot send a key"), "{before}");
+    for word in ["fetch(url, { headers })", "Authorization: \"Bearer \" + key", "getReader()", "Last-Event-ID"] {
+        assert!(code.contains(word), "the sample lacks {word}");
+    }
 }
