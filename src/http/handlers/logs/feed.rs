@@ -39,6 +39,8 @@ impl Feed {
             Err(end) if !reading.has_begun() => return Err(end.into()),
             // If the job is gone, so is all that it wrote.
             Ok(()) | Err(End::JobGone(_)) => reading.sink.end().await,
+            // A followed log is not whole, which the caller has to see.
+            Err(End::Draining) => {}
             Err(end) => {
                 let is_denied = matches!(end, End::Denied(_));
                 let problem = Problem::from(end);
@@ -53,7 +55,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Returns when the drain leaves no more time. A log that is followed is not whole then, so it breaks off.
+    /// Returns when the drain leaves no more time.
     async fn drained(&self) {
         let _ = self.shared.draining.clone().wait_for(|draining| *draining).await;
         if !self.reading.wanted.options.follow {
