@@ -48,8 +48,10 @@ impl Reply {
         Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json) }
     }
 
+    /// nginx holds replies back until a buffer is full, unless this header says that each piece counts.
     pub fn stream(body: ReplyBody) -> Self {
-        Self { body, ..Self::empty(StatusCode::OK) }
+        let unbuffered = HeaderName::from_static("x-accel-buffering");
+        Self { body, ..Self::empty(StatusCode::OK) }.with(unbuffered, HeaderValue::from_static("no"))
     }
 
     #[must_use]

@@ -104,6 +104,7 @@ const fn written(route: Route) -> Row {
                 "follow",
                 "tail_lines",
                 "since_seconds",
+                "since_time",
                 "timestamps",
                 "previous",
                 "all",

@@ -6,12 +6,12 @@ use std::fmt;
 use super::outlook::Waiting;
 use super::pods;
 use super::state::{State, state};
-use crate::kube::error::Error;
+use crate::kube::error::{Error, Refusal};
 use crate::kube::name::{BadName, ContainerName, JobName, Namespace, PodName};
 use crate::kube::path::{LogOptions, Path};
 use crate::kube::session::{BACKOFF, Session};
 use crate::kube::stream::Stream;
-use crate::kube::types::{Container, JobInFull, Pod};
+use crate::kube::types::{Container, JobInFull, Pod, Status};
 
 /// A job and its pods at one time, the oldest pod first.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub enum NoLog {
     Gone,
     /// The node of its pod is.
     NodeGone(String),
+    /// The kubelet says so instead of sending it.
+    Kubelet(String),
     Refused(Error),
 }
 
@@ -82,12 +84,23 @@ impl Seen {
     }
 }
 
-/// The container of this name, or the one that the pod's maker has chosen, or the first.
-pub fn container<'a>(pod: &'a Pod, wanted: Option<&ContainerName>) -> Result<&'a str, Missing> {
+/// The container of this name, or the default one: the annotation's, as of kubectl, or the first. A webhook may have put
+/// containers of its own into the pod, so the default one is of the job's template.
+pub fn container<'a>(job: &JobInFull, pod: &'a Pod, wanted: Option<&ContainerName>) -> Result<&'a str, Missing> {
     let find = |name: &str| all(pod).map(|container| container.name.as_str()).find(|known| *known == name);
-    let chosen = || find(pod.metadata.annotations.get("kubectl.kubernetes.io/default-container")?);
+    let template = &job.spec.template.spec;
+    let is_own = |name: &str| {
+        let mut own = template.containers.iter().chain(&template.init_containers);
+        template.containers.is_empty() || own.any(|container| container.name == name)
+    };
+    let chosen = || {
+        let name = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container")?;
+        find(name).filter(|name| is_own(name))
+    };
+    let own = || template.containers.iter().find_map(|container| find(&container.name));
     let first = || pod.spec.containers.first().map(|container| container.name.as_str());
-    let found = wanted.map_or_else(|| chosen().or_else(first), |wanted| find(wanted.as_str()));
+    let default = || chosen().or_else(own).or_else(first);
+    let found = wanted.map_or_else(default, |wanted| find(wanted.as_str()));
     let names = |containers: &[Container]| containers.iter().map(|container| container.name.clone()).collect();
     found.ok_or_else(|| Missing::Container {
         wanted: wanted.map(ToString::to_string).unwrap_or_default(),
@@ -159,9 +172,26 @@ fn missing_node(error: &Error, pod: &str) -> Option<String> {
     (!details.name.is_empty() && details.name != pod).then(|| details.name.clone())
 }
 
-/// Whether the kubelet, asked for a log, finds the container further back than its status said.
-pub fn is_not_begun(error: &Error) -> bool {
-    says(error, "is waiting to start") || says(error, "is not available")
+/// What is said of a job whose name another job has now.
+pub fn replaced(job: &JobInFull) -> Error {
+    let message = format!("job {} was deleted, and another job has its name", job.metadata.name);
+    let status = Status { reason: "NotFound".to_owned(), message, ..Status::default() };
+    Error::Refused(Box::new(Refusal { code: 404, status, retry_after: None }))
+}
+
+/// Whether a log that could not be opened, or a job that could not be read, may be there a little later. A new node has no
+/// certificate yet, a kubelet restarts, the API server is replaced; or the kubelet finds the container further back than
+/// its status said.
+pub fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Refused(refusal) => {
+            matches!(refusal.code, 408 | 429 | 500..)
+                || says(error, "is waiting to start")
+                || says(error, "is not available")
+        }
+        Error::CallerUnauthorized => false,
+        _ => true,
+    }
 }
 
 /// The kubelet tells its cases apart by their texts alone.
@@ -176,6 +206,7 @@ impl fmt::Display for NoLog {
             Self::NoPrevious => f.write_str("no previous run"),
             Self::Gone => f.write_str("gone"),
             Self::NodeGone(node) => write!(f, "gone with its node {node}"),
+            Self::Kubelet(text) => f.write_str(text),
             Self::Refused(error) => error.fmt(f),
         }
     }

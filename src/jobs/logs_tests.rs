@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kube::error::Refusal;
-use crate::kube::types::Status;
 
 fn pod(value: Value) -> Pod {
     serde_json::from_value(value).unwrap()
@@ -21,6 +19,13 @@ fn seen(job: Value, pods: &[&str]) -> Seen {
     Seen { job: serde_json::from_value(job).unwrap(), pods }
 }
 
+/// A job whose template has these containers.
+fn job(containers: &[&str]) -> JobInFull {
+    let containers: Vec<Value> = containers.iter().map(|name| json!({ "name": name })).collect();
+    let template = json!({ "spec": { "containers": containers, "initContainers": [{ "name": "fetch" }] } });
+    serde_json::from_value(json!({ "spec": { "template": template } })).unwrap()
+}
+
 fn named(name: &str) -> ContainerName {
     ContainerName::parse(name).unwrap()
 }
@@ -28,20 +33,38 @@ fn named(name: &str) -> ContainerName {
 #[test]
 fn the_container_is_the_one_named_or_the_makers_choice_or_the_first() {
     let mut pod = workers();
-    assert_eq!(container(&pod, None), Ok("main"));
-    assert_eq!(container(&pod, Some(&named("fetch"))), Ok("fetch"));
+    assert_eq!(container(&job(&[]), &pod, None), Ok("main"));
+    assert_eq!(container(&job(&[]), &pod, Some(&named("fetch"))), Ok("fetch"));
     let mut choose = |name: &str| {
         let key = "kubectl.kubernetes.io/default-container".to_owned();
         pod.metadata.annotations.insert(key, name.to_owned());
-        container(&pod, None).map(str::to_owned)
+        container(&job(&[]), &pod, None).map(str::to_owned)
     };
     assert_eq!(choose("helper"), Ok("helper".to_owned()));
     assert_eq!(choose("gone"), Ok("main".to_owned()));
 }
 
 #[test]
+fn log_first_container_the_default_is_one_of_the_jobs_own_template() {
+    let mut injected = pod(json!({ "metadata": { "name": "p" }, "spec": {
+        "containers": [{ "name": "proxy" }, { "name": "main" }, { "name": "helper" }],
+        "initContainers": [{ "name": "setup" }, { "name": "fetch" }] } }));
+    let own = job(&["main", "helper"]);
+    assert_eq!(container(&own, &injected, None), Ok("main"));
+    for (annotation, expected) in [("helper", "helper"), ("fetch", "fetch"), ("proxy", "main"), ("setup", "main")] {
+        let key = "kubectl.kubernetes.io/default-container".to_owned();
+        injected.metadata.annotations.insert(key, annotation.to_owned());
+        assert_eq!(container(&own, &injected, None), Ok(expected), "{annotation}");
+    }
+    assert_eq!(container(&own, &injected, Some(&named("proxy"))), Ok("proxy"), "whoever names it gets it");
+    // A pod that has none of them any more, and a job whose template is not known.
+    assert_eq!(container(&job(&["gone"]), &injected, None), Ok("proxy"));
+    assert_eq!(container(&job(&[]), &injected, None), Ok("setup"));
+}
+
+#[test]
 fn a_container_that_is_not_there_is_told_those_that_are() {
-    let told = container(&workers(), Some(&named("x"))).unwrap_err().to_string();
+    let told = container(&job(&[]), &workers(), Some(&named("x"))).unwrap_err().to_string();
     assert_eq!(told, "pod p has no container x; it has main, helper, and the init containers proxy, fetch");
 }
 
@@ -101,8 +124,35 @@ fn a_refusal_is_one_containers_or_everybodys() {
     {
         assert!(of(error).is_err());
     }
-    assert!(is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is waiting to start: x"#)));
-    assert!(!is_not_begun(&refused(400, "BadRequest", r#"container "c" in pod "p" is terminated"#)));
+}
+
+#[test]
+fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
+    let refused = |code, reason: &str, message: &str| {
+        let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
+        Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
+    };
+    let broken = || Error::Broken("reset".to_owned());
+    for passing in [
+        refused(500, "InternalError", "remote error: tls: internal error"),
+        refused(500, "", "dial tcp 10.0.3.7:10250: connect: connection refused"),
+        refused(503, "ServiceUnavailable", ""),
+        refused(429, "TooManyRequests", ""),
+        refused(400, "BadRequest", r#"container "c" in pod "p" is waiting to start: x"#),
+        broken(),
+        Error::Unreachable(String::new()),
+        Error::Timeout,
+    ] {
+        assert!(may_pass(&passing), "{passing}");
+    }
+    for last in [
+        refused(400, "BadRequest", r#"container "c" in pod "p" is terminated"#),
+        refused(403, "Forbidden", ""),
+        refused(404, "NotFound", ""),
+        Error::CallerUnauthorized,
+    ] {
+        assert!(!may_pass(&last), "{last}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::kube::types::{ContainerStatus, Pod};
+use crate::kube::types::{Container, ContainerStatus, Pod};
 
 /// What a container waits for, or waited for in vain: a reason in one word, and a sentence if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,48 +19,84 @@ pub enum Outlook {
     Log { run: i32 },
     /// There will be one, if all goes as usual.
     Soon(Waiting),
-    /// There will be none before somebody mends something, or none at all.
-    Stuck(Waiting),
-    /// The run that was read is not over, as far as the cluster knows.
-    Running,
+    /// The container cannot begin now. The kubelet tries again, so this may pass.
+    Blocked(Waiting),
+    /// There will be none.
+    Never(Waiting),
     /// All was read.
     Over,
     /// There is no such pod.
     Gone,
 }
 
+/// How things stand with a run whose log is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// Its log grows.
+    Running,
+    /// Its log is complete.
+    Ended,
+    /// The next run began. The log is that of the previous run now.
+    Previous,
+    /// More than one run began since. The kubelet has removed the log.
+    Removed,
+    /// There is no such pod.
+    Gone,
+}
+
 /// Waiting for these is waiting for the kubelet's next step.
 const USUAL: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
+/// The kubelet tries these again without any hope: the pod's own spec is wrong.
+const HOPELESS: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
 
 pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> Outlook {
     let Some(pod) = pod else { return if read.is_some() { Outlook::Over } else { Outlook::Gone } };
-    let mut statuses = pod.status.container_statuses.iter().chain(&pod.status.init_container_statuses);
-    let status = statuses.find(|status| status.name == container);
+    let status = status(pod, container);
     if let Some(status) = status.filter(|status| has_log(status) && read.is_none_or(|run| status.restart_count > run)) {
         return Outlook::Log { run: status.restart_count };
     }
-    let is_over = matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let is_over = is_over(pod);
     let waiting = Waiting::of(pod, status.filter(|_| !is_over || pod.status.reason.is_none()));
-    if let (Some(status), Some(_)) = (status, read) {
-        return match &status.state {
-            _ if is_over => Outlook::Over,
-            state if state.running.is_some() => Outlook::Running,
-            state => match &state.terminated {
-                Some(end) if !restarts(pod, container, end.exit_code) => Outlook::Over,
-                _ => Outlook::Soon(waiting),
-            },
+    if read.is_some() {
+        let Some(status) = status.filter(|_| !is_over) else { return Outlook::Over };
+        return match &status.state.terminated {
+            Some(end) if !restarts(pod, container, end.exit_code) => Outlook::Over,
+            _ => Outlook::Soon(waiting),
         };
     }
-    if read.is_some() {
-        return Outlook::Over;
-    }
+    let stuck = stuck_init(pod).filter(|_| waiting.reason == "PodInitializing" && !is_over);
     // A pod without a word about its containers is still to be scheduled, or to be noticed by its kubelet.
-    let is_usual = status.is_none() || USUAL.contains(&waiting.reason.as_str());
-    match stuck_init(pod).filter(|_| waiting.reason == "PodInitializing") {
-        _ if is_over || !is_usual => Outlook::Stuck(waiting),
-        Some(init) => Outlook::Stuck(init),
-        None => Outlook::Soon(waiting),
+    let is_usual = stuck.is_none() && (status.is_none() || USUAL.contains(&waiting.reason.as_str()));
+    let waiting = stuck.unwrap_or(waiting);
+    if is_over || HOPELESS.contains(&waiting.reason.as_str()) {
+        Outlook::Never(waiting)
+    } else if is_usual {
+        Outlook::Soon(waiting)
+    } else {
+        Outlook::Blocked(waiting)
     }
+}
+
+/// How things stand with this run of a container.
+pub fn run(pod: Option<&Pod>, container: &str, run: i32) -> Run {
+    let Some(pod) = pod else { return Run::Gone };
+    let Some(status) = status(pod, container) else { return if is_over(pod) { Run::Ended } else { Run::Running } };
+    match status.restart_count.saturating_sub(run) {
+        i32::MIN..=0 if is_over(pod) || status.state.running.is_none() => Run::Ended,
+        i32::MIN..=0 => Run::Running,
+        1 => Run::Previous,
+        2.. => Run::Removed,
+    }
+}
+
+fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+    let mut statuses = pod.status.container_statuses.iter().chain(&pod.status.init_container_statuses);
+    statuses.find(|status| status.name == container)
+}
+
+/// Whether no container of the pod runs again.
+fn is_over(pod: &Pod) -> bool {
+    matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"))
 }
 
 /// Whether the container ran: one that waits to run again has the log of its last run.
@@ -68,10 +104,16 @@ fn has_log(status: &ContainerStatus) -> bool {
     status.state.running.is_some() || status.state.terminated.is_some() || status.last_state.terminated.is_some()
 }
 
-/// Whether a container that ended so is run again.
+/// Whether a container that ended so may run again, as long as its pod is not over. Restart rules of any container can
+/// say so (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules>).
 fn restarts(pod: &Pod, container: &str, exit_code: Option<i32>) -> bool {
-    let mut containers = pod.spec.containers.iter().chain(&pod.spec.init_containers);
-    let own = containers.find(|known| known.name == container).and_then(|known| known.restart_policy.as_deref());
+    let has_rules =
+        |container: &Container| container.restart_policy.as_deref().is_some_and(|policy| policy != "Always");
+    if pod.spec.containers.iter().chain(&pod.spec.init_containers).any(has_rules) {
+        return true;
+    }
+    let mut init = pod.spec.init_containers.iter().filter(|init| init.name == container);
+    let own = init.find_map(|init| init.restart_policy.as_deref());
     match own.or(pod.spec.restart_policy.as_deref()) {
         Some("Always") => true,
         Some("OnFailure") => exit_code != Some(0),

@@ -42,14 +42,18 @@ fn a_container_that_runs_or_ran_has_a_log() {
 }
 
 #[test]
-fn the_kubelets_next_steps_are_waited_for_and_a_mistake_is_not() {
+fn the_kubelets_next_steps_are_waited_for_and_what_may_pass_is_told_apart_from_what_cannot() {
     for usual in ["ContainerCreating", "PodInitializing"] {
         let expected = Outlook::Soon(wait(usual, Some("m")));
         assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(usual))), "c", None), expected);
     }
-    for mistake in ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "InvalidImageName"] {
-        let expected = Outlook::Stuck(wait(mistake, Some("m")));
-        assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(mistake))), "c", None), expected);
+    for passing in ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "RunContainerError"] {
+        let expected = Outlook::Blocked(wait(passing, Some("m")));
+        assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(passing))), "c", None), expected);
+    }
+    for hopeless in ["InvalidImageName", "ErrImageNeverPull"] {
+        let expected = Outlook::Never(wait(hopeless, Some("m")));
+        assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(hopeless))), "c", None), expected);
     }
 }
 
@@ -65,10 +69,10 @@ fn a_pod_that_fits_no_node_yet_is_waited_for() {
 #[test]
 fn a_pod_that_ended_before_the_container_began_has_no_log_and_says_why() {
     let evicted = json!({ "phase": "Failed", "reason": "Evicted", "message": "low on memory" });
-    let expected = Outlook::Stuck(wait("Evicted", Some("low on memory")));
+    let expected = Outlook::Never(wait("Evicted", Some("low on memory")));
     assert_eq!(of(Some(&pod("Never", &evicted)), "c", None), expected);
     let initializing = with("Never", "Failed", 0, &waiting("PodInitializing"));
-    assert_eq!(of(Some(&initializing), "c", None), Outlook::Stuck(wait("PodInitializing", Some("m"))));
+    assert_eq!(of(Some(&initializing), "c", None), Outlook::Never(wait("PodInitializing", Some("m"))));
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn an_init_container_that_cannot_begin_is_named_to_those_that_wait_for_it() {
     let mut stuck = with("Never", "Pending", 0, &waiting("PodInitializing"));
     let init = json!({ "name": "fetch", "state": { "waiting": { "reason": "ImagePullBackOff", "message": "no" } } });
     stuck.status.init_container_statuses = vec![serde_json::from_value(init).unwrap()];
-    let expected = Outlook::Stuck(wait("ImagePullBackOff", Some("init container fetch: no")));
+    let expected = Outlook::Blocked(wait("ImagePullBackOff", Some("init container fetch: no")));
     assert_eq!(of(Some(&stuck), "c", None), expected);
 }
 
@@ -84,7 +88,7 @@ fn an_init_container_that_cannot_begin_is_named_to_those_that_wait_for_it() {
 fn a_run_that_was_read_is_not_read_again_but_the_next_one_is() {
     let running = json!({ "state": { "running": {} } });
     let seen = |policy, phase, restarts, state: &Value| of(Some(&with(policy, phase, restarts, state)), "c", Some(0));
-    assert_eq!(seen("OnFailure", "Running", 0, &running), Outlook::Running);
+    assert!(matches!(seen("OnFailure", "Running", 0, &running), Outlook::Soon(_)), "its status is behind its log");
     assert_eq!(seen("OnFailure", "Running", 1, &running), Outlook::Log { run: 1 });
     assert_eq!(seen("Never", "Running", 0, &ended(1)), Outlook::Over);
     assert_eq!(seen("OnFailure", "Running", 0, &ended(0)), Outlook::Over);
@@ -108,4 +112,38 @@ fn a_containers_own_restart_policy_comes_before_its_pods() {
 fn what_is_waited_for_is_told_with_its_message() {
     assert_eq!(wait("ContainerCreating", None).to_string(), "ContainerCreating");
     assert_eq!(wait("ErrImagePull", Some("not found")).to_string(), "ErrImagePull: not found");
+}
+
+#[test]
+fn log_restart_rules_the_phase_tells_whether_a_container_with_rules_runs_again() {
+    let mut ended = with("Never", "Running", 0, &ended(42));
+    ended.spec.containers[0].restart_policy = Some("Never".to_owned());
+    assert!(matches!(of(Some(&ended), "c", Some(0)), Outlook::Soon(_)));
+    ended.status.phase = Some("Succeeded".to_owned());
+    assert_eq!(of(Some(&ended), "c", Some(0)), Outlook::Over);
+    // Another container's rules may restart all of them.
+    let mut pod = with("Never", "Running", 0, &json!({ "state": { "terminated": { "exitCode": 0 } } }));
+    assert_eq!(of(Some(&pod), "c", Some(0)), Outlook::Over);
+    let other = json!({ "name": "other", "restartPolicy": "Never" });
+    pod.spec.containers.push(serde_json::from_value(other).unwrap());
+    assert!(matches!(of(Some(&pod), "c", Some(0)), Outlook::Soon(_)));
+}
+
+#[test]
+fn log_silent_end_a_run_is_over_by_its_container_or_its_pod() {
+    let running = json!({ "state": { "running": {} } });
+    let crashed = json!({ "state": { "waiting": { "reason": "CrashLoopBackOff" } },
+        "lastState": { "terminated": { "exitCode": 1 } } });
+    for (phase, restarts, state, expected) in [
+        ("Running", 0, &running, Run::Running),
+        ("Running", 0, &ended(0), Run::Ended),
+        ("Running", 0, &crashed, Run::Ended),
+        // The node was lost: nobody writes the container's state any more.
+        ("Failed", 0, &running, Run::Ended),
+        ("Running", 1, &running, Run::Previous),
+        ("Failed", 2, &ended(1), Run::Removed),
+    ] {
+        assert_eq!(run(Some(&with("OnFailure", phase, restarts, state)), "c", 0), expected, "{phase} {restarts}");
+    }
+    assert_eq!(run(None, "c", 0), Run::Gone);
 }

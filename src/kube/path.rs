@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::name::{ContainerName, JobName, Namespace, PodName};
 
 /// Path and query of a request to the API server, and what they lead to.
@@ -107,6 +110,9 @@ impl Path {
         for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
             let _ = write!(path, "&{name}={number}");
         }
+        if let Some(time) = options.since_time.and_then(|time| time.format(&Rfc3339).ok()) {
+            let _ = write!(path, "&{}", query("sinceTime", &time));
+        }
         Self::one(Resource::PodLogs, path)
     }
 
@@ -150,6 +156,16 @@ pub struct LogOptions {
     pub previous: bool,
     pub tail_lines: Option<u32>,
     pub since_seconds: Option<u32>,
+    /// The API server passes it on in whole seconds.
+    pub since_time: Option<OffsetDateTime>,
+}
+
+impl LogOptions {
+    /// The same of all lines.
+    #[must_use]
+    pub const fn whole(self) -> Self {
+        Self { tail_lines: None, since_seconds: None, since_time: None, ..self }
+    }
 }
 
 fn query(name: &str, value: &str) -> String {

@@ -97,6 +97,11 @@ impl Join {
         matches!(self.mode, Mode::NoOverlap)
     }
 
+    /// Whether the reading so far agrees with what was passed on, but has less.
+    pub fn is_cut_short(&self) -> bool {
+        matches!(&self.mode, Mode::Searching(search) if search.is_cut_short())
+    }
+
     /// Whether lines between two readings are missing, because the log was rotated.
     pub const fn has_lost_lines(&self) -> bool {
         self.has_lost_lines

@@ -93,6 +93,11 @@ impl Search {
         is_end
     }
 
+    /// Whether there may be a place for this reading, although its end was not reached.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.lines == 0 || !self.next.is_empty()
+    }
+
     /// Whether this reading may have begun with the first line of all.
     pub(super) fn is_from_start(&self) -> bool {
         self.next.contains(&self.lines)

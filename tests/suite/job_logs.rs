@@ -3,7 +3,7 @@
 mod all;
 mod choice;
 mod following;
-mod reader;
+pub(crate) mod reader;
 mod refusals;
 mod streams;
 
@@ -14,28 +14,28 @@ use crate::support::service::Reply;
 use crate::support::stub::StubCluster;
 
 /// Where the stub's pods of the namespace `default` are.
-const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
 
-fn path(query: &str) -> String {
+pub(crate) fn path(query: &str) -> String {
     format!("/api/eks-get-job-logs?job_name=hello{query}")
 }
 
-async fn logs(lab: &Lab, query: &str) -> Reply {
+pub(crate) async fn logs(lab: &Lab, query: &str) -> Reply {
     lab.service.get(&path(query)).await
 }
 
 /// Puts the job `hello`, whose pods are those with the label `of=hello`.
-fn put_job(cluster: &StubCluster, status: &Value) {
+pub(crate) fn put_job(cluster: &StubCluster, status: &Value) {
     let spec = json!({ "selector": { "matchLabels": { "of": "hello" } } });
-    cluster.put_job(json!({ "metadata": { "name": "hello" }, "spec": spec, "status": status }));
+    cluster.put_job(json!({ "metadata": { "name": "hello", "uid": "hello-1" }, "spec": spec, "status": status }));
 }
 
-fn finished() -> Value {
+pub(crate) fn finished() -> Value {
     json!({ "conditions": [{ "type": "Complete", "status": "True" }] })
 }
 
 /// A pod of the job, made so many seconds after the first. It has a container for each of these statuses.
-fn pod(name: &str, second: u8, statuses: &[Value]) -> Value {
+pub(crate) fn pod(name: &str, second: u8, statuses: &[Value]) -> Value {
     let names: Vec<Value> = statuses.iter().map(|status| json!({ "name": status["name"] })).collect();
     json!({
         "metadata": { "name": name, "labels": { "of": "hello" },
@@ -45,7 +45,7 @@ fn pod(name: &str, second: u8, statuses: &[Value]) -> Value {
     })
 }
 
-fn running(container: &str) -> Value {
+pub(crate) fn running(container: &str) -> Value {
     json!({ "name": container, "restartCount": 0, "state": { "running": {} } })
 }
 
@@ -54,12 +54,12 @@ fn waiting(container: &str, reason: &str) -> Value {
     json!({ "name": container, "restartCount": 0, "state": { "waiting": detail } })
 }
 
-fn ended(container: &str, exit_code: i32) -> Value {
+pub(crate) fn ended(container: &str, exit_code: i32) -> Value {
     json!({ "name": container, "restartCount": 0, "state": { "terminated": { "exitCode": exit_code } } })
 }
 
 /// A job with one pod, `hello-a`, whose container `c` runs and has written this.
-async fn with_log(text: &str) -> Lab {
+pub(crate) async fn with_log(text: &str) -> Lab {
     let lab = crate::calls::lab().await;
     put_one(&lab.cluster, text);
     lab
@@ -72,7 +72,7 @@ fn put_one(cluster: &StubCluster, text: &str) {
 }
 
 /// Ends the pod `hello-a`, and with it its container and its log.
-fn end_one(cluster: &StubCluster) {
+pub(crate) fn end_one(cluster: &StubCluster) {
     cluster.put_pod(pod("hello-a", 0, &[ended("c", 0)]));
     cluster.end_log("default", "hello-a", "c");
 }

@@ -3,8 +3,14 @@
 //!
 //! One task reads and sends. Until it has something to send, no head is sent, and whatever goes wrong is a problem;
 //! from then on the stream breaks off instead, so that nobody takes a part for the whole.
+//!
+//! `feed` is that task. `reading` decides which log comes next, and `follow` reads one run of a container to its end.
 
 mod feed;
+mod follow;
+mod reading;
+mod run_log;
+mod source;
 mod wanted;
 
 use std::sync::Arc;
@@ -14,6 +20,8 @@ use hyper::StatusCode;
 use tokio::sync::watch;
 
 use self::feed::Feed;
+use self::reading::Reading;
+use self::source::Cluster;
 use self::wanted::Wanted;
 use super::Call;
 use crate::auth::Denied;
@@ -32,8 +40,10 @@ pub(super) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
     let seen = Seen::look(&call.session, &namespace, &name).await?;
     let (sink, body) = ReplyBody::stream();
     let (begun, mut head) = watch::channel(false);
-    let (shared, account) = (Arc::clone(&call.shared), Box::new(call.account(call.route)));
-    let feed = Feed::new(shared, account, (namespace, name), wanted, sink, begun);
+    let account = Box::new(call.account(call.route));
+    let source = Cluster::new(Arc::clone(&call.shared), call.caller.bearer().cloned(), namespace, name);
+    let reading = Reading::new(source, wanted, sink, begun);
+    let feed = Feed { shared: Arc::clone(&call.shared), account, reading };
     let mut reading = Box::pin(async move {
         let ended = feed.run(seen).await;
         drop(permit);
@@ -64,6 +74,8 @@ enum End {
     },
     /// The job was there before.
     JobGone(KubeError),
+    /// What was sent is not all that was written.
+    NotWhole(String),
     Kube(KubeError),
 }
 
@@ -90,6 +102,7 @@ impl From<End> for Problem {
         let not_found = |reason: &str, detail: String| Self::new(StatusCode::NOT_FOUND, reason, detail);
         match end {
             End::JobGone(error) | End::Kube(error) => error.into(),
+            End::NotWhole(why) => KubeError::Broken(why).into(),
             End::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
             End::Denied(denied) => denied.into(),
             End::Missing(missing) => {
@@ -113,6 +126,11 @@ impl From<End> for Problem {
                 NoLog::NodeGone(node) => {
                     not_found("pod_not_found", format!("the log of pod {pod} is gone with its node {node}"))
                 }
+                NoLog::Kubelet(text) => Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "log_unavailable",
+                    format!("the kubelet has no log of container {container} of pod {pod}: {text}"),
+                ),
                 NoLog::Refused(error) => error.into(),
             },
             // Nobody is there to read it.

@@ -73,10 +73,10 @@ async fn what_cannot_be_read_is_named_in_its_place() {
     let lab = with_pods(&pods).await;
     let fault = |pod: &str, kind| lab.cluster.fault(Fault::new("GET", &format!("{PODS}/{pod}/log"), kind));
     fault("hello-b", Kind::status(404, "NotFound", "pods \"hello-b\" not found"));
-    fault("hello-c", Kind::status(500, "InternalError", "dial tcp: i/o timeout"));
+    fault("hello-c", Kind::status(400, "BadRequest", "container \"c\" is terminated"));
     let expected = "==> hello-a/c <==\n(waiting: ContainerCreating: about ContainerCreating)\n\n\
         ==> hello-b/c <==\n(gone)\n\n\
-        ==> hello-c/c <==\n(the API server answered 500: dial tcp: i/o timeout)\n\n\
+        ==> hello-c/c <==\n(the API server answered 400: container \"c\" is terminated)\n\n\
         ==> hello-d/c <==\nhello-d c\n";
     assert_eq!(logs(&lab, ALL).await.expect_status(200).text(), expected);
 }

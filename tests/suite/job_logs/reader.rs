@@ -13,12 +13,12 @@ use crate::support::contract::{self, Seen};
 use crate::support::service::{PATIENCE, Reply, Service};
 
 /// A connection with one request on it, whose reply need not come yet.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     reply: JoinHandle<Response<Incoming>>,
     connection: JoinHandle<()>,
 }
 
-pub(super) struct Reader {
+pub(crate) struct Reader {
     response: Response<Incoming>,
     _connection: Hold,
 }
@@ -33,7 +33,7 @@ impl Drop for Hold {
 }
 
 /// Asks, and waits for nothing.
-pub(super) async fn ask(service: &Service, path: &str) -> Asked {
+pub(crate) async fn ask(service: &Service, path: &str) -> Asked {
     let tcp = TcpStream::connect(service.address()).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(tcp)).await.unwrap();
     let request = Request::get(path).header("host", service.address()).body(Empty::<Bytes>::new()).unwrap();
@@ -49,13 +49,13 @@ pub(super) async fn ask(service: &Service, path: &str) -> Asked {
 }
 
 impl Asked {
-    pub(super) async fn reader(self) -> Reader {
+    pub(crate) async fn reader(self) -> Reader {
         let response = timeout(PATIENCE, self.reply).await.expect("no head comes").unwrap();
         Reader { response, _connection: Hold(self.connection) }
     }
 
     /// The whole reply.
-    pub(super) async fn reply(self) -> Reply {
+    pub(crate) async fn reply(self) -> Reply {
         let reader = self.reader().await;
         let (head, body) = reader.response.into_parts();
         let body = timeout(PATIENCE, body.collect()).await.expect("the reply does not end").unwrap();
@@ -63,27 +63,31 @@ impl Asked {
     }
 
     /// Hangs up before there is a reply.
-    pub(super) fn hang_up(self) {
+    pub(crate) fn hang_up(self) {
         self.reply.abort();
         self.connection.abort();
     }
 }
 
 impl Reader {
-    pub(super) async fn open(service: &Service, path: &str) -> Self {
+    pub(crate) async fn open(service: &Service, path: &str) -> Self {
         let reader = ask(service, path).await.reader().await;
         assert_eq!(reader.response.status(), 200);
         reader
     }
 
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
     /// The next bytes; nothing at the proper end, an error at one that is not.
-    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, hyper::Error> {
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, hyper::Error> {
         let frame = timeout(PATIENCE, self.response.body_mut().frame()).await.expect("the stream says nothing");
         Ok(frame.transpose()?.map(|frame| frame.into_data().unwrap()))
     }
 
     /// Waits for as many bytes as this has, which must be these.
-    pub(super) async fn expect(&mut self, text: &str) {
+    pub(crate) async fn expect(&mut self, text: &str) {
         let mut read = Vec::new();
         while read.len() < text.len() {
             read.extend(self.piece().await.unwrap().expect("the stream ends"));
@@ -92,12 +96,12 @@ impl Reader {
     }
 
     /// Waits for the proper end, with nothing more said.
-    pub(super) async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         assert_eq!(self.piece().await.unwrap(), None);
     }
 
     /// Reads until the stream breaks off; how much came until then.
-    pub(super) async fn until_broken(&mut self) -> usize {
+    pub(crate) async fn until_broken(&mut self) -> usize {
         let mut read = 0;
         loop {
             match self.piece().await {

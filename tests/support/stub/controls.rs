@@ -86,6 +86,11 @@ impl StubCluster {
         self.server.logs.put(Key::new(namespace, pod, container).previous(), text.as_ref());
     }
 
+    /// What the kubelet says in place of a log that it cannot read: without a time, and at once to its end.
+    pub fn put_raw_log(&self, namespace: &str, pod: &str, container: &str, text: &str) {
+        self.server.logs.put_raw(Key::new(namespace, pod, container), text.as_bytes());
+    }
+
     /// Adds to a log, or begins it. Those who follow get it at once, half lines too.
     pub fn append_log(&self, namespace: &str, pod: &str, container: &str, text: impl AsRef<[u8]>) {
         self.server.logs.append(Key::new(namespace, pod, container), text.as_ref());

@@ -32,7 +32,7 @@ impl Key {
 
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// When its first byte was written.
+    /// When its first byte was written. Empty if no container wrote it.
     pub at: String,
     /// With its line feed, if it was written already.
     pub text: Vec<u8>,
@@ -68,6 +68,11 @@ impl Logs {
         let mut log = Log::default();
         log.append(text);
         self.kept.send_modify(|kept| drop(kept.insert(key, log)));
+    }
+
+    pub fn put_raw(&self, key: Key, text: &[u8]) {
+        let line = Line { at: String::new(), text: text.to_vec() };
+        self.kept.send_modify(|kept| drop(kept.insert(key, Log { lines: vec![line], ended: true })));
     }
 
     pub fn append(&self, key: Key, text: &[u8]) {

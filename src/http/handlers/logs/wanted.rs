@@ -1,5 +1,8 @@
 //! The parameters of get-job-logs.
 
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
 use crate::http::error::Problem;
 use crate::http::parameters::Parameters;
 use crate::kube::name::{BadName, ContainerName, PodName};
@@ -24,6 +27,7 @@ impl Wanted {
             previous: parameters.flag("previous")?,
             tail_lines: parameters.number("tail_lines", 0..=MOST)?,
             since_seconds: parameters.number("since_seconds", 1..=MOST)?,
+            since_time: time(parameters, "since_time")?,
         };
         let wanted = Self {
             pod: name(parameters, "pod", PodName::parse)?,
@@ -31,6 +35,9 @@ impl Wanted {
             all: parameters.flag("all")?,
             options,
         };
+        if options.since_time.is_some() && options.since_seconds.is_some() {
+            return Err(Problem::malformed("since_time", "contradicts since_seconds"));
+        }
         if options.follow && options.previous {
             return Err(Problem::malformed("previous", "cannot be followed: that run has ended"));
         }
@@ -39,6 +46,15 @@ impl Wanted {
         }
         Ok(wanted)
     }
+}
+
+/// A time in UTC. A plus that was not encoded has become a space.
+fn time(parameters: &Parameters, parameter: &str) -> Result<Option<OffsetDateTime>, Problem> {
+    let Some(text) = parameters.optional(parameter) else { return Ok(None) };
+    let parsed = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).ok();
+    let time = parsed.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
+    time.map(Some)
+        .ok_or_else(|| Problem::malformed(parameter, "must be a time as in RFC 3339, for example 2026-01-20T10:30:00Z"))
 }
 
 fn name<T>(

@@ -134,7 +134,7 @@ impl Reader {
     fn read(&mut self, log: &Log) -> Vec<u8> {
         let mut new = Vec::new();
         while let Some(line) = log.lines.get(self.line) {
-            if self.byte == 0 && self.timestamps {
+            if self.byte == 0 && self.timestamps && !line.at.is_empty() {
                 new.extend_from_slice(format!("{} ", line.at).as_bytes());
             }
             new.extend_from_slice(&line.text[self.byte..]);
