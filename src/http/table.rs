@@ -64,7 +64,7 @@ const fn written(route: Route) -> Row {
             "get_job_status",
             Json,
             Cluster(Role::Read, access::GET_JOB_STATUS),
-            &["job_name", "namespace", "details", "wait"],
+            &["job_name", "namespace", "uid", "details", "wait"],
         ),
         Route::DeleteJob => new(
             &Method::DELETE,

@@ -1,5 +1,7 @@
 //! get-job-status: from the cache, from the cluster, or after a wait.
 
+use std::borrow::Cow;
+
 use hyper::StatusCode;
 use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 
@@ -24,7 +26,8 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
         return Ok(None);
     }
     let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
-    let seen = known(call, &JobRef { namespace: &namespace, name: &name, uid: None });
+    let uid = call.parameters.optional("uid");
+    let seen = known(call, &JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() });
     call.target = Target { namespace: Some(namespace), job: Some(name), uid: None };
     let known = Known::of(&call.headers);
     Ok(seen?.map(|seen| reply(call, known.as_ref(), &seen)))
@@ -42,7 +45,8 @@ fn known(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
     let known = Known::of(&call.headers);
-    let job = JobRef { namespace: &namespace, name: &name, uid: None };
+    let uid = call.parameters.optional("uid").map(Cow::into_owned);
+    let job = JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() };
     let seen = match call.parameters.wait()? {
         Some(time) => {
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);

@@ -152,6 +152,25 @@ async fn replaced_job_wait_without_a_watch_is_told_as_gone() {
 }
 
 #[tokio::test]
+async fn uid_another_job_of_the_name_is_not_found_with_and_without_a_wait() {
+    let lab = lab().await;
+    let first = create(&lab.service, &manifest("hello")).await.expect_status(201).json()["uid"].clone();
+    let first = first.as_str().unwrap();
+    let asks = |query: &str| format!("{}&uid={first}{query}", status_of("hello"));
+    for query in ["", "&wait=0s", "&details=true"] {
+        assert_eq!(lab.service.get(&asks(query)).await.expect_status(200).json()["uid"], first);
+    }
+    replace(&lab);
+    until_status(&lab.service, "hello", |reply| reply.json()["uid"] != first && reply.status == 200).await;
+    for query in ["", "&wait=5m", "&details=true"] {
+        let gone = problem(&lab.service.get(&asks(query)).await, 404, "NotFound");
+        assert_eq!((&gone["last_known"]["uid"], &gone["last_known"]["gone"]), (&json!(first), &json!(true)), "{gone}");
+    }
+    let direct = problem(&lab.service.get_directly(&asks("")).await, 404, "NotFound");
+    assert!(direct["detail"].as_str().unwrap().contains("another job has the name"), "{direct}");
+}
+
+#[tokio::test]
 async fn b18_a_wait_whose_watch_is_lost_asks_the_cluster() {
     let lab = lab_with_one_place().await;
     create(&lab.service, &manifest("hello")).await.expect_status(201);
