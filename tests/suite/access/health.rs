@@ -43,7 +43,7 @@ async fn is_told_what_alone(service: &Service, lines: &str) {
     }
     assert_eq!(health["checks"]["cluster"], json!({ "status": "failed" }), "{lines}");
     let checks = health["checks"].as_object().unwrap();
-    assert!(checks.len() == 4 && checks.values().all(|check| check.get("detail").is_none()), "{lines}: {health}");
+    assert!(checks.len() == 5 && checks.values().all(|check| check.get("detail").is_none()), "{lines}: {health}");
     assert!(readyz.body.contains(r#""detail":"not ready yet: cluster""#), "{lines}: {readyz:?}");
 }
 
