@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::aws::cluster::Describer;
 use crate::aws::{clock, token};
 use crate::jobs::cache::{Cache, LABEL_SELECTOR};
+use crate::jobs::exits;
 use crate::kube::backoff::Backoff;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::cluster::Cluster;
@@ -22,7 +23,7 @@ use super::supervise::{Task, supervise};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
-/// However often connections fail, EKS is not asked about them more often than this.
+/// Failing connections cause no more descriptions than this.
 const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +44,9 @@ pub(super) fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Descr
     keeper.supervised(Check::Credentials, |keeper| Box::pin(keeper.token()), || ());
     keeper.supervised(Check::Cluster, move |keeper| Box::pin(keeper.description(Arc::clone(&describer))), || ());
     keeper.supervised(Check::Kubernetes, |keeper| Box::pin(keeper.kubernetes()), || ());
+    let (failed, asked) = (Arc::clone(&cache), Arc::clone(cluster));
+    let lookups = move || -> Task { Box::pin(exits::follow(Arc::clone(&asked), Arc::clone(&failed))) };
+    tokio::spawn(supervise("exits", lookups, || ()));
     let (followed, watched) = (Arc::clone(&cache), Arc::clone(cluster));
     keeper.supervised(
         Check::Watch,
@@ -218,8 +222,7 @@ impl Keeper {
     }
 }
 
-/// Paces the descriptions that failing connections ask for: the first is made at once, however recent the last regular
-/// one is, so that callers' own retries see what it mends; those that follow keep their distance from each other.
+/// Paces the descriptions that failing connections ask for. The first is made at once, for callers' own retries.
 #[derive(Debug, Default)]
 struct Prompted {
     last: Option<Instant>,

@@ -38,6 +38,8 @@ pub const LIST_JOBS: &[Permission] = &[permission("list", "batch", "jobs", "list
 pub const SEE_JOB: Permission = permission("get", "batch", "jobs", "get-job-status");
 pub const SEE_JOBS: Permission = permission("list", "batch", "jobs", "list-jobs");
 pub const FOLLOW_JOBS: Permission = permission("watch", "batch", "jobs", "watch-jobs");
+/// How a job failed is read from its pods.
+pub const SEE_PODS: Permission = permission("list", "", "pods", "exit_code and termination_message");
 pub const SEE_LOGS: Permission = permission("get", "", "pods/log", "get-job-logs");
 
 pub const WATCH_JOBS: &[Permission] = &[

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::changes::Change;
+use super::exit::Exit;
 use super::filter::Filter;
 use super::freshness::Age;
 use super::live::Live;
@@ -135,13 +136,39 @@ impl Cache {
         if !is_watched {
             return;
         }
-        let entered = self.write().enter(Status::of(job), Instant::now());
+        let mut live = self.write();
+        let status = live.status(job);
+        let entered = live.enter(status, Instant::now());
+        drop(live);
         if entered.is_set_back {
             self.set_back.notify_one();
         }
         if entered.is_new {
             self.pulse.send_replace(());
         }
+    }
+
+    /// The status of a job that was read from the cluster, with its exit if that is known.
+    pub fn status(&self, job: &Job) -> Status {
+        self.read().status(job)
+    }
+
+    /// The next job that failed, and whose exit is to be looked up.
+    pub fn next_failed(&self) -> Option<(Namespace, JobName)> {
+        loop {
+            let status = self.write().failed.pop_front()?;
+            if let (Ok(namespace), Ok(name)) = (Namespace::parse(status.namespace()), JobName::parse(status.name())) {
+                return Some((namespace, name));
+            }
+        }
+    }
+
+    /// Notes how a job ended. Returns false if another version of it is known than this one.
+    pub fn set_exit(&self, job: &Job, exit: &Exit) -> bool {
+        self.enter(job);
+        let is_set = self.write().set_exit(job, exit.clone());
+        self.pulse.send_replace(());
+        is_set
     }
 
     /// Forgets all jobs. Until they are listed again, every read goes to the cluster.

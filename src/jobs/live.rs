@@ -1,9 +1,10 @@
 //! What is known of all jobs, and how fresh it is. Owns what may go in when, so that a job's version never goes
 //! backwards, and no job is there that is gone.
 
+mod exits;
 mod lists;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub(super) struct Live {
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
     pub(super) gone: Gone,
     heard: Option<Instant>,
+    /// Jobs that failed a moment ago, and whose exit is still to be looked up.
+    pub(super) failed: VecDeque<Arc<Status>>,
     /// When the cluster's store was last found to be set back.
     set_back: Option<Instant>,
 }
@@ -69,7 +72,7 @@ impl Live {
         }
         match news {
             News::Listing(version) => self.begin_list(version),
-            News::Jobs(jobs) => jobs.iter().for_each(|job| self.list_in(Status::of(job), now)),
+            News::Jobs(jobs) => jobs.iter().for_each(|job| self.list_in(self.status(job), now)),
             News::Listed => {
                 self.end_list(now);
                 if is_first {
@@ -82,14 +85,14 @@ impl Live {
             }
             News::Following => self.freshness = Freshness::Live,
             News::Changed(job) => {
-                let status = Status::of(&job);
+                let status = self.status(&job);
                 self.version = self.version.max(status.version);
                 if self.is_newer(&status) {
                     self.put(status, self.list.number, now);
                 }
             }
             News::Deleted(job) => {
-                let status = Status::of(&job);
+                let status = self.status(&job);
                 self.version = self.version.max(status.version);
                 let is_end = |buried: &Buried| buried.uid == status.uid && buried.version < status.version;
                 if self.buried.get(status.key()).is_some_and(is_end) {
@@ -174,6 +177,7 @@ impl Live {
             None => {}
         }
         self.wake(status.key());
+        self.queue_exit(&status, state);
         self.changes.push(state, Some(status.state), status);
     }
 

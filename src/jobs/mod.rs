@@ -5,6 +5,7 @@ pub mod cache;
 pub mod changes;
 pub mod details;
 pub mod exit;
+pub mod exits;
 pub mod filter;
 mod freshness;
 mod gone;

@@ -53,6 +53,8 @@ pub struct Status {
     /// In seconds since 1970; 0 if the object does not say.
     pub created: i64,
     pub state: State,
+    /// When the job failed, if it did and says so, in seconds since 1970.
+    pub failed_at: Option<i64>,
     /// `key=value` lines: one piece of memory a job, not two a label.
     labels: Box<str>,
     json: Body,
@@ -69,13 +71,16 @@ struct KnownExit {
 impl Status {
     pub fn of(job: &Job) -> Self {
         let metadata = &job.metadata;
-        let created = metadata.creation_timestamp.as_ref().and_then(Time::parse);
+        let seconds = |time: Option<&Time>| time.and_then(Time::parse).map(time::OffsetDateTime::unix_timestamp);
+        let (state, decided) = state(job.spec.suspend, &job.status);
+        let decided_at = seconds(decided.and_then(|condition| condition.last_transition_time.as_ref()));
         Self {
             key: [&*metadata.namespace, "/", &*metadata.name].concat().into(),
             uid: metadata.uid.as_str().into(),
             version: version(job),
-            created: created.map_or(0, time::OffsetDateTime::unix_timestamp),
-            state: state(job.spec.suspend, &job.status).0,
+            created: seconds(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
+            state,
+            failed_at: decided_at.filter(|_| state == State::Failed),
             labels: metadata.labels.0.iter().flat_map(|(key, value)| [key, "=", value, "\n"]).collect(),
             json: json(job, None),
             exit: None,

@@ -6,8 +6,8 @@ use std::time::Instant;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::Call;
 use super::lookup::Origin;
+use super::{Call, exits};
 use crate::auth::Asked;
 use crate::http::access::SEE_JOBS;
 use crate::http::error::Problem;
@@ -55,7 +55,10 @@ pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
     }
     match call.shared.cache.page(&filter, after, limit, Instant::now()) {
         Found::Hit { found, age } => {
-            let Page { jobs, next, remaining } = found;
+            let Page { mut jobs, next, remaining } = found;
+            if !exits::hide_at_once(&call.shared, &call.caller, filter.namespace.as_ref(), &mut jobs) {
+                return Ok(None);
+            }
             let next = next.as_ref().map(page_token::of);
             Ok(Some(reply(&jobs, next, Some(remaining), Origin::Cache { age })?))
         }
@@ -68,7 +71,13 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     if !call.wants_no_cache() {
         let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
         call.shared.auth.sees(&call.caller, &[asked]).await?;
-        if let Some(reply) = from_cache(call)? {
+        let mut reply = from_cache(call)?;
+        if reply.is_none() && call.shared.cache.is_usable() {
+            // The page holds a job that failed, and it is not known whether the caller may see how.
+            exits::ask(&call.shared, &call.caller, filter.namespace.as_ref()).await;
+            reply = from_cache(call)?;
+        }
+        if let Some(reply) = reply {
             return Ok(reply);
         }
     }

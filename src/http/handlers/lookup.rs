@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::Call;
+use super::{Call, exits};
 use crate::auth::Asked;
 use crate::http::access::SEE_JOB;
 use crate::http::error::Problem;
@@ -81,7 +81,7 @@ pub(super) async fn in_cluster(call: &Call, job: &JobRef<'_>) -> Result<Seen, Er
     if !job.is(&found.metadata.uid) {
         return Err(job.replaced());
     }
-    Ok(Seen { status: Arc::new(Status::of(&found)), origin: Origin::Cluster })
+    Ok(Seen { status: Arc::new(call.shared.cache.status(&found)), origin: Origin::Cluster })
 }
 
 /// The job as the caller wants it: from the cache if it is there, unless it asks for the cluster's own word.
@@ -89,6 +89,12 @@ pub(super) async fn in_cluster(call: &Call, job: &JobRef<'_>) -> Result<Seen, Er
 /// If the cache has become old, the cluster is asked first: the watch may be down where plain reads are not. An answer
 /// that is old is better than none, and than waiting for one.
 pub(super) async fn look(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
+    let mut seen = look_up(call, job, no_cache).await?;
+    exits::hide(&call.shared, &call.caller, Some(job.namespace), std::slice::from_mut(&mut seen.status)).await;
+    Ok(seen)
+}
+
+async fn look_up(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
     // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
     let in_cluster = || Box::pin(in_cluster(call, job));
     match in_cache(call, job, Instant::now()).filter(|_| !no_cache) {
@@ -125,7 +131,9 @@ pub(super) fn problem(call: &Call, job: &JobRef<'_>, error: Error) -> Problem {
 }
 
 fn last_known(call: &Call, job: &JobRef<'_>) -> Option<Arc<Status>> {
-    call.shared.cache.last_known(job.namespace, job.name, job.uid, Instant::now())
+    let mut status = call.shared.cache.last_known(job.namespace, job.name, job.uid, Instant::now())?;
+    exits::hide_if_unsure(&call.shared, &call.caller, job.namespace, &mut status);
+    Some(status)
 }
 
 /// The last status of a job that ended and is gone.

@@ -3,6 +3,7 @@
 
 mod create_job;
 mod docs;
+mod exits;
 mod jobs;
 mod list_jobs;
 mod logs;

@@ -7,7 +7,7 @@ use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue
 
 use super::lookup::{self, JobRef, Origin, Seen};
 use super::wait::{self, Goal};
-use super::{Call, Target};
+use super::{Call, Target, exits};
 use crate::http::error::Problem;
 use crate::http::etag::{self, Known};
 use crate::http::reply::{Reply, merged};
@@ -39,7 +39,11 @@ fn known(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
         return Ok(None);
     };
     verdict?;
-    Ok(lookup::in_cache(call, job, call.started).filter(|seen| !seen.origin.is_old()))
+    let found = lookup::in_cache(call, job, call.started).filter(|seen| !seen.origin.is_old());
+    Ok(found.and_then(|mut seen| {
+        let status = std::slice::from_mut(&mut seen.status);
+        exits::hide_at_once(&call.shared, &call.caller, Some(job.namespace), status).then_some(seen)
+    }))
 }
 
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
@@ -80,7 +84,15 @@ async fn in_detail(call: &Call, job: &JobRef<'_>, waited: Option<&Seen>) -> Resu
     let job = full.into();
     // Else a later answer from the cache could be older than this one.
     call.shared.cache.enter(&job);
-    let body = merged(&Status::of(&job).json(), &json(&details)?);
+    // The caller was let see the pods, and so may see the exit.
+    let status = match &details.exit {
+        Some(exit) => {
+            call.shared.cache.set_exit(&job, exit);
+            Status::with_exit(&job, exit.clone())
+        }
+        None => call.shared.cache.status(&job),
+    };
+    let body = merged(&status.json(), &json(&details)?);
     Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Origin::Cluster.x_cache()))
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
-use super::Call;
 use super::lookup::{JobRef, Origin, Seen, asked, ended, in_cache, in_cluster, look, problem};
+use super::{Call, exits};
 use crate::http::error::Problem;
 use crate::http::etag::Known;
 use crate::jobs::status::Status;
@@ -92,7 +92,9 @@ pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goa
             continue;
         };
         match found {
-            Ok(found) => {
+            Ok(mut found) => {
+                let status = std::slice::from_mut(&mut found.status);
+                exits::hide(&call.shared, &call.caller, Some(job.namespace), status).await;
                 as_of = as_of_now(found.origin);
                 seen = found;
             }

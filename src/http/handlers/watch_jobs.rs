@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::list_jobs::filter;
-use super::{Call, Shared};
-use crate::auth::{Asked, Denied};
+use super::{Call, Shared, exits};
+use crate::auth::{Asked, Caller, Denied};
 use crate::http::access::{FOLLOW_JOBS, SEE_JOBS};
 use crate::http::audit::Account;
 use crate::http::calls::Permit;
@@ -18,8 +18,9 @@ use crate::http::reply::Reply;
 use crate::http::sse::{self, EventId};
 use crate::http::stream::{Gone, LAST_WORDS, ReplyBody, Sink};
 use crate::jobs::cache::{Cache, Part};
-use crate::jobs::changes::{Kind, seen};
+use crate::jobs::changes::{Change, Kind, seen};
 use crate::jobs::filter::Filter;
+use crate::jobs::status::Status;
 use crate::jobs::store::Place;
 use crate::kube::checks::{Check, Outcome};
 use crate::kube::name::{JobName, Namespace};
@@ -36,11 +37,8 @@ pub(super) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     call.shared.auth.sees(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
     let shared = Arc::clone(&call.shared);
     if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
-        return Err(Problem::unavailable(
-            "not_watching",
-            format!("jobs cannot be watched: {why}"),
-            Duration::from_mins(1),
-        ));
+        let detail = format!("jobs cannot be watched: {why}");
+        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
     }
     let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
         None => Start::Anew,
@@ -50,7 +48,8 @@ pub(super) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let permit = shared.calls.begin_stream()?;
     call.permit = None;
     let (sink, body) = ReplyBody::stream();
-    tokio::spawn(feed(Feed::new(shared, filter, sink), start, permit, Box::new(call.account(call.route))));
+    let stream = Feed::new(shared, call.caller.clone(), filter, sink);
+    tokio::spawn(feed(stream, start, permit, Box::new(call.account(call.route))));
     Ok(Reply::stream(body))
 }
 
@@ -71,6 +70,7 @@ enum Start {
 
 struct Feed {
     shared: Arc<Shared>,
+    caller: Caller,
     filter: Filter,
     sink: Sink,
     draining: watch::Receiver<bool>,
@@ -122,8 +122,8 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
 }
 
 impl Feed {
-    fn new(shared: Arc<Shared>, filter: Filter, sink: Sink) -> Self {
-        Self { draining: shared.draining.clone(), shared, filter, sink, sent: Instant::now() }
+    fn new(shared: Arc<Shared>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+        Self { draining: shared.draining.clone(), shared, caller, filter, sink, sent: Instant::now() }
     }
 
     async fn run(&mut self, start: Start) -> End {
@@ -156,12 +156,13 @@ impl Feed {
             pulse.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
             let end = changes.last().map_or(last, |change| change.number);
-            let (mut text, mut events) = (Vec::new(), seen(&changes, &self.filter).into_iter().peekable());
-            while let Some((kind, change)) = events.next() {
+            let (mut text, events) = (Vec::new(), self.shown(&changes).await);
+            let mut events = events.into_iter().peekable();
+            while let Some((kind, status)) = events.next() {
                 // An event stands for all that happened to its job, also after changes that are told of behind it: who
                 // comes back with an id from amid them knows some jobs as they are and some as they were.
                 let known = if events.peek().is_none() { end } else { PARTLY };
-                sse::event(&mut text, kind.name(), Some(id(cache, known)), &change.status.json());
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &status.json());
             }
             last = end;
             if text.is_empty() {
@@ -170,6 +171,14 @@ impl Feed {
                 self.send(text.into()).await?;
             }
         }
+    }
+
+    /// What these changes come to for this caller.
+    async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(Kind, Arc<Status>)> {
+        let seen = seen(changes, &self.filter);
+        let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
+        exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
     /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
@@ -183,14 +192,17 @@ impl Feed {
         let mut sent: Option<(Place, u64)> = None;
         loop {
             let place = sent.as_ref().map(|(place, _)| place);
-            let Some(Part { jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else { return Ok(None) };
+            let Some(Part { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
+                return Ok(None);
+            };
             if let Some((place, last)) = &sent {
                 let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
                 changes.retain(|change| change.number <= end && !place.is_before(&change.status));
-                for (kind, change) in seen(&changes, &self.filter) {
-                    sse::event(&mut text, kind.name(), Some(partly), &change.status.json());
+                for (kind, status) in self.shown(&changes).await {
+                    sse::event(&mut text, kind.name(), Some(partly), &status.json());
                 }
             }
+            exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
             for status in &jobs {
                 sse::event(&mut text, Kind::Added.name(), Some(partly), &status.json());
             }

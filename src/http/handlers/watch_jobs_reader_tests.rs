@@ -186,7 +186,7 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.shared.calls.begin_stream().unwrap();
-    let feed_of = Feed::new(Arc::clone(&source.shared), filter.clone(), sink);
+    let feed_of = Feed::new(Arc::clone(&source.shared), Caller::nobody(), filter.clone(), sink);
     let line = LogLine {
         request_id: RequestId::of(&HeaderMap::new()),
         route: Some(Route::WatchJobs),

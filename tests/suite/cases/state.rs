@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::{create, lab, manifest};
-use crate::live::{own_job, until_status};
+use crate::calls::{create, lab, manifest, problem};
+use crate::live::{failed, own_job, until, until_status};
 use crate::readme::stream::Stream;
 use crate::support::Lab;
 use crate::support::service::Reply;
@@ -173,4 +173,153 @@ async fn log_selector_a_pod_belongs_to_the_job_that_controls_it() {
         let told = (pods.as_array().unwrap().len(), &pods[0]["name"], &pods[0]["containers"][0]["exit_code"]);
         assert_eq!(told, (1, &json!(format!("{job}-1")), &json!(code)));
     }
+}
+
+/// A failed job with one pod: the states of its main containers and of its init containers.
+fn put_failed(lab: &Lab, name: &str, spec: &Value, main: &Value, init: &Value) {
+    let mut job_spec = by_label(name);
+    for (field, value) in spec.as_object().unwrap() {
+        job_spec[field] = value.clone();
+    }
+    put_job(lab, name, &job_spec, &json!({ "active": 1 }));
+    let pod = json!({ "metadata": { "labels": { "batch": name } },
+        "spec": { "containers": [{ "name": "c" }], "initContainers": spec["template"]["spec"]["initContainers"] },
+        "status": { "phase": "Failed", "containerStatuses": main, "initContainerStatuses": init } });
+    put_pod(lab, name, &format!("{name}-1"), &pod);
+    lab.cluster.set_job_status("default", name, failed());
+}
+
+fn ended(name: &str, code: i32) -> Value {
+    let end = json!({ "exitCode": code, "startedAt": "2026-11-28T16:00:00Z", "finishedAt": "2026-11-28T16:00:09Z",
+        "message": format!("{name} ended") });
+    json!({ "name": name, "state": { "terminated": end } })
+}
+
+fn with_init(init: &Value) -> Value {
+    json!({ "template": { "spec": { "restartPolicy": "Never", "initContainers": [init],
+        "containers": [{ "name": "c", "image": "busybox" }] } } })
+}
+
+fn told_exit(status: &Value) -> (&Value, &Value) {
+    (&status["exit_code"], &status["termination_message"])
+}
+
+#[tokio::test]
+async fn exit_sidecar_the_exit_code_is_of_the_container_that_decided() {
+    let lab = lab().await;
+    let sidecar = json!({ "name": "proxy", "image": "busybox", "restartPolicy": "Always" });
+    for (name, code) in [("a", 143), ("b", 137), ("c", 0)] {
+        put_failed(&lab, name, &with_init(&sidecar), &json!([ended("c", 3)]), &json!([ended("proxy", code)]));
+        let told = details(&lab, name).await;
+        assert_eq!(told_exit(&told), (&json!(3), &json!("c ended")), "{code}");
+        let containers = &told["pods"][0]["containers"];
+        assert_eq!((&containers[0]["name"], &containers[0]["sidecar"]), (&json!("proxy"), &json!(true)));
+        assert_eq!((&containers[1]["name"], &containers[1]["sidecar"]), (&json!("c"), &json!(false)));
+    }
+    let waiting = json!({ "name": "c", "state": { "waiting": { "reason": "PodInitializing" } } });
+    let prep = json!({ "name": "prep", "image": "busybox" });
+    put_failed(&lab, "d", &with_init(&prep), &json!([waiting]), &json!([ended("prep", 9)]));
+    assert_eq!(told_exit(&details(&lab, "d").await), (&json!(9), &json!("prep ended")));
+    put_failed(&lab, "e", &json!({}), &json!([ended("c", 4), ended("istio-proxy", 143)]), &json!([]));
+    let told = details(&lab, "e").await;
+    assert_eq!(told_exit(&told), (&json!(4), &json!("c ended")));
+    let injected = |number: usize| told["pods"][0]["containers"][number]["injected"].clone();
+    assert_eq!((injected(0), injected(1)), (json!(false), json!(true)));
+}
+
+#[tokio::test]
+async fn exit_sidecar_the_exit_is_looked_up_once_and_is_a_modification() {
+    let lab = lab().await;
+    let mut stream = Stream::open(lab.service.address(), "/api/eks-watch-jobs", &[]).await.unwrap();
+    assert_eq!(event(&mut stream).await.0, "snapshot-end");
+    put_failed(&lab, "a", &json!({}), &json!([ended("c", 3)]), &json!([]));
+    let codes = async {
+        let mut tags = Vec::new();
+        loop {
+            let (kind, told) = event(&mut stream).await;
+            tags.push((kind, told["state"].clone()));
+            if told["exit_code"] == 3 {
+                return (tags, told);
+            }
+        }
+    };
+    let (events, told) = codes.await;
+    assert_eq!(events.last().unwrap(), &("modified".to_owned(), json!("failed")));
+    assert_eq!(told["termination_message"], "c ended");
+    let known = get(&lab, "a", "").await;
+    assert_eq!(known.json(), told);
+    let version = told["resource_version"].as_str().unwrap();
+    assert_eq!(known.header("etag"), Some(&*format!("\"{version}-exit\"")), "the version's tag is of before");
+    let direct = lab.service.get_directly("/api/eks-get-job-status?job_name=a").await;
+    assert_eq!((direct.header("etag"), direct.json()), (known.header("etag"), told.clone()));
+    let listed = lab.service.get("/api/eks-list-jobs").await.json();
+    assert_eq!(listed["jobs"][0], told);
+    assert_eq!(lab.cluster.count("GET", "/api/v1/namespaces/default/pods"), 1);
+}
+
+#[tokio::test]
+async fn exit_sidecar_a_caller_who_may_not_list_pods_does_not_see_the_exit() {
+    let lab = Lab::with(crate::calls::BINARY, &[("EKS_API_AUTH", "kubernetes")]).await;
+    for user in ["alice", "bob"] {
+        lab.cluster.accept_token(&format!("token-of-{user}"), user);
+    }
+    lab.cluster.deny_user("bob", "list", "pods");
+    put_failed(&lab, "a", &json!({}), &json!([ended("c", 3)]), &json!([]));
+    let ask = async |user: &str, path: &str| {
+        let authorization = format!("Bearer token-of-{user}");
+        lab.service.send("GET", path, &[("authorization", &authorization)], "").await.expect_status(200)
+    };
+    let path = "/api/eks-get-job-status?job_name=a";
+    until(async || ask("alice", path).await, |reply| reply.json()["exit_code"] == 3).await;
+    let hidden = ask("bob", path).await;
+    assert_eq!(told_exit(&hidden.json()), (&Value::Null, &Value::Null));
+    assert!(!hidden.header("etag").unwrap().contains("exit"), "{:?}", hidden.header("etag"));
+    for (user, code) in [("alice", json!(3)), ("bob", Value::Null)] {
+        assert_eq!(ask(user, "/api/eks-list-jobs").await.json()["jobs"][0]["exit_code"], code, "{user}");
+        let authorization = format!("Bearer token-of-{user}");
+        let headers = [("authorization", authorization.as_str())];
+        let mut stream = Stream::open(lab.service.address(), "/api/eks-watch-jobs", &headers).await.unwrap();
+        assert_eq!(event(&mut stream).await.1["exit_code"], code, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn exit_preempted_a_pod_that_the_policy_ignored_does_not_decide() {
+    let lab = lab().await;
+    let pattern = json!({ "type": "DisruptionTarget", "status": "True" });
+    let rule = json!({ "action": "Ignore", "onPodConditions": [pattern] });
+    let policy = json!({ "podFailurePolicy": { "rules": [rule] } });
+    put_failed(&lab, "a", &policy, &json!([ended("c", 3)]), &json!([]));
+    let condition = json!({ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" });
+    let mut later = ended("c", 137);
+    later["state"]["terminated"]["finishedAt"] = json!("2026-11-28T16:00:30Z");
+    let pod = json!({ "metadata": { "labels": { "batch": "a" }, "creationTimestamp": "2099-01-01T00:00:00Z" },
+        "spec": { "containers": [{ "name": "c" }] },
+        "status": { "phase": "Failed", "conditions": [condition], "containerStatuses": [later] } });
+    put_pod(&lab, "a", "a-2", &pod);
+    let told = details(&lab, "a").await;
+    assert_eq!(told["exit_code"], 3);
+    assert_eq!(told["pods"][1]["conditions"][0]["reason"], "PreemptionByScheduler");
+}
+
+#[tokio::test]
+async fn replaced_job_another_job_of_the_name_is_not_found_by_the_uid() {
+    let lab = lab().await;
+    put_job(&lab, "t1", &json!({}), &json!({ "active": 1 }));
+    let uid = until_status(&lab.service, "t1", |reply| reply.status == 200).await.json()["uid"].clone();
+    let uid = uid.as_str().unwrap();
+    for query in ["", "&details=true", "&wait=1ms"] {
+        let told = get(&lab, "t1", &format!("&uid={uid}{query}")).await.expect_status(200).json();
+        assert_eq!(told["uid"], uid, "{query}");
+        problem(&get(&lab, "t1", &format!("&uid=another{query}")).await, 404, "NotFound");
+    }
+    lab.cluster.hush_watches();
+    lab.cluster.remove_job("default", "t1");
+    let mut again = own_job("t1");
+    again["metadata"]["uid"] = json!("uid-of-the-next");
+    lab.cluster.put_job(again);
+    // The service still knows the first.
+    assert_eq!(get(&lab, "t1", "").await.json()["uid"], uid);
+    let told = get(&lab, "t1", "&uid=uid-of-the-next").await.expect_status(200).json();
+    assert_eq!((&told["uid"], &told["state"]), (&json!("uid-of-the-next"), &json!("pending")));
 }
