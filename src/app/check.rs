@@ -73,7 +73,7 @@ fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
 /// TLS and token are judged by one exchange: which of them failed shows in how it failed.
 async fn reachable(cluster: &Arc<Cluster>, clock_is_right: bool, report: &mut Report) -> bool {
     let outcome = session(cluster).server_date().await;
-    let is_token = matches!(outcome, Err(KubeError::Unauthorized));
+    let is_token = matches!(outcome, Err(KubeError::Unauthorized { .. }));
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
         && !is_token
     {

@@ -2,11 +2,13 @@
 //! on at a time; never signs per request.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use hyper::header::HeaderValue;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{Clock, chain, sign};
 use crate::ops::metrics::Outcomes;
@@ -22,6 +24,13 @@ const RENEW_AHEAD: Duration = Duration::from_mins(2);
 const CREDENTIALS_MARGIN: Duration = Duration::from_mins(1);
 /// Loading credentials asks other services, such as instance metadata; none of them may hang us.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Whoever asks within this time after a failure gets the same failure.
+const FAILURE_SHARED_FOR: Duration = Duration::from_secs(1);
+/// Tokens that the cluster refuses are replaced no more often than this: if it refuses ours for good, no other helps.
+const FORCED_AT_MOST_EVERY: Duration = Duration::from_secs(30);
+/// A cluster that accepted our token within this time is expected to accept it again: STS throttles, or the API server
+/// starts. Nobody takes access away so often that callers should not wait for that.
+const LATELY: Duration = Duration::from_mins(5);
 
 #[derive(Debug)]
 pub struct Token {
@@ -60,62 +69,101 @@ impl std::error::Error for Error {}
 
 /// The token of one cluster.
 #[derive(Debug)]
-pub struct Tokens {
+pub struct Tokens(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     cluster: String,
     region: String,
     credentials: SharedCredentialsProvider,
     clock: Clock,
     current: RwLock<Option<Arc<Token>>>,
-    signing: tokio::sync::Mutex<()>,
-    pub renewals: Outcomes,
+    state: Mutex<State>,
+    renewals: Outcomes,
+}
+
+type Outcome = Result<Arc<Token>, Error>;
+
+#[derive(Debug, Default)]
+struct State {
+    /// The signing under way. It goes on whether or not those who wait for it stay.
+    attempt: Option<watch::Receiver<Option<Outcome>>>,
+    failed: Option<(Instant, Error)>,
+    /// When a token was last signed because the cluster refused the one before.
+    forced: Option<Instant>,
+    accepted: Option<Instant>,
 }
 
 impl Tokens {
     pub fn new(cluster: &str, region: &str, credentials: SharedCredentialsProvider, clock: Clock) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             cluster: cluster.to_owned(),
             region: region.to_owned(),
             credentials,
             clock,
             current: RwLock::new(None),
-            signing: tokio::sync::Mutex::new(()),
+            state: Mutex::default(),
             renewals: Outcomes::default(),
-        }
+        }))
     }
 
     /// A good token: the one at hand, or, if it is no longer good, a new one.
-    pub async fn current(&self) -> Result<Arc<Token>, Error> {
-        let now = (self.clock)();
-        match self.held() {
+    pub async fn current(&self) -> Outcome {
+        let now = (self.0.clock)();
+        match self.0.held() {
             Some(token) if now < token.good_until => Ok(token),
             _ => self.renewed(|token| now < token.good_until).await,
         }
     }
 
-    /// A token other than the one that the cluster refused. Of many that were refused at once, one signs for all.
-    pub async fn instead_of(&self, refused: &Arc<Token>) -> Result<Arc<Token>, Error> {
-        self.renewed(|token| !Arc::ptr_eq(token, refused)).await
+    /// A token other than the one that the cluster refused: of many that were refused at once, one signs for all. If such
+    /// a token was signed a short time ago, the refused one is returned.
+    pub async fn refresh_after_rejection(&self, refused: &Arc<Token>) -> Outcome {
+        let is_other = |token: &Arc<Token>| !Arc::ptr_eq(token, refused);
+        if self.0.held().is_some_and(|token| !is_other(&token)) {
+            let mut state = self.0.state();
+            if state.attempt.is_none() {
+                if state.forced.is_some_and(|last| last.elapsed() < FORCED_AT_MOST_EVERY) {
+                    return Ok(Arc::clone(refused));
+                }
+                state.forced = Some(Instant::now());
+            }
+        }
+        self.renewed(is_other).await
+    }
+
+    /// Notes that the cluster accepted a token of ours.
+    pub fn note_accepted(&self) {
+        self.0.state().accepted = Some(Instant::now());
+    }
+
+    pub fn was_accepted_lately(&self) -> bool {
+        self.0.state().accepted.is_some_and(|time| time.elapsed() < LATELY)
+    }
+
+    pub fn renewals(&self) -> &Outcomes {
+        &self.0.renewals
     }
 
     /// Whether a good token is at hand.
     pub fn is_good(&self) -> bool {
-        self.held().is_some_and(|token| (self.clock)() < token.good_until)
+        self.0.held().is_some_and(|token| (self.0.clock)() < token.good_until)
     }
 
     /// Until when the token at hand is good.
     pub fn good_until(&self) -> Option<SystemTime> {
-        self.held().map(|token| token.good_until)
+        self.0.held().map(|token| token.good_until)
     }
 
     /// Renews the token before it stops being good, for ever; tells each outcome.
     pub async fn keep_fresh(&self, tell: impl Fn(Result<(), Error>)) {
         let mut failures = 0;
         loop {
-            let outcome = self.renewed(|token| (self.clock)() < token.renew_at).await;
+            let outcome = self.renewed(|token| (self.0.clock)() < token.renew_at).await;
             let pause = if let Ok(token) = &outcome {
                 failures = 0;
                 // At least a second, as credentials about to end give a token that is due at once.
-                token.renew_at.duration_since((self.clock)()).unwrap_or_default().max(Duration::from_secs(1))
+                token.renew_at.duration_since((self.0.clock)()).unwrap_or_default().max(Duration::from_secs(1))
             } else {
                 failures += 1;
                 Duration::from_secs(1 << failures.min(5))
@@ -125,20 +173,52 @@ impl Tokens {
         }
     }
 
+    /// The token at hand if it is good, else that of the signing under way or of a new one.
+    async fn renewed(&self, good: impl Fn(&Arc<Token>) -> bool) -> Outcome {
+        let mut attempt = {
+            let mut state = self.0.state();
+            if let Some(token) = self.0.held().filter(good) {
+                return Ok(token);
+            }
+            match &state.failed {
+                Some((time, error)) if time.elapsed() < FAILURE_SHARED_FOR => return Err(error.clone()),
+                _ => {}
+            }
+            // One that ended without an outcome is not waited for.
+            let _ = state.attempt.take_if(|attempt| attempt.has_changed().is_err());
+            state.attempt.get_or_insert_with(|| Inner::begin(&self.0)).clone()
+        };
+        let ended = attempt.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        let cut_off = || Err(Error::Credentials { cause: "loading them was cut off".to_owned() });
+        ended.ok().flatten().unwrap_or_else(cut_off)
+    }
+}
+
+impl Inner {
     fn held(&self) -> Option<Arc<Token>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn renewed(&self, good: impl Fn(&Arc<Token>) -> bool) -> Result<Arc<Token>, Error> {
-        let _only_one = self.signing.lock().await;
-        if let Some(token) = self.held().filter(good) {
-            return Ok(token);
-        }
-        let signed = self.sign().await;
-        self.renewals.note(signed.is_ok());
-        let token = Arc::new(signed?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&token));
-        Ok(token)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs in a task of its own.
+    fn begin(this: &Arc<Self>) -> watch::Receiver<Option<Outcome>> {
+        let (tell, attempt) = watch::channel(None);
+        let this = Arc::clone(this);
+        tokio::spawn(async move {
+            let signed = this.sign().await.map(Arc::new);
+            this.renewals.note(signed.is_ok());
+            let mut state = this.state();
+            state.attempt = None;
+            state.failed = signed.as_ref().err().map(|error| (Instant::now(), error.clone()));
+            if let Ok(token) = &signed {
+                *this.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(token));
+            }
+            tell.send_replace(Some(signed));
+        });
+        attempt
     }
 
     async fn sign(&self) -> Result<Token, Error> {

@@ -113,6 +113,7 @@ async fn the_old_token_is_served_while_renewal_fails_and_until_it_ends() {
     let error = kept.tokens.current().await.unwrap_err();
     assert!(!error.to_string().contains("metadata is down") && error.told_in_full().ends_with("metadata is down"));
     kept.failing.store(0, Ordering::SeqCst);
+    pass(FAILURE_SHARED_FOR).await;
     assert!(kept.tokens.current().await.is_ok());
 }
 
@@ -138,10 +139,76 @@ async fn a_refused_token_is_replaced_once_for_all_that_were_refused() {
     let kept = tokens(None);
     let refused = kept.tokens.current().await.unwrap();
     advance(Duration::from_secs(1)).await;
-    let (one, two) = tokio::join!(kept.tokens.instead_of(&refused), kept.tokens.instead_of(&refused));
+    let (one, two) =
+        tokio::join!(kept.tokens.refresh_after_rejection(&refused), kept.tokens.refresh_after_rejection(&refused));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert!(Arc::ptr_eq(&one, &two) && !Arc::ptr_eq(&one, &refused));
     assert_eq!(kept.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b8_a_cluster_that_refuses_every_token_gets_a_new_one_twice_a_minute() {
+    let kept = tokens(None);
+    let mut token = kept.tokens.current().await.unwrap();
+    for _ in 0..600 {
+        token = kept.tokens.refresh_after_rejection(&token).await.unwrap();
+        advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(kept.asked.load(Ordering::SeqCst), 1 + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b3_a_failure_is_shared_by_all_who_wait_and_by_who_comes_within_a_second() {
+    let kept = tokens(None);
+    kept.failing.store(usize::MAX, Ordering::SeqCst);
+    let ask = || {
+        let tokens = Arc::clone(&kept.tokens);
+        tokio::spawn(async move { tokens.current().await.is_err() })
+    };
+    let all: Vec<_> = (0..20).map(|_| ask()).collect();
+    for one in all {
+        assert!(one.await.unwrap());
+    }
+    advance(FAILURE_SHARED_FOR / 2).await;
+    assert!(kept.tokens.current().await.is_err());
+    assert_eq!(kept.asked.load(Ordering::SeqCst), 1);
+    advance(FAILURE_SHARED_FOR / 2).await;
+    assert!(kept.tokens.current().await.is_err());
+    assert_eq!(kept.asked.load(Ordering::SeqCst), 2);
+}
+
+/// Never answers, and counts how often it is asked.
+#[derive(Debug)]
+struct Hanging(Arc<AtomicUsize>);
+
+impl ProvideCredentials for Hanging {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b3_credentials_that_hang_are_loaded_once_for_all_who_wait() {
+    let asked = Arc::<AtomicUsize>::default();
+    let source = SharedCredentialsProvider::new(Hanging(Arc::clone(&asked)));
+    let tokens = Arc::new(Tokens::new("lab", "us-east-1", source, clock));
+    let begun = Instant::now();
+    // The first one leaves before the rest: what it began goes on.
+    assert!(tokio::time::timeout(Duration::from_secs(1), tokens.current()).await.is_err());
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let tokens = Arc::clone(&tokens);
+            tokio::spawn(async move { tokens.current().await.unwrap_err().told_in_full() })
+        })
+        .collect();
+    for call in calls {
+        assert!(call.await.unwrap().ends_with("no answer within 10 s"));
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), begun.elapsed()), (1, LOAD_TIMEOUT));
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,7 +85,6 @@ impl Admission {
             started: line.started,
             permit: None,
             body: None,
-            turn: None,
             caller: caller.clone(),
             hung_up: None,
             target: Target::default(),

@@ -1,7 +1,8 @@
 //! The calls under way: no more than a number of each kind at a time, and the wait for the last of them to end. A call
 //! is counted until its handler is done, whether or not its caller is still there.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Problem;
 use super::limit::LARGE_BODY;
 use super::lists::Lists;
+use crate::kube::permit::WritePermit;
 use crate::ops::metrics::Counter;
 
 /// Held while a call is under way.
@@ -26,6 +28,16 @@ pub struct Calls {
     queue: Arc<Semaphore>,
     /// Lists that the cluster answers.
     pub lists: Lists,
+    writes_waiting: usize,
+    /// What each caller may take of the changes and of the queue.
+    shares: Mutex<HashMap<String, Share>>,
+}
+
+/// Half of the changes and of the queue: whatever one caller does, the other half is for the rest.
+#[derive(Clone, Debug)]
+struct Share {
+    writes: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -55,15 +67,22 @@ pub struct Bounds {
 
 /// A change that has to wait for longer than this is better tried again.
 const TURN: Duration = Duration::from_secs(2);
+/// Shares that nobody uses are kept up to this number.
+const MAX_IDLE_SHARES: usize = 1024;
 
 impl Kind {
     fn new(most: u32, name: &'static str) -> Self {
         Self { permits: Arc::new(Semaphore::new(most as usize)), most, name, refused: Counter::default() }
     }
 
+    /// The most that one caller may take.
+    fn share(&self) -> u32 {
+        (self.most / 2).max(1)
+    }
+
     /// What of the permits one call takes that is as large as this.
     fn weight(&self, bytes: usize) -> u32 {
-        u32::try_from(1 + bytes / LARGE_BODY).map_or(self.most, |weight| weight.min(self.most))
+        u32::try_from(1 + bytes / LARGE_BODY).map_or(self.share(), |weight| weight.min(self.share()))
     }
 
     fn begin(&self) -> Result<Permit, Problem> {
@@ -90,13 +109,15 @@ impl Kind {
 impl Calls {
     /// Half of the requests may be changes that wait for their turn: the other half is for those who read.
     pub fn new(bounds: Bounds) -> Self {
-        let queue = (bounds.requests / 2).max(1) as usize;
+        let writes_waiting = (bounds.requests / 2).max(1) as usize;
         Self {
             requests: Kind::new(bounds.requests, "requests"),
             waits: Kind::new(bounds.waits, "waiting calls"),
             streams: Kind::new(bounds.streams, "streams"),
             writes: Kind::new(bounds.writes, "changes"),
-            queue: Arc::new(Semaphore::new(queue)),
+            queue: Arc::new(Semaphore::new(writes_waiting)),
+            writes_waiting,
+            shares: Mutex::default(),
             lists: Lists::default(),
         }
     }
@@ -118,15 +139,32 @@ impl Calls {
 
     /// The same for one that changes something in the cluster: it waits a little for its turn. One with a large body
     /// counts as several.
-    pub async fn begin_write(&self, bytes: usize) -> Result<Permit, Problem> {
-        let weight = self.writes.weight(bytes);
-        if let Ok(permit) = Arc::clone(&self.writes.permits).try_acquire_many_owned(weight) {
-            return Ok(permit);
+    pub async fn begin_write(&self, caller: &str, bytes: usize) -> Result<WritePermit, Problem> {
+        let (weight, share) = (self.writes.weight(bytes), self.share(caller));
+        let places = (share.queue.try_acquire_owned(), Arc::clone(&self.queue).try_acquire_owned());
+        let time = if let (Ok(_), Ok(_)) = places { TURN } else { Duration::ZERO };
+        let permit = WritePermit::acquire([share.writes, Arc::clone(&self.writes.permits)], weight);
+        // Without a place in the queue it has a turn at once or not at all.
+        let turn = tokio::time::timeout(time, permit).await;
+        drop(places);
+        turn.map_err(|_| self.writes.full())
+    }
+
+    fn share(&self, caller: &str) -> Share {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(caller) {
+            return share.clone();
         }
-        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| self.writes.full())?;
-        let turn = tokio::time::timeout(TURN, Arc::clone(&self.writes.permits).acquire_many_owned(weight)).await;
-        drop(place);
-        turn.ok().and_then(Result::ok).ok_or_else(|| self.writes.full())
+        if shares.len() >= MAX_IDLE_SHARES {
+            shares.retain(|_, share| Arc::strong_count(&share.writes) > 1);
+        }
+        let queue = (self.writes_waiting / 2).max(1);
+        let share = Share {
+            writes: Arc::new(Semaphore::new(self.writes.share() as usize)),
+            queue: Arc::new(Semaphore::new(queue)),
+        };
+        shares.insert(caller.to_owned(), share.clone());
+        share
     }
 
     /// Of requests, waits, streams and changes.
@@ -143,57 +181,5 @@ impl Calls {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_change_waits_for_its_turn_and_no_longer_than_is_worth_it() {
-        let calls = Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 1 });
-        let first = calls.begin_write(0).await.unwrap();
-        let second = async {
-            tokio::time::sleep(TURN.mul_f64(0.99)).await;
-            drop(first);
-        };
-        let (turn, ()) = tokio::join!(calls.begin_write(0), second);
-        let held = turn.unwrap();
-        assert_eq!(calls.standing()[3].refused, 0);
-        let before = tokio::time::Instant::now();
-        let late = calls.begin_write(0).await.unwrap_err();
-        assert_eq!((late.status.as_u16(), late.reason.as_str(), before.elapsed()), (503, "overloaded", TURN));
-        assert_eq!(calls.standing()[3].refused, 1);
-        drop(held);
-        assert!(calls.begin_write(0).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_change_with_a_large_body_counts_as_several_and_never_as_more_than_there_are() {
-        let calls = Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 4 });
-        let open = || calls.standing()[3].open;
-        let small = calls.begin_write(LARGE_BODY - 1).await.unwrap();
-        assert_eq!(open(), 1);
-        let large = calls.begin_write(2 * LARGE_BODY).await.unwrap();
-        assert_eq!(open(), 4);
-        assert!(calls.begin_write(0).await.is_err(), "there is no room for a small one either");
-        drop((small, large));
-        let huge = calls.begin_write(100 * LARGE_BODY).await.unwrap();
-        assert_eq!(open(), 4);
-        drop(huge);
-        assert_eq!(open(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn half_of_the_requests_may_wait_for_their_turn() {
-        let calls = Calls::new(Bounds { requests: 4, waits: 8, streams: 8, writes: 1 });
-        let first = calls.begin_write(0).await.unwrap();
-        let before = tokio::time::Instant::now();
-        let waits = || async { calls.begin_write(0).await.map(drop) };
-        let third = async { (waits().await.is_err(), before.elapsed()) };
-        let free = async {
-            tokio::time::sleep(TURN / 2).await;
-            drop(first);
-        };
-        let (one, other, third, ()) = tokio::join!(waits(), waits(), third, free);
-        assert!(one.is_ok() && other.is_ok());
-        assert_eq!(third, (true, Duration::ZERO), "it is told at once");
-    }
-}
+#[path = "calls_tests.rs"]
+mod tests;

@@ -15,7 +15,8 @@ use crate::jobs::policy::Forbidden;
 use crate::jobs::spec::Invalid;
 use crate::jobs::status::Status;
 use crate::jobs::submit;
-use crate::kube::error::{Error as KubeError, Refusal};
+use crate::kube::error::Error as KubeError;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::Cause;
 
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Problem {
     /// The last status object of a job that is gone, for a caller who may see it.
     pub last_known: Option<Arc<Status>>,
     pub cause: Option<Box<str>>,
+    /// Whether a change may have been made all the same.
+    pub is_effect_unknown: bool,
 }
 
 #[derive(Serialize)]
@@ -58,6 +61,7 @@ impl Problem {
             allowance: None,
             last_known: None,
             cause: None,
+            is_effect_unknown: false,
         }
     }
 
@@ -142,7 +146,7 @@ impl From<Denied> for Problem {
             Denied::Unanswered(error) => {
                 let detail = "the cluster could not be asked whether you may do this; try again";
                 return match **error {
-                    KubeError::NotReady(_) => Self::unavailable("not_ready", detail, Duration::from_secs(5)),
+                    KubeError::NotReady { .. } => Self::unavailable("not_ready", detail, Duration::from_secs(5)),
                     KubeError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail),
                     _ => Self::new(StatusCode::BAD_GATEWAY, "review_failed", detail),
                 }
@@ -175,71 +179,68 @@ impl From<submit::Error> for Problem {
             submit::Error::KeyReused { .. } => {
                 Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error.to_string())
             }
+            submit::Error::BeingDeleted { .. } => Self::new(StatusCode::CONFLICT, "AlreadyExists", error.to_string()),
         }
     }
 }
 
-const UNKNOWN_EFFECT: &str = "if this call changes something, it may have taken effect: look before you repeat it";
-
 impl From<KubeError> for Problem {
     fn from(error: KubeError) -> Self {
-        let (cause, is_ambiguous) = (error.to_string(), error.is_ambiguous());
-        let bad_gateway = |reason: &str, detail: String| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
-        match error {
-            KubeError::NotReady(why) => {
-                return Self::unavailable("not_ready", format!("not ready yet: {why}"), Duration::from_secs(5));
+        let (cause, is_effect_unknown) = (error.to_string(), error.is_ambiguous());
+        let bad_gateway = |reason: &str, detail: &str| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
+        let problem = match error {
+            KubeError::NotReady { check, .. } => {
+                Self::unavailable("not_ready", format!("not ready yet: {check}"), Duration::from_secs(5))
             }
-            KubeError::Refused(refusal) => {
-                let problem = Self::refused(*refusal);
-                let unknown = || format!("{}; {UNKNOWN_EFFECT}", problem.detail).into();
-                let detail = is_ambiguous.then(unknown);
-                return Self { detail: detail.unwrap_or(problem.detail), ..problem };
-            }
-            KubeError::Unauthorized => bad_gateway("upstream_unauthorized", cause.clone()),
+            KubeError::Refused(refusal) => return Self { is_effect_unknown, ..Self::refused(*refusal) },
+            KubeError::Unauthorized { .. } => bad_gateway("upstream_unauthorized", &cause),
             KubeError::CallerUnauthorized => {
                 return Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", cause);
             }
             KubeError::Unreachable(_) => {
-                bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached".to_owned())
+                bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached")
             }
-            KubeError::Broken(_) => bad_gateway(
-                "upstream_broken",
-                format!("the connection to the API server broke before its reply came; {UNKNOWN_EFFECT}"),
-            ),
-            KubeError::BadReply(_) => {
-                bad_gateway("upstream_bad_reply", format!("the API server's reply cannot be read; {UNKNOWN_EFFECT}"))
+            KubeError::Broken(_) => {
+                bad_gateway("upstream_broken", "the connection to the API server broke before its reply came")
             }
-            KubeError::Timeout => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "upstream_timeout",
-                format!("the API server did not answer in time; {UNKNOWN_EFFECT}"),
-            ),
-        }
-        .because(cause)
+            KubeError::BadReply(_) => bad_gateway("upstream_bad_reply", "the API server's reply cannot be read"),
+            KubeError::NotKubernetes(_) => bad_gateway("upstream_bad_reply", &cause),
+            KubeError::Timeout => {
+                let detail = "the API server did not answer in time";
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail)
+            }
+        };
+        Self { is_effect_unknown, ..problem.because(cause) }
     }
 }
 
 impl Problem {
-    /// What Kubernetes says about the caller's request keeps its code and words; what it says of itself is a 502.
+    /// What Kubernetes says about the caller's request keeps its words. What it says of itself is told as its answer.
     fn refused(refusal: Refusal) -> Self {
-        let Refusal { code, status, retry_after } = refusal;
-        let known = !status.reason.is_empty();
-        let own_code = match code {
-            400 | 403 | 404 | 409 | 413 | 422 if known => code,
-            429 => code,
-            504 => 504,
-            _ => 502,
-        };
-        let reason = if known { status.reason.clone() } else { "upstream_refused".to_owned() };
-        let detail = match (own_code, status.message.is_empty()) {
-            (502 | 504, false) => format!("the API server answered {code}: {}", status.message),
-            (_, true) => format!("the API server answered {code}"),
+        let is_clusters = refusal.code >= 500;
+        let Refusal { code, answered, status, mut retry_after, .. } = refusal;
+        let reason = if status.reason.is_empty() { "upstream_refused" } else { &status.reason };
+        let detail = match (is_clusters, status.message.is_empty()) {
+            (true, false) => format!("the API server answered {answered}: {}", status.message),
+            (_, true) => format!("the API server answered {answered}"),
             _ => status.message,
         };
-        let mut problem = Self::new(StatusCode::from_u16(own_code).unwrap_or(StatusCode::BAD_GATEWAY), &reason, detail);
+        if matches!(code, 429 | 503) {
+            retry_after = retry_after.or(Some(Duration::from_secs(1)));
+        }
+        let mut problem = Self::new(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), reason, detail);
         problem.causes = status.details.map(|details| details.causes).unwrap_or_default();
-        let retry_after = if own_code == 429 { retry_after.or(Some(Duration::from_secs(1))) } else { retry_after };
         Self { retry_after, ..problem }
+    }
+
+    /// The problem of a change: it says so if it is unknown whether the change was made.
+    #[must_use]
+    pub fn of_change(self) -> Self {
+        if !self.is_effect_unknown {
+            return self;
+        }
+        let detail = format!("{}; the change may have taken effect: look before you repeat it", self.detail);
+        Self { detail: detail.into(), ..self }
     }
 }
 

@@ -10,7 +10,7 @@ fn recorded(name: &str) -> Problem {
     let recording: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let code = u16::try_from(recording["response"]["status"].as_u64().unwrap()).unwrap();
     let status = serde_json::from_value(recording["response"]["body"].clone()).unwrap();
-    KubeError::Refused(Box::new(Refusal { code, status, retry_after: None })).into()
+    KubeError::Refused(Box::new(Refusal::new(code, status, None))).into()
 }
 
 #[test]
@@ -37,13 +37,13 @@ fn kubernetes_refusals_keep_code_reason_message_and_causes() {
 fn the_clusters_own_failures_are_bad_gateway_or_timeout() {
     let refused = |code, reason: &str| {
         let status = Status { reason: reason.into(), message: "etcd: leader changed".into(), ..Status::default() };
-        Problem::from(KubeError::Refused(Box::new(Refusal { code, status, retry_after: None })))
+        Problem::from(KubeError::Refused(Box::new(Refusal::new(code, status, None))))
     };
     for (code, reason, expected) in [
         (500, "InternalError", (502, "InternalError")),
-        (503, "ServiceUnavailable", (502, "ServiceUnavailable")),
+        (500, "", (502, "upstream_refused")),
+        (503, "ServiceUnavailable", (503, "ServiceUnavailable")),
         (504, "Timeout", (504, "Timeout")),
-        (404, "", (502, "upstream_refused")),
         (302, "", (502, "upstream_refused")),
         (429, "TooManyRequests", (429, "TooManyRequests")),
     ] {
@@ -54,20 +54,31 @@ fn the_clusters_own_failures_are_bad_gateway_or_timeout() {
 }
 
 #[test]
+fn log_tls_newnode_only_a_change_may_have_taken_effect() {
+    let lost = || Problem::from(KubeError::Broken(String::new()));
+    assert!(!lost().detail.contains("effect"));
+    assert!(lost().of_change().detail.ends_with("; the change may have taken effect: look before you repeat it"));
+    let refused = Problem::from(KubeError::Refused(Box::new(Refusal::new(409, Status::default(), None))));
+    assert!(!refused.of_change().detail.contains("effect"));
+}
+
+#[test]
 fn transport_failures_tell_the_operator_more_than_the_caller() {
     let inside = || "tcp connect error: 10.0.0.7:443: Connection refused".to_owned();
     for (error, status, reason) in [
         (KubeError::Unreachable(inside()), 502, "upstream_unreachable"),
         (KubeError::Broken(inside()), 502, "upstream_broken"),
         (KubeError::BadReply(inside()), 502, "upstream_bad_reply"),
-        (KubeError::Unauthorized, 502, "upstream_unauthorized"),
+        (KubeError::Unauthorized { is_passing: false }, 502, "upstream_unauthorized"),
         (KubeError::Timeout, 504, "upstream_timeout"),
     ] {
         let problem = Problem::from(error);
         assert_eq!((problem.status.as_u16(), problem.reason.as_str()), (status, reason));
         assert!(!problem.detail.contains("10.0.0.7") && problem.cause.is_some());
     }
-    assert_eq!(Problem::from(KubeError::NotReady("x".into())).status, 503);
+    let not_ready = Problem::from(KubeError::NotReady { check: "cluster", cause: inside() });
+    assert_eq!((not_ready.status.as_u16(), &*not_ready.detail), (503, "not ready yet: cluster"));
+    assert!(not_ready.cause.unwrap().contains("10.0.0.7"));
 }
 
 #[test]

@@ -53,6 +53,7 @@ async fn handled(mut running: Box<Running>, body: RequestBody) -> Result<Reply, 
         Ok(()) => caught(pin!(handlers::answer(call, body))).await,
         Err(problem) => Err(problem),
     };
+    let result = if call.route.is_read() { result } else { result.map_err(Problem::of_change) };
     running.tell(&result);
     result
 }

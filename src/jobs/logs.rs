@@ -9,7 +9,8 @@ use super::state::{State, state};
 use crate::kube::error::{Error, Refusal};
 use crate::kube::name::{BadName, ContainerName, JobName, Namespace, PodName};
 use crate::kube::path::{LogOptions, Path};
-use crate::kube::session::{BACKOFF, Session};
+use crate::kube::retry::Attempts;
+use crate::kube::session::Session;
 use crate::kube::stream::Stream;
 use crate::kube::types::{Container, JobInFull, Pod, Status};
 
@@ -133,18 +134,13 @@ pub async fn open(
     let pod = PodName::parse(pod).map_err(unheard_of)?;
     let container = ContainerName::parse(container).map_err(unheard_of)?;
     let path = Path::pod_log(namespace, &pod, &container, options);
-    let mut backoff = BACKOFF;
+    let mut attempts = Attempts::default();
     loop {
         let error = match session.open(&path).await {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
-        let wish = match &error {
-            Error::Unreachable(_) | Error::Broken(_) => None,
-            Error::Refused(refusal) if refusal.code == 429 => refusal.retry_after,
-            _ => return Err(error),
-        };
-        if !session.pause(wish.unwrap_or_default().saturating_add(backoff.pause())).await {
+        if !session.pause_before_open(&path, &error, &mut attempts).await {
             return Err(error);
         }
     }

@@ -112,16 +112,19 @@ fn a_job_without_pods_says_why() {
 fn a_refusal_is_one_containers_or_everybodys() {
     let refused = |code, reason: &str, message: &str| {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-        Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
+        Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
     let of = |error| NoLog::of(error, "p");
     let missing = r#"previous terminated container "c" in pod "p" not found"#;
     assert!(matches!(of(refused(400, "BadRequest", missing)), Ok(NoLog::NoPrevious)));
     assert!(matches!(of(refused(404, "NotFound", "")), Ok(NoLog::Gone)));
     assert!(matches!(of(refused(500, "InternalError", "dial")), Ok(NoLog::Refused(_))));
-    for error in
-        [refused(403, "Forbidden", ""), refused(429, "TooManyRequests", ""), Error::Unauthorized, Error::Timeout]
-    {
+    for error in [
+        refused(403, "Forbidden", ""),
+        refused(429, "TooManyRequests", ""),
+        Error::Unauthorized { is_passing: false },
+        Error::Timeout,
+    ] {
         assert!(of(error).is_err());
     }
 }
@@ -160,7 +163,7 @@ fn what_is_not_found_is_the_pod_or_its_node() {
     let not_found = |name: &str| {
         let details = json!({ "name": name, "kind": "pods" });
         let status = serde_json::from_value(json!({ "reason": "NotFound", "details": details })).unwrap();
-        NoLog::of(Error::Refused(Box::new(Refusal { code: 404, status, retry_after: None })), "p").unwrap()
+        NoLog::of(Error::Refused(Box::new(Refusal::new(404, status, None))), "p").unwrap()
     };
     assert!(matches!(not_found("p"), NoLog::Gone));
     assert_eq!(not_found("node-1").to_string(), "gone with its node node-1");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
 
 const REQUEST_ID: &str = "eks-api/request-id";
@@ -46,7 +47,8 @@ fn letter(number: usize) -> char {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     request_id: String,
-    /// New for every call: a request id may be the caller's, and callers reuse theirs.
+    /// New for every call: a request id may be the caller's, and callers reuse theirs. Nobody can guess it. Without
+    /// randomness it is empty, and no job is recognized by it.
     create_id: String,
     idempotency: Option<Idempotency>,
 }
@@ -60,8 +62,10 @@ struct Idempotency {
 /// Whose work an existing job is.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Created by this very call, or by one with the same key and body.
+    /// Created by this very call.
     This,
+    /// Created by another call with the same key and body.
+    SameKeyAndBody,
     /// Created with the same key, but for another body.
     SameKeyOtherBody,
     Another,
@@ -71,7 +75,7 @@ impl Stamp {
     pub fn new(request_id: &str, key: Option<&IdempotencyKey>, body: &[u8]) -> Self {
         Self {
             request_id: request_id.to_owned(),
-            create_id: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+            create_id: create_id(),
             idempotency: key.map(|key| Idempotency { key: key.0.clone(), body: hash(body) }),
         }
     }
@@ -91,14 +95,14 @@ impl Stamp {
     }
 
     pub fn owner(&self, annotations: &BTreeMap<String, String>) -> Owner {
-        if annotations.get(CREATE_ID) == Some(&self.create_id) {
+        if !self.create_id.is_empty() && annotations.get(CREATE_ID) == Some(&self.create_id) {
             return Owner::This;
         }
         let theirs = annotations.get(IDEMPOTENCY).and_then(|value| value.split_once('.'));
         match (&self.idempotency, theirs) {
             (Some(ours), Some((key, body))) if ours.key == key => {
                 if ours.body == body {
-                    Owner::This
+                    Owner::SameKeyAndBody
                 } else {
                     Owner::SameKeyOtherBody
                 }
@@ -108,9 +112,19 @@ impl Stamp {
     }
 }
 
+/// 128 random bits in hex.
+fn create_id() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map(|()| hex(&bytes)).unwrap_or_default()
+}
+
 /// The first half of SHA-256, in hex: 128 bits are plenty to tell two bodies apart.
 fn hash(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().take(16).fold(String::new(), |mut text, byte| {
+    hex(&digest(&SHA256, bytes).as_ref()[..16])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -135,10 +149,35 @@ mod tests {
     }
 
     #[test]
+    fn b15_a_create_id_does_not_come_from_the_generator_of_public_ids() {
+        let (ids, seeded): (Vec<_>, _) = (
+            (0..2)
+                .map(|_| {
+                    fastrand::seed(7);
+                    Stamp::new("id", None, b"body").create_id
+                })
+                .collect(),
+            fastrand::u64(..),
+        );
+        assert_ne!(ids[0], ids[1], "the same state of the public generator gives other ids");
+        fastrand::seed(7);
+        assert_eq!(fastrand::u64(..), seeded, "and it was not asked");
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit())), "{ids:?}");
+    }
+
+    #[test]
+    fn b15_without_a_create_id_no_job_is_recognized() {
+        let mut stamp = Stamp::new("id", None, b"body");
+        stamp.create_id.clear();
+        assert_eq!(stamp.owner(&worn(&stamp)), Owner::Another);
+    }
+
+    #[test]
     fn a_key_is_recognized_across_calls() {
         let key = IdempotencyKey::parse("nightly 2026-01-20").unwrap();
         let first = Stamp::new("1", Some(&key), b"body");
-        assert_eq!(Stamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::This);
+        assert_eq!(Stamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::SameKeyAndBody);
+        assert_eq!(first.owner(&worn(&first)), Owner::This);
         assert_eq!(Stamp::new("2", Some(&key), b"other").owner(&worn(&first)), Owner::SameKeyOtherBody);
         let other = IdempotencyKey::parse("weekly").unwrap();
         assert_eq!(Stamp::new("2", Some(&other), b"body").owner(&worn(&first)), Owner::Another);

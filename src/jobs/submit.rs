@@ -3,17 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::spec::Prepared;
 use super::stamp::Owner;
+use crate::kube::backoff::Backoff;
 use crate::kube::error::Error as KubeError;
 use crate::kube::name::Namespace;
 use crate::kube::path::Path;
 use crate::kube::request::NewNamespace;
-use crate::kube::session::{BACKOFF, Session, json};
+use crate::kube::retry::Attempts;
+use crate::kube::session::{Session, json};
 use crate::kube::types::{self, Job, JobInFull};
 
-/// The job, and whether this call made it (rather than an earlier one with the same Idempotency-Key).
+/// The pause before the name of a job that was deleted is tried again.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+
+/// The job, and whether this call made it (rather than another one with the same Idempotency-Key).
 #[derive(Debug)]
 pub struct Submitted {
     pub job: Job,
@@ -32,6 +38,10 @@ pub enum Error {
     KeyReused {
         job: String,
     },
+    /// The job of this Idempotency-Key is being deleted.
+    BeingDeleted {
+        job: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -40,6 +50,10 @@ impl fmt::Display for Error {
             Self::Kube(error) | Self::Missing(error) => error.fmt(f),
             Self::Namespace(error) => write!(f, "the namespace is missing and could not be created: {error}"),
             Self::KeyReused { job } => write!(f, "this Idempotency-Key was used for job {job} with another body"),
+            Self::BeingDeleted { job } => write!(
+                f,
+                "job {job} of this Idempotency-Key is being deleted; try again when it is gone, or use another key"
+            ),
         }
     }
 }
@@ -64,7 +78,7 @@ pub async fn submit(
 ) -> Result<Submitted, Error> {
     let Prepared { namespace, name, stamp, manifest, .. } = prepared;
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
-    let mut backoff = BACKOFF;
+    let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
     // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
     let mut doubt: Option<KubeError> = None;
     let mut to_make = namespace_made;
@@ -77,20 +91,25 @@ pub async fn submit(
             && let Some(tell) = to_make.take()
         {
             make_namespace(session, &namespace, tell).await.map_err(Error::Namespace)?;
-        } else if error.is_ambiguous() {
-            if !session.pause_before_post(&jobs, &error, backoff.pause()).await {
-                return Err(error.into());
+        } else if session.pause_before_post(&jobs, &error, &mut attempts).await {
+            if error.is_ambiguous() {
+                doubt = Some(error);
             }
-            doubt = Some(error);
         } else if may_hide_ours(&error, doubt.is_some(), stamp.has_key()) {
             match session.get::<JobInFull>(&job).await {
-                Ok(job) => match stamp.owner(&job.metadata.annotations) {
-                    Owner::This => {
-                        return Ok(Submitted { job: job.into(), created: doubt.is_some(), warnings: Vec::new() });
-                    }
-                    Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
-                    Owner::Another => return Err(error.into()),
-                },
+                Ok(job) => {
+                    let owner = stamp.owner(&job.metadata.annotations);
+                    return match owner {
+                        Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
+                            Err(Error::BeingDeleted { job: name.to_string() })
+                        }
+                        Owner::This | Owner::SameKeyAndBody => {
+                            Ok(Submitted { job: job.into(), created: owner == Owner::This, warnings: Vec::new() })
+                        }
+                        Owner::SameKeyOtherBody => Err(Error::KeyReused { job: name.to_string() }),
+                        Owner::Another => Err(error.into()),
+                    };
+                }
                 // Deleted between the two questions: then the name is free.
                 Err(gone) if gone.is_not_found() => {
                     if !error.is_already_exists() || !session.pause(backoff.pause()).await {
@@ -128,7 +147,7 @@ fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
 async fn make_namespace(session: &Session, namespace: &Namespace, tell: NamespaceMade<'_>) -> Result<(), KubeError> {
     let path = Path::namespaces();
     let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
-    let (mut backoff, mut in_doubt) = (BACKOFF, false);
+    let (mut attempts, mut in_doubt) = (Attempts::default(), false);
     loop {
         match session.post::<types::Namespace>(&path, manifest.clone()).await {
             Ok(reply) => {
@@ -141,8 +160,8 @@ async fn make_namespace(session: &Session, namespace: &Namespace, tell: Namespac
                 }
                 return Ok(());
             }
-            Err(error) if error.is_ambiguous() && session.pause_before_post(&path, &error, backoff.pause()).await => {
-                in_doubt = true;
+            Err(error) if session.pause_before_post(&path, &error, &mut attempts).await => {
+                in_doubt |= error.is_ambiguous();
             }
             Err(error) => return Err(error),
         }

@@ -71,7 +71,7 @@ impl Cluster {
     }
 
     pub fn transport(&self) -> Result<Arc<Transport>, Error> {
-        self.transport.borrow().clone().ok_or_else(|| Error::NotReady(self.why_not_ready()))
+        self.transport.borrow().clone().ok_or_else(|| self.not_ready())
     }
 
     /// Tells whenever a new description is taken up.
@@ -90,5 +90,12 @@ impl Cluster {
             Some((check, why)) => format!("{}: {why}", check.name()),
             None => "the token has ended and could not be renewed yet".to_owned(),
         }
+    }
+
+    /// The error of a request that cannot be sent.
+    fn not_ready(&self) -> Error {
+        let failing = self.checks.first_failing();
+        let (check, cause) = failing.unwrap_or_else(|| (Check::Cluster, "not described yet".to_owned()));
+        Error::NotReady { check: check.name(), cause }
     }
 }

@@ -1,14 +1,16 @@
-//! What a whole reply of the API server says: the object that was asked for, or a refusal.
+//! Reads a whole reply of the API server: the object that was asked for, or the error that it says.
 
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, RETRY_AFTER, WARNING};
+use hyper::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, SERVER, WARNING};
 use serde::de::DeserializeOwned;
 
-use super::error::{Error, Refusal};
+use super::error::Error;
 use super::json;
+use super::refusal::{Refusal, is_denial};
 use super::transport::RawReply;
 use super::types::Status;
+use super::warning;
 
 /// A reply that reports success.
 #[derive(Debug)]
@@ -18,37 +20,38 @@ pub struct Reply<T> {
 }
 
 pub fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
-    if reply.status.is_success() {
-        let object =
-            json::read(&reply.body).map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;
-        return Ok(Reply { object, warnings: warnings(&reply.headers) });
+    if !reply.status.is_success() {
+        return Err(error(reply));
     }
-    // A load balancer's error page is no Status: then the code alone has to tell.
-    let status: Status = json::read(&reply.body).unwrap_or_default();
+    let object =
+        json::read(&reply.body).map_err(|error| Error::BadReply(format!("not the expected object: {error}")))?;
+    let warnings = reply.headers.get_all(WARNING).iter().flat_map(|line| warning::texts(line.as_bytes()));
+    Ok(Reply { object, warnings: warnings.collect() })
+}
+
+/// The error that a reply says which reports no success.
+pub(super) fn error(reply: &RawReply) -> Error {
+    let answered = reply.status.as_u16();
+    let status = json::read::<Status>(&reply.body).ok().filter(|status| status.kind == "Status");
+    // The API server's own flow control answers 429 in plain text.
+    let may_be_plain = matches!(answered, 408 | 429);
+    let Some(status) = status.or_else(|| may_be_plain.then(Status::default)) else {
+        return Error::NotKubernetes(description(reply));
+    };
+    if answered == 401 && !is_denial(&status.message) {
+        return Error::Unauthorized { is_passing: false };
+    }
     let header = reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let seconds = header.or_else(|| status.details.as_ref()?.retry_after_seconds);
-    let retry_after = seconds.map(Duration::from_secs);
-    Err(Error::Refused(Box::new(Refusal { code: reply.status.as_u16(), status, retry_after })))
+    Error::Refused(Box::new(Refusal::new(answered, status, seconds.map(Duration::from_secs))))
 }
 
-/// The texts of `Warning: 299 - "..."` headers (RFC 9111, section 5.5, as Kubernetes uses them).
-fn warnings(headers: &HeaderMap) -> Vec<String> {
-    let texts = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    texts.filter_map(|text| serde_json::from_str(text.get(text.find('"')?..=text.rfind('"')?)?).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn warnings_are_unquoted() {
-        let mut headers = HeaderMap::new();
-        headers.append(WARNING, HeaderValue::from_static(r#"299 - "unknown field \"spec.backofLimit\"""#));
-        headers.append(WARNING, HeaderValue::from_static("nonsense"));
-        headers.append(WARNING, HeaderValue::from_static(r#"299 - "second""#));
-        assert_eq!(warnings(&headers), ["unknown field \"spec.backofLimit\"", "second"]);
-    }
+/// What answered: the code, the type of the body and the name of the server, without the body itself.
+fn description(reply: &RawReply) -> String {
+    let header = |name: HeaderName| {
+        let value = reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+        value.chars().take(64).collect::<String>()
+    };
+    let (code, media, server) = (reply.status.as_u16(), header(CONTENT_TYPE), header(SERVER));
+    format!("{code}, content type {media}, server {server}")
 }

@@ -1,27 +1,81 @@
-//! What is sent again, and what is not.
+//! What is sent again, how often, and what is not.
 
 use super::*;
-use crate::kube::error::Refusal;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 
+fn refused(code: u16, reason: &str, retry_after: Option<Duration>) -> Error {
+    let status = Status { reason: reason.to_owned(), ..Status::default() };
+    Error::Refused(Box::new(Refusal::new(code, status, retry_after)))
+}
+
 #[test]
-fn only_what_had_no_effect_is_sent_again() {
-    let refused =
-        |code, retry_after| Error::Refused(Box::new(Refusal { code, status: Status::default(), retry_after }));
-    let cases = [
-        (Method::GET, Error::Broken(String::new()), Retry::Soon),
-        (Method::GET, Error::Timeout, Retry::Soon),
-        (Method::GET, Error::Unauthorized, Retry::No),
-        (Method::GET, refused(404, None), Retry::No),
-        (Method::GET, refused(503, None), Retry::Soon),
-        (Method::POST, Error::Unreachable(String::new()), Retry::Soon),
-        (Method::POST, Error::Broken(String::new()), Retry::No),
-        (Method::POST, Error::Timeout, Retry::No),
-        (Method::POST, refused(500, None), Retry::No),
-        (Method::POST, refused(429, Some(Duration::from_secs(1))), Retry::After(Duration::from_secs(1))),
-        (Method::DELETE, Error::Broken(String::new()), Retry::No),
-    ];
-    for (method, error, expected) in cases {
-        assert_eq!(retry(&method, &error), expected, "{method} {error:?}");
+fn only_what_does_no_harm_is_sent_again() {
+    let broken = || Error::Broken(String::new());
+    for (method, error, expected) in [
+        (Method::GET, broken(), true),
+        (Method::GET, Error::Timeout, true),
+        (Method::GET, refused(503, "ServiceUnavailable", None), true),
+        (Method::GET, refused(504, "Timeout", None), true),
+        (Method::GET, Error::NotKubernetes(String::new()), true),
+        (Method::GET, Error::BadReply(String::new()), false),
+        (Method::GET, Error::CallerUnauthorized, false),
+        (Method::PATCH, broken(), true),
+        (Method::PATCH, refused(500, "", None), true),
+        (Method::POST, Error::Unreachable(String::new()), true),
+        (Method::POST, Error::Unauthorized { is_passing: true }, true),
+        (Method::POST, broken(), false),
+        (Method::POST, Error::Timeout, false),
+        (Method::POST, Error::NotKubernetes(String::new()), false),
+        (Method::POST, refused(500, "InternalError", None), false),
+        (Method::POST, refused(429, "TooManyRequests", None), true),
+        (Method::POST, refused(408, "", None), true),
+        (Method::DELETE, broken(), false),
+        (Method::DELETE, refused(503, "ServiceUnavailable", None), true),
+        (Method::DELETE, refused(504, "Timeout", None), false),
+        (Method::DELETE, refused(500, "", None), false),
+    ] {
+        assert_eq!(is_safe(&method, &error), expected, "{method} {error:?}");
     }
+}
+
+/// How many times a request is sent whose every try ends so; 100 for until the deadline.
+fn tries(error: &Error) -> usize {
+    let mut attempts = Attempts::default();
+    1 + (1..100).take_while(|_| attempts.next(error).is_some()).count()
+}
+
+#[test]
+fn c1_tries_are_bounded_by_what_was_answered() {
+    for (error, expected) in [
+        (Error::Unreachable(String::new()), 100),
+        (Error::Broken(String::new()), 100),
+        (Error::Timeout, 100),
+        (Error::Unauthorized { is_passing: true }, 100),
+        (Error::Unauthorized { is_passing: false }, 1),
+        (Error::CallerUnauthorized, 1),
+        (Error::NotKubernetes(String::new()), 5),
+        (Error::BadReply(String::new()), 5),
+        (refused(400, "", None), 1),
+        (refused(403, "", None), 1),
+        (refused(409, "AlreadyExists", None), 1),
+        (refused(422, "", None), 1),
+        (refused(408, "", None), 3),
+        (refused(429, "", None), 3),
+        (refused(500, "", None), 5),
+        (refused(503, "ServiceUnavailable", None), 5),
+        (refused(504, "Timeout", None), 5),
+    ] {
+        assert_eq!(tries(&error), expected, "{error:?}");
+    }
+}
+
+#[test]
+fn a_pause_is_never_shorter_than_was_asked_for() {
+    for code in [429, 503] {
+        let pause = Attempts::default().next(&refused(code, "", Some(Duration::from_secs(7)))).unwrap();
+        assert!(pause > Duration::from_secs(7) && pause < Duration::from_secs(8), "{pause:?}");
+    }
+    let longest = refused(429, "", Some(Duration::MAX));
+    assert_eq!(Attempts::default().next(&longest), Some(Duration::MAX));
 }

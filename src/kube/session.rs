@@ -5,45 +5,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hyper::body::Incoming;
+use hyper::Method;
 use hyper::header::{DATE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::backoff::Backoff;
 use super::bearer::Bearer;
+use super::checks::Check;
 use super::cluster::Cluster;
 use super::error::Error;
+use super::exchange::{Answer, Ask};
 use super::path::Path;
-use super::reply::{Reply, understood};
+use super::permit::WritePermit;
+use super::reply::{self, Reply, understood};
 use super::request::DeleteOptions;
-use super::retry::{Retry, retry};
+use super::retry::{Attempts, is_safe};
 use super::stream::Stream;
-use super::transport::{RawReply, whole};
 use super::types::Ignored;
-use crate::aws::token;
+use crate::aws::token::{self, Token};
 
 /// What is sent: cheap to clone, as a request may be sent several times.
 pub type Body = hyper::body::Bytes;
 
-/// The first pause before another try, and the longest.
-pub const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-/// A read that takes longer is asked again on the chance of a better replica or connection.
-const READ_ATTEMPT: Duration = Duration::from_secs(10);
 /// A try with less time than this would mostly turn a clear error into a time-out, and a harmless one into a doubt.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 /// That a read had no answer in less than this, says less of the cluster than what an earlier try was told.
 const TELLING_ATTEMPT: Duration = Duration::from_secs(1);
-/// Admission webhooks may take 10 seconds each (the default of their timeoutSeconds).
-const WRITE_ATTEMPT: Duration = Duration::from_secs(15);
-
 #[derive(Debug)]
 pub struct Session {
     pub cluster: Arc<Cluster>,
     /// In the name of whom, if not the service's own.
     bearer: Option<Bearer>,
+    /// Held by a change, but not while it pauses.
+    permit: Option<WritePermit>,
     /// By the clock of the timers, which tests can move.
     deadline: Instant,
     upstream_micros: AtomicU64,
@@ -51,12 +46,22 @@ pub struct Session {
 
 impl Session {
     pub fn new(cluster: Arc<Cluster>, deadline: impl Into<Instant>) -> Self {
-        Self { cluster, bearer: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
+        Self { cluster, bearer: None, permit: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
     }
 
     /// From now on in the name of a caller, so that the cluster's rules and its audit log apply to that one.
     pub fn act_as(&mut self, bearer: Option<Bearer>) {
         self.bearer = bearer;
+    }
+
+    /// Takes the permit that a change needs.
+    pub fn hold(&mut self, permit: WritePermit) {
+        self.permit = Some(permit);
+    }
+
+    /// Gives the permit back, as there is nothing more to change.
+    pub fn release_permit(&mut self) {
+        self.permit = None;
     }
 
     /// How long the caller has waited for the cluster so far.
@@ -70,41 +75,11 @@ impl Session {
 
     /// Opens a stream, once. The deadline is for its beginning; how long it then lasts is up to the reader.
     pub async fn open(&self, path: &Path) -> Result<Stream, Error> {
-        let until = self.deadline.min(Instant::now() + READ_ATTEMPT);
-        let response = if let Some(bearer) = &self.bearer {
-            self.head(path, bearer.authorization(), until).await
-        } else {
-            let token = self.cluster.tokens.current().await.map_err(no_token)?;
-            let response = self.head(path, token.authorization.clone(), until).await;
-            if response.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED) {
-                let token = self.cluster.tokens.instead_of(&token).await.map_err(no_token)?;
-                self.cluster.traffic.retried(&Method::GET, path, &Error::Unauthorized);
-                self.head(path, token.authorization.clone(), until).await
-            } else {
-                response
-            }
-        };
-        if matches!(response, Err(Error::Unreachable(_))) {
-            self.cluster.describe_again.notify_one();
+        let ask = Ask { method: &Method::GET, path, body: Body::new(), is_stream: true };
+        match self.authenticated(&ask).await? {
+            Answer::Stream(stream) => Ok(stream),
+            Answer::Whole(reply) => Err(reply::error(&reply)),
         }
-        let response = response?;
-        match response.status() {
-            StatusCode::UNAUTHORIZED => Err(self.unauthorized()),
-            status if status.is_success() => Ok(Stream::new(response.into_body())),
-            _ => {
-                let reply = tokio::time::timeout_at(until, whole(response)).await;
-                understood::<Ignored>(&reply.map_err(|_| Error::Timeout)??)?;
-                Err(Error::BadReply("neither a stream nor an error".to_owned()))
-            }
-        }
-    }
-
-    async fn head(&self, path: &Path, authorization: HeaderValue, until: Instant) -> Result<Response<Incoming>, Error> {
-        let transport = self.cluster.transport()?;
-        let exchange = self.cluster.traffic.begin(&Method::GET, path);
-        let response = transport.open(path, authorization, until).await;
-        exchange.ended(response.as_ref().map(Response::status));
-        response
     }
 
     /// Changes fields of an object to given values, which may be repeated without harm (RFC 7386).
@@ -112,11 +87,29 @@ impl Session {
         Ok(self.send(&Method::PATCH, path, changes).await?.object)
     }
 
-    /// Waits before a POST is repeated that may have taken effect: its caller will know its own object again.
-    pub async fn pause_before_post(&self, path: &Path, after: &Error, time: Duration) -> bool {
+    /// Waits before a POST is sent again that may have taken effect: its caller will know its own object again. Returns
+    /// false if another try is not worth it.
+    pub async fn pause_before_post(&self, path: &Path, after: &Error, attempts: &mut Attempts) -> bool {
+        self.pause_before(&Method::POST, path, after, attempts, after.is_worth_repeating()).await
+    }
+
+    /// The same before a stream is opened again.
+    pub async fn pause_before_open(&self, path: &Path, after: &Error, attempts: &mut Attempts) -> bool {
+        self.pause_before(&Method::GET, path, after, attempts, is_safe(&Method::GET, after)).await
+    }
+
+    async fn pause_before(
+        &self,
+        method: &Method,
+        path: &Path,
+        after: &Error,
+        attempts: &mut Attempts,
+        is_safe: bool,
+    ) -> bool {
+        let Some(time) = (if is_safe { attempts.next(after) } else { None }) else { return false };
         let goes_on = self.pause(time).await;
         if goes_on {
-            self.cluster.traffic.retried(&Method::POST, path, after);
+            self.cluster.traffic.retried(method, path, after);
         }
         goes_on
     }
@@ -134,110 +127,106 @@ impl Session {
         Ok(self.send(&Method::DELETE, path, json(options)?).await?.object)
     }
 
-    /// Asks for the version, which every identity may read, and gives the time of the server's clock, if it said it.
+    /// Asks for the version once, which every identity may read, and gives the time of the server's clock, if it said it.
     pub async fn server_date(&self) -> Result<Option<SystemTime>, Error> {
-        let reply = self.signed_in(&Method::GET, &Path::version(), Body::new()).await?;
+        let ask = Ask { method: &Method::GET, path: &Path::version(), body: Body::new(), is_stream: false };
+        let Answer::Whole(reply) = self.authenticated(&ask).await? else { return Ok(None) };
         understood::<Ignored>(&reply)?;
         Ok(reply.headers.get(DATE).and_then(|date| crate::aws::http_date(date.to_str().ok()?)))
     }
 
-    /// Waits before another try; false, at once, if the deadline leaves no time for one.
+    /// Waits before another try, without the permit of a change. Returns false if the deadline leaves no time for one,
+    /// or if no permit is free in time.
     pub async fn pause(&self, time: Duration) -> bool {
         // The time may be the cluster's own wish, and any number.
         let needed = time.saturating_add(SHORTEST_ATTEMPT);
         if Instant::now().checked_add(needed).is_none_or(|then| then >= self.deadline) {
             return false;
         }
-        tokio::time::sleep(time).await;
-        true
+        let Some(permit) = &self.permit else {
+            sleep(time).await;
+            return true;
+        };
+        permit.release();
+        sleep(time).await;
+        timeout_at(self.deadline - SHORTEST_ATTEMPT, permit.reacquire()).await.is_ok()
     }
 
     async fn send<T: DeserializeOwned>(&self, method: &Method, path: &Path, body: Body) -> Result<Reply<T>, Error> {
-        let (mut backoff, mut earlier) = (BACKOFF, None);
+        let (mut attempts, mut earlier) = (Attempts::default(), None);
+        let ask = Ask { method, path, body, is_stream: false };
         loop {
             let is_short = self.deadline < Instant::now() + TELLING_ATTEMPT;
-            let outcome = match self.signed_in(method, path, body.clone()).await {
-                Ok(reply) => understood(&reply),
-                Err(error) => Err(error),
-            };
-            let error = match outcome {
-                Ok(reply) => return Ok(reply),
+            let error = match self.authenticated(&ask).await {
+                Ok(Answer::Whole(reply)) => match understood(&reply) {
+                    Ok(reply) => return Ok(reply),
+                    Err(error) => error,
+                },
+                Ok(Answer::Stream(_)) => return Err(Error::BadReply("a stream".to_owned())),
                 Err(Error::Timeout) if is_short && *method == Method::GET => earlier.take().unwrap_or(Error::Timeout),
                 Err(error) => error,
             };
-            let pause = match retry(method, &error) {
-                Retry::No => return Err(error),
-                Retry::Soon => backoff.pause(),
-                // Never sooner than it was asked for, never at once, and not all callers in step.
-                Retry::After(time) => time.saturating_add(backoff.pause()),
-            };
-            if !self.pause(pause).await {
+            if !self.pause_before(method, path, &error, &mut attempts, is_safe(method, &error)).await {
                 return Err(error);
             }
-            self.cluster.traffic.retried(method, path, &error);
             earlier = Some(error);
         }
     }
 
-    /// One reply that is not 401, by at most three tries. A refused token of our own is replaced and the request repeated, a POST
-    /// too, as authentication comes before any effect. A fresh token refused may mean that the cluster's own question
-    /// to STS was throttled, so it gets another chance a little later.
-    async fn signed_in(&self, method: &Method, path: &Path, body: Body) -> Result<RawReply, Error> {
+    /// One answer that is no 401 for our token. A token of our own that is refused is replaced and the request repeated, a
+    /// POST too, as authentication comes before any effect. If there is no other token, the same one is tried again once:
+    /// the cluster's own question to STS may have been throttled.
+    async fn authenticated(&self, ask: &Ask<'_>) -> Result<Answer, Error> {
         if let Some(bearer) = &self.bearer {
-            let reply = self.attempt(method, path, bearer.authorization(), body).await?;
-            return if reply.status == StatusCode::UNAUTHORIZED { Err(self.unauthorized()) } else { Ok(reply) };
+            let answer = self.attempt(ask, bearer.authorization()).await?;
+            return match answer.unauthorized() {
+                None => Ok(answer),
+                Some(_) => Err(Error::CallerUnauthorized),
+            };
         }
-        let mut token = self.cluster.tokens.current().await.map_err(no_token)?;
-        for tried in 1..=3 {
-            let reply = self.attempt(method, path, token.authorization.clone(), body.clone()).await?;
-            if reply.status != StatusCode::UNAUTHORIZED {
-                return Ok(reply);
+        let tokens = &self.cluster.tokens;
+        let (mut token, mut has_paused) = (self.token(tokens.current()).await?, false);
+        loop {
+            let answer = self.attempt(ask, token.authorization.clone()).await?;
+            let Some(error) = answer.unauthorized() else {
+                tokens.note_accepted();
+                return Ok(answer);
+            };
+            let next = self.token(tokens.refresh_after_rejection(&token)).await?;
+            if Arc::ptr_eq(&next, &token) {
+                if has_paused || !self.pause(Duration::from_millis(fastrand::u64(500..1000))).await {
+                    return Err(Error::Unauthorized { is_passing: tokens.was_accepted_lately() });
+                }
+                has_paused = true;
             }
-            if tried == 1 {
-                token = self.cluster.tokens.instead_of(&token).await.map_err(no_token)?;
-            } else if tried == 2 && !self.pause(Duration::from_millis(fastrand::u64(500..1000))).await {
-                break;
-            }
-            if tried < 3 {
-                self.cluster.traffic.retried(method, path, &Error::Unauthorized);
-            }
+            self.cluster.traffic.retried(ask.method, ask.path, &error);
+            token = next;
         }
-        Err(self.unauthorized())
     }
 
-    /// Whose token it was that was refused: ours is ours to cure, a caller's is not.
-    const fn unauthorized(&self) -> Error {
-        if self.bearer.is_some() { Error::CallerUnauthorized } else { Error::Unauthorized }
+    /// The token, if it is there before the deadline.
+    async fn token(&self, token: impl Future<Output = Result<Arc<Token>, token::Error>>) -> Result<Arc<Token>, Error> {
+        let not_ready = |cause: String| Error::NotReady { check: Check::Credentials.name(), cause };
+        match timeout_at(self.deadline, token).await {
+            Ok(token) => token.map_err(|error| not_ready(error.told_in_full())),
+            Err(_) => Err(not_ready("no AWS credentials could be loaded in time".to_owned())),
+        }
     }
 
-    async fn attempt(
-        &self,
-        method: &Method,
-        path: &Path,
-        authorization: HeaderValue,
-        body: Body,
-    ) -> Result<RawReply, Error> {
-        let transport = self.cluster.transport()?;
-        let most = if *method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
-        let exchange = self.cluster.traffic.begin(method, path);
-        let until = self.deadline.min(exchange.started + most);
-        let reply = transport.exchange(method, path, authorization, body, until).await;
-        let time = exchange.ended(reply.as_ref().map(|reply| reply.status));
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    async fn attempt(&self, ask: &Ask<'_>, authorization: HeaderValue) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let answer = ask.send(&self.cluster, authorization, self.deadline).await;
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_micros.fetch_add(micros, Ordering::Relaxed);
-        if matches!(reply, Err(Error::Unreachable(_))) {
-            self.cluster.describe_again.notify_one();
-        }
-        reply
+        answer
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-fn no_token(error: token::Error) -> Error {
-    Error::NotReady(error.to_string())
 }
 
 /// Writes a value that always can be written as JSON; the error is for the type's sake.
 pub fn json(value: &impl Serialize) -> Result<Body, Error> {
     serde_json::to_vec(value).map(Body::from).map_err(|error| Error::BadReply(error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

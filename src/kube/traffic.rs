@@ -111,12 +111,12 @@ fn what(row: usize, code: Code) -> What {
 
 fn code(error: &Error) -> Code {
     match error {
-        Error::Refused(refusal) => Code::of(refusal.code),
-        Error::Unauthorized | Error::CallerUnauthorized => Code::of(401),
-        Error::NotReady(_) | Error::Unreachable(_) => Code::UNREACHABLE,
+        Error::Refused(refusal) => Code::of(refusal.answered),
+        Error::Unauthorized { .. } | Error::CallerUnauthorized => Code::of(401),
+        Error::NotReady { .. } | Error::Unreachable(_) => Code::UNREACHABLE,
         Error::Broken(_) => Code::BROKEN,
         Error::Timeout => Code::TIMEOUT,
-        Error::BadReply(_) => Code::UNREADABLE,
+        Error::BadReply(_) | Error::NotKubernetes(_) => Code::UNREADABLE,
     }
 }
 

@@ -1,9 +1,9 @@
 //! That each exchange and each piece of news is counted once, under its own name.
 
 use super::*;
-use crate::kube::error::Refusal;
 use crate::kube::name::Namespace;
 use crate::kube::path::LogOptions;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 
 /// A path of each kind with the verb and the resource of its GET.
@@ -56,14 +56,15 @@ fn every_change_has_its_verb() {
 
 #[test]
 fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
-    let refusal = Refusal { code: 409, status: Status::default(), retry_after: None };
+    let refusal = Refusal::new(409, Status::default(), None);
     for (error, code) in [
         (Error::Refused(Box::new(refusal)), "409"),
-        (Error::Unauthorized, "401"),
+        (Error::Unauthorized { is_passing: false }, "401"),
         (Error::Unreachable(String::new()), "unreachable"),
         (Error::Broken(String::new()), "broken"),
         (Error::Timeout, "timeout"),
         (Error::BadReply(String::new()), "unreadable"),
+        (Error::NotKubernetes(String::new()), "unreadable"),
     ] {
         let traffic = Traffic::default();
         traffic.begin(&Method::GET, &Path::version()).ended(Err(&error));

@@ -21,7 +21,7 @@ use crate::support::{Lab, builder, surroundings};
 use crate::wire::{Answer, Wire};
 
 /// The tokens of users whom the stub knows.
-const ALICE: &str = "alices-own.cluster-token";
+pub(crate) const ALICE: &str = "alices-own.cluster-token";
 const BOB: &str = "bobs-own.cluster-token";
 /// A token that the cluster does not know.
 const FORGED: &str = "nobodys.cluster-token";
@@ -29,12 +29,12 @@ const FORGED: &str = "nobodys.cluster-token";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
 /// A key with its line for the file, as `eks-api keygen` prints them.
-struct Key {
-    secret: String,
+pub(crate) struct Key {
+    pub(crate) secret: String,
     line: String,
 }
 
-async fn keygen(name: &str, role: &str, namespaces: &str) -> Key {
+pub(crate) async fn keygen(name: &str, role: &str, namespaces: &str) -> Key {
     let output = run(BINARY, &["keygen", name, "--role", role, "--namespaces", namespaces], &[]).await;
     let printed = String::from_utf8(output.stdout).unwrap();
     let [secret, line] = printed.lines().collect::<Vec<_>>()[..] else { panic!("{printed}") };
@@ -52,7 +52,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// A lab that lets these keys in.
-async fn with_keys(keys: &[&Key], environment: &[(&str, &str)]) -> Lab {
+pub(crate) async fn with_keys(keys: &[&Key], environment: &[(&str, &str)]) -> Lab {
     let (cluster, aws) = surroundings().await;
     let settings = [("EKS_API_AUTH", "api-key"), ("EKS_API_KEYS_FILE", "keys")];
     let service = builder(BINARY, &aws).envs(&settings).envs(environment).file("keys", &file(keys)).start().await;
@@ -68,12 +68,12 @@ async fn with_users(environment: &[(&str, &str)]) -> Lab {
     lab
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
 /// Makes a call with these header lines. Of a stream it is the head alone that is read.
-async fn ask(service: &Service, method: &str, path: &str, lines: &str, body: Option<&Value>) -> Answer {
+pub(crate) async fn ask(service: &Service, method: &str, path: &str, lines: &str, body: Option<&Value>) -> Answer {
     let body = body.map(Value::to_string).unwrap_or_default();
     let json = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut wire = Wire::connect(service).await;
@@ -89,19 +89,19 @@ async fn get_as(service: &Service, token: &str, path: &str) -> Answer {
     ask(service, "GET", path, &bearer(token), None).await
 }
 
-async fn create_as(service: &Service, token: &str, body: &Value) -> Answer {
+pub(crate) async fn create_as(service: &Service, token: &str, body: &Value) -> Answer {
     ask(service, "POST", "/api/eks-create-job", &bearer(token), Some(body)).await
 }
 
 /// The body of a create-job request for this namespace.
-fn job_in(namespace: &str, name: &str) -> Value {
+pub(crate) fn job_in(namespace: &str, name: &str) -> Value {
     let mut body = crate::given::job(name);
     body["namespace"] = json!(namespace);
     body
 }
 
 /// A job that the service takes for its own, in this namespace.
-fn own_job_in(namespace: &str, name: &str) -> Value {
+pub(crate) fn own_job_in(namespace: &str, name: &str) -> Value {
     let mut job = own_job(name);
     job["metadata"]["namespace"] = json!(namespace);
     job
@@ -123,7 +123,7 @@ fn tokens(requests: &[Recorded]) -> Vec<&str> {
 }
 
 /// The problem's status, reason and sentence.
-fn told(answer: &Answer) -> (u16, String, String) {
+pub(crate) fn told(answer: &Answer) -> (u16, String, String) {
     let problem: Value = serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
     let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
     (answer.status(), text("reason"), text("detail"))

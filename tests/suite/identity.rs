@@ -76,8 +76,8 @@ async fn a_second_refusal_gets_a_third_try() {
 }
 
 #[tokio::test]
-async fn lasting_refusal_ends_after_three_tries_and_is_never_the_callers_401() {
-    let lab = Lab::start(BINARY).await;
+async fn lasting_refusal_ends_with_the_calls_time_and_is_never_the_callers_401() {
+    let lab = Lab::with(BINARY, &[("EKS_API_REQUEST_TIMEOUT", "1s")]).await;
     lab.cluster.fault(Fault::new("*", JOBS, Kind::Unauthorized).always());
     let read = lab.service.get_directly(&status_of("hello")).await;
     let created = lab.service.post("/api/eks-create-job", &job("hello")).await;
@@ -86,7 +86,6 @@ async fn lasting_refusal_ends_after_three_tries_and_is_never_the_callers_401() {
         assert_eq!(reply.json()["reason"], "upstream_unauthorized");
         assert!(reply.json()["detail"].as_str().unwrap().contains("access entry"), "{}", reply.text());
     }
-    assert_eq!((lab.cluster.count("GET", JOBS), lab.cluster.count("POST", JOBS)), (3, 3));
     assert!(lab.cluster.job("default", "hello").is_none());
 }
 

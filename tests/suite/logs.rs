@@ -158,7 +158,7 @@ async fn no_secret_is_in_any_line_of_a_whole_run() {
     cluster.forget_key(&session_key().id);
     assert_eq!(service.get_directly(&status_of("hello")).await.status, 200);
     cluster.fault(Fault::new("GET", JOBS, Kind::Unauthorized).times(3));
-    assert_eq!(service.get_directly(&status_of("hello")).await.status, 502);
+    assert_eq!(service.get_directly(&status_of("hello")).await.status, 200);
     for kind in [Kind::CutBefore, Kind::Truncate, Kind::Garbage] {
         cluster.fault(Fault::new("DELETE", JOBS, kind));
         assert_eq!(service.delete("/api/eks-delete-job?job_name=hello").await.status, 502);

@@ -76,7 +76,8 @@ async fn a_form_of_another_origin_changes_nothing() {
 async fn an_api_server_that_does_not_know_suspending_is_found_out() {
     let lab = lab().await;
     create(&lab.service, &manifest("hello")).await.expect_status(201);
-    let unchanged = lab.cluster.job("default", "hello").unwrap();
+    let mut unchanged = lab.cluster.job("default", "hello").unwrap();
+    unchanged["spec"].as_object_mut().unwrap().remove("suspend");
     lab.cluster.fault(Fault::new("PATCH", JOBS, Kind::Reply { status: 200, headers: Vec::new(), body: unchanged }));
     let reply = lab.service.send("POST", &format!("{SUSPEND}?job_name=hello"), &[], "").await;
     assert!(detail(&reply, 502, "suspend_not_supported").contains("1.21"));

@@ -9,7 +9,9 @@ use crate::calls::{BINARY, JOBS, create, detail, lab, manifest, problem, sent, s
 use crate::support::Lab;
 use crate::support::stub::{Fault, Gate, Kind};
 
-const EVERY_FAULT: [(u16, &str); 3] = [(500, "InternalError"), (502, "BadGateway"), (503, "ServiceUnavailable")];
+/// What the API server answers, and what a caller gets for it.
+const EVERY_FAULT: [(u16, &str, u16); 3] =
+    [(500, "InternalError", 502), (502, "BadGateway", 502), (503, "ServiceUnavailable", 503)];
 
 /// A lab with a job, that gives up after the shortest time there is.
 async fn hasty() -> Lab {
@@ -40,7 +42,7 @@ fn too_many(retry_after: &str) -> Kind {
 async fn a_read_is_repeated_after_a_broken_connection_or_a_server_error() {
     let lab = patient().await;
     let faults = [Kind::CutBefore, Kind::CutAfter, Kind::Truncate];
-    let errors = EVERY_FAULT.map(|(code, reason)| Kind::status(code, reason, "in trouble"));
+    let errors = EVERY_FAULT.map(|(code, reason, _)| Kind::status(code, reason, "in trouble"));
     for kind in faults.into_iter().chain(errors) {
         lab.cluster.fault(Fault::new("GET", JOBS, kind.clone()));
         let before = lab.cluster.count("GET", JOBS);
@@ -115,21 +117,23 @@ async fn a_busy_cluster_that_does_not_say_until_when_is_answered_with_a_guess() 
 
 #[tokio::test]
 async fn a_cluster_that_stays_in_trouble_is_a_bad_gateway_in_its_own_words() {
-    for (code, reason) in EVERY_FAULT {
+    for (code, reason, expected) in EVERY_FAULT {
         let lab = hasty().await;
         lab.cluster.fault(Fault::new("GET", JOBS, Kind::status(code, reason, "etcd: leader changed")).always());
-        let told = detail(&status_directly(&lab.service, "hello").await, 502, reason);
+        let told = detail(&status_directly(&lab.service, "hello").await, expected, reason);
         assert_eq!(told, format!("the API server answered {code}: etcd: leader changed"));
     }
 }
 
 #[tokio::test]
-async fn an_error_page_of_something_in_between_is_told_by_its_code_alone() {
-    let lab = patient().await;
+async fn an_error_page_of_something_in_between_is_told_by_its_code_and_type_alone() {
     for code in [302, 404, 405, 418] {
-        lab.cluster.fault(Fault::new("GET", JOBS, reply(code, &[], json!("<html>10.0.0.7 nginx</html>"))));
-        let told = detail(&status_directly(&lab.service, "hello").await, 502, "upstream_refused");
-        assert_eq!(told, format!("the API server answered {code}"));
+        let lab = hasty().await;
+        lab.cluster.fault(Fault::new("GET", JOBS, reply(code, &[], json!("<html>10.0.0.7 nginx</html>"))).always());
+        let told = detail(&status_directly(&lab.service, "hello").await, 502, "upstream_bad_reply");
+        let media = "text/plain; charset=utf-8";
+        let answered = format!("the answer is not Kubernetes': {code}, content type {media}, server unknown");
+        assert_eq!(told, answered);
     }
 }
 

@@ -103,7 +103,10 @@ impl Contract {
                 }
             }
         };
-        let place = self.resolved(place).ok_or("does not know this status")?;
+        // A code that is not named may belong to a range that is.
+        let range = || format!("{}XX", &place[..place.len() - 2]);
+        let place =
+            self.resolved(place.clone()).or_else(|| self.resolved(range())).ok_or("does not know this status")?;
         let response = self.at(&place);
         self.headers(&place, &response["headers"], seen.headers)?;
         self.body(&place, &response["content"], seen)

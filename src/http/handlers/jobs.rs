@@ -58,12 +58,22 @@ pub(super) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
     let patch = json(&Suspension::new(suspend))?;
     call.take_turn().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
-    if job.spec.suspend.unwrap_or(false) != suspend {
-        let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
-        return Err(Problem::new(StatusCode::BAD_GATEWAY, "suspend_not_supported", detail));
-    }
     call.was_about(&job.metadata.uid);
     call.shared.cache.enter(&job);
+    match job.spec.suspend {
+        None if suspend => {
+            let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
+            return Err(Problem::new(StatusCode::BAD_GATEWAY, "suspend_not_supported", detail));
+        }
+        Some(is_suspended) if is_suspended != suspend => {
+            let detail = format!(
+                "the API server took the change, but spec.suspend of job {name} is still {is_suspended}: an admission \
+                 webhook or a controller, such as a queue's, decides it"
+            );
+            return Err(Problem::new(StatusCode::CONFLICT, "suspend_overruled", detail));
+        }
+        _ => {}
+    }
     Ok(Reply::bytes(StatusCode::OK, Status::of(&job).json()))
 }
 

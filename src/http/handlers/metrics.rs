@@ -122,7 +122,7 @@ fn upstream(text: &mut Exposition, shared: &Shared) {
 
 fn identity(text: &mut Exposition, shared: &Shared) {
     let (tokens, traffic) = (&shared.cluster.tokens, &shared.cluster.traffic);
-    outcomes(text, "eks_api_token_renewals_total", "Tokens that were to be signed, by outcome.", &tokens.renewals);
+    outcomes(text, "eks_api_token_renewals_total", "Tokens that were to be signed, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
     let help = "Until when the token is used; 0 if there is none.";
     text.family(Gauge, "eks_api_token_expiry_timestamp_seconds", help).sample(&[], Seconds(until));

@@ -31,13 +31,14 @@ use super::calls::{Calls, Permit};
 use super::error::Problem;
 use super::header::lines;
 use super::parameters::Parameters;
+use super::peer::site;
 use super::reply::Reply;
 use super::request_body::RequestBody;
 use super::request_id::RequestId;
 use super::request_log::LogLine;
 use super::route::Route;
 use super::traffic::Traffic;
-use crate::auth::{Auth, Caller};
+use crate::auth::{Auth, Caller, Method};
 use crate::config::pattern::Patterns;
 use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
@@ -78,8 +79,6 @@ pub struct Call {
     pub permit: Option<Permit>,
     /// Its body's part of the budget.
     pub body: Option<HeldBody>,
-    /// Held by a change until the cluster has made it.
-    pub turn: Option<Permit>,
     pub caller: Caller,
     /// Ends when the caller of a change hangs up. Whoever reads needs no word of it: the read is dropped.
     pub hung_up: Option<oneshot::Receiver<Infallible>>,
@@ -121,8 +120,17 @@ impl Call {
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     async fn take_turn(&mut self) -> Result<(), Problem> {
         let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
-        self.turn = Some(self.shared.calls.begin_write(bytes).await?);
+        let permit = self.shared.calls.begin_write(&self.caller_key(), bytes).await?;
+        self.session.hold(permit);
         Ok(())
+    }
+
+    /// Tells callers apart: by key, token or certificate, or else by address.
+    fn caller_key(&self) -> String {
+        match self.caller.method {
+            Method::None => site(self.peer.ip()).to_string(),
+            method => format!("{method}:{}", self.caller.name()),
+        }
     }
 
     /// Notes which object the cluster says that it was.

@@ -157,7 +157,7 @@ async fn phase_after(
     let end = Instant::now() + time;
     call.session.extend(time);
     call.permit = Some(call.shared.calls.begin_wait()?);
-    call.turn = None;
+    call.session.release_permit();
     let (mut caller, mut draining, mut poll) = (call.hung_up.take(), call.shared.draining.clone(), POLL);
     let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
     // Where the cluster judges, it does so at each look.

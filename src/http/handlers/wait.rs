@@ -53,7 +53,7 @@ pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goa
         return Ok(seen);
     }
     call.permit = Some(call.shared.calls.begin_wait()?);
-    call.turn = None;
+    call.session.release_permit();
     call.forget_request();
     let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
     let mut lost = pin!(shared.auth.lost(&who, &asked));

@@ -26,8 +26,8 @@ use crate::http::route::Route;
 use crate::http::traffic::Traffic;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
-use crate::kube::error::Refusal;
 use crate::kube::name::{JobName, Namespace};
+use crate::kube::refusal::Refusal;
 use crate::kube::session::Session;
 use crate::kube::watch::News;
 
@@ -90,7 +90,6 @@ pub(in crate::http) fn call(file: &File, draining: watch::Receiver<bool>) -> Cal
         started: Instant::now(),
         permit: None,
         body: None,
-        turn: None,
         caller,
         hung_up: None,
         target: Target::default(),
@@ -127,7 +126,7 @@ async fn a_wait_ends_within_a_minute_of_the_loss_of_the_right_to_it() {
 fn what_the_cluster_says_to_the_callers_own_token_is_not_made_up_for_from_memory() {
     let refused = |code, reason: &str| {
         let status = serde_json::from_value(json!({ "reason": reason })).unwrap();
-        Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
+        Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
     let file = File::new("refused");
     let (_drain, draining) = watch::channel(false);

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kube::error::Refusal;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 
 fn explained(message: &str, manifest: &Value) -> Status {
     let status = Status { message: message.to_owned(), reason: "BadRequest".to_owned(), ..Status::default() };
-    let error = Error::Refused(Box::new(Refusal { code: 400, status, retry_after: None }));
+    let error = Error::Refused(Box::new(Refusal::new(400, status, None)));
     match explain(error, manifest.to_string().as_bytes()) {
         Error::Refused(refusal) => refusal.status,
         error => panic!("{error}"),

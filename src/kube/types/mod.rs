@@ -97,6 +97,7 @@ pub struct ListMetadata {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Status {
+    pub kind: String,
     pub message: String,
     pub reason: String,
     pub details: Option<StatusDetails>,

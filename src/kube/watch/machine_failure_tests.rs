@@ -53,7 +53,7 @@ fn a_missing_right_empties_all_and_is_asked_for_after_a_long_pause() {
 
 #[test]
 fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
-    let (body, seven) = (serde_json::json!({ "code": 429 }), Duration::from_secs(7));
+    let (body, seven) = (serde_json::json!({ "kind": "Status", "code": 429 }), Duration::from_secs(7));
     let resuming = State::Opening { version: 863, resumes: true };
     for state in [START, in_the_list(), resuming] {
         for code in [429, 503] {
@@ -69,7 +69,7 @@ fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
 #[test]
 fn a_token_that_is_refused_for_good_is_tried_again_in_the_same_place() {
     for state in [START, in_the_list(), State::Opening { version: 863, resumes: true }] {
-        let (next, news, pause) = step(&state, Input::Failed(Error::Unauthorized.into()));
+        let (next, news, pause) = step(&state, Input::Failed(Error::Unauthorized { is_passing: false }.into()));
         assert_eq!((&next, pause), (&state, Pause::Backoff));
         assert!(news[0].contains("does not accept our token"), "{news:?}");
     }
@@ -102,7 +102,7 @@ fn what_does_not_belong_to_a_state_changes_nothing() {
 #[test]
 fn every_refusal_is_told_apart_by_its_code_before_its_words() {
     let failure = |code, retry_after| {
-        let refusal = Refusal { code, status: Status::default(), retry_after };
+        let refusal = Refusal::new(code, Status::default(), retry_after);
         Failure::from(Error::Refused(Box::new(refusal)))
     };
     let time = Some(Duration::from_secs(1));

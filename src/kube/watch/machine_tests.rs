@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::*;
-use crate::kube::error::{Error, Refusal};
+use crate::kube::error::Error;
+use crate::kube::refusal::Refusal;
 use crate::kube::reply::understood;
 use crate::kube::transport::RawReply;
 use crate::kube::watch::event;

@@ -71,7 +71,7 @@ async fn what_cannot_be_read_is_named_in_its_place() {
         pod("hello-d", 4, &[running("c")]),
     ];
     let lab = with_pods(&pods).await;
-    let fault = |pod: &str, kind| lab.cluster.fault(Fault::new("GET", &format!("{PODS}/{pod}/log"), kind));
+    let fault = |pod: &str, kind| lab.cluster.fault(Fault::new("GET", &format!("{PODS}/{pod}/log"), kind).always());
     fault("hello-b", Kind::status(404, "NotFound", "pods \"hello-b\" not found"));
     fault("hello-c", Kind::status(400, "BadRequest", "container \"c\" is terminated"));
     let expected = "==> hello-a/c <==\n(waiting: ContainerCreating: about ContainerCreating)\n\n\

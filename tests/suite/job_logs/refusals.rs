@@ -105,7 +105,7 @@ async fn rights_that_we_lack_are_named() {
 async fn a_node_that_cannot_be_reached_is_told_in_the_clusters_words() {
     let lab = with_log("x").await;
     let message = "Get \"https://10.0.0.7:10250/containerLogs/default/hello-a/c\": dial tcp: i/o timeout";
-    lab.cluster.fault(Fault::new("GET", LOG, Kind::status(500, "InternalError", message)));
+    lab.cluster.fault(Fault::new("GET", LOG, Kind::status(500, "InternalError", message)).times(5));
     let told = detail(&logs(&lab, "").await, 502, "InternalError");
     assert_eq!(told, format!("the API server answered 500: {message}"));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderName, WARNING};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, WARNING};
 use hyper::{Request, Response};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -130,7 +130,8 @@ fn respond(reply: &Reply, body: AnyBody) -> Response<AnyBody> {
         .unwrap();
     for (name, value) in &reply.headers {
         let name: HeaderName = name.parse().unwrap();
-        let value = value.parse().unwrap();
+        // A header may hold UTF-8, as an API server's warnings do.
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         // Several warnings are several headers; anything else takes the place of what stands there.
         if name == WARNING {
             response.headers_mut().append(name, value);
