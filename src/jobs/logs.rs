@@ -6,9 +6,10 @@ use std::fmt;
 use super::outlook::Waiting;
 use super::pods;
 use super::state::{State, state};
-use crate::kube::error::{Error, Refusal};
+use crate::kube::error::Error;
 use crate::kube::name::{BadName, ContainerName, JobName, Namespace, PodName};
 use crate::kube::path::{LogOptions, Path};
+use crate::kube::refusal::Refusal;
 use crate::kube::retry::Attempts;
 use crate::kube::session::Session;
 use crate::kube::stream::Stream;
@@ -172,7 +173,7 @@ fn missing_node(error: &Error, pod: &str) -> Option<String> {
 pub fn replaced(job: &JobInFull) -> Error {
     let message = format!("job {} was deleted, and another job has its name", job.metadata.name);
     let status = Status { reason: "NotFound".to_owned(), message, ..Status::default() };
-    Error::Refused(Box::new(Refusal { code: 404, status, retry_after: None }))
+    Error::Refused(Box::new(Refusal::new(404, status, None)))
 }
 
 /// Whether a log that could not be opened, or a job that could not be read, may be there a little later. A new node has no

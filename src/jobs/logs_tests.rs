@@ -133,7 +133,7 @@ fn a_refusal_is_one_containers_or_everybodys() {
 fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
     let refused = |code, reason: &str, message: &str| {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-        Error::Refused(Box::new(Refusal { code, status, retry_after: None }))
+        Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
     let broken = || Error::Broken("reset".to_owned());
     for passing in [

@@ -230,7 +230,7 @@ fn the_most_expensive_manifests_cost_what_their_length_costs() {
             let path =
                 "json: cannot unmarshal number into Go struct field A.spec.template.spec.containers.x of type string";
             let status = crate::kube::types::Status { message: path.to_owned(), ..Default::default() };
-            let refusal = crate::kube::error::Refusal { code: 400, status, retry_after: None };
+            let refusal = crate::kube::refusal::Refusal::new(400, status, None);
             explain(crate::kube::error::Error::Refused(Box::new(refusal)), &prepared.manifest)
         });
         // Without optimisation and on a busy machine; what takes quadratic time takes minutes.

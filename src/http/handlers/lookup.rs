@@ -12,9 +12,10 @@ use crate::http::error::Problem;
 use crate::jobs::cache::Found;
 use crate::jobs::status::Status;
 use crate::kube::checks::{Check, Outcome};
-use crate::kube::error::{Error, Refusal};
+use crate::kube::error::Error;
 use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::{Job, Status as KubeStatus};
 
 /// How long a plain read takes answers from the cache although the watch is down. It comes back within seconds as a rule,
@@ -41,7 +42,7 @@ impl JobRef<'_> {
     pub(super) fn replaced(&self) -> Error {
         let message = format!("jobs.batch {:?} with this uid not found: another job has the name", self.name.as_str());
         let status = KubeStatus { message, reason: "NotFound".to_owned(), code: 404, ..KubeStatus::default() };
-        Error::Refused(Box::new(Refusal { code: 404, status, retry_after: None }))
+        Error::Refused(Box::new(Refusal::new(404, status, None)))
     }
 }
 

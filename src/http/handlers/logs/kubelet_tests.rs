@@ -14,8 +14,9 @@ use super::super::{Reading, Source, Target, Wanted};
 use crate::http::handlers::logs::End;
 use crate::http::stream::ReplyBody;
 use crate::jobs::logs::Seen;
-use crate::kube::error::{Error as KubeError, Refusal};
+use crate::kube::error::Error as KubeError;
 use crate::kube::path::LogOptions;
+use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 
 /// At which second it is written, the second of its time, and its text.
@@ -60,7 +61,7 @@ pub(super) struct Stream {
 
 pub(super) fn refused(code: u16, reason: &str, message: &str) -> KubeError {
     let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-    KubeError::Refused(Box::new(Refusal { code, status, retry_after: None }))
+    KubeError::Refused(Box::new(Refusal::new(code, status, None)))
 }
 
 impl Kubelet {
