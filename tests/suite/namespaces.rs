@@ -59,17 +59,17 @@ async fn a_bad_name_is_found_before_anything_is_sent() {
 #[tokio::test]
 async fn a_body_of_another_form_is_refused() {
     let lab = lab().await;
-    for body in [
-        json!({}),
-        json!({ "namespace_name": null }),
-        json!({ "namespace_name": 7 }),
-        json!({ "namespace_name": "a", "label": {} }),
-        json!({ "namespace_name": "a", "labels": { "n": 1 } }),
-        json!({ "namespace_name": "a", "annotations": [] }),
-        json!("a"),
+    for (body, field) in [
+        (json!({}), "namespace_name"),
+        (json!({ "namespace_name": null }), "namespace_name"),
+        (json!({ "namespace_name": 7 }), "body"),
+        (json!({ "namespace_name": "a", "label": {} }), "body"),
+        (json!({ "namespace_name": "a", "labels": { "n": 1 } }), "body"),
+        (json!({ "namespace_name": "a", "annotations": [] }), "body"),
+        (json!("a"), "body"),
     ] {
         let reply = lab.service.post(CREATE_NAMESPACE, &body).await;
-        assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], "body", "{body}");
+        assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], field, "{body}");
     }
     assert_eq!(sent(&lab.cluster), [""; 0]);
 }

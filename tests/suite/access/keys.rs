@@ -74,7 +74,9 @@ async fn a_key_is_in_no_log_no_answer_and_no_record_and_its_name_is() {
         ("basic", format!("Authorization: Basic {}\r\n", key.secret), Value::Null, "none"),
     ] {
         let lines = lines + &format!("X-Request-Id: {id}\r\n");
-        let answer = ask(&lab.service, "POST", "/api/eks-create-job", &lines, Some(&job(id))).await;
+        // Refused again on the same call, it would only be counted.
+        let path = if id == "basic" { "/api/eks-create-namespace" } else { "/api/eks-create-job" };
+        let answer = ask(&lab.service, "POST", path, &lines, Some(&job(id))).await;
         answers.push(format!("{} {}", answer.head, answer.body));
         let record = record(&lab.service, id).await;
         assert_eq!((&record["caller"], &record["caller_method"]), (&caller, &json!(method)), "{record}");
@@ -130,11 +132,11 @@ async fn a_key_reaches_no_namespace_but_its_own_however_that_is_named() {
         let answer = ask(&lab.service, "POST", "/api/eks-create-job", &repeated, Some(&body)).await;
         assert_eq!(answer.status(), status, "{body}: {answer:?}");
     }
-    // A namespace written twice is one, and the last of a manifest is the one that is sent.
+    // A namespace written twice is none.
     let twice = r#"{"job_manifest":{"metadata":{"namespace":"team-a","namespace":"prod"}}}"#;
     let headers = [("authorization", format!("Bearer {}", key.secret)), ("content-type", "application/json".into())];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-    for (body, status) in [(twice, 403), (r#"{"job_manifest":{},"namespace":"team-a","namespace":"prod"}"#, 400)] {
+    for (body, status) in [(twice, 400), (r#"{"job_manifest":{},"namespace":"team-a","namespace":"prod"}"#, 400)] {
         assert_eq!(lab.service.send("POST", "/api/eks-create-job", &headers, body).await.status, status);
     }
     for (method, path) in [
