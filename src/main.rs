@@ -8,7 +8,9 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    match eks_api::app::command::run(std::env::args().skip(1)) {
+    let ended = eks_api::app::command::run(std::env::args().skip(1));
+    eks_api::ops::stderr::flush();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // stderr may be gone; the exit code still tells.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Holds a secret so that `{:?}` of whatever contains it cannot show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {

@@ -37,7 +37,8 @@ use crate::http::cors::Cors;
 use crate::http::handlers::Shared;
 use crate::http::origin::Hosts;
 use crate::http::pipeline::Pipeline;
-use crate::http::rate::RateLimit;
+use crate::http::rate::RateLimits;
+use crate::http::repeats::{self, Repeats};
 use crate::http::server::{self, Door};
 use crate::http::tls::Tls;
 use crate::http::traffic::Traffic;
@@ -172,20 +173,18 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
             streams: limits.streams,
             writes: limits.writes,
         }),
+        rates: RateLimits::new(limits.by_peer, limits.by_caller),
+        repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
         traffic: Traffic::new(settings.metrics),
         request_timeout: settings.request_timeout,
         docs: settings.docs,
         draining,
     });
+    tokio::spawn(repeats::report(Arc::clone(&shared)));
     let pipeline = Arc::new(Pipeline {
-        shared,
-        cors: Cors::new(settings.cors_origins),
-        admission: Admission {
-            hosts: Hosts::new(settings.allowed_hosts),
-            peers: RateLimit::new("peer", limits.by_peer),
-            callers: RateLimit::new("caller", limits.by_caller),
-        },
+        shared: Arc::clone(&shared),
+        admission: Admission { hosts: Hosts::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
     let door = Door { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
     let mut serving = tokio::spawn(server::run(listener, pipeline, door));
@@ -205,6 +204,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
     };
+    repeats::report_now(&shared);
     if drained {
         log::info!("stopped");
     } else {

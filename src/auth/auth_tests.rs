@@ -57,7 +57,7 @@ fn key(name: &str, role: Role) -> (Secret<String>, String) {
 }
 
 fn by_key(key: &Secret<String>) -> Shown<'_> {
-    Shown { api_key: Some(key.expose()), ..Shown::default() }
+    Shown { api_key: Some(Secret::new(key.expose().as_str())), ..Shown::default() }
 }
 
 /// How many lines are in force then.
@@ -84,7 +84,11 @@ fn without_authentication_a_certificate_gives_a_name_and_everybody_may_everythin
     let known = Shown { certificate: Some(&name), ..Shown::default() };
     for (shown, method, called) in [
         (Shown::default(), Method::None, ""),
-        (Shown { bearer: Some("x"), api_key: Some("y"), certificate: None }, Method::None, ""),
+        (
+            Shown { bearer: Some(Secret::new("x")), api_key: Some(Secret::new("y")), certificate: None },
+            Method::None,
+            "",
+        ),
         (known, Method::Certificate, "ci.example.com"),
     ] {
         let caller = Auth::None.identify(shown).unwrap();
@@ -111,13 +115,17 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
 
     assert!(matches!(auth.identify(Shown::default()), Err(Denied::Missing(_))));
     assert!(matches!(auth.identify(with(&stranger)), Err(Denied::NotNamed)));
-    let wrong = Shown { api_key: Some("wrong"), ..with(&named) };
+    let wrong = Shown { api_key: Some(Secret::new("wrong")), ..with(&named) };
     assert!(matches!(auth.identify(wrong), Err(Denied::Unknown(_))));
-    let two = Shown { api_key: Some("wrong"), bearer: Some(ci.expose()), certificate: None };
+    let two = Shown {
+        api_key: Some(Secret::new("wrong")),
+        bearer: Some(Secret::new(ci.expose().as_str())),
+        certificate: None,
+    };
     assert!(matches!(auth.identify(two), Err(Denied::Unknown(_))), "X-API-Key is the one that counts");
     // A certificate's name is nobody's key, and a line's hash is none either.
     for other in ["ops.example.com", "ci", line.rsplit('=').next().unwrap()] {
-        assert!(auth.identify(Shown { api_key: Some(other), ..Shown::default() }).is_err(), "{other}");
+        assert!(auth.identify(Shown { api_key: Some(Secret::new(other)), ..Shown::default() }).is_err(), "{other}");
     }
     let debug = format!("{auth:?} {:?}", auth.identify(by_key(&ci)));
     assert!(!debug.contains(ci.expose()), "{debug}");
@@ -128,10 +136,13 @@ fn with_tokens_a_certificate_gives_the_name_and_the_token_the_rights() {
     let (auth, name): (Auth, Arc<str>) = (kubernetes(), "ci.example.com".into());
     let certificate = Shown { certificate: Some(&name), ..Shown::default() };
     assert!(matches!(auth.identify(certificate), Err(Denied::Missing(_))), "by itself it is no caller");
-    let caller = auth.identify(Shown { bearer: Some("secret-token"), ..certificate }).unwrap();
+    let caller = auth.identify(Shown { bearer: Some(Secret::new("secret-token")), ..certificate }).unwrap();
     assert_eq!((caller.method, &*caller.name()), (Method::Kubernetes, "ci.example.com"));
     assert!(caller.bearer().is_some() && !format!("{caller:?}").contains("secret-token"));
-    assert!(matches!(auth.identify(Shown { bearer: Some("a b"), ..certificate }), Err(Denied::Unknown(_))));
+    assert!(matches!(
+        auth.identify(Shown { bearer: Some(Secret::new("a b")), ..certificate }),
+        Err(Denied::Unknown(_))
+    ));
 }
 
 #[tokio::test]
@@ -201,7 +212,7 @@ async fn what_the_cluster_says_each_minute_decides_whether_a_caller_goes_on() {
     use reviews::Verdict::{Allowed, Denied as No, Unauthorized};
 
     let auth = kubernetes();
-    let caller = auth.identify(Shown { bearer: Some("one"), ..Shown::default() }).unwrap();
+    let caller = auth.identify(Shown { bearer: Some(Secret::new("one")), ..Shown::default() }).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
     let bearer = caller.bearer().unwrap();
     // What the cluster said just before each look.
@@ -230,7 +241,7 @@ async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_ta
     cluster.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
         let auth = Auth::Kubernetes(Box::new(Reviews::new(Arc::clone(&cluster), request_timeout).unwrap()));
-        let caller = auth.identify(Shown { bearer: Some("one"), ..Shown::default() }).unwrap();
+        let caller = auth.identify(Shown { bearer: Some(Secret::new("one")), ..Shown::default() }).unwrap();
         let begun = Instant::now();
         assert!(matches!(auth.sees(&caller, &[ALL]).await, Err(Denied::Unanswered(_))));
         assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());

@@ -1,6 +1,7 @@
 //! A caller: what it is called, how it was known, and what it may do.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
@@ -19,6 +20,16 @@ pub struct Caller {
     /// A key's or a certificate's.
     name: Option<Arc<str>>,
     pub(super) right: Right,
+}
+
+/// Which caller it is, for the limits and for what is summed up: a key by its name, a token by its hash, a certificate by its
+/// name, or an address where nothing else is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CallerId {
+    Key(Arc<str>),
+    Token([u8; 32]),
+    Certificate(Arc<str>),
+    Address(IpAddr),
 }
 
 /// How a caller was known.
@@ -55,11 +66,20 @@ impl Caller {
     pub fn name(&self) -> Arc<str> {
         match (&self.name, &self.right) {
             (Some(name), _) => Arc::clone(name),
-            (None, Right::Cluster(bearer)) => {
-                let hash = digest(&SHA256, bearer.token());
-                format!("token:{}", hex(&hash.as_ref()[..6])).into()
-            }
+            (None, Right::Cluster(bearer)) => format!("token:{}", hex(&hash(bearer.token())[..6])).into(),
             (None, _) => Arc::default(),
+        }
+    }
+
+    /// Which caller it is. The address counts only where nothing else is known.
+    pub fn id(&self, address: IpAddr) -> CallerId {
+        match (&self.right, &self.name) {
+            (Right::Granted(grant, Holder::Key(_)), _) => CallerId::Key(Arc::clone(&grant.name)),
+            (Right::Granted(_, Holder::Certificate(name)), _) | (Right::Everything, Some(name)) => {
+                CallerId::Certificate(Arc::clone(name))
+            }
+            (Right::Cluster(bearer), _) => CallerId::Token(hash(bearer.token())),
+            (Right::Everything, None) => CallerId::Address(address),
         }
     }
 
@@ -95,6 +115,12 @@ impl Caller {
     }
 }
 
+fn hash(token: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token).as_ref());
+    hash
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -109,6 +135,18 @@ impl fmt::Display for Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_caller_is_its_token_its_certificate_or_its_address() {
+        let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let token = |text| Caller::new(Method::Kubernetes, None, Right::Cluster(Bearer::parse(text).unwrap()));
+        assert_eq!(token("one").id(here), token("one").id(there));
+        assert_ne!(token("one").id(here), token("two").id(here));
+        let certificate = |name: &str| Caller::new(Method::Certificate, Some(&name.into()), Right::Everything);
+        assert_eq!(certificate("ci").id(here), certificate("ci").id(there));
+        assert_ne!(certificate("ci").id(here), certificate("ops").id(here));
+        assert_ne!(Caller::nobody().id(here), Caller::nobody().id(there));
+    }
 
     #[test]
     fn a_token_is_called_by_the_hash_that_sha256sum_would_print() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::caller::Right;
-pub use self::caller::{Caller, Method};
+pub use self::caller::{Caller, CallerId, Method};
 pub use self::denied::Denied;
 use self::keyring::Keyring;
 use self::keys::Holder;
@@ -20,6 +20,7 @@ use self::reviews::{NoVerdict, Reviews, Verdict};
 use crate::kube::access::Permission;
 use crate::kube::bearer::Bearer;
 use crate::kube::name::Namespace;
+use crate::secret::Secret;
 
 /// How often it is asked again whether a stream or a wait may go on.
 const RECHECK: Duration = Duration::from_mins(1);
@@ -40,8 +41,8 @@ pub enum Auth {
 /// What a caller shows of itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown<'a> {
-    pub bearer: Option<&'a str>,
-    pub api_key: Option<&'a str>,
+    pub bearer: Option<Secret<&'a str>>,
+    pub api_key: Option<Secret<&'a str>>,
     /// Whose name the connection has proved.
     pub certificate: Option<&'a Arc<str>>,
 }
@@ -80,6 +81,7 @@ impl Auth {
             Self::ApiKey(keyring) => {
                 let keys = keyring.keys();
                 let (grant, name, holder) = if let Some(key) = shown.api_key.or(shown.bearer) {
+                    let key = key.expose();
                     let (hash, grant) = keys.find(key).ok_or(Denied::Unknown("this API key is not known"))?;
                     (grant, &grant.name, Holder::Key(hash))
                 } else if let Some(name) = shown.certificate {
@@ -94,7 +96,7 @@ impl Auth {
             }
             Self::Kubernetes(_) => {
                 let token = shown.bearer.ok_or(NO_TOKEN)?;
-                let bearer = Bearer::parse(token).ok_or(Denied::Unknown("this is not a bearer token"))?;
+                let bearer = Bearer::parse(token.expose()).ok_or(Denied::Unknown("this is not a bearer token"))?;
                 Ok(Caller::new(Method::Kubernetes, shown.certificate, Right::Cluster(bearer)))
             }
         }

@@ -102,7 +102,7 @@ impl Settings {
             ),
             protected_namespaces: read.patterns("EKS_API_PROTECTED_NAMESPACES").unwrap_or_else(protected),
             allowed_namespaces: read.patterns("EKS_API_ALLOWED_NAMESPACES"),
-            request_timeout: read.or("EKS_API_REQUEST_TIMEOUT", "a time of 1s to 300s, such as 30s", seconds, || {
+            request_timeout: read.or("EKS_API_REQUEST_TIMEOUT", "a time from 1s to 5m, such as 30s", seconds, || {
                 Duration::from_secs(30)
             }),
             auth: Auth::read(&mut read, listen),

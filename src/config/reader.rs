@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::duration::{self, Upto};
 use super::pattern::Patterns;
 use super::{Mistakes, Settings, VARIABLES};
 
@@ -108,8 +109,8 @@ pub(super) fn count(value: &str) -> Option<u32> {
 }
 
 pub(super) fn seconds(value: &str) -> Option<Duration> {
-    let seconds = value.strip_suffix('s')?.parse().ok().filter(|n| (1..=300).contains(n))?;
-    Some(Duration::from_secs(seconds))
+    let within = Duration::from_secs(1)..=Duration::from_mins(5);
+    duration::parse(value, Upto::Minutes).filter(|time| within.contains(time))
 }
 
 pub(super) fn origins(list: &str) -> Option<Vec<String>> {

@@ -41,7 +41,7 @@ pub const VARIABLES: [Variable; 30] = [
         "names or patterns that cannot be deleted",
     ),
     variable("EKS_API_ALLOWED_NAMESPACES", "all", "names or patterns outside of which nothing is served"),
-    variable("EKS_API_REQUEST_TIMEOUT", "30s", "how long one request may take, retries included (1s to 300s)"),
+    variable("EKS_API_REQUEST_TIMEOUT", "30s", "how long one request may take, retries included (1s to 5m)"),
     variable("EKS_API_MAX_CONNECTIONS", "4096", "open connections; more wait to be accepted"),
     variable(
         "EKS_API_MAX_CONNECTIONS_PER_PEER",
@@ -56,7 +56,7 @@ pub const VARIABLES: [Variable; 30] = [
         "64",
         "changes to the cluster at a time (one of 64 KiB and more counts as several); one caller has at most half of them; others wait for 2s, then are answered 503",
     ),
-    variable("EKS_API_RATE_LIMIT", "500", "calls a second of one caller, of those not answered from memory; or off"),
+    variable("EKS_API_RATE_LIMIT", "500", "calls a second of one caller; or off. A status from memory is not counted"),
     variable("EKS_API_PEER_RATE_LIMIT", "1000", "the same of one address, whoever calls from it; or off"),
     variable(
         "HTTPS_PROXY",

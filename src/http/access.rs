@@ -1,5 +1,5 @@
-//! What each route needs to be allowed in the cluster, in RBAC's words. Owns the lists; which route needs which is
-//! `route`'s, asking the cluster is `kube::access`'.
+//! The lists of permissions that calls need in the cluster, in RBAC's words. `table` says which route needs which, and
+//! `kube::access` asks the cluster.
 
 use crate::auth::role::Role;
 use crate::kube::access::Permission;

@@ -3,7 +3,6 @@
 
 mod record;
 
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::StatusCode;
@@ -12,10 +11,12 @@ use time::OffsetDateTime;
 use self::record::{Ending, Outcome, Record};
 use super::error::Problem;
 use super::handlers::Target;
+use super::repeats::Repeated;
 use super::reply::Reply;
 use super::request_log::LogLine;
 use crate::auth::Caller;
 use crate::ops::journal::Journal;
+use crate::ops::stderr;
 
 /// Where the records go, and how many there were.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Tally {
     pub written: u64,
     /// Those that the journal was to take and did not: they are lines of stderr.
     pub fell_back: u64,
-    /// Those that stderr did not take either.
+    /// Those that were dropped, as stderr is not read either.
     pub lost: u64,
 }
 
@@ -81,18 +82,28 @@ impl Audit {
         }
     }
 
+    /// Records how often a refusal repeated, if each is one to record.
+    pub fn repeated(&self, repeated: &Repeated) {
+        let Repeated { account, status, reason, count } = repeated;
+        self.came_to_again(&account.subject(), *status, reason, *count);
+    }
+
     /// The same of what came to this without an answer of its own: the end of a stream, or what a call did on its way.
     pub fn came_to(&self, subject: &Subject<'_>, status: StatusCode, reason: &str) {
+        self.came_to_again(subject, status, reason, 0);
+    }
+
+    fn came_to_again(&self, subject: &Subject<'_>, status: StatusCode, reason: &str, repeated: u64) {
         let outcome = Outcome::of(status, reason);
         let is_change = subject.line.route.is_some_and(|route| !route.is_read());
         if is_change || outcome == Outcome::Refused {
-            self.record(subject, Ending { outcome, status: Some(status), reason });
+            self.record(subject, Ending { outcome, status: Some(status), reason, repeated });
         }
     }
 
     /// Records a change that was begun and will have no answer: it may take effect or not.
     pub fn cut_off(&self, subject: &Subject<'_>) {
-        self.record(subject, Ending { outcome: Outcome::Failed, status: None, reason: "cut_off" });
+        self.record(subject, Ending { outcome: Outcome::Failed, status: None, reason: "cut_off", repeated: 0 });
     }
 
     fn record(&self, subject: &Subject<'_>, ending: Ending<'_>) {
@@ -118,7 +129,7 @@ impl Audit {
             Some(_) => format!("<{}>{json}\n", record.priority()),
             None => format!("{json}\n"),
         };
-        io::stderr().lock().write_all(line.as_bytes()).is_ok()
+        stderr::write(line.as_bytes())
     }
 }
 

@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::json_body;
 use super::limit::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use super::media;
-use super::request_body::RequestBody;
+use super::request_body::{RequestBody, Truncated};
 
 /// The value that the body holds, and the body's part of the budget.
 pub async fn json<T: DeserializeOwned>(
@@ -43,6 +43,24 @@ async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, H
     held.shrink_to(bytes.len());
     bytes.shrink_to_fit();
     Ok((bytes, held))
+}
+
+/// 400 if there is a body, for a call whose parameters stand in the query: what the body says would be dropped in silence.
+pub async fn none(mut body: RequestBody) -> Result<(), Problem> {
+    let is_empty = async {
+        // A body in chunks can be empty, too.
+        while let Some(piece) = body.next().await? {
+            if !piece.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok::<_, Truncated>(true)
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, is_empty).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Err(Truncated)) => Err(truncated()),
+        _ => Err(Problem::malformed("body", "is not taken by this call: put the parameters in the query")),
+    }
 }
 
 fn truncated() -> Problem {

@@ -8,6 +8,12 @@ pub fn of(inside: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{inside}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// How many tags of an If-None-Match are compared. A wait keeps them. What is beyond is as if it were not there: to answer
+/// with what the caller has already is never wrong.
+const MAX_TAGS: usize = 64;
+/// The longest tag that is kept. Ours are shorter.
+const MAX_TAG_LEN: usize = 64;
+
 /// The tags that a caller has, by its If-None-Match, without their quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -27,7 +33,9 @@ impl Known {
             }
             // Weak tags count too (RFC 9110, section 13.1.2).
             let quoted = tag.strip_prefix("W/").unwrap_or(tag);
-            known.extend(quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map(Into::into));
+            let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            let kept = inside.filter(|tag| tag.len() <= MAX_TAG_LEN && known.len() < MAX_TAGS);
+            known.extend(kept.map(Into::into));
         }
         Some(Self::These(known))
     }

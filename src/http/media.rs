@@ -62,32 +62,55 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// 406 if Accept rules out what the route replies with (RFC 9110, section 12.5.1; a weight of zero means "not
-/// acceptable").
+/// 406 if Accept rules out what the route replies with. The most specific range decides (RFC 9110, section 12.5.1).
 pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
     let accepted = lines(headers, ACCEPT).map(|value| value.to_str().unwrap_or("*/*"));
-    let mut ranges =
-        accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).peekable();
-    let essence = media.name().split(';').next().unwrap_or("");
-    let kind = essence.split('/').next().unwrap_or("");
-    let matches = |range: &str| {
-        let mut parts = range.split(';').map(str::trim);
-        let range = parts.next().unwrap_or("");
-        let refused = parts.any(is_none);
-        let is_kind = || range.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
-        let is_problem = || media == Media::Json && range.eq_ignore_ascii_case("application/problem+json");
-        !refused && (range == "*/*" || range.eq_ignore_ascii_case(essence) || is_kind() || is_problem())
-    };
-    if ranges.peek().is_none() || ranges.any(matches) {
+    let ranges = accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty());
+    // The rank of the most specific range so far, and whether it takes the reply. Of two with one rank, the one that does.
+    let decided = ranges.map(|range| judged(media, range)).max();
+    if decided.is_none_or(|decided| decided.is_some_and(|(_, is_taken)| is_taken)) {
         return Ok(());
     }
+    let essence = essence(media.name());
     let detail = format!("replies are {essence}: send Accept: {essence}, or no Accept header");
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail))
 }
 
-/// A weight that rules out what it stands behind.
+/// How specific a range is that is about this media type, and whether it takes it. `None` if it is about another.
+fn judged(media: Media, range: &str) -> Option<(u8, bool)> {
+    let (name, is_taken) = (essence(range), !range.split(';').skip(1).any(is_none));
+    let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+    let kind = essence(media.name()).split('/').next().unwrap_or("");
+    let is_kind = name.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
+    // The range's own parameters, up to the weight. They narrow a refusal, and are not asked for otherwise: what clients
+    // write there, such as a charset, does not make our reply another.
+    let mut parameters = range.split(';').skip(1).map(str::trim).take_while(|part| !is_weight(part));
+    let has = |part: &str| media.name().split(';').skip(1).any(|own| own.trim().eq_ignore_ascii_case(part));
+    match () {
+        () if is(essence(media.name())) && parameters.clone().next().is_none() => Some((3, is_taken)),
+        () if is(essence(media.name())) && parameters.all(has) => Some((4, is_taken)),
+        () if is(essence(media.name())) => is_taken.then_some((3, true)),
+        () if is_kind => Some((2, is_taken)),
+        () if name == "*/*" => Some((1, is_taken)),
+        // What errors are; it takes our JSON unless another range says otherwise.
+        () if media == Media::Json && is("application/problem+json") => is_taken.then_some((0, true)),
+        () => None,
+    }
+}
+
+/// The type and subtype, without parameters.
+fn essence(range: &str) -> &str {
+    range.split(';').next().unwrap_or("").trim()
+}
+
+fn is_weight(part: &str) -> bool {
+    part.split_once('=').is_some_and(|(name, _)| name.eq_ignore_ascii_case("q"))
+}
+
+/// Whether this is a weight of zero, which means "not acceptable".
 fn is_none(part: &str) -> bool {
-    matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    let part = part.trim();
+    is_weight(part) && part.len() > 2 && part[2..].bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 /// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
@@ -159,6 +182,33 @@ mod tests {
         let asks = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         assert!(ok(Media::Metrics, asks) && ok(Media::Metrics, "text/plain;version=0.0.4"));
         assert!(!ok(Media::EventStream, "application/json") && !ok(Media::Text, "text/event-stream"));
+    }
+
+    #[test]
+    fn b17_the_most_specific_range_decides() {
+        for (media, accept, is_taken) in [
+            (Media::Json, "application/json;q=0, */*", false),
+            (Media::Json, "*/*, application/json;q=0", false),
+            (Media::Json, "application/json; Q=0.000, application/*", false),
+            (Media::Json, "application/*;q=0, */*", false),
+            (Media::Json, "*/*;q=0, application/json", true),
+            (Media::Json, "application/*;q=0, application/json;q=0.001", true),
+            (Media::Json, "*/*;q=0.", false),
+            (Media::Json, "text/html;q=0, */*;q=0.1", true),
+            (Media::Json, "application/json;charset=utf-8", true),
+            (Media::Json, "application/json;indent=4;q=0, */*", true),
+            (Media::Json, "application/problem+json, application/json;q=0", false),
+            (Media::Json, "application/problem+json;q=0, application/json", true),
+            (Media::Metrics, "text/plain;version=0.0.4;q=0, text/plain", false),
+            (Media::Metrics, "text/plain;version=0.0.4, text/plain;q=0", true),
+            (Media::Metrics, "text/plain;version=1.0.0;q=0, text/plain", true),
+            (Media::EventStream, "text/event-stream;q=0, text/*", false),
+            (Media::Text, "text/*;q=0, */*", false),
+        ] {
+            assert_eq!(accepts(media, &headers(ACCEPT, accept)).is_ok(), is_taken, "{media:?}: {accept}");
+        }
+        let lines = ["*/*", "application/json;q=0"].map(|line| (ACCEPT, HeaderValue::from_static(line)));
+        assert!(accepts(Media::Json, &lines.into_iter().collect()).is_err(), "lines are one list");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::error::Problem;
+use super::parameter_hints;
 use super::route::Route;
 use crate::config::duration::{self, Upto};
 use crate::kube::name::{JobName, Namespace};
@@ -40,11 +41,7 @@ impl Parameters {
             let length = pair.bytes().position(|byte| byte == b'=').unwrap_or(pair.len());
             let name = decoded(&pair[..length]);
             let Some(index) = known.iter().position(|known| *known == name) else {
-                let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Problem::malformed(
-                    &shortened(&name),
-                    &format!("is no parameter of this call; it takes {takes}"),
-                ));
+                return Err(parameter_hints::unknown(route, &name));
             };
             let value = end - pair.get(length + 1..).map_or(0, str::len);
             let place = u16::try_from(value).ok().zip(u16::try_from(end).ok());
@@ -139,9 +136,13 @@ pub fn wait_time(text: &str) -> Result<Duration, Problem> {
     time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
 }
 
-/// A caller's own word as an error repeats it.
-fn shortened(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
+/// The value of a parameter that may stand in the query or in the body. Both may give it, if they agree: were one of two
+/// dropped in silence, it might be the one that was meant.
+pub fn agreed<T: PartialEq>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, Problem> {
+    if query.is_some() && body.is_some() && query != body {
+        return Err(Problem::malformed(name, "differs in the query and in the body: give it once"));
+    }
+    Ok(query.or(body))
 }
 
 #[cfg(test)]

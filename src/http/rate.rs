@@ -1,8 +1,9 @@
-//! How often each peer and each caller may call, as far as that can cost the cluster something, and how often a peer may
-//! send what is no call: token buckets. What is answered from memory at once is not counted.
+//! How often each address and each caller may call: token buckets. A status answered from memory and the open routes are
+//! not counted. Everything else is, and every refusal.
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::Problem;
+use super::peer::site;
+use super::traffic::{Limit, Traffic};
+use crate::auth::{Caller, CallerId, Method};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -18,6 +22,36 @@ const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy")
 const BURST: u32 = 2;
 /// Buckets are small, and full ones are let go; beyond this many, all newcomers share one.
 const MOST: usize = 16_384;
+
+/// The limits of all addresses, and of all callers that are known by more than their address.
+#[derive(Debug)]
+pub struct RateLimits {
+    pub peers: RateLimit<IpAddr>,
+    pub callers: RateLimit<CallerId>,
+}
+
+impl RateLimits {
+    /// `by_peer` and `by_caller` are calls a second; 0 is no limit.
+    pub fn new(by_peer: u32, by_caller: u32) -> Self {
+        Self { peers: RateLimit::new("peer", by_peer), callers: RateLimit::new("caller", by_caller) }
+    }
+
+    /// Counts a call: first by its address, whatever it says of its caller.
+    pub fn count(
+        &self,
+        traffic: &Traffic,
+        address: IpAddr,
+        caller: &Caller,
+        now: Instant,
+    ) -> Result<Option<Allowance>, Problem> {
+        let site = site(address);
+        let left = self.peers.take(site, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
+        match caller.method {
+            Method::None => Ok(left),
+            _ => self.callers.take(caller.id(site), now).inspect_err(|_| traffic.refused(Limit::Caller)),
+        }
+    }
+}
 
 /// The buckets of one kind of callers.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
 use log::Level;
 
 use super::error::Problem;
 use super::handlers::Target;
+use super::repeats::Repeated;
 use super::reply::Reply;
 use super::request_id::RequestId;
 use super::route::Route;
@@ -23,14 +25,19 @@ pub struct LogLine {
 }
 
 impl LogLine {
+    /// Counts the request among those answered.
+    pub fn count(&self, traffic: &Traffic, result: &Result<Reply, Problem>) {
+        let status = result.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);
+        traffic.answered(self.route, status, self.started.elapsed());
+    }
+
     /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.
-    pub fn write(&self, traffic: &Traffic, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
+    pub fn write(&self, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
         let (status, problem) = match result {
             Ok(reply) => (reply.status, None),
             Err(problem) => (problem.status, Some(problem)),
         };
         let duration = self.started.elapsed();
-        traffic.answered(self.route, status, duration);
         let level = match status.as_u16() {
             // Not ready, overloaded or draining: said before, and no defect.
             503 => Level::Warn,
@@ -51,6 +58,21 @@ impl LogLine {
             duration_ms = milliseconds(duration),
             upstream_ms = milliseconds(upstream);
             "request"
+        );
+    }
+
+    /// How often a refusal repeated. The request id is the first one's, which has a line of its own.
+    pub fn write_repeated(&self, repeated: &Repeated) {
+        let level = if repeated.status == StatusCode::SERVICE_UNAVAILABLE { Level::Warn } else { Level::Info };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            operation = self.route.map_or("none", Route::operation),
+            caller:% = self.peer,
+            status = repeated.status.as_u16(),
+            reason = repeated.reason.as_str(),
+            repeated = repeated.count;
+            "request refused again"
         );
     }
 }

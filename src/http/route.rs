@@ -1,5 +1,4 @@
-//! Method and path to [`Route`]: the one table of what the service offers. Pure; each route decides its access here,
-//! and its name is the handler's, the log's and the metrics'.
+//! The routes, and which of them a method and a path lead to. `table` has a row for each: its path, parameters and access.
 
 use hyper::Method;
 
@@ -7,7 +6,7 @@ use super::access::Access;
 use super::media::Media;
 use super::table::row;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
     CreateJob,
     GetJobStatus,

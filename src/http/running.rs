@@ -10,19 +10,24 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::sync::oneshot;
 
-use super::access::Access;
 use super::audit::Subject;
 use super::error::Problem;
 use super::handlers::{self, Call, Shared};
+use super::rate::Allowance;
 use super::reply::Reply;
 use super::request_body::RequestBody;
-use super::request_id::RequestId;
 use super::request_log::LogLine;
-use super::route::Route;
 
-/// Runs the handler: a change in a task of its own, so that once begun it ends, and is told of, although the caller hangs
-/// up. What it works on is boxed, as it would be moved several times on its way.
-pub async fn run(mut running: Box<Running>, body: RequestBody) -> Result<Reply, Problem> {
+/// What a call came to, and what is left to its caller, if the call was counted.
+#[derive(Debug)]
+pub struct Answer {
+    pub result: Result<Reply, Problem>,
+    pub allowance: Option<Allowance>,
+}
+
+/// Runs the handler. A change runs in a task of its own: once begun it ends, and is told of, although the caller hangs up.
+/// What it works on is boxed, as it would be moved several times on its way.
+pub async fn run(mut running: Box<Running>, body: RequestBody) -> Answer {
     if running.call.route.is_read() {
         return handled(running, body).await;
     }
@@ -38,32 +43,23 @@ pub async fn run(mut running: Box<Running>, body: RequestBody) -> Result<Reply, 
             task.await
         }
     };
-    ended.unwrap_or_else(|error| Err(failed(&error.to_string())))
+    ended.unwrap_or_else(|error| Answer { result: Err(failed(&error.to_string())), allowance: None })
 }
 
-/// The answer, if it can be given without waiting for anything: most reads are answered from memory.
-pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
-    let answer = catch_unwind(AssertUnwindSafe(|| handlers::at_once(call)));
-    answer.unwrap_or_else(|panic| Some(Err(panicked(&*panic))))
-}
-
-async fn handled(mut running: Box<Running>, body: RequestBody) -> Result<Reply, Problem> {
+async fn handled(mut running: Box<Running>, body: RequestBody) -> Answer {
     let call = &mut running.call;
-    let result = match begun(call) {
-        Ok(()) => caught(pin!(handlers::answer(call, body))).await,
-        Err(problem) => Err(problem),
-    };
-    let result = if call.route.is_read() { result } else { result.map_err(Problem::of_change) };
-    running.tell(&result);
-    result
-}
-
-/// Counts the call among those under way.
-fn begun(call: &mut Call) -> Result<(), Problem> {
-    if call.route.access() != Access::Open {
-        call.permit = Some(call.shared.calls.begin()?);
+    let mut result = caught(pin!(handlers::answer(call, body))).await;
+    if !call.route.is_read() {
+        result = result.map_err(Problem::of_change);
     }
-    Ok(())
+    // A refusal counts, also one that cost nothing.
+    if result.as_ref().is_err_and(|problem| problem.status.is_client_error())
+        && let Err(too_many) = call.count()
+    {
+        result = Err(too_many);
+    }
+    running.tell(&result);
+    Answer { result, allowance: running.call.allowance }
 }
 
 /// A call with its handler. A change that is dropped before its end, as one that outlasts the drain, is told of too.
@@ -77,14 +73,6 @@ pub struct Running {
 impl Running {
     pub const fn new(call: Call, line: LogLine) -> Self {
         Self { call, line, is_told: false }
-    }
-
-    pub const fn route(&self) -> Route {
-        self.call.route
-    }
-
-    pub const fn request_id(&self) -> RequestId {
-        self.call.request_id
     }
 
     fn tell(&mut self, result: &Result<Reply, Problem>) {
@@ -105,9 +93,18 @@ impl Drop for Running {
     }
 }
 
-/// The one place where the answer to a request is told of: in the log, and in the audit if it belongs there.
+/// The one place where the answer to a request is told of: in the log, and in the audit if it belongs there. A refusal that
+/// cost the cluster nothing, and that repeats, is only counted.
 pub fn tell(shared: &Shared, subject: &Subject<'_>, result: &Result<Reply, Problem>, upstream: Duration) {
-    subject.line.write(&shared.traffic, result, subject.target, upstream);
+    subject.line.count(&shared.traffic, result);
+    if let Err(problem) = result
+        && upstream.is_zero()
+        && (problem.status.is_client_error() || problem.status == StatusCode::SERVICE_UNAVAILABLE)
+        && !shared.repeats.is_first(subject, problem)
+    {
+        return;
+    }
+    subject.line.write(result, subject.target, upstream);
     shared.audit.ended(subject, result);
 }
 

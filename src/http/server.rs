@@ -35,10 +35,10 @@ pub struct Door {
 pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, door: Door) -> bool {
     let permits = Arc::new(Semaphore::new(door.max_connections));
     let peers = Arc::new(Peers::new(door.max_per_peer));
-    let (traffic, admission) = (&pipeline.shared.traffic, &pipeline.admission);
+    let (traffic, rates) = (&pipeline.shared.traffic, &pipeline.shared.rates);
     traffic.most_connections.set(door.max_connections as u64);
-    traffic.rate_of_peer.set(admission.peers.per_second().into());
-    traffic.rate_of_caller.set(admission.callers.per_second().into());
+    traffic.rate_of_peer.set(rates.peers.per_second().into());
+    traffic.rate_of_caller.set(rates.callers.per_second().into());
     let [accept_errors, full_peers] = [(); 2].map(|()| LogThrottle::new(LOGGED_EVERY));
     let connections = Arc::new(Connections::new(Arc::clone(&pipeline)));
     let graceful = GracefulShutdown::new();

@@ -21,7 +21,8 @@ use crate::http::cors::Cors;
 use crate::http::handlers::Shared;
 use crate::http::limit::{BODY_TIMEOUT, HEADER_TIMEOUT};
 use crate::http::origin::Hosts;
-use crate::http::rate::RateLimit;
+use crate::http::rate::RateLimits;
+use crate::http::repeats::Repeats;
 use crate::http::traffic::Traffic;
 use crate::jobs::policy::Policy;
 use crate::kube::cluster::Cluster;
@@ -46,6 +47,8 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         auth: Arc::new(Auth::None),
         calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+        rates: RateLimits::new(0, 0),
+        repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
         traffic: Traffic::new(true),
         request_timeout: Duration::from_mins(5),
@@ -54,12 +57,7 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     };
     let pipeline = Pipeline {
         shared: Arc::new(shared),
-        cors: Cors::new(Vec::new()),
-        admission: Admission {
-            hosts: Hosts::default(),
-            peers: RateLimit::new("peer", 0),
-            callers: RateLimit::new("caller", 0),
-        },
+        admission: Admission { hosts: Hosts::default(), cors: Cors::new(Vec::new()) },
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -56,7 +56,7 @@ const fn written(route: Route) -> Row {
             "create_job",
             Json,
             Cluster(Role::Write, access::CREATE_JOB),
-            &["wait"],
+            &["namespace", "wait"],
         ),
         Route::GetJobStatus => new(
             &Method::GET,
@@ -72,7 +72,7 @@ const fn written(route: Route) -> Row {
             "delete_job",
             Json,
             Cluster(Role::Write, access::DELETE_JOB),
-            &["job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid"],
+            &["job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid", "wait"],
         ),
         Route::ListJobs => new(
             &Method::GET,
@@ -80,7 +80,7 @@ const fn written(route: Route) -> Row {
             "list_jobs",
             Json,
             Cluster(Role::Read, access::LIST_JOBS),
-            &["namespace", "state", "label_selector", "limit", "continue"],
+            &["namespace", "state", "label_selector", "limit", "continue", "wait"],
         ),
         Route::WatchJobs => new(
             &Method::GET,
@@ -116,7 +116,7 @@ const fn written(route: Route) -> Row {
             "suspend_job",
             Json,
             Cluster(Role::Write, access::PATCH_JOB),
-            &["job_name", "namespace"],
+            &["job_name", "namespace", "wait"],
         ),
         Route::ResumeJob => new(
             &Method::POST,
@@ -124,7 +124,7 @@ const fn written(route: Route) -> Row {
             "resume_job",
             Json,
             Cluster(Role::Write, access::PATCH_JOB),
-            &["job_name", "namespace"],
+            &["job_name", "namespace", "wait"],
         ),
         Route::CreateNamespace => new(
             &Method::POST,
@@ -132,7 +132,7 @@ const fn written(route: Route) -> Row {
             "create_namespace",
             Json,
             Cluster(Role::Admin, access::CREATE_NAMESPACE),
-            &[],
+            &["namespace_name"],
         ),
         Route::DeleteNamespace => new(
             &Method::DELETE,

@@ -90,6 +90,14 @@ impl Cache {
         Found::Hit { found: Page { jobs, next, remaining }, age }
     }
 
+    /// One of the jobs that match and have not ended, if there is one.
+    pub fn unfinished(&self, filter: &Filter, now: Instant) -> Found<Option<Arc<Status>>> {
+        let live = self.read();
+        let Some(Age(age)) = live.age(now) else { return Found::Miss };
+        let found = live.store.matching(filter, None).find(|status| !status.state.is_final()).cloned();
+        Found::Hit { found, age }
+    }
+
     /// The same for who wants all of them, part by part, and need not know how many remain. None if there is no
     /// knowing.
     pub fn part(&self, filter: &Filter, after: Option<&Place>, limit: usize) -> Option<Part> {

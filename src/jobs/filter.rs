@@ -30,7 +30,7 @@ impl Filter {
         self.namespace.as_ref().is_none_or(|namespace| namespace.as_str() == status.namespace())
             && self.job.as_ref().is_none_or(|job| job.as_str() == status.name())
             && self.allows(status.namespace())
-            && self.selector.matches(|key| status.label(key))
+            && self.selector.matches(status.labels())
     }
 
     pub fn allows(&self, namespace: &str) -> bool {

@@ -128,8 +128,9 @@ impl Status {
         self.json.clone()
     }
 
-    pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| *known == key).map(|(_, v)| v)
+    /// In the order of their keys.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.lines().filter_map(|line| line.split_once('='))
     }
 }
 

@@ -11,14 +11,17 @@ use log::{Level, LevelFilter, Record};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-/// Starts logging to stderr. Under journald each line bears its priority and leaves the time to the journal.
+use super::stderr;
+
+/// Starts logging to stderr, by a thread of its own. Under journald each line bears its priority and leaves the time to the journal.
 pub fn init(level: LevelFilter, json: bool) {
     let journald = is_journal();
+    stderr::start();
     env_logger::Builder::new()
         .filter_level(LevelFilter::Off)
         // Only our own records: the libraries' debug lines show header values, and a token is one.
         .filter_module("eks_api", level)
-        .target(env_logger::Target::Stderr)
+        .target(env_logger::Target::Pipe(Box::new(stderr::Pipe)))
         .format(move |out, record| writeln!(out, "{}", line(record, journald, json, OffsetDateTime::now_utc())))
         .init();
     // A panic is a line like any other: Rust's own message would be no JSON object, and no journal priority.

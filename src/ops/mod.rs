@@ -5,4 +5,5 @@ pub mod journal;
 pub mod log;
 pub mod metrics;
 pub mod process;
+pub mod stderr;
 pub mod systemd;

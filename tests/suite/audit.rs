@@ -191,6 +191,10 @@ async fn of_reads_only_the_refused_are_recorded() {
         let more = if id == "details" { "&details=true" } else { "" };
         let path = format!("/api/eks-{}?namespace={namespace}{name}{more}", operation.replace('_', "-"));
         assert_eq!(call(&lab, id, "GET", &path, "").await.0, 403);
+        if id == "details" {
+            // The same call is refused again, and only counted.
+            continue;
+        }
         let mut expected = json!({ "level": "WARN", "message": format!("{operation} {object} from 127.0.0.1: refused (403)"),
             "request_id": id, "operation": operation, "object_kind": "Job", "namespace": namespace, "job": job,
             "outcome": "refused", "status": 403, "reason": "namespace_not_allowed" });
@@ -205,7 +209,7 @@ async fn of_reads_only_the_refused_are_recorded() {
     let record = record_of(&lab.service, "full").await;
     assert_eq!((&record["outcome"], &record["reason"]), (&json!("refused"), &json!("overloaded")), "{record}");
     let ids: Vec<Value> = records(&lab.service).into_iter().map(|mut record| record["request_id"].take()).collect();
-    assert_eq!(ids, ["outside", "details", "logs", "list", "full"]);
+    assert_eq!(ids, ["outside", "logs", "list", "full"]);
 }
 
 #[tokio::test]

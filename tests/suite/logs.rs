@@ -120,7 +120,7 @@ async fn no_caller_can_forge_a_line_or_a_pair() {
     let before = lab.service.logs().len();
     for path in [
         "/api/eks-get-job-status?job_name=x%0A%3C0%3Eforged%20status=200",
-        "/api/eks-get-job-status?job_name=hello&namespace=a%0D%0Aforged",
+        "/api/eks-list-jobs?namespace=a%0D%0Aforged",
         "/api/eks-get-job-status?forged%0A=1",
         "/forged%0Astatus=200",
         "/api/eks-delete-namespace?namespace_name=forged%1b%5b2J",

@@ -60,7 +60,7 @@ async fn a_bad_name_is_found_before_anything_is_sent() {
 async fn a_body_of_another_form_is_refused() {
     let lab = lab().await;
     for (body, field) in [
-        (json!({}), "body"),
+        (json!({}), "namespace_name"),
         (json!({ "namespace_name": null }), "namespace_name"),
         (json!({ "namespace_name": 7 }), "namespace_name"),
         (json!({ "namespace_name": "a", "label": {} }), "label"),

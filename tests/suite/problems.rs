@@ -127,7 +127,9 @@ async fn a_body_that_is_no_json_is_malformed() {
     for path in [CREATE_JOB, CREATE_NAMESPACE] {
         for body in ["", "{", "{}}", "nonsense", "[]", " [{}, null]", "null", "\u{0}", &deep] {
             let reply = lab.service.send("POST", path, &[JSON], body.to_owned()).await;
-            assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], "body", "{path} {body:.40}");
+            // Without a body the query could name the namespace.
+            let field = if path == CREATE_NAMESPACE && body.is_empty() { "namespace_name" } else { "body" };
+            assert_eq!(problem(&reply, 400, "BadRequest")["causes"][0]["field"], field, "{path} {body:.40}");
         }
         let reply = lab.service.send("POST", path, &[JSON], Bytes::from_static(b"{\"namespace_name\":\"\xff\"}")).await;
         let causes = &problem(&reply, 400, "BadRequest")["causes"];

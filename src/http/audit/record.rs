@@ -68,6 +68,8 @@ pub(super) struct Ending<'a> {
     /// None if no answer was made any more.
     pub(super) status: Option<StatusCode>,
     pub(super) reason: &'a str,
+    /// How many more calls ended so, if this is a count.
+    pub(super) repeated: u64,
 }
 
 /// What is told of a call: in JSON by these names, in the journal by `EKS_API_` and the same in capitals.
@@ -93,6 +95,9 @@ pub(super) struct Record<'a> {
     status: Option<u16>,
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
+    /// How many more there were after the first, which has a record of its own.
+    #[serde(skip_serializing_if = "is_zero")]
+    repeated: u64,
     duration_ms: f64,
 }
 
@@ -124,6 +129,7 @@ impl<'a> Record<'a> {
             outcome: ending.outcome,
             status: ending.status.map(|status| status.as_u16()),
             reason: bounded(ending.reason),
+            repeated: ending.repeated,
             duration_ms: milliseconds(line.started.elapsed()),
         }
     }
@@ -143,6 +149,9 @@ impl<'a> Record<'a> {
         let _ = write!(message, " from {caller_address}: {}", self.outcome.word());
         if let Some(status) = self.status {
             let _ = write!(message, " ({status})");
+        }
+        if self.repeated > 0 {
+            let _ = write!(message, ", {} more times", self.repeated);
         }
         message
     }
@@ -180,6 +189,11 @@ fn object_kind(route: Route) -> &'static str {
         Access::Cluster(_, [first, ..]) if first.resource == "namespaces" => "Namespace",
         Access::Cluster(..) | Access::Open => "",
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn bounded(value: &str) -> &str {

@@ -31,7 +31,7 @@ fn target(uid: &str) -> Target {
 
 fn told<T>(caller: &Caller, target: &Target, reason: &str, read: impl Fn(&Record<'_>) -> T) -> T {
     let line = line();
-    let ending = Ending { outcome: Outcome::Refused, status: Some(StatusCode::FORBIDDEN), reason };
+    let ending = Ending { outcome: Outcome::Refused, status: Some(StatusCode::FORBIDDEN), reason, repeated: 0 };
     let name = caller.name();
     let mut record = Record::new(&Subject { line: &line, caller, target }, &name, "prod", ending);
     record.duration_ms = 1.25;

@@ -1,5 +1,6 @@
 //! create-job.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use super::{Call, Target};
 use crate::auth::role::Role;
 use crate::http::audit::Subject;
 use crate::http::error::Problem;
-use crate::http::parameters::wait_time;
+use crate::http::parameters::{agreed, parse_namespace, wait_time};
 use crate::http::reply::Reply;
 use crate::http::request_body::RequestBody;
 use crate::http::route::Route;
@@ -56,12 +57,13 @@ struct Waited {
 
 pub(super) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
     let key = idempotency_key(call)?;
+    // What the query says is judged before the body is read.
+    let in_query = call.parameters.optional("namespace").map(Cow::into_owned);
+    let (time, _) =
+        (call.parameters.wait()?, in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?);
     let CreateJob { job_manifest: manifest, namespace, wait } = call.read(body).await?;
-    let wait = match (wait, call.parameters.wait()?) {
-        (Some(_), Some(_)) => return Err(Problem::malformed("wait", "is given twice, in the query and in the body")),
-        (Some(time), None) => Some(wait_time(&time)?),
-        (None, time) => time,
-    };
+    let wait = agreed("wait", time, wait.map(|time| wait_time(&time)).transpose()?)?;
+    let namespace = agreed("namespace", in_query, namespace)?;
     let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
     let prepared = spec::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
     let namespace = prepared.namespace.clone();

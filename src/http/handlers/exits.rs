@@ -42,11 +42,6 @@ pub(super) fn hide_at_once(
     verdict.is_some()
 }
 
-/// Asks whether the caller may see exits. The answer is remembered for a moment.
-pub(super) async fn ask(shared: &Shared, caller: &Caller, namespace: Option<&Namespace>) {
-    let _ = Box::pin(shared.auth.sees(caller, &[asked(namespace)])).await;
-}
-
 /// Takes the exit out unless the caller is known to be allowed to see it.
 pub(super) fn hide_if_unsure(shared: &Shared, caller: &Caller, namespace: &Namespace, status: &mut Arc<Status>) {
     let jobs = std::slice::from_mut(status);

@@ -1,60 +1,102 @@
 //! delete-job, suspend-job, resume-job.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
-use hyper::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
+use super::lookup::JobRef;
+use super::wait::{self, Goal};
+use crate::http::body;
 use crate::http::error::Problem;
-use crate::http::parameters::{parse_job_name, parse_namespace};
+use crate::http::parameters::{agreed, parse_job_name, parse_namespace, wait_time};
 use crate::http::reply::Reply;
 use crate::http::request_body::RequestBody;
+use crate::http::route::Route;
 use crate::jobs::status::Status;
-use crate::kube::name::{JobName, Namespace};
 use crate::kube::path::Path;
 use crate::kube::request::{DeleteOptions, Preconditions, Propagation, Suspension};
 use crate::kube::session::json;
 use crate::kube::types::{DeletedJob, Job};
 
+/// What a JSON body can say in place of the query.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneJob {
     job_name: Option<String>,
     namespace: Option<String>,
+    wait: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Deleted {
     message: String,
     status: &'static str,
+    /// With a wait: whether the job is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<bool>,
 }
 
-pub(super) async fn delete_job(call: &mut Call) -> Result<Reply, Problem> {
+pub(super) async fn delete_job(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+    body::none(body).await?;
     let (namespace, name) = call.one_job()?;
+    let wait = call.parameters.wait()?;
     let options = DeleteOptions {
         grace_period_seconds: grace_period(call)?,
         preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.into_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
     call.take_turn().await?;
-    match call.session.delete(&Path::job(&namespace, &name), &options).await? {
+    let ending = match call.session.delete(&Path::job(&namespace, &name), &options).await? {
         DeletedJob::Ending(job) => {
             call.was_about(&job.metadata.uid);
             call.shared.cache.enter(&job);
+            Some(job.metadata.uid)
         }
         DeletedJob::Gone(status) => {
             let uid = status.details.map(|details| details.uid).unwrap_or_default();
             call.was_about(&uid);
             call.shared.cache.bury(&namespace, &name, &uid);
+            None
         }
-    }
-    let message = format!("Job {name} in namespace {namespace} is being deleted");
-    Reply::json(StatusCode::OK, &Deleted { message, status: "success" })
+    };
+    let gone = match (wait, ending) {
+        (None, _) => None,
+        (Some(_), None) => Some(true),
+        (Some(time), Some(uid)) => {
+            let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
+            Some(match wait::until(call, &job, time, Goal::Gone).await {
+                // One that ended meanwhile and is gone is told as it was last.
+                Ok(_) => call.shared.cache.last_known(&namespace, &name, Some(&uid), Instant::now()).is_some(),
+                Err(problem) if problem.status == StatusCode::NOT_FOUND => true,
+                // The deletion has begun all the same.
+                Err(problem) => {
+                    call.wait_ended(Route::GetJobStatus, &problem);
+                    false
+                }
+            })
+        }
+    };
+    let end = if gone == Some(true) { "is deleted" } else { "is being deleted" };
+    let message = format!("Job {name} in namespace {namespace} {end}");
+    Reply::json(StatusCode::OK, &Deleted { message, status: "success", gone })
 }
 
 /// Suspends a job, or lets it go on.
 pub(super) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -> Result<Reply, Problem> {
-    let (namespace, name) = job_to_change(call, body).await?;
+    let OneJob { job_name, namespace, wait } = call.read_if_any(body).await?;
+    let parameters = &call.parameters;
+    let in_body = job_name.map(|name| parse_job_name(&name)).transpose()?;
+    let in_query = parameters.optional("job_name").map(|name| parse_job_name(&name)).transpose()?;
+    let name = agreed("job_name", in_query, in_body)?
+        .ok_or_else(|| Problem::malformed("job_name", "is missing: name the job in the query, or in a JSON body"))?;
+    let in_body = namespace.map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let in_query = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let namespace =
+        agreed("namespace", in_query, in_body)?.map_or_else(|| parse_namespace("namespace", "default"), Ok)?;
+    let wait = agreed("wait", parameters.wait()?, wait.map(|time| wait_time(&time)).transpose()?)?;
+    let (namespace, name) = call.about(namespace, name)?;
     let patch = json(&Suspension::new(suspend))?;
     call.take_turn().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
@@ -74,26 +116,18 @@ pub(super) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
         }
         _ => {}
     }
-    Ok(Reply::bytes(StatusCode::OK, Status::of(&job).json()))
-}
-
-/// The job that the query names, or a JSON body in its place. Were one of two names dropped in silence, it might be the
-/// one that was meant.
-async fn job_to_change(call: &mut Call, body: RequestBody) -> Result<(Namespace, JobName), Problem> {
-    const MISSING: &str = "is missing: name the job in the query, or in a JSON body";
-    let by_query = ["job_name", "namespace"].into_iter().any(|name| call.parameters.optional(name).is_some());
-    let named = if by_query { Some(call.one_job()?) } else { None };
-    let has_body = !body.is_end_stream() || (!by_query && call.headers.contains_key(CONTENT_TYPE));
-    let OneJob { job_name, namespace } = if has_body { call.read(body).await? } else { OneJob::default() };
-    match (named, job_name) {
-        (Some(named), None) if namespace.is_none() => Ok(named),
-        (Some(_), _) => Err(Problem::malformed("body", "names a job, and so does the query: name it in one of them")),
-        (None, None) => Err(Problem::malformed("job_name", MISSING)),
-        (None, Some(job_name)) => {
-            let namespace = parse_namespace("namespace", namespace.as_deref().unwrap_or("default"))?;
-            call.about(namespace, parse_job_name(&job_name)?)
+    if let Some(time) = wait {
+        let uid = job.metadata.uid.clone();
+        let followed = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
+        match wait::until(call, &followed, time, Goal::Suspended(suspend)).await {
+            Ok(seen) => return Ok(Reply::bytes(StatusCode::OK, seen.status.json())),
+            // The job is gone: the change was made, and this is the last that is known of it.
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => {}
+            // The change was made, but waiting failed.
+            Err(problem) => call.wait_ended(Route::GetJobStatus, &problem),
         }
     }
+    Ok(Reply::bytes(StatusCode::OK, Status::of(&job).json()))
 }
 
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::lookup::Origin;
-use super::{Call, exits};
+use super::{Call, exits, list_wait};
 use crate::auth::Asked;
 use crate::http::access::SEE_JOBS;
 use crate::http::error::Problem;
@@ -26,7 +26,7 @@ use crate::kube::session::{Session, json};
 use crate::kube::types::{Job, List};
 
 /// As many as Kubernetes' own tools ask for at a time.
-const LARGEST_PAGE: u32 = 500;
+pub(super) const LARGEST_PAGE: u32 = 500;
 
 /// More than these are not read for one page of those that match.
 const MOST_PAGES: usize = 10;
@@ -37,53 +37,57 @@ struct Wanted {
     limit: usize,
 }
 
-/// The answer, if it can be given at once.
-pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
+pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
+    // A list is work also if it comes from memory, so it always counts.
+    call.count()?;
     let Wanted { filter, from, limit } = wanted(call)?;
-    let after = match &from {
-        Some(Token::Cluster(_)) => return Ok(None),
-        Some(Token::Place(place)) => Some(place),
+    let all_ended = match call.parameters.wait()? {
+        Some(_) if call.parameters.has("state") || from.is_some() => {
+            let why = "waits for jobs of every state to end: leave out state and continue";
+            return Err(Problem::malformed("wait", why));
+        }
+        Some(time) => Some(list_wait::all_ended(call, &filter, time).await?),
         None => None,
     };
-    if call.wants_no_cache() {
-        return Ok(None);
-    }
-    let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
-    match call.shared.auth.sees_at_once(&call.caller, &asked) {
-        Some(verdict) => verdict?,
-        None => return Ok(None),
-    }
-    match call.shared.cache.page(&filter, after, limit, Instant::now()) {
-        Found::Hit { found, age } => {
+    let after = match &from {
+        Some(Token::Place(place)) => Some(place),
+        Some(Token::Cluster(_)) | None => None,
+    };
+    let is_of_cluster = matches!(from, Some(Token::Cluster(_)));
+    if !call.wants_no_cache() {
+        may_list(call, &filter).await?;
+        if !is_of_cluster
+            && let Found::Hit { found, age } = call.shared.cache.page(&filter, after, limit, Instant::now())
+        {
             let Page { mut jobs, next, remaining } = found;
             if !exits::hide_at_once(&call.shared, &call.caller, filter.namespace.as_ref(), &mut jobs) {
-                return Ok(None);
+                // The cluster has to be asked whether the caller may see how these jobs failed.
+                call.enter()?;
+                exits::hide(&call.shared, &call.caller, filter.namespace.as_ref(), &mut jobs).await;
             }
             let next = next.as_ref().map(page_token::of);
-            Ok(Some(reply(&jobs, next, Some(remaining), Origin::Cache { age })?))
-        }
-        Found::Miss => Ok(None),
-    }
-}
-
-pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
-    let Wanted { filter, from, limit } = wanted(call)?;
-    if !call.wants_no_cache() {
-        let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
-        call.shared.auth.sees(&call.caller, &[asked]).await?;
-        let mut reply = from_cache(call)?;
-        if reply.is_none() && call.shared.cache.is_usable() {
-            // The page holds a job that failed, and it is not known whether the caller may see how.
-            exits::ask(&call.shared, &call.caller, filter.namespace.as_ref()).await;
-            reply = from_cache(call)?;
-        }
-        if let Some(reply) = reply {
-            return Ok(reply);
+            return reply(
+                &jobs,
+                Rest { r#continue: next, remaining: Some(remaining), all_ended },
+                Origin::Cache { age },
+            );
         }
     }
+    call.enter()?;
     // Each of them costs the cluster far more than any other call.
     let _turn = call.shared.calls.lists.begin(call.lister()).await?;
-    in_cluster(&call.session, &filter, from, limit).await
+    let (jobs, rest) = in_cluster(&call.session, &filter, from, limit).await?;
+    reply(&jobs, Rest { all_ended, ..rest }, Origin::Cluster)
+}
+
+/// Whether the caller may list these jobs. The cluster is asked only if the answer is not known.
+pub(super) async fn may_list(call: &mut Call, filter: &Filter) -> Result<(), Problem> {
+    let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
+    if let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &asked) {
+        return Ok(verdict?);
+    }
+    call.enter()?;
+    Ok(call.shared.auth.sees(&call.caller, &[asked]).await?)
 }
 
 fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
@@ -123,28 +127,31 @@ struct Rest {
     r#continue: Option<String>,
     /// How many jobs there are after this page; null if nobody knows.
     remaining: Option<usize>,
+    /// With a wait: whether none of the jobs that match was unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_ended: Option<bool>,
 }
 
-fn reply(
-    jobs: &[Arc<Status>],
-    r#continue: Option<String>,
-    remaining: Option<usize>,
-    origin: Origin,
-) -> Result<Reply, Problem> {
+fn reply(jobs: &[Arc<Status>], rest: Rest, origin: Origin) -> Result<Reply, Problem> {
     let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
     let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
-    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&Rest { r#continue, remaining })?));
+    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&rest)?));
     origin.tell(&mut reply.headers);
     Ok(reply)
 }
 
 /// A list of one page is sorted as the cache's is. Of a longer one the pages are those of the API server, in its order.
-async fn in_cluster(session: &Session, filter: &Filter, from: Option<Token>, limit: usize) -> Result<Reply, Problem> {
+async fn in_cluster(
+    session: &Session,
+    filter: &Filter,
+    from: Option<Token>,
+    limit: usize,
+) -> Result<(Vec<Arc<Status>>, Rest), Problem> {
     let largest = LARGEST_PAGE as usize;
     let (mut jobs, mut next) = match from {
         Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
         from => match (page(session, filter, largest, None).await?, from) {
-            ((jobs, None), from) => return from_one_page(jobs, from.as_ref(), limit),
+            ((jobs, None), from) => return Ok(from_one_page(jobs, from.as_ref(), limit)),
             // It is of the cache's list, and no place in the API server's.
             (_, Some(_)) => return Err(expired()),
             ((jobs, next), None) if limit == largest => (jobs, next),
@@ -164,10 +171,11 @@ async fn in_cluster(session: &Session, filter: &Filter, from: Option<Token>, lim
     }
     jobs.sort_unstable_by_key(|status| Place::of(status));
     let remaining = next.is_none().then_some(0);
-    reply(&jobs, next.as_deref().map(page_token::of_cluster), remaining, Origin::Cluster)
+    let next = next.as_deref().map(page_token::of_cluster);
+    Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
 }
 
-fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> Result<Reply, Problem> {
+fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
     if let Some(Token::Place(place)) = from {
         jobs.retain(|status| place.is_before(status));
     }
@@ -175,11 +183,11 @@ fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize)
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
     let next = jobs.last().filter(|_| remaining > 0).map(|last| page_token::of(&Place::of(last)));
-    reply(&jobs, next, Some(remaining), Origin::Cluster)
+    (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
 }
 
 /// What matches of one page of the API server's list, and its `continue`.
-async fn page(
+pub(super) async fn page(
     session: &Session,
     filter: &Filter,
     limit: usize,

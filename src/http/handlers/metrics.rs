@@ -16,6 +16,7 @@ use crate::ops::exposition::Kind::{Counter, Gauge, Histogram};
 use crate::ops::exposition::{Exposition, Seconds};
 use crate::ops::metrics::{Outcomes, since_epoch};
 use crate::ops::process::Usage;
+use crate::ops::stderr;
 
 pub(super) fn metrics(call: &Call) -> Result<Reply, Problem> {
     let shared = &*call.shared;
@@ -99,6 +100,8 @@ fn limits(text: &mut Exposition, shared: &Shared) {
     for (outcome, count) in [("written", tally.written), ("fell_back", tally.fell_back), ("lost", tally.lost)] {
         records.sample(&[("outcome", outcome)], count);
     }
+    let help = "Lines of stderr that were dropped, as it is not read fast enough.";
+    text.family(Counter, "eks_api_log_lines_dropped_total", help).sample(&[], stderr::dropped());
 }
 
 fn upstream(text: &mut Exposition, shared: &Shared) {

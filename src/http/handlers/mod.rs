@@ -6,6 +6,7 @@ mod docs;
 mod exits;
 mod jobs;
 mod list_jobs;
+mod list_wait;
 mod logs;
 mod lookup;
 mod metrics;
@@ -32,6 +33,8 @@ use super::error::Problem;
 use super::header::lines;
 use super::parameters::Parameters;
 use super::peer::site;
+use super::rate::{Allowance, RateLimits};
+use super::repeats::Repeats;
 use super::reply::Reply;
 use super::request_body::RequestBody;
 use super::request_id::RequestId;
@@ -55,6 +58,8 @@ pub struct Shared {
     pub auth: Arc<Auth>,
     pub policy: Policy,
     pub calls: Calls,
+    pub rates: RateLimits,
+    pub repeats: Repeats,
     pub audit: Audit,
     pub traffic: Traffic,
     pub request_timeout: Duration,
@@ -75,6 +80,9 @@ pub struct Call {
     pub peer: SocketAddr,
     /// When it came in.
     pub started: Instant,
+    /// Whether the rate limits have counted it, and what they then left to its caller.
+    pub is_counted: bool,
+    pub allowance: Option<Allowance>,
     /// Held until the handler is done; a handler that goes on as a wait exchanges it.
     pub permit: Option<Permit>,
     /// Its body's part of the budget.
@@ -95,6 +103,25 @@ pub struct Target {
 }
 
 impl Call {
+    /// Counts the call in the rate limits, once.
+    pub fn count(&mut self) -> Result<(), Problem> {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            let Shared { rates, traffic, .. } = &*self.shared;
+            self.allowance = rates.count(traffic, self.peer.ip(), &self.caller, self.started)?;
+        }
+        Ok(())
+    }
+
+    /// The door to the cluster: counts the call in the rate limits and among the calls under way. A reply from memory does
+    /// not pass it.
+    fn enter(&mut self) -> Result<(), Problem> {
+        self.count()?;
+        if self.permit.is_none() {
+            self.permit = Some(self.shared.calls.begin()?);
+        }
+        Ok(())
+    }
+
     /// The job that the query names, checked against the policy and noted for the log.
     fn one_job(&mut self) -> Result<(Namespace, JobName), Problem> {
         self.about(self.parameters.namespace()?, self.parameters.job_name()?)
@@ -115,6 +142,11 @@ impl Call {
         self.body = Some(held);
         self.permit = Some(self.shared.calls.begin()?);
         Ok(read)
+    }
+
+    /// The body, if there is one. Else the parameters stand in the query alone.
+    async fn read_if_any<T: DeserializeOwned + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
+        if body.is_end_stream() { Ok(T::default()) } else { self.read(body).await }
     }
 
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
@@ -193,43 +225,37 @@ impl Call {
     }
 }
 
-/// The answer to a call that need not wait for anything, or `None`: then [`answer`] has it.
-pub fn at_once(call: &mut Call) -> Option<Result<Reply, Problem>> {
-    match call.route {
-        Route::GetJobStatus => status::from_cache(call).transpose(),
-        Route::ListJobs => list_jobs::from_cache(call).transpose(),
-        Route::Health => Some(probes::health(call)),
-        Route::Livez => Some(probes::livez()),
-        Route::Readyz => Some(probes::readyz(call)),
-        Route::Metrics => Some(metrics::metrics(call)),
-        Route::OpenApi => Some(docs::openapi(call)),
-        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => {
-            Some(docs::page(call))
-        }
-        _ => None,
-    }
-}
-
-/// Each handler is boxed: a call then takes as much memory as its own handler needs, not the largest of all.
+/// Runs the handler of the call's route. Each is boxed: a call then takes as much memory as its own handler needs, not the
+/// largest of all.
 pub async fn answer(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
     match call.route {
+        // These may be answered from memory, and pass the door only if they are not.
+        Route::GetJobStatus => return Box::pin(status::get_job_status(call)).await,
+        Route::ListJobs => return Box::pin(list_jobs::list_jobs(call)).await,
+        Route::Health => return probes::health(call),
+        Route::Livez => return probes::livez(),
+        Route::Readyz => return probes::readyz(call),
+        Route::Metrics => return metrics::metrics(call),
+        Route::OpenApi => return docs::openapi(call),
+        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => {
+            return docs::page(call);
+        }
+        _ => call.enter()?,
+    }
+    match call.route {
         Route::CreateJob => Box::pin(create_job::create_job(call, body)).await,
-        Route::GetJobStatus => Box::pin(status::get_job_status(call)).await,
-        Route::DeleteJob => Box::pin(jobs::delete_job(call)).await,
-        Route::ListJobs => Box::pin(list_jobs::list_jobs(call)).await,
+        Route::DeleteJob => Box::pin(jobs::delete_job(call, body)).await,
         Route::WatchJobs => Box::pin(watch_jobs::watch_jobs(call)).await,
         Route::GetJobLogs => Box::pin(logs::get_job_logs(call)).await,
         Route::SuspendJob => Box::pin(jobs::suspend(call, body, true)).await,
         Route::ResumeJob => Box::pin(jobs::suspend(call, body, false)).await,
         Route::CreateNamespace => Box::pin(namespaces::create_namespace(call, body)).await,
-        Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(call)).await,
+        Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(call, body)).await,
         Route::ListNamespaces => Box::pin(namespaces::list_namespaces(call)).await,
-        Route::GetNamespaceStatus => Box::pin(namespaces::get_namespace_status(call)).await,
-        Route::Health => probes::health(call),
-        Route::Livez => probes::livez(),
-        Route::Readyz => probes::readyz(call),
-        Route::Metrics => metrics::metrics(call),
-        Route::OpenApi => docs::openapi(call),
-        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => docs::page(call),
+        _ => Box::pin(namespaces::get_namespace_status(call)).await,
     }
 }
+
+#[cfg(test)]
+#[path = "debug_tests.rs"]
+mod debug_tests;

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Call;
 use super::wait::hung_up;
+use crate::http::body;
 use crate::http::error::Problem;
-use crate::http::parameters::parse_namespace;
+use crate::http::parameters::{agreed, parse_namespace};
 use crate::http::reply::Reply;
 use crate::http::request_body::RequestBody;
 use crate::http::route::Route;
@@ -23,10 +24,10 @@ use crate::kube::request::{DeleteOptions, NewNamespace, Propagation};
 use crate::kube::session::json;
 use crate::kube::types::{Condition, List, Namespace, NamespaceStatus, Time};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateNamespace {
-    namespace_name: String,
+    namespace_name: Option<String>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -105,8 +106,12 @@ impl Shown {
 }
 
 pub(super) async fn create_namespace(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
-    let wanted: CreateNamespace = call.read(body).await?;
-    let name = parse_namespace("namespace_name", &wanted.namespace_name)?;
+    let in_query = call.parameters.optional("namespace_name");
+    let in_query = in_query.map(|name| parse_namespace("namespace_name", &name)).transpose()?;
+    let wanted: CreateNamespace = call.read_if_any(body).await?;
+    let in_body = wanted.namespace_name.map(|name| parse_namespace("namespace_name", &name)).transpose()?;
+    let name = agreed("namespace_name", in_query, in_body)?;
+    let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;
     call.target.namespace = Some(name.clone());
     call.shared.policy.may_create_in(&name)?;
     call.caller.may_use(&name)?;
@@ -120,7 +125,8 @@ pub(super) async fn create_namespace(call: &mut Call, body: RequestBody) -> Resu
     Reply::json(StatusCode::CREATED, &created)
 }
 
-pub(super) async fn delete_namespace(call: &mut Call) -> Result<Reply, Problem> {
+pub(super) async fn delete_namespace(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+    body::none(body).await?;
     let name = one_namespace(call)?;
     call.shared.policy.may_delete(&name)?;
     call.caller.may_use(&name)?;

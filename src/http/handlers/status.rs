@@ -7,7 +7,7 @@ use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue
 
 use super::lookup::{self, JobRef, Origin, Seen};
 use super::wait::{self, Goal};
-use super::{Call, Target, exits};
+use super::{Call, exits};
 use crate::http::error::Problem;
 use crate::http::etag::{self, Known};
 use crate::http::reply::{Reply, merged};
@@ -20,38 +20,20 @@ use crate::kube::types::JobInFull;
 
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// The answer, if it can be given at once.
-pub(super) fn from_cache(call: &mut Call) -> Result<Option<Reply>, Problem> {
-    if call.parameters.has("wait") || call.parameters.has("details") || call.wants_no_cache() {
-        return Ok(None);
-    }
-    let (namespace, name) = (call.parameters.namespace()?, call.parameters.job_name()?);
-    let uid = call.parameters.optional("uid");
-    let seen = known(call, &JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() });
-    call.target = Target { namespace: Some(namespace), job: Some(name), uid: None };
-    let known = Known::of(&call.headers);
-    Ok(seen?.map(|seen| reply(call, known.as_ref(), &seen)))
-}
-
-fn known(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
-    call.may_use(job.namespace)?;
-    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &lookup::asked(job.namespace, job.name)) else {
-        return Ok(None);
-    };
-    verdict?;
-    let found = lookup::in_cache(call, job, call.started).filter(|seen| !seen.origin.is_old());
-    Ok(found.and_then(|mut seen| {
-        let status = std::slice::from_mut(&mut seen.status);
-        exits::hide_at_once(&call.shared, &call.caller, Some(job.namespace), status).then_some(seen)
-    }))
-}
-
 pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let known = Known::of(&call.headers);
+    let (known, wait) = (Known::of(&call.headers), call.parameters.wait()?);
     let uid = call.parameters.optional("uid").map(Cow::into_owned);
     let job = JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() };
-    let seen = match call.parameters.wait()? {
+    if wait.is_none()
+        && !with_details
+        && !call.wants_no_cache()
+        && let Some(seen) = in_memory(call, &job)?
+    {
+        return Ok(reply(call, known.as_ref(), &seen));
+    }
+    call.enter()?;
+    let seen = match wait {
         Some(time) => {
             let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
             Some(wait::until(call, &job, time, goal).await?)
@@ -64,6 +46,19 @@ pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
         // Boxed, as all who wait would have room for it.
         seen => Box::pin(in_detail(call, &job, seen.as_ref())).await,
     }
+}
+
+/// The job as memory has it, if that is fresh and the caller is known to be allowed to see it.
+fn in_memory(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
+    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &lookup::asked(job.namespace, job.name)) else {
+        return Ok(None);
+    };
+    verdict?;
+    let found = lookup::in_cache(call, job, call.started).filter(|seen| !seen.origin.is_old());
+    Ok(found.and_then(|mut seen| {
+        let status = std::slice::from_mut(&mut seen.status);
+        exits::hide_at_once(&call.shared, &call.caller, Some(job.namespace), status).then_some(seen)
+    }))
 }
 
 /// Pods and events come from the cluster, and so does the selector that finds them. A job that was waited for and is gone

@@ -11,12 +11,13 @@ use super::lookup::{JobRef, Origin, Seen, asked, ended, in_cache, in_cluster, lo
 use super::{Call, exits};
 use crate::http::error::Problem;
 use crate::http::etag::Known;
+use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::kube::backoff::Backoff;
 use crate::kube::error::Error;
 
 /// How often the cluster is asked about a job that the watch does not tell of.
-const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+pub(super) const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
 /// How long each of these questions may take.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,6 +27,10 @@ pub(super) enum Goal<'a> {
     Finished,
     /// Any version that the caller does not have.
     OtherThan(&'a Known),
+    /// Suspended or not, as the caller has asked for; or finished, as it then never will be.
+    Suspended(bool),
+    /// That the job is gone, which no status says.
+    Gone,
 }
 
 impl Goal<'_> {
@@ -33,6 +38,8 @@ impl Goal<'_> {
         match self {
             Self::Finished => status.state.is_final(),
             Self::OtherThan(known) => !known.has(&status.tag()),
+            Self::Suspended(wanted) => status.state.is_final() || (status.state == State::Suspended) == wanted,
+            Self::Gone => false,
         }
     }
 }

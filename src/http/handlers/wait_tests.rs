@@ -21,6 +21,8 @@ use crate::config::pattern::Patterns;
 use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::parameters::Parameters;
+use crate::http::rate::RateLimits;
+use crate::http::repeats::Repeats;
 use crate::http::request_id::RequestId;
 use crate::http::route::Route;
 use crate::http::traffic::Traffic;
@@ -30,6 +32,7 @@ use crate::kube::name::{JobName, Namespace};
 use crate::kube::refusal::Refusal;
 use crate::kube::session::Session;
 use crate::kube::watch::News;
+use crate::secret::Secret;
 
 /// The SHA-256 of the key `one`.
 const HASH: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
@@ -62,13 +65,15 @@ pub(in crate::http) fn call(file: &File, draining: watch::Receiver<bool>) -> Cal
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
     let auth = Auth::ApiKey(Arc::new(Keyring::open(&file.0).unwrap()));
-    let caller = auth.identify(Shown { api_key: Some("one"), ..Shown::default() }).unwrap();
+    let caller = auth.identify(Shown { api_key: Some(Secret::new("one")), ..Shown::default() }).unwrap();
     let shared = Shared {
         cluster: Arc::new(Cluster::new("lab", "us-east-1", tokens)),
         cache: Arc::default(),
         auth: Arc::new(auth),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+        rates: RateLimits::new(0, 0),
+        repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
         traffic: Traffic::new(true),
         docs: true,
@@ -88,6 +93,8 @@ pub(in crate::http) fn call(file: &File, draining: watch::Receiver<bool>) -> Cal
         session: Session::new(Arc::clone(&shared.cluster), TokioInstant::now() + shared.request_timeout),
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: Instant::now(),
+        is_counted: false,
+        allowance: None,
         permit: None,
         body: None,
         caller,
@@ -134,7 +141,7 @@ fn what_the_cluster_says_to_the_callers_own_token_is_not_made_up_for_from_memory
     let mut by_token = call(&file, draining);
     let reviews = Reviews::new(Arc::clone(&by_token.shared.cluster), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
-    by_token.caller = auth.identify(Shown { bearer: Some("token"), ..Shown::default() }).unwrap();
+    by_token.caller = auth.identify(Shown { bearer: Some(Secret::new("token")), ..Shown::default() }).unwrap();
     for (error, is_refusal) in [
         (Error::CallerUnauthorized, true),
         (refused(403, "Forbidden"), true),

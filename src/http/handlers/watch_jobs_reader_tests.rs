@@ -16,6 +16,8 @@ use crate::config::pattern::Patterns;
 use crate::http::audit::Audit;
 use crate::http::calls::{Bounds, Calls};
 use crate::http::handlers::Target;
+use crate::http::rate::RateLimits;
+use crate::http::repeats::Repeats;
 use crate::http::request_id::RequestId;
 use crate::http::request_log::LogLine;
 use crate::http::route::Route;
@@ -55,6 +57,8 @@ impl Source {
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
             calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+            rates: RateLimits::new(0, 0),
+            repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
             traffic: Traffic::new(true),
             request_timeout: Duration::from_mins(5),

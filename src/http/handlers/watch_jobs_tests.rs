@@ -55,7 +55,9 @@ impl Holder {
         let hash = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
         std::fs::write(&file, format!("one role=read namespaces=* sha256={hash}\n")).unwrap();
         let auth = Auth::ApiKey(Arc::new(Keyring::open(&file).unwrap()));
-        let caller = auth.identify(crate::auth::Shown { api_key: Some("one"), ..Default::default() }).unwrap();
+        let caller = auth
+            .identify(crate::auth::Shown { api_key: Some(crate::secret::Secret::new("one")), ..Default::default() })
+            .unwrap();
         Self { file, auth: Arc::new(auth), caller }
     }
 

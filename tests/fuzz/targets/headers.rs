@@ -23,7 +23,7 @@ pub(super) fn accept(data: &[u8]) {
             assert_eq!(problem.status, 406);
             assert!(headers.contains_key(ACCEPT), "who asks for nothing is refused");
         }
-        headers.append(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.append(ACCEPT, HeaderValue::from_static(media.name()));
         assert!(accepts(media, &headers).is_ok(), "{headers:?}");
     }
     let headers = headers(&CONTENT_TYPE, data);

@@ -74,7 +74,9 @@ async fn a_key_is_in_no_log_no_answer_and_no_record_and_its_name_is() {
         ("basic", format!("Authorization: Basic {}\r\n", key.secret), Value::Null, "none"),
     ] {
         let lines = lines + &format!("X-Request-Id: {id}\r\n");
-        let answer = ask(&lab.service, "POST", "/api/eks-create-job", &lines, Some(&job(id))).await;
+        // Refused again on the same call, it would only be counted.
+        let path = if id == "basic" { "/api/eks-create-namespace" } else { "/api/eks-create-job" };
+        let answer = ask(&lab.service, "POST", path, &lines, Some(&job(id))).await;
         answers.push(format!("{} {}", answer.head, answer.body));
         let record = record(&lab.service, id).await;
         assert_eq!((&record["caller"], &record["caller_method"]), (&caller, &json!(method)), "{record}");

@@ -20,7 +20,8 @@ use eks_api::http::cors::Cors;
 use eks_api::http::handlers::Shared;
 use eks_api::http::origin::Hosts;
 use eks_api::http::pipeline::Pipeline;
-use eks_api::http::rate::RateLimit;
+use eks_api::http::rate::RateLimits;
+use eks_api::http::repeats::Repeats;
 use eks_api::http::server::{self, Door};
 use eks_api::http::traffic::Traffic;
 use eks_api::jobs::policy::Policy;
@@ -28,6 +29,7 @@ use eks_api::kube::cluster::Cluster;
 use eks_api::kube::name::Namespace;
 use eks_api::kube::watch::News;
 use eks_api::ops::journal::Journal;
+use eks_api::secret::Secret;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -73,6 +75,8 @@ async fn inside() -> Inside {
         cache: Arc::default(),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         calls: Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
+        rates: RateLimits::new(0, 0),
+        repeats: Repeats::default(),
         audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
         traffic: Traffic::new(true),
         docs: true,
@@ -83,9 +87,8 @@ async fn inside() -> Inside {
     for news in [News::Listing(1), News::Jobs(jobs), News::Listed, News::Following] {
         shared.cache.hear(news, std::time::Instant::now());
     }
-    let admission =
-        Admission { hosts: Hosts::default(), peers: RateLimit::new("peer", 0), callers: RateLimit::new("caller", 0) };
-    let pipeline = Arc::new(Pipeline { shared: Arc::clone(&shared), cors: Cors::new(Vec::new()), admission });
+    let admission = Admission { hosts: Hosts::default(), cors: Cors::new(Vec::new()) };
+    let pipeline = Arc::new(Pipeline { shared: Arc::clone(&shared), admission });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(server::run(listener, pipeline, Door { tls: None, max_connections: 8, max_per_peer: 8 }));
@@ -149,7 +152,7 @@ async fn a_log_is_followed_with_the_right_to_that_pods_alone_and_no_longer() {
     assert_eq!(log.before("first\n").await.unwrap().as_deref(), Some(""));
     a_minute().await;
     // When the answer is known, the stream has heard it too.
-    let alice = lab.shared.auth.identify(Shown { bearer: Some(ALICE), ..Shown::default() }).unwrap();
+    let alice = lab.shared.auth.identify(Shown { bearer: Some(Secret::new(ALICE)), ..Shown::default() }).unwrap();
     let namespace = Namespace::parse("team-a").unwrap();
     let asked = Asked { permission: SEE_LOGS, namespace: Some(&namespace), name: Some("hello-x") };
     let heard = async {

@@ -79,9 +79,9 @@ async fn create_that_finds_no_place_to_wait_tells_of_the_job_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_given_twice_or_is_no_time_is_refused_before_anything_is_made() {
+async fn a_wait_that_differs_in_query_and_body_or_is_no_time_is_refused_before_anything_is_made() {
     let lab = lab().await;
-    let twice = lab.service.post(&format!("{CREATE_JOB}?wait=1s"), &body("hello", "1s")).await;
+    let twice = lab.service.post(&format!("{CREATE_JOB}?wait=2s"), &body("hello", "1s")).await;
     let told = problem(&twice, 400, "BadRequest");
     assert_eq!(told["causes"][0]["field"], "wait");
     for bad in ["6m", "30", "-1s", "", "soon"] {
