@@ -68,7 +68,7 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
             let next = next.as_ref().map(page_token::of);
             return reply(
                 &jobs,
-                Rest { r#continue: next, remaining: Some(remaining), all_ended },
+                &Rest { r#continue: next, remaining: Some(remaining), all_ended },
                 Origin::Cache { age },
             );
         }
@@ -77,7 +77,7 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     // Each of them costs the cluster far more than any other call.
     let _turn = call.shared.calls.lists.begin(call.lister()).await?;
     let (jobs, rest) = in_cluster(&call.session, &filter, from, limit).await?;
-    reply(&jobs, Rest { all_ended, ..rest }, Origin::Cluster)
+    reply(&jobs, &Rest { all_ended, ..rest }, Origin::Cluster)
 }
 
 /// Whether the caller may list these jobs. The cluster is asked only if the answer is not known.
@@ -132,10 +132,10 @@ struct Rest {
     all_ended: Option<bool>,
 }
 
-fn reply(jobs: &[Arc<Status>], rest: Rest, origin: Origin) -> Result<Reply, Problem> {
+fn reply(jobs: &[Arc<Status>], rest: &Rest, origin: Origin) -> Result<Reply, Problem> {
     let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
     let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
-    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(&rest)?));
+    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(rest)?));
     origin.tell(&mut reply.headers);
     Ok(reply)
 }

@@ -127,12 +127,13 @@ fn header(name: HeaderName, value: &str) -> HeaderMap {
 #[test]
 fn b1_no_header_and_no_query_costs_5_ms() {
     let fill = |item: &str| item.repeat(HEADER / item.len());
+    let versions: Vec<String> = (2..1002).map(|version: u32| version.to_string()).collect();
     for tags in ["\"1\",", "W/\"18446744073709551615\",", ",", "\","] {
         let headers = header(IF_NONE_MATCH, &fill(tags));
         is_cheap("If-None-Match", || {
             let known = Known::of(&headers).unwrap();
             // As often as a wait looks that is woken by a thousand changes.
-            assert!((2..1002).all(|version| !known.has(version)));
+            assert!(versions.iter().all(|version| !known.has(version)));
         });
     }
     for ranges in ["text/a,", "application/json;q=0,", "*/*;q=0,", ";", ",", "application/json;a;b;c;d;e;f;g;q=0,"] {
