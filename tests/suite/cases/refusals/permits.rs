@@ -85,7 +85,7 @@ async fn p99(lab: &Arc<Lab>, key: &Arc<Key>, round: &str) -> Duration {
 #[ignore = "prints times, which tell something only of a release build on a quiet machine"]
 async fn c1_writers_beside_a_thousand_creates_that_are_refused() {
     let (good, bad) = (keygen("good", "write", "*").await, keygen("bad", "write", "*").await);
-    let settings = [("EKS_API_RATE_LIMIT", "off"), ("EKS_API_PEER_RATE_LIMIT", "off"), ("LOG_LEVEL", "WARN")];
+    let settings = [("EKS_API_RATE_LIMIT", "off"), ("EKS_API_PEER_RATE_LIMIT", "off"), ("LOG_LEVEL", "INFO")];
     let lab = Arc::new(with_keys(&[&good, &bad], &settings).await);
     lab.cluster.put_namespace(json!({ "metadata": { "name": "bad" } }));
     let kind = without_reason(500, "admission webhook \"policy.example.com\" denied the request: no");
