@@ -73,17 +73,20 @@ impl<S: Source> Reading<S> {
             let options = log.options(now);
             let mut outcome = match self.source.open(target, &options).await {
                 Ok(stream) => {
-                    self.begin(heading).await?;
+                    // The kubelet may still say that it has no log of a container that has ended.
+                    if options.follow {
+                        self.begin(heading).await?;
+                    }
                     self.pod.send_replace(Some(target.pod.clone()));
                     log.reopen();
-                    self.follow(seen, stream, options.follow, &mut log, &mut retry).await?
+                    self.follow(seen, stream, options.follow, &mut log, &mut retry, heading).await?
                 }
                 Err(error) => Outcome::Failed(Failure::Cluster(error)),
             };
             self.is_lossy.fetch_or(log.has_lost_lines(), Ordering::Relaxed);
             if matches!(outcome, Outcome::Ended) {
                 outcome = match log.settle() {
-                    Settled::CaughtUp if now != Run::Running => return Ok(()),
+                    Settled::CaughtUp if now != Run::Running => return self.begin(heading).await,
                     Settled::CaughtUp => Outcome::Ended,
                     Settled::MoreNeeded => continue,
                     Settled::CutShort => {
@@ -123,6 +126,7 @@ impl<S: Source> Reading<S> {
         may_be_silent: bool,
         log: &mut RunLog,
         retry: &mut Retry,
+        heading: &mut Option<String>,
     ) -> Result<Outcome, End> {
         loop {
             let (new, outcome) = match timeout(SILENCE, S::next(&mut stream)).await {
@@ -140,6 +144,7 @@ impl<S: Source> Reading<S> {
             };
             if !new.is_empty() {
                 *retry = Retry { pause: PAUSE, failing_since: None };
+                self.begin(heading).await?;
                 self.send(new.into()).await?;
             }
             match outcome {
