@@ -182,8 +182,9 @@ fn put_failed(lab: &Lab, name: &str, spec: &Value, main: &Value, init: &Value) {
         job_spec[field] = value.clone();
     }
     put_job(lab, name, &job_spec, &json!({ "active": 1 }));
+    let init_containers = spec["template"]["spec"]["initContainers"].as_array().cloned().unwrap_or_default();
     let pod = json!({ "metadata": { "labels": { "batch": name } },
-        "spec": { "containers": [{ "name": "c" }], "initContainers": spec["template"]["spec"]["initContainers"] },
+        "spec": { "containers": [{ "name": "c" }], "initContainers": init_containers },
         "status": { "phase": "Failed", "containerStatuses": main, "initContainerStatuses": init } });
     put_pod(lab, name, &format!("{name}-1"), &pod);
     lab.cluster.set_job_status("default", name, failed());
