@@ -55,8 +55,10 @@ pub struct Status {
     pub state: State,
     /// When the job failed, if it did and says so, in seconds since 1970.
     pub failed_at: Option<i64>,
-    /// `key=value` lines: one piece of memory a job, not two a label.
+    /// Keys and values one after another: one piece of memory a job, not two a label.
     labels: Box<str>,
+    /// Where each key and each value ends. A selector is held against every job, and looks for no separator.
+    label_ends: Box<[(u32, u32)]>,
     json: Body,
     exit: Option<Box<KnownExit>>,
 }
@@ -73,6 +75,7 @@ impl Status {
         let metadata = &job.metadata;
         let seconds = |time: Option<&Time>| time.and_then(Time::parse).map(time::OffsetDateTime::unix_timestamp);
         let (state, decided) = state(job.spec.suspend, &job.status);
+        let (labels, label_ends) = joined(&metadata.labels);
         let decided_at = seconds(decided.and_then(|condition| condition.last_transition_time.as_ref()));
         Self {
             key: [&*metadata.namespace, "/", &*metadata.name].concat().into(),
@@ -81,7 +84,8 @@ impl Status {
             created: seconds(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
             state,
             failed_at: decided_at.filter(|_| state == State::Failed),
-            labels: metadata.labels.0.iter().flat_map(|(key, value)| [key, "=", value, "\n"]).collect(),
+            labels,
+            label_ends: label_ends.into(),
             json: json(job, None),
             exit: None,
         }
@@ -130,8 +134,28 @@ impl Status {
 
     /// In the order of their keys.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.labels.lines().filter_map(|line| line.split_once('='))
+        let mut begin = 0;
+        self.label_ends.iter().map(move |(key_end, value_end)| {
+            let (key_end, value_end) = (*key_end as usize, *value_end as usize);
+            let label = (&self.labels[begin..key_end], &self.labels[key_end..value_end]);
+            begin = value_end;
+            label
+        })
     }
+}
+
+/// All labels in one text, and where each key and each value ends. Kubernetes bounds an object to some MiB.
+fn joined(labels: &Labels) -> (Box<str>, Vec<(u32, u32)>) {
+    let (mut text, mut ends) = (String::new(), Vec::with_capacity(labels.0.len()));
+    for (key, value) in &labels.0 {
+        text.push_str(key);
+        let key_end = text.len();
+        text.push_str(value);
+        if let (Ok(key_end), Ok(value_end)) = (u32::try_from(key_end), u32::try_from(text.len())) {
+            ends.push((key_end, value_end));
+        }
+    }
+    (text.into(), ends)
 }
 
 fn version(job: &Job) -> Version {

@@ -20,7 +20,7 @@ static STDERR: OnceLock<Lines> = OnceLock::new();
 
 /// From now on lines are written by the thread.
 pub fn start() {
-    STDERR.get_or_init(|| Lines::to(io::stderr()));
+    STDERR.get_or_init(|| Lines::to(io::stderr(), warn_of_dropped));
 }
 
 /// Writes a line, with its line feed. False if it was dropped.
@@ -64,12 +64,13 @@ struct Lines {
 }
 
 impl Lines {
-    fn to(out: impl Write + Send + 'static) -> Self {
+    /// `tell` hears how many lines were dropped, once lines can be written again.
+    fn to(out: impl Write + Send + 'static, tell: impl Fn(u64) + Send + 'static) -> Self {
         let ((sender, receiver), counts) = (channel(), Arc::new(Counts::default()));
         let of_thread = Arc::clone(&counts);
         // Without the thread nobody receives: then all lines are dropped, and counted.
-        let _ =
-            thread::Builder::new().name("log".into()).stack_size(STACK).spawn(move || run(out, &receiver, &of_thread));
+        let thread = thread::Builder::new().name("log".into()).stack_size(STACK);
+        let _ = thread.spawn(move || run(out, &receiver, &of_thread, tell));
         Self { sender, counts }
     }
 
@@ -90,7 +91,11 @@ impl Lines {
     }
 }
 
-fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts) {
+fn warn_of_dropped(lines: u64) {
+    log::warn!(lines; "log lines were dropped: stderr is not read fast enough");
+}
+
+fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, tell: impl Fn(u64)) {
     let (mut chunk, mut told) = (Vec::with_capacity(CHUNK), 0);
     while let Ok(first) = receiver.recv() {
         let (mut lines, mut flushed) = (0, None);
@@ -106,7 +111,8 @@ fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts) {
                 break;
             }
         }
-        if out.write_all(&chunk).is_err() {
+        let is_written = out.write_all(&chunk).is_ok();
+        if !is_written {
             counts.dropped.fetch_add(lines, Ordering::Relaxed);
         }
         counts.queued.fetch_sub(chunk.len(), Ordering::Relaxed);
@@ -114,8 +120,9 @@ fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts) {
         // Whoever waits hears of it; if not, it waits no more.
         drop(flushed);
         let dropped = counts.dropped.load(Ordering::Relaxed);
-        if dropped > told {
-            log::warn!(lines = dropped - told; "log lines were dropped: stderr is not read fast enough");
+        // Where nothing can be written, the warning could not be written either, and would ask for the next.
+        if is_written && dropped > told {
+            tell(dropped - told);
             told = dropped;
         }
     }
@@ -161,7 +168,7 @@ mod tests {
     #[test]
     fn b4_a_reader_that_is_stuck_holds_up_nobody_and_what_is_dropped_is_counted() {
         let reader = Reader::default();
-        let lines = Lines::to(reader.clone());
+        let lines = Lines::to(reader.clone(), |_| {});
         let stuck = reader.0.lock().unwrap();
         let line = |number: usize| format!("{number} {}\n", "x".repeat(1000));
         let mut taken = Vec::new();
@@ -191,9 +198,14 @@ mod tests {
                 Ok(())
             }
         }
-        let lines = Lines::to(Closed);
+        let told = Arc::<AtomicU64>::default();
+        let tells = Arc::clone(&told);
+        let lines = Lines::to(Closed, move |_| {
+            tells.fetch_add(1, Ordering::Relaxed);
+        });
         lines.write(b"one\n");
         lines.flush();
-        assert_eq!(lines.counts.dropped.load(Ordering::Relaxed), 1);
+        let counts = [&lines.counts.dropped, &told].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counts, [1, 0], "a warning that cannot be written would be the next line that cannot be written");
     }
 }

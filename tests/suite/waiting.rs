@@ -64,7 +64,9 @@ async fn a_wait_ends_when_the_job_completes_or_fails() {
         let reply = answered_when(&lab, None, happens).await.expect_status(200);
         assert_eq!((&reply.json()["state"], is_hit(&reply)), (&json!(state), true));
         assert_eq!(etag(&reply), etag(&status(&lab.service, "hello").await));
-        assert_eq!(lab.cluster.count("GET", JOBS), 0, "it was told, and did not ask");
+        // How a job failed is looked up once, whoever waits.
+        let looked_up = usize::from(state == "failed");
+        assert!(lab.cluster.count("GET", JOBS) <= looked_up, "it was told, and did not ask");
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     }
     call.enter()?;
     // Each of them costs the cluster far more than any other call.
-    let _turn = call.shared.calls.lists.begin(call.lister()).await?;
+    let _turn = call.shared.calls.lists.begin(call.caller_key()).await?;
     let (jobs, rest) = in_cluster(&call.session, &filter, from, limit).await?;
     reply(&jobs, &Rest { all_ended, ..rest }, Origin::Cluster)
 }

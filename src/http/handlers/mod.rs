@@ -184,14 +184,6 @@ impl Call {
         self.shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
     }
 
-    /// By whom lists that the cluster answers are told apart: the caller's name, or else its address.
-    fn lister(&self) -> String {
-        match &*self.caller.name() {
-            "" => self.peer.ip().to_string(),
-            name => name.to_owned(),
-        }
-    }
-
     /// Whether the service, and this caller, may use a namespace.
     fn may_use(&self, namespace: &Namespace) -> Result<(), Problem> {
         self.shared.policy.may_use(namespace)?;
@@ -208,14 +200,6 @@ impl Call {
         self.headers = HeaderMap::new();
         self.parameters = Parameters::none();
         self.body = None;
-    }
-
-    /// The request's header without its lines, for those of the reply: it has the room for them, as the server makes the
-    /// header of each request out of that of the reply before.
-    fn emptied_headers(&mut self) -> HeaderMap {
-        let mut headers = std::mem::take(&mut self.headers);
-        headers.clear();
-        headers
     }
 
     /// Whether the caller asks for an answer from the cluster itself (RFC 9111, section 5.2.1.4).

@@ -30,7 +30,7 @@ pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
         && !call.wants_no_cache()
         && let Some(seen) = in_memory(call, &job)?
     {
-        return Ok(reply(call, known.as_ref(), &seen));
+        return Ok(reply(known.as_ref(), &seen));
     }
     call.enter()?;
     let seen = match wait {
@@ -42,7 +42,7 @@ pub(super) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
         None => Some(lookup::seen(call, &job).await?),
     };
     match seen {
-        Some(seen) if !with_details => Ok(reply(call, known.as_ref(), &seen)),
+        Some(seen) if !with_details => Ok(reply(known.as_ref(), &seen)),
         // Boxed, as all who wait would have room for it.
         seen => Box::pin(in_detail(call, &job, seen.as_ref())).await,
     }
@@ -92,8 +92,8 @@ async fn in_detail(call: &Call, job: &JobRef<'_>, waited: Option<&Seen>) -> Resu
 }
 
 /// The status with where it comes from; 304 if the caller has it already.
-fn reply(call: &mut Call, known: Option<&Known>, seen: &Seen) -> Reply {
-    let mut headers = call.emptied_headers();
+fn reply(known: Option<&Known>, seen: &Seen) -> Reply {
+    let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     seen.origin.tell(&mut headers);
     let tag = seen.status.tag();

@@ -1,9 +1,9 @@
 //! Where a feed reads from: the cluster, in the name of its caller. Tests have another source.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use hyper::body::Bytes;
+use tokio::time::Instant;
 
 use super::End;
 use crate::http::handlers::Shared;

@@ -24,10 +24,13 @@ async fn answered_when(lab: &Lab, method: &str, path: &str, happens: impl FnOnce
     tokio::join!(lab.service.send(method, path, &[], ""), then).0
 }
 
+/// A lab with jobs that have a pod each. Without pods, a job that is to be suspended is suspended at once.
 async fn lab_with(jobs: &[&str]) -> Lab {
     let lab = Lab::start(BINARY).await;
     for name in jobs {
-        lab.cluster.put_job(own_job(name));
+        let mut job = own_job(name);
+        job["status"] = json!({ "active": 1 });
+        lab.cluster.put_job(job);
         until_status(&lab.service, name, |reply| reply.header("x-cache") == Some("hit")).await;
     }
     lab
@@ -55,7 +58,7 @@ async fn a_suspension_is_waited_for() {
 async fn a_wait_for_a_suspension_ends_with_the_job_and_with_the_time() {
     let lab = lab_with(&["hello", "other"]).await;
     let reply = lab.service.send("POST", "/api/eks-suspend-job?job_name=other&wait=1ms", &[], "").await;
-    assert_eq!(reply.expect_status(200).json()["state"], "pending", "the cluster has not suspended it yet");
+    assert_eq!(reply.expect_status(200).json()["state"], "running", "the cluster has not suspended it yet");
     let path = format!("/api/eks-suspend-job?job_name=hello&{LONG}");
     let happens = || lab.cluster.set_job_status("default", "hello", complete());
     let reply = answered_when(&lab, "POST", &path, happens).await.expect_status(200);
