@@ -22,7 +22,7 @@ use crate::jobs::status::Status;
 use crate::jobs::store::Place;
 use crate::kube::error::Error;
 use crate::kube::path::Path;
-use crate::kube::session::{Session, json};
+use crate::kube::session::json;
 use crate::kube::types::{Job, List};
 
 /// As many as Kubernetes' own tools ask for at a time.
@@ -76,7 +76,9 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     call.enter()?;
     // Each of them costs the cluster far more than any other call.
     let _turn = call.shared.calls.lists.begin(call.caller_key()).await?;
-    let (jobs, rest) = in_cluster(&call.session, &filter, from, limit).await?;
+    let namespace = filter.namespace.as_ref();
+    let (mut jobs, rest) = in_cluster(call, &filter, from, limit).await?;
+    exits::hide(&call.shared, &call.caller, namespace, &mut jobs).await;
     reply(&jobs, &Rest { all_ended, ..rest }, Origin::Cluster)
 }
 
@@ -142,7 +144,7 @@ fn reply(jobs: &[Arc<Status>], rest: &Rest, origin: Origin) -> Result<Reply, Pro
 
 /// A list of one page is sorted as the cache's is. Of a longer one the pages are those of the API server, in its order.
 async fn in_cluster(
-    session: &Session,
+    call: &Call,
     filter: &Filter,
     from: Option<Token>,
     limit: usize,
@@ -150,7 +152,7 @@ async fn in_cluster(
     let largest = LARGEST_PAGE as usize;
     let (mut jobs, mut next) = match from {
         Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
-        from => match (page(session, filter, largest, None).await?, from) {
+        from => match (page(call, filter, largest, None).await?, from) {
             ((jobs, None), from) => return Ok(from_one_page(jobs, from.as_ref(), limit)),
             // It is of the cache's list, and no place in the API server's.
             (_, Some(_)) => return Err(expired()),
@@ -162,7 +164,7 @@ async fn in_cluster(
         if jobs.len() >= limit {
             break;
         }
-        let (more, behind) = page(session, filter, limit - jobs.len(), next.as_deref()).await?;
+        let (more, behind) = page(call, filter, limit - jobs.len(), next.as_deref()).await?;
         jobs.extend(more);
         next = behind;
         if next.is_none() {
@@ -188,7 +190,7 @@ fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize)
 
 /// What matches of one page of the API server's list, and its `continue`.
 pub(super) async fn page(
-    session: &Session,
+    call: &Call,
     filter: &Filter,
     limit: usize,
     token: Option<&str>,
@@ -199,11 +201,11 @@ pub(super) async fn page(
     };
     let limit = u32::try_from(limit).unwrap_or(LARGEST_PAGE);
     let path = Path::jobs_page(filter.namespace.as_ref(), &selector, limit, token);
-    let list: List<Job> = match session.get(&path).await {
+    let list: List<Job> = match call.session.get(&path).await {
         Err(Error::Refused(refusal)) if refusal.code == 410 => return Err(expired()),
         list => list?,
     };
-    let statuses = list.items.unwrap_or_default().into_iter().map(|job| Status::of(&job));
+    let statuses = list.items.unwrap_or_default().into_iter().map(|job| call.shared.cache.status(&job));
     let matching = statuses.filter(|status| filter.matches(status)).map(Arc::new).collect();
     Ok((matching, Some(list.metadata.r#continue).filter(|token| !token.is_empty())))
 }

@@ -87,7 +87,7 @@ async fn look_in_cluster(call: &Call, filter: &Filter) -> Result<Option<(Arc<Sta
     let _turn = call.shared.calls.lists.begin(call.caller_key()).await?;
     let mut token = None;
     loop {
-        let (jobs, next) = page(&call.session, filter, LARGEST_PAGE as usize, token.as_deref()).await?;
+        let (jobs, next) = page(call, filter, LARGEST_PAGE as usize, token.as_deref()).await?;
         if let Some(unfinished) = jobs.into_iter().find(|status| !status.state.is_final()) {
             return Ok(Some((unfinished, Origin::Cluster)));
         }

@@ -1,6 +1,7 @@
 //! A node that can be asked for logs: the part of a kubelet that the API server itself calls, over TLS, with whatever
 //! log it is given. Which pods run there is `kubelet`'s.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -88,6 +89,7 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, state: Arc<watch::Sender<S
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let (is_log, is_followed) = (path.starts_with("/containerLogs/"), path.contains("follow=true"));
+    let has_times = path.contains("timestamps=true");
     state.send_modify(|state| state.asked.push(path));
     let status = if is_log { "200 OK" } else { "404 Not Found" };
     let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -95,7 +97,7 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, state: Arc<watch::Sender<S
     let (mut state, mut read) = (state.subscribe(), 0);
     while sent.is_ok() && stream.flush().await.is_ok() {
         let State { log, has_ended, .. } = state.borrow_and_update().clone();
-        let more = log.get(read..).filter(|more| is_log && !more.is_empty());
+        let more = is_log.then(|| lines(&log, read, has_times)).filter(|more| !more.is_empty());
         read = log.len();
         sent = match more {
             Some(more) => stream.write_all(format!("{:x}\r\n{more}\r\n", more.len()).as_bytes()).await,
@@ -108,4 +110,18 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, state: Arc<watch::Sender<S
     }
     let _ = stream.write_all(b"0\r\n\r\n").await;
     let _ = stream.shutdown().await;
+}
+
+/// What a kubelet sends of a log from here on: with times, each line begins with its own.
+fn lines(log: &str, from: usize, has_times: bool) -> String {
+    let mut text = String::new();
+    let mut at = from;
+    for piece in log[from..].split_inclusive('\n') {
+        if has_times && (at == 0 || log[..at].ends_with('\n')) {
+            let _ = write!(text, "2026-11-28T15:00:00.{:09}Z ", log[..at].matches('\n').count());
+        }
+        text.push_str(piece);
+        at += piece.len();
+    }
+    text
 }
