@@ -16,7 +16,9 @@ const STARTS: usize = 21;
 const START_AT_MOST: Duration = Duration::from_millis(30);
 const REQUESTS: usize = 1002;
 const CLIENTS: usize = 6;
-const RESIDENT_AT_MOST: u64 = 8_000_000;
+const READY_AT_MOST: u64 = 8_000_000;
+/// The last statuses of 334 jobs that are gone are kept for ten minutes.
+const AFTER_WORK_AT_MOST: u64 = 10_000_000;
 
 fn binary() -> String {
     std::env::var("EKS_API_BINARY").expect("EKS_API_BINARY must name the binary to measure")
@@ -41,7 +43,7 @@ async fn the_service_listens_within_30_ms() {
 
 #[tokio::test]
 #[ignore = "measures the binary that EKS_API_BINARY names"]
-async fn the_service_stays_below_8_mb_after_1000_requests() {
+async fn the_service_takes_8_mb_when_ready_and_10_mb_after_1000_requests() {
     let lab = Lab::with(&binary(), &[("LOG_LEVEL", "INFO")]).await;
     let begun = resident(&lab.service);
     let client = async |client: usize| {
@@ -59,7 +61,8 @@ async fn the_service_stays_below_8_mb_after_1000_requests() {
     tokio::time::timeout(PATIENCE * 4, work).await.expect("the requests do not end");
     let ended = resident(&lab.service);
     println!("resident memory: {begun} bytes when ready, {ended} bytes after {REQUESTS} requests");
-    assert!(ended <= RESIDENT_AT_MOST, "{ended} bytes are resident");
+    assert!(begun <= READY_AT_MOST, "{begun} bytes are resident when ready");
+    assert!(ended <= AFTER_WORK_AT_MOST, "{ended} bytes are resident");
 }
 
 /// The process's resident memory in bytes.

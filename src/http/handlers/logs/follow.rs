@@ -180,12 +180,15 @@ impl<S: Source> Reading<S> {
     async fn copy(&self, target: &Target, options: &LogOptions, heading: &mut Option<String>) -> Result<(), End> {
         let mut pause = PAUSE;
         let mut stream = loop {
+            let begun = Instant::now();
             let error = match self.source.open(target, options).await {
                 Ok(stream) => break stream,
                 Err(error) => error,
             };
             let pause = pause.pause();
-            let waited = self.waited.fetch_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            // Opening a log takes time too: it repeats what it may.
+            let spent = u64::try_from((begun.elapsed() + pause).as_millis()).unwrap_or(u64::MAX);
+            let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_patience = u128::from(waited) < PATIENCE_ENDED.as_millis();
             if !(self.wanted.all && logs::may_pass(&error) && has_patience) {
                 return Err(target.no_log(NoLog::of(error, &target.pod)?));
