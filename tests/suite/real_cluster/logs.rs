@@ -23,14 +23,20 @@ async fn logs(world: &World, name: &str, more: &str) -> Reply {
     world.service.get(&path(name, more)).await
 }
 
-/// The logs of all pods, for which a node that does not answer is asked again for half a minute.
-async fn waited_for(world: &World, name: &str) -> String {
+/// The logs of all pods, for which a node that does not answer is asked again for half a minute. They are not whole then,
+/// so the stream breaks off.
+async fn broken_off(world: &World, name: &str) -> String {
     let url = format!("http://{}{}", world.service.address(), path(name, "&all=true"));
     let request = Request::get(url).body(Empty::<Bytes>::new()).unwrap();
     let response = Client::builder(TokioExecutor::new()).build_http().request(request);
-    let body = async { response.await.unwrap().into_body().collect().await.unwrap().to_bytes() };
-    let body = timeout(Duration::from_mins(1), body).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
+    let read = async {
+        let (mut body, mut text) = (response.await.unwrap().into_body(), Vec::new());
+        while let Ok(frame) = body.frame().await.expect("it ends as if it were whole") {
+            text.extend(frame.into_data().unwrap());
+        }
+        String::from_utf8(text).unwrap()
+    };
+    timeout(Duration::from_mins(1), read).await.unwrap()
 }
 
 fn problem(reply: Reply, status: u16) -> Value {
@@ -94,6 +100,6 @@ pub(super) async fn a_log_on_a_node_that_cannot_be_asked_is_a_clear_problem(worl
     let refused = problem(logs(&world, name, "").await, 502);
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.starts_with("the API server answered 500: ") && detail.contains("connection refused"), "{refused}");
-    let all = waited_for(&world, name).await;
+    let all = broken_off(&world, name).await;
     assert!(all.contains("/c <==\n(the API server answered 500: ") && all.contains("connection refused"), "{all}");
 }
