@@ -38,7 +38,7 @@ stdout has the log alone, of each of the job's pods one after another: of the co
 kubectl.kubernetes.io/default-container names, else of the first. All else is told on stderr.
 A job that makes no progress for 10 seconds is explained there: a quota, an image, no node, suspended.
 A service that is away or busy is tried again until the time is up; without --timeout for 2 minutes.
-No request is idle for more than 20 seconds, so a proxy with an idle limit of 30 seconds does not cut it.
+No wait and no log is idle for more than 20 seconds, so a proxy with an idle limit of 30 seconds does not cut it.
 
 Exit codes:
     0  the job completed
