@@ -2,7 +2,7 @@
 //! at a time, so that whoever fills it goes no faster than the caller reads, and learns at once that the caller left.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -40,6 +40,7 @@ pub enum ReplyBody {
 #[derive(Debug)]
 pub struct Pieces {
     receiver: mpsc::Receiver<Piece>,
+    is_breaking: bool,
     has_ended: bool,
 }
 
@@ -54,7 +55,7 @@ pub struct Gone;
 impl ReplyBody {
     pub fn stream() -> (Sink, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        (Sink(sender), Self::Stream(Pieces { receiver, has_ended: false }))
+        (Sink(sender), Self::Stream(Pieces { receiver, is_breaking: false, has_ended: false }))
     }
 }
 
@@ -85,13 +86,18 @@ impl Body for ReplyBody {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
-            Self::Stream(pieces) => pieces.receiver.poll_recv(cx).map(|piece| match piece {
-                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(*bytes))),
+            Self::Stream(pieces) => match ready!(pieces.receiver.poll_recv(cx)) {
+                Some(Piece::Data(bytes)) => Poll::Ready(Some(Ok(Frame::data(*bytes)))),
+                // hyper drops what it has not written yet when a body fails. While the body is pending, it writes.
+                None if !std::mem::replace(&mut pieces.is_breaking, true) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
                 ended => {
                     pieces.has_ended = true;
-                    if ended.is_some() { None } else { Some(Err(BrokenOff)) }
+                    Poll::Ready(if ended.is_some() { None } else { Some(Err(BrokenOff)) })
                 }
-            }),
+            },
         }
     }
 
