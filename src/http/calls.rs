@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Problem;
 use super::limit::LARGE_BODY;
 use super::lists::Lists;
+use crate::auth::CallerId;
 use crate::kube::permit::WritePermit;
 use crate::ops::metrics::Counter;
 
@@ -30,7 +31,7 @@ pub struct Calls {
     pub lists: Lists,
     writes_waiting: usize,
     /// What each caller may take of the changes and of the queue.
-    shares: Mutex<HashMap<String, Share>>,
+    shares: Mutex<HashMap<CallerId, Share>>,
 }
 
 /// Half of the changes and of the queue: whatever one caller does, the other half is for the rest.
@@ -139,7 +140,7 @@ impl Calls {
 
     /// The same for one that changes something in the cluster: it waits a little for its turn. One with a large body
     /// counts as several.
-    pub async fn begin_write(&self, caller: &str, bytes: usize) -> Result<WritePermit, Problem> {
+    pub async fn begin_write(&self, caller: CallerId, bytes: usize) -> Result<WritePermit, Problem> {
         let (weight, share) = (self.writes.weight(bytes), self.share(caller));
         let places = (share.queue.try_acquire_owned(), Arc::clone(&self.queue).try_acquire_owned());
         let time = if let (Ok(_), Ok(_)) = places { TURN } else { Duration::ZERO };
@@ -150,9 +151,9 @@ impl Calls {
         turn.map_err(|_| self.writes.full())
     }
 
-    fn share(&self, caller: &str) -> Share {
+    fn share(&self, caller: CallerId) -> Share {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(caller) {
+        if let Some(share) = shares.get(&caller) {
             return share.clone();
         }
         if shares.len() >= MAX_IDLE_SHARES {
@@ -163,7 +164,7 @@ impl Calls {
             writes: Arc::new(Semaphore::new(self.writes.share() as usize)),
             queue: Arc::new(Semaphore::new(queue)),
         };
-        shares.insert(caller.to_owned(), share.clone());
+        shares.insert(caller, share.clone());
         share
     }
 

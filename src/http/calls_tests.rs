@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn key(name: &str) -> CallerId {
+    CallerId::Key(name.into())
+}
+
 fn calls(requests: u32, writes: u32) -> Calls {
     Calls::new(Bounds { requests, waits: 8, streams: 8, writes })
 }
@@ -9,33 +13,33 @@ fn calls(requests: u32, writes: u32) -> Calls {
 #[tokio::test(start_paused = true)]
 async fn a_change_waits_for_its_turn_and_no_longer_than_is_worth_it() {
     let calls = calls(8, 1);
-    let first = calls.begin_write("a", 0).await.unwrap();
+    let first = calls.begin_write(key("a"), 0).await.unwrap();
     let second = async {
         tokio::time::sleep(TURN.mul_f64(0.99)).await;
         drop(first);
     };
-    let (turn, ()) = tokio::join!(calls.begin_write("a", 0), second);
+    let (turn, ()) = tokio::join!(calls.begin_write(key("a"), 0), second);
     let held = turn.unwrap();
     assert_eq!(calls.standing()[3].refused, 0);
     let before = tokio::time::Instant::now();
-    let late = calls.begin_write("b", 0).await.unwrap_err();
+    let late = calls.begin_write(key("b"), 0).await.unwrap_err();
     assert_eq!((late.status.as_u16(), late.reason.as_str(), before.elapsed()), (503, "overloaded", TURN));
     assert_eq!(calls.standing()[3].refused, 1);
     drop(held);
-    assert!(calls.begin_write("b", 0).await.is_ok());
+    assert!(calls.begin_write(key("b"), 0).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_with_a_large_body_counts_as_several_and_never_as_more_than_one_caller_may_have() {
     let calls = calls(8, 8);
     let open = || calls.standing()[3].open;
-    let small = calls.begin_write("a", LARGE_BODY - 1).await.unwrap();
+    let small = calls.begin_write(key("a"), LARGE_BODY - 1).await.unwrap();
     assert_eq!(open(), 1);
-    let large = calls.begin_write("a", 2 * LARGE_BODY).await.unwrap();
+    let large = calls.begin_write(key("a"), 2 * LARGE_BODY).await.unwrap();
     assert_eq!(open(), 4);
-    assert!(calls.begin_write("a", 0).await.is_err(), "there is no room for a small one either");
+    assert!(calls.begin_write(key("a"), 0).await.is_err(), "there is no room for a small one either");
     drop((small, large));
-    let huge = calls.begin_write("a", 100 * LARGE_BODY).await.unwrap();
+    let huge = calls.begin_write(key("a"), 100 * LARGE_BODY).await.unwrap();
     assert_eq!(open(), 4);
     drop(huge);
     assert_eq!(open(), 0);
@@ -44,7 +48,7 @@ async fn a_change_with_a_large_body_counts_as_several_and_never_as_more_than_one
 #[tokio::test(start_paused = true)]
 async fn half_of_the_requests_may_wait_for_their_turn_and_half_of_these_of_one_caller() {
     let calls = calls(8, 1);
-    let first = calls.begin_write("a", 0).await.unwrap();
+    let first = calls.begin_write(key("a"), 0).await.unwrap();
     let before = tokio::time::Instant::now();
     let waits = |caller| {
         let calls = &calls;
@@ -55,8 +59,15 @@ async fn half_of_the_requests_may_wait_for_their_turn_and_half_of_these_of_one_c
         tokio::time::sleep(TURN / 2).await;
         drop(first);
     };
-    let (one, two, third, other, another, fifth, ()) =
-        tokio::join!(waits("a"), waits("a"), at_once("a"), waits("b"), waits("c"), at_once("d"), free);
+    let (one, two, third, other, another, fifth, ()) = tokio::join!(
+        waits(key("a")),
+        waits(key("a")),
+        at_once(key("a")),
+        waits(key("b")),
+        waits(key("c")),
+        at_once(key("d")),
+        free
+    );
     assert!(one.is_ok() && two.is_ok() && other.is_ok() && another.is_ok());
     assert_eq!(third, (true, Duration::ZERO), "its caller has half of the queue");
     assert_eq!(fifth, (true, Duration::ZERO), "the queue is full");
@@ -67,13 +78,13 @@ async fn c1_one_caller_has_at_most_half_of_the_permits() {
     let calls = calls(1000, 8);
     let mut held = Vec::new();
     for _ in 0..4 {
-        held.push(calls.begin_write("a", 0).await.unwrap());
+        held.push(calls.begin_write(key("a"), 0).await.unwrap());
     }
     let before = tokio::time::Instant::now();
-    assert!(calls.begin_write("a", 0).await.is_err(), "with four free, and nobody else there");
+    assert!(calls.begin_write(key("a"), 0).await.is_err(), "with four free, and nobody else there");
     assert_eq!(before.elapsed(), TURN);
     for _ in 0..4 {
-        held.push(calls.begin_write("b", 0).await.unwrap());
+        held.push(calls.begin_write(key("b"), 0).await.unwrap());
     }
     assert_eq!((before.elapsed(), calls.standing()[3].open), (TURN, 8), "another has the rest at once");
 }
@@ -81,10 +92,10 @@ async fn c1_one_caller_has_at_most_half_of_the_permits() {
 #[tokio::test(start_paused = true)]
 async fn c1_a_permit_that_is_released_is_free_for_others_and_taken_again() {
     let calls = calls(8, 2);
-    let first = calls.begin_write("a", 0).await.unwrap();
+    let first = calls.begin_write(key("a"), 0).await.unwrap();
     first.release();
     assert_eq!(calls.standing()[3].open, 0);
-    let second = calls.begin_write("a", 0).await.unwrap();
+    let second = calls.begin_write(key("a"), 0).await.unwrap();
     let free = async {
         tokio::time::sleep(TURN * 5).await;
         drop(second);
@@ -97,11 +108,11 @@ async fn c1_a_permit_that_is_released_is_free_for_others_and_taken_again() {
 #[tokio::test]
 async fn c1_shares_that_nobody_uses_are_bounded() {
     let calls = calls(8, 8);
-    let kept = calls.begin_write("kept", 0).await.unwrap();
+    let kept = calls.begin_write(key("kept"), 0).await.unwrap();
     for caller in 0..3 * MAX_IDLE_SHARES {
-        drop(calls.begin_write(&caller.to_string(), 0).await.unwrap());
+        drop(calls.begin_write(key(&caller.to_string()), 0).await.unwrap());
     }
     let shares = calls.shares.lock().unwrap();
-    assert!(shares.len() <= MAX_IDLE_SHARES && shares.contains_key("kept"));
+    assert!(shares.len() <= MAX_IDLE_SHARES && shares.contains_key(&key("kept")));
     drop((shares, kept));
 }

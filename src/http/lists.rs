@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::error::Problem;
+use crate::auth::CallerId;
 
 /// A list that has to wait longer than this for the caller's other lists is refused.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -21,11 +22,11 @@ pub struct Turn {
 }
 
 #[derive(Debug, Default)]
-pub struct Lists(Mutex<HashMap<String, Weak<Semaphore>>>);
+pub struct Lists(Mutex<HashMap<CallerId, Weak<Semaphore>>>);
 
 impl Lists {
     /// Waits until the caller reads no other list; 503 if that takes too long.
-    pub async fn begin(&self, caller: String) -> Result<Turn, Problem> {
+    pub async fn begin(&self, caller: CallerId) -> Result<Turn, Problem> {
         let semaphore = self.semaphore(caller);
         if let Ok(Ok(permit)) = timeout(LONGEST_WAIT, Arc::clone(&semaphore).acquire_owned()).await {
             return Ok(Turn { _permit: permit, _semaphore: semaphore });
@@ -34,7 +35,7 @@ impl Lists {
         Err(Problem::unavailable("overloaded", detail, Duration::from_secs(1)))
     }
 
-    fn semaphore(&self, caller: String) -> Arc<Semaphore> {
+    fn semaphore(&self, caller: CallerId) -> Arc<Semaphore> {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(semaphore) = lists.get(&caller).and_then(Weak::upgrade) {
             return semaphore;
@@ -54,19 +55,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn b7_a_caller_reads_one_list_at_a_time_and_others_do_not_wait_for_it() {
         let lists = Lists::default();
-        let first = lists.begin("a".to_owned()).await.unwrap();
-        let other = lists.begin("b".to_owned()).await.unwrap();
+        let first = lists.begin(CallerId::Key("a".into())).await.unwrap();
+        let other = lists.begin(CallerId::Key("b".into())).await.unwrap();
         let begun = tokio::time::Instant::now();
         let second = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
             drop(first);
         };
-        let (second, ()) = tokio::join!(lists.begin("a".to_owned()), second);
+        let (second, ()) = tokio::join!(lists.begin(CallerId::Key("a".into())), second);
         assert_eq!((second.is_ok(), begun.elapsed().as_secs()), (true, 3));
-        let refused = lists.begin("a".to_owned()).await.unwrap_err();
+        let refused = lists.begin(CallerId::Key("a".into())).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.reason.as_str()), (503, "overloaded"));
         drop((second, other));
-        let last = lists.begin("c".to_owned()).await.unwrap();
+        let last = lists.begin(CallerId::Key("c".into())).await.unwrap();
         assert_eq!(lists.0.lock().unwrap().len(), 1, "who reads no list takes no room");
         drop(last);
     }

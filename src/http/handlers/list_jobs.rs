@@ -75,7 +75,7 @@ pub(super) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     }
     call.enter()?;
     // Each of them costs the cluster far more than any other call.
-    let _turn = call.shared.calls.lists.begin(call.caller_key()).await?;
+    let _turn = call.shared.calls.lists.begin(call.caller_id()).await?;
     let namespace = filter.namespace.as_ref();
     let (mut jobs, rest) = in_cluster(call, &filter, from, limit).await?;
     exits::hide(&call.shared, &call.caller, namespace, &mut jobs).await;

@@ -84,7 +84,7 @@ async fn look(call: &Call, filter: &Filter, no_cache: bool) -> Result<Option<(Ar
 
 /// The same, page by page up to the first. Of one caller one at a time asks, as all lists of the cluster do.
 async fn look_in_cluster(call: &Call, filter: &Filter) -> Result<Option<(Arc<Status>, Origin)>, Problem> {
-    let _turn = call.shared.calls.lists.begin(call.caller_key()).await?;
+    let _turn = call.shared.calls.lists.begin(call.caller_id()).await?;
     let mut token = None;
     loop {
         let (jobs, next) = page(call, filter, LARGEST_PAGE as usize, token.as_deref()).await?;

@@ -41,7 +41,7 @@ use super::request_id::RequestId;
 use super::request_log::LogLine;
 use super::route::Route;
 use super::traffic::Traffic;
-use crate::auth::{Auth, Caller, Method};
+use crate::auth::{Auth, Caller, CallerId};
 use crate::config::pattern::Patterns;
 use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
@@ -152,17 +152,14 @@ impl Call {
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     async fn take_turn(&mut self) -> Result<(), Problem> {
         let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
-        let permit = self.shared.calls.begin_write(&self.caller_key(), bytes).await?;
+        let permit = self.shared.calls.begin_write(self.caller_id(), bytes).await?;
         self.session.hold(permit);
         Ok(())
     }
 
-    /// Tells callers apart: by key, token or certificate, or else by address.
-    fn caller_key(&self) -> String {
-        match self.caller.method {
-            Method::None => site(self.peer.ip()).to_string(),
-            method => format!("{method}:{}", self.caller.name()),
-        }
+    /// Which caller it is, for what is limited by caller.
+    fn caller_id(&self) -> CallerId {
+        self.caller.id(site(self.peer.ip()))
     }
 
     /// Notes which object the cluster says that it was.
