@@ -124,7 +124,7 @@ async fn made(
     match &call.reply {
         Shown::Nothing | Shown::Json(_) => {
             let shown = if let Shown::Json(shown) = &call.reply { shown } else { &Value::Null };
-            let reply = sent(service, call, (&path, &headers, likeness.real(&call.body)), &shown["state"]).await;
+            let reply = sent(service, call, (&path, &headers, likeness.real(&call.body)), shown).await;
             is_head(call, reply.status.as_u16(), &reply.headers, likeness)
                 .map_err(|e| format!("{e}\n{}", reply.text()))?;
             let real = if reply.body.is_empty() { Value::Null } else { reply.json() };
@@ -154,16 +154,19 @@ async fn made(
     }
 }
 
-/// The reply to a call. A status that is shown in one state is asked for again at each change, until it is in that
-/// state.
+/// The reply to a call. A status that is shown in one state, for one reason, is asked for again at each change until
+/// it has both: the job controller gives the reason of a suspended job a moment after its state is known.
 async fn sent(
     service: &Service,
     call: &Call,
     (path, headers, body): (&str, &[(&str, &str)], String),
-    state: &Value,
+    shown: &Value,
 ) -> Reply {
     let mut reply = service.send(&call.method, path, headers, body).await;
-    while let Some(known) = reply.header("etag").filter(|_| state.is_string() && reply.json()["state"] != *state) {
+    let has_come = |reply: &Reply| {
+        ["state", "reason"].iter().all(|name| !shown[name].is_string() || reply.json()[name] == shown[name])
+    };
+    while let Some(known) = reply.header("etag").filter(|_| shown["state"].is_string() && !has_come(&reply)) {
         let path = format!("{path}&wait=20s");
         reply = service.send("GET", &path, &[("if-none-match", known)], "").await.expect_status(200);
     }
