@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-const DOCUMENT: &str = "src/http/openapi.json";
+const DOCUMENT: &str = "src/api/docs/openapi.json";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

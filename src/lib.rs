@@ -11,16 +11,16 @@
 //! - [`aws`]: credentials, the bearer token, `DescribeCluster`
 //! - [`config`], [`log_lines`], [`net`], [`ops`], [`secret`], [`util`]: leaves
 
+pub mod api;
 pub mod app;
 pub mod auth;
 pub mod aws;
+pub mod cli;
 pub mod client;
+pub mod clusters;
 pub mod config;
 pub mod http;
 pub mod jobs;
 pub mod kube;
-pub mod log_lines;
-pub mod net;
-pub mod ops;
-pub mod secret;
+pub mod telemetry;
 pub mod util;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    let ended = eks_api::app::command::run(std::env::args().skip(1));
-    eks_api::ops::stderr::flush();
+    let ended = eks_api::cli::run(std::env::args().skip(1));
+    eks_api::telemetry::stderr::flush();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

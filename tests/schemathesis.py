@@ -7,7 +7,7 @@ import re
 import schemathesis
 
 ROOT = pathlib.Path(__file__).parent.parent
-DOCUMENT = json.loads((ROOT / "src/http/openapi.json").read_text())
+DOCUMENT = json.loads((ROOT / "src/api/docs/openapi.json").read_text())
 TIME = re.compile(DOCUMENT["components"]["schemas"]["Wait"]["pattern"].replace("$", r"\Z"))
 
 

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
-use super::Error;
+use crate::app::Error;
 use crate::config::Settings;
 use crate::config::access::Limits;
 

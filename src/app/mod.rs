@@ -1,14 +1,7 @@
 //! Wiring: what is started in which order, what runs in the background, how it ends; and the one-shot commands.
 
-pub mod check;
-pub mod command;
-pub mod exec_credential;
-mod keep;
-pub mod keygen;
 mod listen;
 mod reload;
-pub mod run;
-mod supervise;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -21,31 +14,34 @@ use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::api::audit::Audit;
+use crate::api::context::Shared;
+use crate::api::gate::Admission;
+use crate::api::repeats::{self, Repeats};
+use crate::api::service::Pipeline;
 use crate::auth::Auth;
+use crate::auth::access_review_cache::Reviews;
 use crate::auth::keyring::Keyring;
-use crate::auth::reviews::Reviews;
-use crate::aws::cluster::Describer;
+use crate::aws::eks::Describer;
 use crate::aws::token::Tokens;
 use crate::aws::{Sdk, http_client};
-use crate::client::end::End;
+use crate::client::exit::End;
+use crate::clusters::background;
 use crate::config::tls::TlsFiles;
 use crate::config::{Mistakes, Settings, access};
-use crate::http::admission::Admission;
-use crate::http::audit::Audit;
-use crate::http::calls::{Bounds, Calls};
-use crate::http::cors::Cors;
-use crate::http::handlers::Shared;
-use crate::http::origin::Hosts;
-use crate::http::pipeline::Pipeline;
-use crate::http::rate::RateLimits;
-use crate::http::repeats::{self, Repeats};
-use crate::http::server::{self, Door};
+use crate::http::browser::cors::Cors;
+use crate::http::browser::origin::Hosts;
+use crate::http::limits::concurrency::{Bounds, Calls};
+use crate::http::limits::rate_limit::RateLimits;
+use crate::http::listener::{self, Door};
+use crate::http::metrics::Traffic;
 use crate::http::tls::Tls;
-use crate::http::traffic::Traffic;
-use crate::jobs::cache::Cache;
 use crate::jobs::policy::Policy;
-use crate::kube::cluster::Cluster;
-use crate::ops::{self, journal::Journal, systemd::Notifier};
+use crate::jobs::store::Cache;
+use crate::kube::api_server::Cluster;
+use crate::telemetry;
+use crate::telemetry::journal::Journal;
+use crate::telemetry::systemd::Notifier;
 
 use reload::Reload;
 
@@ -97,12 +93,12 @@ fn aws_http_client() -> Result<SharedHttpClient, Error> {
 }
 
 /// The SDK for a command.
-async fn sdk(settings: &Settings) -> Result<Sdk, Error> {
+pub(crate) async fn sdk(settings: &Settings) -> Result<Sdk, Error> {
     Ok(Sdk::load(&settings.region, aws_http_client()?).await)
 }
 
 /// Everything of the cluster that the settings name, not yet connected, and who describes it.
-fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<Cluster>, Describer) {
+pub(crate) fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<Cluster>, Describer) {
     let Settings { cluster, region, .. } = settings;
     let tokens = Tokens::new(cluster, region, sdk.credentials.clone(), SystemTime::now);
     (Arc::new(Cluster::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
@@ -131,7 +127,7 @@ fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<Cluste
 
 /// Serves until SIGTERM or SIGINT, then drains. Listens before AWS or the cluster are asked anything.
 pub async fn serve(settings: Settings) -> Result<(), Error> {
-    ops::log::init(settings.log.level, settings.log.json);
+    telemetry::log::init(settings.log.level, settings.log.json);
     let notifier = Arc::new(Notifier::from_environment());
     let (mut terminate, mut interrupt, hangup) = signals()?;
     let mut reload = Reload::default();
@@ -156,7 +152,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let auth = Arc::new(auth(&settings, keyring, &cluster)?);
     let (drain, draining) = watch::channel(false);
     let cache = Arc::new(Cache::default());
-    keep::start(&cluster, &cache, describer, &notifier);
+    background::start(&cluster, &cache, describer, &notifier);
     let limits = listen::bound_by_open_files(settings.limits);
     let shared = Arc::new(Shared {
         cluster,
@@ -187,7 +183,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         admission: Admission { hosts: Hosts::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
     let door = Door { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
-    let mut serving = tokio::spawn(server::run(listener, pipeline, door));
+    let mut serving = tokio::spawn(listener::run(listener, pipeline, door));
 
     let received = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -232,7 +228,7 @@ fn warn_of(settings: &Settings, address: SocketAddr) {
 }
 
 /// A long option and the value behind its equals sign; anything else as it is.
-fn split_option(argument: String) -> (String, Option<String>) {
+pub(crate) fn split_option(argument: String) -> (String, Option<String>) {
     match argument.split_once('=') {
         Some((option, value)) if argument.starts_with("--") => (option.to_owned(), Some(value.to_owned())),
         _ => (argument, None),
@@ -240,6 +236,6 @@ fn split_option(argument: String) -> (String, Option<String>) {
 }
 
 /// Writes to stdout; a reader that went away (`| head`) is no error of ours.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }

@@ -8,7 +8,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use super::supervise::{Task, supervise};
+use crate::clusters::supervisor::{Task, supervise};
 
 /// What can be read again, each part on its own.
 #[derive(Default)]

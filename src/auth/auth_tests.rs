@@ -13,11 +13,11 @@ use tokio::time::{Instant, advance, timeout};
 use super::keys::{Grant, generate, line};
 use super::role::Role;
 use super::*;
-use crate::aws::cluster::Description;
+use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
-use crate::kube::cluster::Cluster;
-use crate::secret::Secret;
+use crate::kube::api_server::Cluster;
+use crate::util::secret::Secret;
 
 /// A file that goes with its handle.
 struct File(PathBuf);
@@ -209,14 +209,14 @@ async fn a_key_whose_line_is_gone_or_another_is_lost_within_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_cluster_says_each_minute_decides_whether_a_caller_goes_on() {
-    use reviews::Verdict::{Allowed, Denied as No, Unauthorized};
+    use access_review_cache::Verdict::{Allowed, Denied as No, Unauthorized};
 
     let auth = kubernetes();
     let caller = auth.identify(Shown { bearer: Some(Secret::new("one")), ..Shown::default() }).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
     let bearer = caller.bearer().unwrap();
     // What the cluster said just before each look.
-    let says = async |verdicts: &[reviews::Verdict]| {
+    let says = async |verdicts: &[access_review_cache::Verdict]| {
         tokio::time::sleep(Duration::from_secs(55)).await;
         for verdict in verdicts {
             reviews.suppose(bearer, &ALL, *verdict);

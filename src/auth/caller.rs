@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
-use super::denied::Denied;
-use super::keys::{Grant, Holder, hex};
-use super::role::Role;
+use crate::auth::denied::Denied;
+use crate::auth::keys::{Grant, Holder, hex};
+use crate::auth::role::Role;
 use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
-use crate::kube::name::Namespace;
+use crate::kube::names::Namespace;
 
 /// Who makes a call.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::role::Role;
+use crate::auth::role::Role;
 use crate::kube::error::Error as KubeError;
 
 /// Why a caller may not.

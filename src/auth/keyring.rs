@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::keys::{Keys, Mistake};
+use crate::auth::keys::{Keys, Mistake};
 use crate::util::files;
 
 /// Some 8,000 keys.

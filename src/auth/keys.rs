@@ -18,9 +18,9 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::role::Role;
+use crate::auth::role::Role;
 use crate::config::pattern::{Patterns, matches};
-use crate::secret::Secret;
+use crate::util::secret::Secret;
 
 /// Scanners that look for leaked secrets find keys by this.
 const PREFIX: &str = "eks-api-";

@@ -1,26 +1,26 @@
 //! Who calls, and whether they may. Owns the kinds of callers and the decision; what a route needs is `http::access`',
 //! and how a caller's word comes in (headers, certificates) is `http`'s.
 
+pub mod access_review_cache;
 mod caller;
 mod denied;
 pub mod keyring;
 pub mod keys;
-pub mod reviews;
 pub mod role;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::caller::Right;
-pub use self::caller::{Caller, CallerId, Method};
-pub use self::denied::Denied;
-use self::keyring::Keyring;
-use self::keys::Holder;
-use self::reviews::{NoVerdict, Reviews, Verdict};
-use crate::kube::access::Permission;
+use crate::auth::access_review_cache::{NoVerdict, Reviews, Verdict};
+use crate::auth::caller::Right;
+pub use crate::auth::caller::{Caller, CallerId, Method};
+pub use crate::auth::denied::Denied;
+use crate::auth::keyring::Keyring;
+use crate::auth::keys::Holder;
+use crate::kube::access_review::Permission;
 use crate::kube::bearer::Bearer;
-use crate::kube::name::Namespace;
-use crate::secret::Secret;
+use crate::kube::names::Namespace;
+use crate::util::secret::Secret;
 
 /// How often it is asked again whether a stream or a wait may go on.
 const RECHECK: Duration = Duration::from_mins(1);

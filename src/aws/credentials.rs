@@ -8,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_eks::config::SharedHttpClient;
 
-use super::chain;
+use crate::aws::chain;
 
 #[derive(Clone, Debug)]
 pub struct CredentialChain {

@@ -2,7 +2,7 @@
 
 use aws_sdk_sts::error::ProvideErrorMetadata;
 
-use super::chain;
+use crate::aws::chain;
 
 /// The ARN of the credentials in use; the error is STS' own words.
 pub async fn caller(config: &aws_config::SdkConfig) -> Result<String, String> {

@@ -2,8 +2,8 @@
 //! asked is `kube`'s.
 
 pub mod clock;
-pub mod cluster;
 pub mod credentials;
+pub mod eks;
 pub mod http_client;
 pub mod identity;
 pub mod partition;

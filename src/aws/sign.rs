@@ -9,8 +9,8 @@ use aws_sigv4::sign::v4::SigningParams;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::partition;
-use crate::secret::Secret;
+use crate::aws::partition;
+use crate::util::secret::Secret;
 
 /// What `aws eks get-token` asks for. STS honours the signature for 15 minutes whatever this says.
 const EXPIRES_IN: Duration = Duration::from_mins(1);

@@ -10,9 +10,9 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Clock, chain, sign};
-use crate::ops::metrics::Outcomes;
-use crate::secret::Secret;
+use crate::aws::{Clock, chain, sign};
+use crate::telemetry::metrics::Outcomes;
+use crate::util::secret::Secret;
 
 /// STS honours a token for 15 minutes from its date; one minute is left for clocks that differ and requests under way.
 const GOOD_FOR: Duration = Duration::from_mins(14);

@@ -12,9 +12,9 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::end::End;
-use super::options::Url;
-use crate::net;
+use crate::client::exit::End;
+use crate::client::options::Url;
+use crate::util::net;
 
 pub type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hyper::header::HeaderValue;
 
-use super::end::End;
+use crate::client::exit::End;
 
 /// The variables that hold an API key, or a token of the cluster's; the service takes both in the same place.
 pub const VARIABLES: [&str; 2] = ["EKS_API_KEY", "EKS_API_TOKEN"];

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::end::{End, REFUSED, USAGE};
+use crate::client::exit::{End, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
 
 /// More than the service takes, so that the refusal is its own.

@@ -3,21 +3,16 @@
 
 pub mod connection;
 pub mod credential;
-pub mod end;
-pub mod follow;
+pub mod exit;
 pub mod job;
-pub mod known;
-pub mod lines;
+pub mod log;
 pub mod manifest;
 pub mod options;
-pub mod outcome;
 pub mod output;
 pub mod pause;
 pub mod problem;
 pub mod progress;
-pub mod reason;
 pub mod service;
-pub mod status;
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -25,10 +20,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
+use self::log::follow;
 use credential::Credential;
-use end::{End, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
+use exit::{End, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
 use job::Job;
-use known::Known;
+use job::known::Known;
+use job::outcome;
 use manifest::Manifest;
 use options::Options;
 use progress::Progress;

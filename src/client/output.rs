@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::end::{End, OUTPUT};
+use crate::client::exit::{End, OUTPUT};
 
 /// Where the log goes.
 pub type Output = Arc<Mutex<dyn Write + Send>>;

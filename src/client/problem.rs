@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::end::{End, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
+use crate::client::exit::{End, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
 
 #[derive(Debug)]
 pub struct Problem {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval};
 
-use super::end::printable;
+use crate::client::exit::printable;
 
 #[derive(Debug)]
 pub struct Progress {

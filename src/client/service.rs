@@ -11,13 +11,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connection::{self, Connections};
-use super::credential::Credential;
-use super::end::{End, UNAVAILABLE};
-use super::options::Url;
-use super::pause::Pause;
-use super::problem::Problem;
-use super::progress::Progress;
+use crate::client::connection::{self, Connections};
+use crate::client::credential::Credential;
+use crate::client::exit::{End, UNAVAILABLE};
+use crate::client::options::Url;
+use crate::client::pause::Pause;
+use crate::client::problem::Problem;
+use crate::client::progress::Progress;
 
 /// Proxies often end what is idle for 30 seconds.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(18);

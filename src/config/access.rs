@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::reader::{Reader, count};
+use crate::config::reader::{Reader, count};
 
 /// How callers are known.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::duration::{self, Upto};
-use super::pattern::Patterns;
-use super::{Mistakes, Settings, VARIABLES};
+use crate::config::duration::{self, Upto};
+use crate::config::pattern::Patterns;
+use crate::config::{Mistakes, Settings, VARIABLES};
 
 /// What a loopback-only service protects from by default: nobody wants these gone.
 const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::reader::Reader;
+use crate::config::reader::Reader;
 
 const CERT: &str = "EKS_API_TLS_CERT_FILE";
 const KEY: &str = "EKS_API_TLS_KEY_FILE";

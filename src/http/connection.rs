@@ -18,14 +18,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::certificate::Certificate;
-use super::connection_io::{ConnectionIo, ConnectionState};
-use super::limit::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, LARGE_HEADS, MAX_HEADER_BYTES};
-use super::log_throttle::LogThrottle;
-use super::peer::Peer;
-use super::pipeline::Pipeline;
-use super::request_body::RequestBody;
-use super::stream::ReplyBody;
+use crate::api::service::Pipeline;
+use crate::http::client_cert::Certificate;
+use crate::http::connection_io::{ConnectionIo, ConnectionState};
+use crate::http::limits::bounds::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, LARGE_HEADS, MAX_HEADER_BYTES};
+use crate::http::limits::log_throttle::LogThrottle;
+use crate::http::peer::Peer;
+use crate::http::request::body_stream::RequestBody;
+use crate::http::response::stream_body::ReplyBody;
 
 /// Anybody can fail a handshake, so not every failure is logged.
 const HANDSHAKES_LOGGED_EVERY: Duration = Duration::from_secs(10);

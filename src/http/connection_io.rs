@@ -15,7 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-use super::limit::{LINGER_BYTES, LINGER_TIMEOUT, SMALL_HEAD_BYTES, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT};
+use crate::http::limits::bounds::{
+    LINGER_BYTES, LINGER_TIMEOUT, SMALL_HEAD_BYTES, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT,
+};
 
 /// What a connection and its current request know of each other.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use hyper::header::{HOST, TRANSFER_ENCODING};
 use hyper::{Request, StatusCode, Version};
 
-use super::error::Problem;
-use super::limit::MAX_HEADERS;
+use crate::http::limits::bounds::MAX_HEADERS;
+use crate::http::response::problem::Problem;
 
 /// 431 for too many lines. 400 for a coding other than chunked, which a proxy may take for another length than we do.
 /// 400 for no Host, or several (RFC 9112, section 3.2).

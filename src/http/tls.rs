@@ -18,8 +18,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificate::Certificate;
 use crate::config::tls::TlsFiles;
+use crate::http::client_cert::Certificate;
 use crate::util::files;
 
 pub const HTTP_1_1: &[u8] = b"http/1.1";

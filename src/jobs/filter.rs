@@ -1,10 +1,10 @@
 //! Which jobs a caller wants to see of those it may.
 
-use super::selector::Selector;
-use super::state::State;
-use super::status::Status;
 use crate::config::pattern::Patterns;
-use crate::kube::name::{JobName, Namespace};
+use crate::jobs::label_selector::Selector;
+use crate::jobs::state::State;
+use crate::jobs::status::Status;
+use crate::kube::names::{JobName, Namespace};
 
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

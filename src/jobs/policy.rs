@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::config::pattern::Patterns;
-use crate::kube::name::Namespace;
+use crate::kube::names::Namespace;
 
 #[derive(Clone, Debug)]
 pub struct Policy {

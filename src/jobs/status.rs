@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::state::{State, state};
-use crate::kube::name::{JobName, Namespace};
-use crate::kube::session::Body;
+use crate::jobs::pods::exit::Exit;
+use crate::jobs::state::{State, state};
+use crate::kube::client::Body;
+use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::{Condition, Job, Labels, Time};
-use crate::kube::watch::Version;
+use crate::kube::watcher::Version;
 
 /// The status object, as get-job-status, list-jobs and watch-jobs show it.
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::refusal::Refusal;
+use crate::kube::refusal::Refusal;
 
 #[derive(Debug)]
 pub enum Error {

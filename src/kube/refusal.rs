@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::types::Status;
+use crate::kube::types::Status;
 
 /// An answer of the API server that is no success.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SERVER};
 use serde_json::json;
 
 use super::*;
+use crate::kube::client::reply::error;
+use crate::kube::client::transport::RawReply;
 use crate::kube::error::Error;
-use crate::kube::reply::error;
-use crate::kube::transport::RawReply;
 
 const DENIED: &str = r#"admission webhook "policy.example.com" denied the request: image must come from elsewhere"#;
 const QUOTA: &str =

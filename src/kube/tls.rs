@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustls::ClientConfig;
 
-use crate::net;
+use crate::util::net;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Error {

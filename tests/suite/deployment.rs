@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use eks_api::config::{Settings, VARIABLES};
-use eks_api::http::access::Access;
-use eks_api::http::limit::DRAIN;
-use eks_api::http::route::Route;
+use eks_api::http::limits::bounds::DRAIN;
 use serde_json::{Value, json};
 
 use crate::support::manifests::manifests;
@@ -51,7 +51,8 @@ fn needs() -> Vec<(&'static str, BTreeSet<Rule>)> {
     let needs = Route::ALL.into_iter().filter_map(|route| match route.access() {
         Access::Open => None,
         Access::Cluster(_, permissions) => {
-            let rule = |p: &eks_api::kube::access::Permission| (p.group.into(), p.resource.into(), p.verb.into());
+            let rule =
+                |p: &eks_api::kube::access_review::Permission| (p.group.into(), p.resource.into(), p.verb.into());
             Some((route.operation(), permissions.iter().map(rule).collect()))
         }
     });

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use eks_api::http::route::Route;
+use eks_api::api::routes::Route;
 
 use crate::calls::{BINARY, detail, lab, problem};
 use crate::support::Lab;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use eks_api::http::access::Access;
-use eks_api::http::openapi::DOCUMENT;
-use eks_api::http::route::Route;
+use eks_api::api::docs::openapi::DOCUMENT;
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn its_operations_are_exactly_the_routes() {
 
 #[test]
 fn what_is_served_is_what_is_written() {
-    let written = include_str!("../../src/http/openapi.json");
+    let written = include_str!("../../src/api/docs/openapi.json");
     assert_eq!(serde_json::from_str::<Value>(written).unwrap(), document());
     assert_eq!(document().to_string().len(), DOCUMENT.len(), "blanks are left in it");
 }

@@ -12,12 +12,12 @@ pub(crate) mod stream;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use eks_api::config::{Settings, VARIABLES, dotenv};
-use eks_api::http::access::Access;
-use eks_api::http::limit::DRAIN;
-use eks_api::http::route::Route;
+use eks_api::http::limits::bounds::DRAIN;
 
 fn file(name: &str) -> String {
     let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -125,7 +125,7 @@ fn every_direct_dependency_is_argued_in_readme() {
 #[test]
 fn every_reason_that_is_told_is_one_that_the_service_or_kubernetes_gives() {
     let mut known = String::new();
-    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut known);
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut known);
     // Kubernetes' own words, that pass through.
     let passed_on = ["Forbidden", "NotFound", "AlreadyExists", "Conflict", "TooManyRequests"];
     for row in table(&file("docs/API.md"), "status") {
@@ -138,7 +138,9 @@ fn every_reason_that_is_told_is_one_that_the_service_or_kubernetes_gives() {
 #[test]
 fn every_reason_of_the_service_itself_is_told() {
     let mut code = String::new();
-    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")), &mut code);
+    for room in ["api", "http"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), &mut code);
+    }
     let code: String = code.split_whitespace().collect();
     // Where a problem is made, its reason is the first string, after a status if that is not clear.
     let mut made = BTreeSet::new();
@@ -157,16 +159,18 @@ fn every_reason_of_the_service_itself_is_told() {
 }
 
 #[test]
-fn the_map_in_readme_has_every_file_of_a_room() {
-    let readme = file("README.md");
-    let (_, map) = readme.split_once("## Source\n").unwrap();
-    for room in ["app", "aws", "client", "config", "http", "http/handlers", "jobs", "kube", "kube/watch", "ops"] {
-        for entry in fs::read_dir(format!("{}/src/{room}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let Some(name) = name.strip_suffix(".rs").filter(|name| !name.ends_with("_tests") && *name != "mod") else {
-                continue;
-            };
-            assert!(map.contains(&format!("`{name}`")), "src/{room}/{name}.rs");
+fn the_source_map_has_every_folder() {
+    let page = file("docs/ARCHITECTURE.md");
+    let (_, map) = page.split_once("## Source map\n").unwrap();
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() && entry.join("mod.rs").exists() {
+                let name =
+                    entry.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap().display().to_string();
+                assert!(map.contains(&format!("`{name}/`")), "src/{name}/");
+                folders.push(entry);
+            }
         }
     }
 }

@@ -26,8 +26,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use eks_api::http::access::Access;
-use eks_api::http::route::Route;
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use eks_api::aws::cluster::Description;
+use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
-use eks_api::jobs::cache::LABEL_SELECTOR;
-use eks_api::kube::cluster::Cluster;
+use eks_api::jobs::store::LABEL_SELECTOR;
+use eks_api::kube::api_server::Cluster;
 use eks_api::kube::types::Job;
-use eks_api::kube::watch::{self, News};
+use eks_api::kube::watcher::{self, News};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -39,7 +39,7 @@ impl Follower {
         let followed = Arc::clone(&cluster);
         tokio::spawn(async move {
             let set_back = Notify::new();
-            watch::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+            watcher::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
         });
         Self { cluster, news }
     }

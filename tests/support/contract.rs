@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use eks_api::http::openapi::DOCUMENT;
+use eks_api::api::docs::openapi::DOCUMENT;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
 use jsonschema::{Registry, Validator};

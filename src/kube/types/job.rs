@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Condition, LabelSelector, Metadata, PodFailurePolicy, PodTemplate, Status, Time};
+use crate::kube::types::{Condition, LabelSelector, Metadata, PodFailurePolicy, PodTemplate, Status, Time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -2,9 +2,11 @@
 //! old and new API servers differ, and a reply must never be lost over a field that nobody needs.
 
 mod job;
+pub mod json;
 mod namespace;
 mod pod;
 mod pod_failure_policy;
+pub mod request;
 
 use std::collections::BTreeMap;
 

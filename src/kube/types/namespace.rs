@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Condition, Metadata};
+use crate::kube::types::{Condition, Metadata};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

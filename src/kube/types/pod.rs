@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Condition, Metadata, Time};
+use crate::kube::types::{Condition, Metadata, Time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

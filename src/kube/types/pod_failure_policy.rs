@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::PodStatus;
+use crate::kube::types::PodStatus;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

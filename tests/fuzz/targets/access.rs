@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use eks_api::auth::keys::Keys;
-use eks_api::http::certificate::Certificate;
-use eks_api::http::credentials::shown;
-use eks_api::http::origin::Hosts;
+use eks_api::http::browser::origin::Hosts;
+use eks_api::http::client_cert::Certificate;
 use eks_api::http::peer::Peer;
+use eks_api::http::request::credentials::shown;
 use eks_api::kube::bearer::Bearer;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use eks_api::http::error::Problem;
-use eks_api::jobs::spec::{Manifest, Wanted, explain, prepare, raw};
-use eks_api::jobs::stamp::{IdempotencyKey, Owner};
+use eks_api::http::response::problem::Problem;
+use eks_api::jobs::idempotency::{IdempotencyKey, Owner};
+use eks_api::jobs::manifest::{Manifest, Wanted, explain, prepare, raw};
 use eks_api::jobs::status::Status;
-use eks_api::kube::reply::understood;
-use eks_api::kube::transport::RawReply;
+use eks_api::kube::client::reply::understood;
+use eks_api::kube::client::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
 use eks_api::util::strict_json;
 use hyper::StatusCode;

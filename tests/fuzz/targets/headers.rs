@@ -1,10 +1,10 @@
 //! What a caller writes into headers, and times.
 
 use eks_api::aws::http_date;
-use eks_api::http::etag::{self, Known};
-use eks_api::http::media::{Media, accepts, require_json};
-use eks_api::http::request_id::{HEADER, RequestId};
-use eks_api::http::sse::EventId;
+use eks_api::http::request::etag::{self, Known};
+use eks_api::http::request::media::{Media, accepts, require_json};
+use eks_api::http::request::request_id::{HEADER, RequestId};
+use eks_api::http::response::sse::EventId;
 use eks_api::kube::types::Time;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eks_api::http::error::Problem;
-use eks_api::http::parameters::{self, Parameters};
-use eks_api::http::route::Route;
-use eks_api::jobs::selector::{MAX_LEN, Selector};
-use eks_api::kube::name::{BadName, ContainerName, JobName, Namespace, PodName};
-use eks_api::kube::path::{LogOptions, Path};
+use eks_api::api::routes::Route;
+use eks_api::http::request::parameters::{self, Parameters};
+use eks_api::http::response::problem::Problem;
+use eks_api::jobs::label_selector::{MAX_LEN, Selector};
+use eks_api::kube::names::{BadName, ContainerName, JobName, Namespace, PodName};
+use eks_api::kube::url::{LogOptions, Path};
 use hyper::Uri;
 
 use super::{first_line, text};
@@ -197,7 +197,7 @@ fn holds<'a>(part: &str, label: impl Fn(&str) -> Option<&'a str>) -> bool {
 }
 
 pub(super) fn page_token(data: &[u8]) {
-    use eks_api::http::page_token::{Token, of, of_cluster, parse};
+    use eks_api::api::pagination::{Token, of, of_cluster, parse};
     match parse(text(data)) {
         Ok(Token::Cluster(token)) => {
             assert!((1..=2048).contains(&token.len()) && token.bytes().all(|c| c.is_ascii_graphic()), "{token:?}");

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use eks_api::kube::types::{Job, List};
-use eks_api::kube::watch::items::Items;
-use eks_api::kube::watch::lines::Lines;
-use eks_api::kube::watch::machine::{Backlog, Event, Input, State, Step};
-use eks_api::kube::watch::{Failure, News, Version};
+use eks_api::kube::watcher::items::Items;
+use eks_api::kube::watcher::lines::Lines;
+use eks_api::kube::watcher::state_machine::{Backlog, Event, Input, State, Step};
+use eks_api::kube::watcher::{Failure, News, Version};
 use serde_json::Value;
 
 use super::{first_line, text};

@@ -7,29 +7,29 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use eks_api::auth::reviews::Reviews;
+use eks_api::api::audit::Audit;
+use eks_api::api::context::Shared;
+use eks_api::api::gate::Admission;
+use eks_api::api::repeats::Repeats;
+use eks_api::api::routes::access::SEE_LOGS;
+use eks_api::api::service::Pipeline;
+use eks_api::auth::access_review_cache::Reviews;
 use eks_api::auth::{Asked, Auth, Shown};
-use eks_api::aws::cluster::Description;
+use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
 use eks_api::config::pattern::Patterns;
-use eks_api::http::access::SEE_LOGS;
-use eks_api::http::admission::Admission;
-use eks_api::http::audit::Audit;
-use eks_api::http::calls::{Bounds, Calls};
-use eks_api::http::cors::Cors;
-use eks_api::http::handlers::Shared;
-use eks_api::http::origin::Hosts;
-use eks_api::http::pipeline::Pipeline;
-use eks_api::http::rate::RateLimits;
-use eks_api::http::repeats::Repeats;
-use eks_api::http::server::{self, Door};
-use eks_api::http::traffic::Traffic;
+use eks_api::http::browser::cors::Cors;
+use eks_api::http::browser::origin::Hosts;
+use eks_api::http::limits::concurrency::{Bounds, Calls};
+use eks_api::http::limits::rate_limit::RateLimits;
+use eks_api::http::listener::{self, Door};
+use eks_api::http::metrics::Traffic;
 use eks_api::jobs::policy::Policy;
-use eks_api::kube::cluster::Cluster;
-use eks_api::kube::name::Namespace;
-use eks_api::kube::watch::News;
-use eks_api::ops::journal::Journal;
-use eks_api::secret::Secret;
+use eks_api::kube::api_server::Cluster;
+use eks_api::kube::names::Namespace;
+use eks_api::kube::watcher::News;
+use eks_api::telemetry::journal::Journal;
+use eks_api::util::secret::Secret;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -91,7 +91,7 @@ async fn inside() -> Inside {
     let pipeline = Arc::new(Pipeline { shared: Arc::clone(&shared), admission });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(server::run(listener, pipeline, Door { tls: None, max_connections: 8, max_per_peer: 8 }));
+    tokio::spawn(listener::run(listener, pipeline, Door { tls: None, max_connections: 8, max_per_peer: 8 }));
     Inside { address, cluster: stub, shared, journal, _folder: folder, _drain: drain }
 }
 

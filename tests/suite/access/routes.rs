@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use eks_api::auth::role::Role;
-use eks_api::http::access::Access;
-use eks_api::http::route::Route;
 use serde_json::{Value, json};
 
 use super::{

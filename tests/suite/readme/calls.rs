@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use eks_api::http::route::Route;
+use eks_api::api::routes::Route;
 use hyper::header::HeaderMap;
 use serde_json::{Value, json};
 

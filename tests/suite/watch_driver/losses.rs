@@ -176,7 +176,7 @@ async fn nothing_is_asked_before_the_cluster_is_described() {
     let followed = Arc::clone(&cluster);
     tokio::spawn(async move {
         let set_back = Notify::new();
-        watch::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+        watcher::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
     });
     pass(Duration::from_mins(10)).await;
     assert!(news.is_empty());

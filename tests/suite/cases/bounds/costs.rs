@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use eks_api::api::pagination;
+use eks_api::api::routes::Route;
 use eks_api::config::pattern::Patterns;
-use eks_api::http::etag::Known;
-use eks_api::http::media::{Media, accepts};
-use eks_api::http::origin::Hosts;
-use eks_api::http::page_token;
-use eks_api::http::parameters::Parameters;
+use eks_api::http::browser::origin::Hosts;
 use eks_api::http::peer::Peer;
-use eks_api::http::route::Route;
-use eks_api::http::sse::EventId;
-use eks_api::jobs::cache::{Cache, Found};
+use eks_api::http::request::etag::Known;
+use eks_api::http::request::media::{Media, accepts};
+use eks_api::http::request::parameters::Parameters;
+use eks_api::http::response::sse::EventId;
 use eks_api::jobs::filter::Filter;
-use eks_api::jobs::selector::{MAX_LEN, MAX_REQUIREMENTS, Selector};
+use eks_api::jobs::label_selector::{MAX_LEN, MAX_REQUIREMENTS, Selector};
+use eks_api::jobs::store::{Cache, Found};
 use eks_api::kube::types::Job;
-use eks_api::kube::watch::News;
+use eks_api::kube::watcher::News;
 use hyper::Uri;
 use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use serde_json::json;
@@ -148,7 +148,7 @@ fn b1_no_header_and_no_query_costs_5_ms() {
         });
     }
     for token in ["A", "LS0t", "%"] {
-        is_cheap("a page token", || drop(page_token::parse(&fill(token))));
+        is_cheap("a page token", || drop(pagination::parse(&fill(token))));
     }
     for id in ["1", "-", "5f-"] {
         let value = HeaderValue::from_str(&fill(id)).unwrap();

@@ -1,7 +1,7 @@
 //! What a caller learns of a service that is not ready: which check fails, and not why.
 
-use eks_api::http::access::Access;
-use eks_api::http::route::Route;
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use serde_json::json;
 
 use crate::access::{ALICE, ask, bearer, told};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use eks_api::client::connection;
 use eks_api::client::credential::Credential;
-use eks_api::client::follow::follow;
+use eks_api::client::job::known::Known;
 use eks_api::client::job::{Seen, submit};
-use eks_api::client::known::Known;
+use eks_api::client::log::follow::follow;
 use eks_api::client::manifest::Manifest;
 use eks_api::client::options::Url;
 use eks_api::client::progress::Progress;

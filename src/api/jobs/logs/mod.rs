@@ -1,0 +1,140 @@
+//! get-job-logs: what containers wrote, as they wrote it, piece by piece. What is read, and what is worth waiting for,
+//! is decided by `jobs::logs` and `jobs::outlook`.
+//!
+//! One task reads and sends. Until it has something to send, no head is sent, and whatever goes wrong is a problem;
+//! from then on the stream breaks off instead, so that nobody takes a part for the whole.
+//!
+//! `feed` is that task. `reading` decides which log comes next, and `follow` reads one run of a container to its end.
+
+mod feed;
+mod follow;
+mod reading;
+mod run_log;
+mod source;
+mod wanted;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::sync::watch;
+
+use crate::api::context::Call;
+use crate::api::jobs::logs::feed::Feed;
+use crate::api::jobs::logs::reading::Reading;
+use crate::api::jobs::logs::source::Cluster;
+use crate::api::jobs::logs::wanted::Wanted;
+use crate::auth::Denied;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply::Reply;
+use crate::http::response::stream_body::{Gone, ReplyBody};
+use crate::jobs::logs::{Missing, NoLog, Seen};
+use crate::kube::error::Error as KubeError;
+
+pub(crate) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
+    let (namespace, name) = call.one_job()?;
+    let wanted = Wanted::of(&call.parameters)?;
+    let permit = call.shared.calls.begin_stream()?;
+    call.permit = None;
+    call.forget_request();
+    let seen = Seen::look(&call.session, &namespace, &name).await?;
+    let (sink, body) = ReplyBody::stream();
+    let (begun, mut head) = watch::channel(false);
+    let account = Box::new(call.account(call.route));
+    let source = Cluster::new(Arc::clone(&call.shared), call.caller.bearer().cloned(), namespace, name);
+    let reading = Reading::new(source, wanted, sink, begun);
+    let feed = Feed { shared: Arc::clone(&call.shared), account, reading };
+    let mut reading = Box::pin(async move {
+        let ended = feed.run(seen).await;
+        drop(permit);
+        ended
+    });
+    // If the caller hangs up before it begins, it goes with this future.
+    tokio::select! {
+        biased;
+        _ = head.wait_for(|is_due| *is_due) => {}
+        ended = &mut reading => return ended.map(|()| Reply::stream(body)),
+    }
+    tokio::spawn(reading);
+    Ok(Reply::stream(body))
+}
+
+/// Why no more is sent.
+#[derive(Debug)]
+enum End {
+    CallerGone,
+    /// The caller may not read logs any more.
+    Denied(Denied),
+    Draining,
+    Missing(Missing),
+    NoLog {
+        pod: String,
+        container: String,
+        why: NoLog,
+    },
+    /// The job was there before.
+    JobGone(KubeError),
+    /// What was sent is not all that was written.
+    NotWhole(String),
+    Kube(KubeError),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::CallerGone
+    }
+}
+
+impl From<Missing> for End {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<KubeError> for End {
+    fn from(error: KubeError) -> Self {
+        Self::Kube(error)
+    }
+}
+
+impl From<End> for Problem {
+    fn from(end: End) -> Self {
+        let not_found = |reason: &str, detail: String| Self::new(StatusCode::NOT_FOUND, reason, detail);
+        match end {
+            End::JobGone(error) | End::Kube(error) => error.into(),
+            End::NotWhole(why) => KubeError::Broken(why).into(),
+            End::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
+            End::Denied(denied) => denied.into(),
+            End::Missing(missing) => {
+                let reason = match missing {
+                    Missing::Pods { .. } => "no_pods",
+                    Missing::Pod { .. } => "pod_not_found",
+                    Missing::Container { .. } => "container_not_found",
+                };
+                not_found(reason, missing.to_string())
+            }
+            End::NoLog { pod, container, why } => match why {
+                NoLog::Waiting(waiting) => {
+                    let detail = format!("container {container} of pod {pod} has no log: it is waiting: {waiting}");
+                    Self::new(StatusCode::CONFLICT, "container_waiting", detail)
+                }
+                NoLog::NoPrevious => not_found(
+                    "no_previous_log",
+                    format!("container {container} of pod {pod} had no run before this one"),
+                ),
+                NoLog::Gone => not_found("pod_not_found", format!("pod {pod} is gone")),
+                NoLog::NodeGone(node) => {
+                    not_found("pod_not_found", format!("the log of pod {pod} is gone with its node {node}"))
+                }
+                NoLog::Kubelet(text) => Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "log_unavailable",
+                    format!("the kubelet has no log of container {container} of pod {pod}: {text}"),
+                ),
+                NoLog::Refused(error) => error.into(),
+            },
+            // Nobody is there to read it.
+            End::CallerGone => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the caller hung up"),
+        }
+    }
+}

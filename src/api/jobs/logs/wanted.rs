@@ -1,0 +1,67 @@
+//! The parameters of get-job-logs.
+
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::http::request::parameters::Parameters;
+use crate::http::response::problem::Problem;
+use crate::kube::names::{BadName, ContainerName, PodName};
+use crate::kube::url::LogOptions;
+
+/// The cluster counts in signed numbers.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) pod: Option<PodName>,
+    pub(super) container: Option<ContainerName>,
+    pub(super) all: bool,
+    pub(super) options: LogOptions,
+}
+
+impl Wanted {
+    pub(super) fn of(parameters: &Parameters) -> Result<Self, Problem> {
+        let options = LogOptions {
+            follow: parameters.flag("follow")?,
+            timestamps: parameters.flag("timestamps")?,
+            previous: parameters.flag("previous")?,
+            tail_lines: parameters.number("tail_lines", 0..=MOST)?,
+            since_seconds: parameters.number("since_seconds", 1..=MOST)?,
+            since_time: time(parameters, "since_time")?,
+        };
+        let wanted = Self {
+            pod: name(parameters, "pod", PodName::parse)?,
+            container: name(parameters, "container", ContainerName::parse)?,
+            all: parameters.flag("all")?,
+            options,
+        };
+        if options.since_time.is_some() && options.since_seconds.is_some() {
+            return Err(Problem::malformed("since_time", "contradicts since_seconds"));
+        }
+        if options.follow && options.previous {
+            return Err(Problem::malformed("previous", "cannot be followed: that run has ended"));
+        }
+        if wanted.all && wanted.pod.is_some() {
+            return Err(Problem::malformed("pod", "contradicts all=true"));
+        }
+        Ok(wanted)
+    }
+}
+
+/// A time in UTC. A plus that was not encoded has become a space.
+fn time(parameters: &Parameters, parameter: &str) -> Result<Option<OffsetDateTime>, Problem> {
+    let Some(text) = parameters.optional(parameter) else { return Ok(None) };
+    let parsed = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).ok();
+    let time = parsed.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
+    time.map(Some)
+        .ok_or_else(|| Problem::malformed(parameter, "must be a time as in RFC 3339, for example 2026-01-20T10:30:00Z"))
+}
+
+fn name<T>(
+    parameters: &Parameters,
+    parameter: &str,
+    parse: impl Fn(&str) -> Result<T, BadName>,
+) -> Result<Option<T>, Problem> {
+    let parsed = parameters.optional(parameter).map(|value| parse(&value)).transpose();
+    parsed.map_err(|error| Problem::invalid(parameter, &error.to_string()))
+}

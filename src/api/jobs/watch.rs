@@ -1,0 +1,250 @@
+//! watch-jobs: the jobs as they are, then every change, as server-sent events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::api::audit::Account;
+use crate::api::context::{Call, Shared};
+use crate::api::jobs::exits;
+use crate::api::jobs::list::filter;
+use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
+use crate::auth::{Asked, Caller, Denied};
+use crate::http::limits::concurrency::Permit;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply::Reply;
+use crate::http::response::sse::{self, EventId};
+use crate::http::response::stream_body::{Gone, LAST_WORDS, ReplyBody, Sink};
+use crate::jobs::filter::Filter;
+use crate::jobs::status::Status;
+use crate::jobs::store::change_log::{Change, Kind, seen};
+use crate::jobs::store::index::Place;
+use crate::jobs::store::{Cache, Part};
+use crate::kube::health::{Check, Outcome};
+use crate::kube::names::{JobName, Namespace};
+
+/// Proxies and browsers give up on a connection after a minute or so without a byte.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many jobs are sent at a time while the stream begins.
+const PAGE: usize = 100;
+/// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
+const PARTLY: u64 = 0;
+
+pub(crate) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
+    let filter = filter(call)?;
+    call.shared.auth.sees(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
+    let shared = Arc::clone(&call.shared);
+    if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
+        let detail = format!("jobs cannot be watched: {why}");
+        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
+    }
+    let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
+        None => Start::Anew,
+        Some(Some(id)) if id.epoch == shared.cache.epoch => Start::After(id.change),
+        Some(_) => Start::Over,
+    };
+    let permit = shared.calls.begin_stream()?;
+    call.permit = None;
+    let (sink, body) = ReplyBody::stream();
+    let stream = Feed::new(shared, call.caller.clone(), filter, sink);
+    tokio::spawn(feed(stream, start, permit, Box::new(call.account(call.route))));
+    Ok(Reply::stream(body))
+}
+
+/// What a caller asks for who wants to see jobs and follow them.
+fn asked<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [Asked<'a>; 2] {
+    [SEE_JOBS, FOLLOW_JOBS].map(|permission| Asked { permission, namespace, name: name.map(JobName::as_str) })
+}
+
+/// Where a stream begins.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Anew,
+    /// The reader knows all up to this change.
+    After(u64),
+    /// What the reader knows is worth nothing any more.
+    Over,
+}
+
+struct Feed {
+    shared: Arc<Shared>,
+    caller: Caller,
+    filter: Filter,
+    sink: Sink,
+    draining: watch::Receiver<bool>,
+    /// When something was sent last.
+    sent: Instant,
+}
+
+/// Why a stream ends.
+enum End {
+    Gone,
+    Draining,
+    /// The caller may not see these jobs any more.
+    Denied(Denied),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account>) {
+    let (shared, namespace, job) = (Arc::clone(&feed.shared), feed.filter.namespace.clone(), feed.filter.job.clone());
+    let asked = asked(namespace.as_ref(), job.as_ref());
+    let end = tokio::select! {
+        end = feed.run(start) => end,
+        denied = shared.auth.lost(&account.caller, &asked) => End::Denied(denied),
+    };
+    let last_words = match end {
+        End::Gone => None,
+        End::Draining => Some("the service is shutting down".to_owned()),
+        // As any other refusal is told: without what an error says of the inside.
+        End::Denied(denied) => {
+            let problem = Problem::from(denied);
+            shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+            Some(problem.detail.into())
+        }
+    };
+    if let Some(last_words) = last_words {
+        let last = async {
+            let sent = feed.sink.send(sse::comment(&last_words).into()).await;
+            if sent.is_ok() {
+                feed.sink.end().await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, last).await;
+    }
+    drop(permit);
+}
+
+impl Feed {
+    fn new(shared: Arc<Shared>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+        Self { draining: shared.draining.clone(), shared, caller, filter, sink, sent: Instant::now() }
+    }
+
+    async fn run(&mut self, start: Start) -> End {
+        let mut pulse = self.shared.cache.pulse();
+        let mut start = start;
+        loop {
+            let Err(end) = self.follow(start, &mut pulse).await else {
+                start = Start::Over;
+                continue;
+            };
+            return end;
+        }
+    }
+
+    /// Sends what there is and then what changes, until the changes come faster than they are read, or the jobs cease
+    /// to be known: then it has to start over.
+    async fn follow(&mut self, start: Start, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+        let cache = &Arc::clone(&self.shared.cache);
+        while !cache.is_usable() {
+            self.wait(pulse).await?;
+        }
+        let known = match start {
+            Start::After(change) if cache.changes_since(change).is_some() => Some(change),
+            // Boxed, as it is over soon, and the stream goes on for long.
+            Start::Anew => Box::pin(self.snapshot(cache, false)).await?,
+            Start::After(_) | Start::Over => Box::pin(self.snapshot(cache, true)).await?,
+        };
+        let Some(mut last) = known else { return Ok(()) };
+        loop {
+            pulse.mark_unchanged();
+            let Some(changes) = cache.changes_since(last) else { return Ok(()) };
+            let end = changes.last().map_or(last, |change| change.number);
+            let (mut text, events) = (Vec::new(), self.shown(&changes).await);
+            let mut events = events.into_iter().peekable();
+            while let Some((kind, status)) = events.next() {
+                // An event stands for all that happened to its job, also after changes that are told of behind it: who
+                // comes back with an id from amid them knows some jobs as they are and some as they were.
+                let known = if events.peek().is_none() { end } else { PARTLY };
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &status.json());
+            }
+            last = end;
+            if text.is_empty() {
+                self.wait(pulse).await?;
+            } else {
+                self.send(text.into()).await?;
+            }
+        }
+    }
+
+    /// What these changes come to for this caller.
+    async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(Kind, Arc<Status>)> {
+        let seen = seen(changes, &self.filter);
+        let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
+        exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
+    }
+
+    /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
+    /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
+    /// after the change that this returns; or none, if it was overtaken.
+    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<Option<u64>, End> {
+        let (partly, mut text) = (id(cache, PARTLY), Vec::new());
+        if is_reset {
+            sse::event(&mut text, "reset", None, b"{}");
+        }
+        let mut sent: Option<(Place, u64)> = None;
+        loop {
+            let place = sent.as_ref().map(|(place, _)| place);
+            let Some(Part { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
+                return Ok(None);
+            };
+            if let Some((place, last)) = &sent {
+                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
+                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
+                for (kind, status) in self.shown(&changes).await {
+                    sse::event(&mut text, kind.name(), Some(partly), &status.json());
+                }
+            }
+            exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+            for status in &jobs {
+                sse::event(&mut text, Kind::Added.name(), Some(partly), &status.json());
+            }
+            let Some(next) = next else {
+                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
+                self.send(text.into()).await?;
+                return Ok(Some(end));
+            };
+            self.send(std::mem::take(&mut text).into()).await?;
+            sent = Some((next, end));
+        }
+    }
+
+    /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
+    /// reader, so it is no reason to be silent for longer.
+    async fn wait(&mut self, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+        loop {
+            tokio::select! {
+                changed = pulse.changed() => return changed.map_err(|_| End::Draining),
+                _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
+                () = self.sink.gone() => return Err(End::Gone),
+                () = sleep_until(self.sent + HEARTBEAT) => {}
+            }
+            self.send(sse::comment("heartbeat").into()).await?;
+        }
+    }
+
+    async fn send(&mut self, text: Bytes) -> Result<(), End> {
+        tokio::select! {
+            sent = self.sink.send(text) => sent?,
+            _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
+        }
+        self.sent = Instant::now();
+        Ok(())
+    }
+}
+
+fn id(cache: &Cache, change: u64) -> EventId<'_> {
+    EventId { epoch: &cache.epoch, change }
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

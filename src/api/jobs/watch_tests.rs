@@ -1,0 +1,183 @@
+//! A stream of changes as its readers see it, against a cache that is told by hand. Time is paused: it runs on as soon
+//! as all wait.
+
+#[path = "watch_reader_tests.rs"]
+mod reader;
+
+use tokio::time::sleep;
+
+use super::*;
+use crate::auth::keyring::Keyring;
+use crate::auth::{Auth, Caller};
+use crate::jobs::state::State;
+use reader::{MOMENT, Reader, Source, events, only};
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_comes_every_fifteen_seconds() {
+    let source = Source::of(0);
+    let mut reader = Reader::open(&source, &Filter::default());
+    reader.catch_up().await;
+    reader.piece(Duration::MAX).await.unwrap();
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(reader.piece(Duration::MAX).await.unwrap(), ": heartbeat\n\n");
+        assert_eq!(began.elapsed().as_secs(), 15);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_comes_although_other_jobs_change_all_the_time() {
+    let mut source = Source::of(1);
+    let mut reader = Reader::open(&source, &only(State::Failed));
+    reader.catch_up().await;
+    let began = Instant::now();
+    let comment = loop {
+        source.change(0, State::Running);
+        if let Some(piece) = reader.piece(Duration::from_secs(1)).await {
+            break piece;
+        }
+        assert!(began.elapsed() < Duration::from_mins(1), "nothing comes");
+    };
+    assert_eq!(comment, ": heartbeat\n\n");
+}
+
+/// A reader with a key, and the file that lets it in.
+pub(super) struct Holder {
+    file: std::path::PathBuf,
+    pub(super) auth: Arc<Auth>,
+    pub(super) caller: Caller,
+}
+
+impl Holder {
+    pub(super) fn new(name: &str) -> Self {
+        let file = std::env::temp_dir().join(format!("eks-api-key-of-{name}-{}", std::process::id()));
+        // The SHA-256 of the key "one".
+        let hash = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        std::fs::write(&file, format!("one role=read namespaces=* sha256={hash}\n")).unwrap();
+        let auth = Auth::ApiKey(Arc::new(Keyring::open(&file).unwrap()));
+        let caller = auth
+            .identify(crate::auth::Shown {
+                api_key: Some(crate::util::secret::Secret::new("one")),
+                ..Default::default()
+            })
+            .unwrap();
+        Self { file, auth: Arc::new(auth), caller }
+    }
+
+    /// Takes the key out of the file.
+    pub(super) fn revoke(&self) {
+        std::fs::write(&self.file, "cert:nobody role=read namespaces=*\n").unwrap();
+        let Auth::ApiKey(keyring) = &*self.auth else { panic!("no keys") };
+        keyring.reload().unwrap();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_key_is_taken_away_is_told_so_within_a_minute_and_no_more() {
+    let holder = Holder::new("a-reader");
+    let mut source = Source::read_by(holder.caller.clone(), Arc::clone(&holder.auth), 1);
+    let mut reader = Reader::open(&source, &Filter::default());
+    let began = Instant::now();
+    reader.catch_up().await;
+    assert_eq!(reader.piece(Duration::from_secs(20)).await.unwrap(), ": heartbeat\n\n");
+    holder.revoke();
+    let last_words = loop {
+        let piece = reader.piece(Duration::from_mins(2)).await.unwrap();
+        assert!(began.elapsed() < Duration::from_mins(5), "it goes on");
+        if piece != ": heartbeat\n\n" {
+            break piece;
+        }
+    };
+    assert_eq!(last_words, ": what was granted to this caller has changed\n\n");
+    assert_eq!((began.elapsed().as_secs(), source.records()), (60, 1));
+    source.change(0, State::Running);
+    assert!(reader.has_ended().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_comes_and_goes_while_the_first_jobs_are_sent_is_not_left_behind() {
+    let parts = 4;
+    let mut source = Source::of(parts * PAGE as u64);
+    let running = only(State::Running);
+    (1..parts * PAGE as u64).for_each(|number| source.change(number, State::Running));
+    let mut reader = Reader::open(&source, &running);
+    // Two parts are on their way whenever one is read, and the oldest job is in the last.
+    for read in 1..parts {
+        sleep(MOMENT).await;
+        match parts - read {
+            3 => source.change(0, State::Running),
+            1 => source.change(0, State::Completed),
+            _ => {}
+        }
+        let piece = reader.piece(MOMENT).await.unwrap();
+        events(&piece).for_each(|event| reader.take(event));
+    }
+    reader.catch_up().await;
+    assert_eq!(reader.picture, source.picture(&running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_breaks_off_amid_several_changes_and_comes_back_has_missed_none() {
+    let mut source = Source::of(2);
+    let running = only(State::Running);
+    source.change(0, State::Running);
+    let mut reader = Reader::open(&source, &running);
+    reader.catch_up().await;
+    // The reader is told the end of it in one piece: first of 1, then of 0.
+    source.change(0, State::Completed);
+    source.change(1, State::Running);
+    source.change(0, State::Failed);
+    let piece = reader.piece(MOMENT).await.unwrap();
+    let first = events(&piece).next().unwrap();
+    assert!(first.contains("\"uid-1\""), "{piece}");
+    reader.take(first);
+    reader.come_back(&source);
+    reader.catch_up().await;
+    assert_eq!(reader.picture, source.picture(&running));
+}
+
+/// Readers that read, stop, hang up amid an event or two and come back, while jobs change at random.
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_a_reader_knows_what_is_there_in_the_end() {
+    for seed in 0..20 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut source = Source::of(random.u64(0..500));
+        let state = State::ALL.get(random.usize(0..8)).copied();
+        let filter = Filter { state, ..Filter::default() };
+        let mut reader = Reader::open(&source, &filter);
+        for _ in 0..random.usize(0..200) {
+            match random.u8(0..10) {
+                0 => reader.come_back(&source),
+                1..5 => {
+                    let Some(piece) = reader.piece(MOMENT).await else { continue };
+                    let whole = random.bool();
+                    let read = if whole { usize::MAX } else { random.usize(0..10) };
+                    events(&piece).take(read).for_each(|event| reader.take(event));
+                    if !whole {
+                        reader.come_back(&source);
+                    }
+                }
+                _ => {
+                    let most = if random.u8(0..20) == 0 { 1100 } else { 20 };
+                    for _ in 0..random.usize(0..most) {
+                        let number = random.u64(0..500);
+                        match random.usize(0..5) {
+                            0..2 => source.delete(number),
+                            2 => source.change(number, State::Pending),
+                            3 => source.change(number, State::Running),
+                            _ => source.change(number, State::Completed),
+                        }
+                    }
+                }
+            }
+        }
+        reader.catch_up().await;
+        assert_eq!(reader.picture, source.picture(&filter), "seed {seed}");
+    }
+}

@@ -1,0 +1,61 @@
+//! The lists of permissions that calls need in the cluster, in RBAC's words. `table` says which route needs which, and
+//! `kube::access` asks the cluster.
+
+use crate::auth::role::Role;
+use crate::kube::access_review::Permission;
+
+/// What a call needs. The first permission is for the kind of object that the call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: probes, metrics and documentation.
+    Open,
+    /// These permissions in the cluster, and of callers with keys this role.
+    Cluster(Role, &'static [Permission]),
+}
+
+const fn permission(
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+    needed_for: &'static str,
+) -> Permission {
+    Permission { verb, group, resource, needed_for }
+}
+
+pub const CREATE_JOB: &[Permission] = &[
+    permission("create", "batch", "jobs", "create-job"),
+    permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
+    permission("create", "", "namespaces", "create-job into a missing namespace"),
+];
+pub const GET_JOB_STATUS: &[Permission] = &[
+    permission("get", "batch", "jobs", "get-job-status"),
+    permission("list", "", "pods", "get-job-status with details=true"),
+    permission("list", "", "events", "get-job-status with details=true"),
+];
+pub const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delete-job")];
+pub const LIST_JOBS: &[Permission] = &[permission("list", "batch", "jobs", "list-jobs and the live state")];
+/// What the calls that are answered from memory let a caller see, for where the cluster is asked whether it may.
+pub const SEE_JOB: Permission = permission("get", "batch", "jobs", "get-job-status");
+pub const SEE_JOBS: Permission = permission("list", "batch", "jobs", "list-jobs");
+pub const FOLLOW_JOBS: Permission = permission("watch", "batch", "jobs", "watch-jobs");
+/// How a job failed is read from its pods.
+pub const SEE_PODS: Permission = permission("list", "", "pods", "exit_code and termination_message");
+pub const SEE_LOGS: Permission = permission("get", "", "pods/log", "get-job-logs");
+
+pub const WATCH_JOBS: &[Permission] = &[
+    permission("list", "batch", "jobs", "list-jobs and the live state"),
+    permission("watch", "batch", "jobs", "watch-jobs and the live state"),
+];
+pub const GET_JOB_LOGS: &[Permission] = &[
+    permission("get", "batch", "jobs", "get-job-logs"),
+    permission("list", "", "pods", "get-job-logs"),
+    permission("get", "", "pods/log", "get-job-logs"),
+];
+pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
+pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
+pub const DELETE_NAMESPACE: &[Permission] = &[
+    permission("delete", "", "namespaces", "delete-namespace"),
+    permission("get", "", "namespaces", "delete-namespace with wait"),
+];
+pub const LIST_NAMESPACES: &[Permission] = &[permission("list", "", "namespaces", "list-namespaces")];
+pub const GET_NAMESPACE: &[Permission] = &[permission("get", "", "namespaces", "get-namespace-status")];

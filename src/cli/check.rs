@@ -1,0 +1,149 @@
+//! `eks-api check`: walks from credentials to permissions, a line each, and says what to do about what fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::api::routes::Route;
+use crate::api::routes::access::Access;
+use crate::app::{Error, cluster, print, sdk};
+use crate::aws::{clock, identity, token};
+use crate::config::Settings;
+use crate::kube::access_review::{Permission, allowed};
+use crate::kube::api_server::Cluster;
+use crate::kube::client::Session;
+use crate::kube::error::Error as KubeError;
+
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Runs every step that can be run; an error if one failed.
+pub async fn run(settings: &Settings) -> Result<(), Error> {
+    let sdk = sdk(settings).await?;
+    let (cluster, describer) = cluster(settings, &sdk);
+    let mut report = Report::default();
+
+    let credentials = cluster.tokens.current().await;
+    let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
+    let signed = signed.map_err(token::Error::told_in_full);
+    report.line(
+        "credentials",
+        signed,
+        "attach a role to the instance or pod, or set AWS_* variables; see README, Credentials",
+    );
+    if credentials.is_err() {
+        return report.end();
+    }
+    let who = identity::caller(&sdk.config).await;
+    report.line(
+        "identity",
+        who,
+        "are these credentials expired, or of another partition? If STS was not reached: nothing but this line asks it",
+    );
+    let (answer, date) = describer.describe().await;
+    let clock_is_right = clock_is_right(date, &mut report);
+    let endpoint = answer.as_ref().map(|description| description.endpoint.clone());
+    report.line(
+        "cluster",
+        endpoint,
+        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
+    );
+    let Ok(description) = answer else { return report.end() };
+    if let Err(error) = cluster.take_up(description) {
+        report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
+        return report.end();
+    }
+    if !reachable(&cluster, clock_is_right, &mut report).await {
+        return report.end();
+    }
+    for (permission, uses) in needed() {
+        permitted(&cluster, permission, &uses, &mut report).await;
+    }
+    report.end()
+}
+
+/// Reports the clock if its difference is known; whether it is right.
+fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
+    let Some(date) = date else { return true };
+    let differs = clock::difference(date, SystemTime::now());
+    let is_right = differs.is_none();
+    let outcome = differs.map_or_else(|| Ok("within a minute of that of AWS".to_owned()), Err);
+    report.line("clock", outcome, "set the clock, for example with chrony or timedatectl set-ntp true");
+    is_right
+}
+
+/// TLS and token are judged by one exchange: which of them failed shows in how it failed.
+async fn reachable(cluster: &Arc<Cluster>, clock_is_right: bool, report: &mut Report) -> bool {
+    let outcome = session(cluster).server_date().await;
+    let is_token = matches!(outcome, Err(KubeError::Unauthorized { .. }));
+    if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
+        && !is_token
+    {
+        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS)";
+        report.line("tls", Err::<String, _>(error), remedy);
+        return false;
+    }
+    report.line("tls", Ok::<_, String>("the API server's certificate is signed by the cluster's CA".to_owned()), "");
+    let accepted = outcome.map(|_| "accepted by the API server".to_owned());
+    let remedy = if clock_is_right {
+        "create an access entry for the identity above: aws eks create-access-entry"
+    } else {
+        "set the clock first: a token is good for 15 minutes by the clock of AWS"
+    };
+    report.line("token", accepted, remedy);
+    !is_token
+}
+
+async fn permitted(cluster: &Arc<Cluster>, permission: Permission, uses: &[&str], report: &mut Report) {
+    let Permission { verb, group, resource, .. } = permission;
+    let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
+    let outcome = match allowed(&session(cluster), permission, None).await {
+        Ok(true) => Ok("allowed in all namespaces".to_owned()),
+        Ok(false) => Err(format!("not allowed in all namespaces; needed for {}", uses.join("; "))),
+        Err(error) => Err(error.to_string()),
+    };
+    report.line(&name, outcome, "bind it to the identity's access entry; deploy/rbac.yaml has the ClusterRoles");
+}
+
+/// What the routes need, each permission once, with all that it is needed for.
+fn needed() -> Vec<(Permission, Vec<&'static str>)> {
+    let mut needed: Vec<(Permission, Vec<&str>)> = Vec::new();
+    for route in Route::ALL {
+        let Access::Cluster(_, permissions) = route.access() else { continue };
+        for permission in permissions {
+            let Permission { verb, group, resource, needed_for } = *permission;
+            match needed.iter_mut().find(|(p, _)| (p.verb, p.group, p.resource) == (verb, group, resource)) {
+                Some((_, uses)) if uses.contains(&needed_for) => {}
+                Some((_, uses)) => uses.push(needed_for),
+                None => needed.push((*permission, vec![needed_for])),
+            }
+        }
+    }
+    needed
+}
+
+fn session(cluster: &Arc<Cluster>) -> Session {
+    Session::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
+}
+
+#[derive(Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn line(&mut self, what: &str, outcome: Result<String, impl ToString>, remedy: &str) {
+        match outcome {
+            Ok(found) => print(&format!("ok      {what}: {found}")),
+            Err(error) => {
+                self.failed += 1;
+                print(&format!("FAILED  {what}: {}\n        {remedy}", error.to_string()));
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Error> {
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(Error::Failed(format!("{failed} failed"))),
+        }
+    }
+}

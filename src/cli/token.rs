@@ -1,0 +1,90 @@
+//! `eks-api token`: an ExecCredential, so that kubectl can use the service's own token
+//! (<https://kubernetes.io/docs/reference/config-api/client-authentication.v1beta1/>).
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::app::{Error, cluster, print, sdk};
+use crate::config::Settings;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExecCredential<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    spec: Spec,
+    status: Status<'a>,
+}
+
+#[derive(Serialize)]
+struct Spec {}
+
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+const V1: &str = "client.authentication.k8s.io/v1";
+
+/// The version that kubectl asks for in `KUBERNETES_EXEC_INFO`; it takes no other. Without one, what `aws eks get-token`
+/// answers.
+fn api_version(exec_info: Option<&str>) -> Result<&'static str, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ExecInfo {
+        api_version: String,
+    }
+    let Some(exec_info) = exec_info.filter(|info| !info.is_empty()) else { return Ok(V1BETA1) };
+    let asked = serde_json::from_str::<ExecInfo>(exec_info)
+        .map_err(|error| Error::Failed(format!("KUBERNETES_EXEC_INFO is not an ExecCredential: {error}")))?;
+    [V1BETA1, V1].into_iter().find(|version| *version == asked.api_version).ok_or_else(|| {
+        let version = asked.api_version;
+        Error::Failed(format!(
+            "KUBERNETES_EXEC_INFO asks for {version:?}; eks-api token answers in {V1} and {V1BETA1}: set one of them as apiVersion of exec in the kubeconfig"
+        ))
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    expiration_timestamp: String,
+    token: &'a str,
+}
+
+pub async fn run(settings: &Settings) -> Result<(), Error> {
+    let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
+    let sdk = sdk(settings).await?;
+    let (cluster, _) = cluster(settings, &sdk);
+    let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.told_in_full()))?;
+    let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);
+    let expiration = whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok());
+    let credential = ExecCredential {
+        kind: "ExecCredential",
+        api_version,
+        spec: Spec {},
+        status: Status {
+            expiration_timestamp: expiration.ok_or_else(|| Error::Failed("the clock is out of range".to_owned()))?,
+            token: token.value.expose(),
+        },
+    };
+    let text = serde_json::to_string(&credential).map_err(|error| Error::Failed(error.to_string()))?;
+    print(&text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exec_v1_the_version_that_is_asked_for_is_answered_and_no_other() {
+        let asked = |version: &str| {
+            let info = format!(
+                r#"{{"apiVersion":"client.authentication.k8s.io/{version}","kind":"ExecCredential","spec":{{}}}}"#
+            );
+            api_version(Some(&info)).map_err(|error| error.to_string())
+        };
+        assert_eq!([asked("v1"), asked("v1beta1")], [Ok(V1), Ok(V1BETA1)]);
+        assert_eq!([api_version(None).unwrap(), api_version(Some("")).unwrap()], [V1BETA1; 2]);
+        assert!(asked("v2").unwrap_err().contains("client.authentication.k8s.io/v2"));
+        assert!(api_version(Some("{}")).is_err() && api_version(Some("v1")).is_err());
+    }
+}

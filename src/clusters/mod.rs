@@ -1,0 +1,4 @@
+//! The clusters that are served: their background work, supervised.
+
+pub mod background;
+pub mod supervisor;

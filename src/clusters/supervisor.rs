@@ -1,0 +1,76 @@
+//! Runs background tasks for as long as the service runs: one that panics or ends starts again after a pause.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::util::backoff::Backoff;
+
+/// The first and the longest pause before a task starts again.
+const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// After a run of this length the pauses begin anew.
+const LONG_RUN: Duration = Duration::from_mins(1);
+
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Starts the task, and starts it again whenever it fails. `failed` is called before each pause.
+pub async fn supervise(name: &'static str, mut start: impl FnMut() -> Task + Send, mut failed: impl FnMut() + Send) {
+    let mut backoff = PAUSE;
+    loop {
+        let begun = Instant::now();
+        let why = match tokio::spawn(start()).await {
+            // The runtime ends.
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => error.to_string(),
+            Ok(()) => "it ended".to_owned(),
+        };
+        if begun.elapsed() > LONG_RUN {
+            backoff = PAUSE;
+        }
+        let pause = backoff.pause();
+        log::error!(task = name, error = why, pause_ms = pause.as_millis(); "background task failed; it starts again");
+        failed();
+        sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn b5_a_task_that_panics_or_ends_starts_again_after_growing_pauses() {
+        let (starts, failures) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let task = {
+            let starts = Arc::clone(&starts);
+            move || -> Task {
+                let run = starts.fetch_add(1, Relaxed);
+                Box::pin(async move {
+                    match run {
+                        0 => panic!("injected"),
+                        1 => {}
+                        _ => std::future::pending().await,
+                    }
+                })
+            }
+        };
+        let counted = Arc::clone(&failures);
+        let running = tokio::spawn(supervise("test", task, move || {
+            counted.fetch_add(1, Relaxed);
+        }));
+        let begun = Instant::now();
+        while starts.load(Relaxed) < 3 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let took = begun.elapsed();
+        assert_eq!(failures.load(Relaxed), 2);
+        assert!(took > Duration::from_millis(1500) && took < Duration::from_millis(3100), "{took:?}");
+        sleep(Duration::from_mins(10)).await;
+        assert_eq!((starts.load(Relaxed), running.is_finished()), (3, false));
+        running.abort();
+    }
+}

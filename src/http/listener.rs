@@ -1,0 +1,102 @@
+//! Listens, accepts as many connections as the limits allow, and drains. `connection` serves each of them, and `pipeline`
+//! handles the requests.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::api::service::Pipeline;
+use crate::http::connection::{Connections, drain_started};
+use crate::http::limits::bounds::DRAIN;
+use crate::http::limits::connections::Peers;
+use crate::http::limits::log_throttle::LogThrottle;
+use crate::http::metrics::Limit;
+use crate::http::tls::Tls;
+
+/// The pause after the system refused another connection, mostly for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a limit that callers run into is logged.
+const LOGGED_EVERY: Duration = Duration::from_mins(1);
+
+/// How connections come in.
+#[derive(Debug)]
+pub struct Door {
+    /// None: callers speak plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    pub max_connections: usize,
+    pub max_per_peer: usize,
+}
+
+/// Serves until `pipeline.shared.draining` turns true, then lets open requests finish. False if some had to be cut off.
+pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, door: Door) -> bool {
+    let permits = Arc::new(Semaphore::new(door.max_connections));
+    let peers = Arc::new(Peers::new(door.max_per_peer));
+    let (traffic, rates) = (&pipeline.shared.traffic, &pipeline.shared.rates);
+    traffic.most_connections.set(door.max_connections as u64);
+    traffic.rate_of_peer.set(rates.peers.per_second().into());
+    traffic.rate_of_caller.set(rates.callers.per_second().into());
+    let [accept_errors, full_peers] = [(); 2].map(|()| LogThrottle::new(LOGGED_EVERY));
+    let connections = Arc::new(Connections::new(Arc::clone(&pipeline)));
+    let graceful = GracefulShutdown::new();
+    let mut draining = pipeline.shared.draining.clone();
+    loop {
+        let accepted = tokio::select! {
+            () = drain_started(&mut draining) => break,
+            accepted = accept(&listener, &permits, &accept_errors) => accepted,
+        };
+        let Some((stream, address, permit)) = accepted else { continue };
+        let Some(place) = peers.enter(address.ip()) else {
+            traffic.refused(Limit::Connections);
+            if let Some(not_logged) = full_peers.allow(Instant::now()) {
+                let most = door.max_per_peer;
+                log::warn!(caller:% = address, most, not_logged; "a peer has as many connections as it may, and more are closed");
+            }
+            continue;
+        };
+        let tls = door.tls.as_ref().map(|tls| tls.acceptor());
+        let (pipeline, connections, watcher) = (Arc::clone(&pipeline), Arc::clone(&connections), graceful.watcher());
+        tokio::spawn(async move {
+            let _counted = pipeline.shared.traffic.connections.hold();
+            connections.serve(stream, address, tls, watcher).await;
+            drop((permit, place));
+        });
+    }
+    drop(listener);
+    let ended = async {
+        graceful.shutdown().await;
+        // A call whose caller hung up has no connection any more.
+        pipeline.shared.calls.ended().await;
+    };
+    tokio::time::timeout(DRAIN, ended).await.is_ok()
+}
+
+/// The next connection. At the limit, others wait in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+    errors: &LogThrottle,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Err(error) => {
+            if let Some(not_logged) = errors.allow(Instant::now()) {
+                log::warn!(error:% = error, not_logged; "a connection could not be accepted");
+            }
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "listener_tls_tests.rs"]
+mod tls_tests;

@@ -1,0 +1,73 @@
+//! Reads a request's body: labelled JSON, bounded in size and time, of the expected form.
+
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use crate::http::limits::body_budget::{BodyBudget, HeldBody};
+use crate::http::limits::bounds::{BODY_TIMEOUT, MAX_BODY_BYTES};
+use crate::http::request::body_stream::{RequestBody, Truncated};
+use crate::http::request::json_body;
+use crate::http::request::media;
+use crate::http::response::problem::Problem;
+
+/// The value that the body holds, and the body's part of the budget.
+pub async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: RequestBody,
+    budget: &BodyBudget,
+) -> Result<(T, HeldBody), Problem> {
+    media::require_json(headers)?;
+    let late = || {
+        let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    };
+    let (bytes, held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
+    let read = json_body::parse(&bytes)?;
+    Ok((read, held))
+}
+
+/// The body, copied piece by piece: each piece keeps the whole buffer that it was read into.
+async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, HeldBody), Problem> {
+    // Judged before the body is read, so that a caller who waits for 100 Continue need not send it.
+    let length = body.content_length().map_or(Some(MAX_BODY_BYTES), |length| usize::try_from(length).ok());
+    let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(too_large)?;
+    let mut held = budget.acquire(length).await?;
+    let mut bytes = Vec::with_capacity(length);
+    while let Some(piece) = body.next().await.map_err(|_| truncated())? {
+        if bytes.len() + piece.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    held.shrink_to(bytes.len());
+    bytes.shrink_to_fit();
+    Ok((bytes, held))
+}
+
+/// 400 if there is a body, for a call whose parameters stand in the query: what the body says would be dropped in silence.
+pub async fn none(mut body: RequestBody) -> Result<(), Problem> {
+    let is_empty = async {
+        // A body in chunks can be empty, too.
+        while let Some(piece) = body.next().await? {
+            if !piece.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok::<_, Truncated>(true)
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, is_empty).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Err(Truncated)) => Err(truncated()),
+        _ => Err(Problem::malformed("body", "is not taken by this call: put the parameters in the query")),
+    }
+}
+
+fn truncated() -> Problem {
+    Problem::malformed("body", "ended early or is not framed as HTTP says")
+}
+
+fn too_large() -> Problem {
+    let detail = format!("the body is larger than {} MiB", MAX_BODY_BYTES >> 20);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail)
+}

@@ -1,0 +1,72 @@
+//! Entity tags (RFC 9110, section 8.8.3).
+
+use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+
+use crate::http::request::headers::lines;
+
+pub fn of(inside: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{inside}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// How many tags of an If-None-Match are compared. A wait keeps them. What is beyond is as if it were not there: to answer
+/// with what the caller has already is never wrong.
+const MAX_TAGS: usize = 64;
+/// The longest tag that is kept. Ours are shorter.
+const MAX_TAG_LEN: usize = 64;
+
+/// The tags that a caller has, by its If-None-Match, without their quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    Any,
+    These(Vec<Box<str>>),
+}
+
+impl Known {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let lines = lines(headers, IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
+        let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim).peekable();
+        tags.peek()?;
+        let mut known = Vec::new();
+        for tag in tags {
+            if tag == "*" {
+                return Some(Self::Any);
+            }
+            // Weak tags count too (RFC 9110, section 13.1.2).
+            let quoted = tag.strip_prefix("W/").unwrap_or(tag);
+            let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            let kept = inside.filter(|tag| tag.len() <= MAX_TAG_LEN && known.len() < MAX_TAGS);
+            known.extend(kept.map(Into::into));
+        }
+        Some(Self::These(known))
+    }
+
+    pub fn has(&self, inside: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(known) => known.iter().any(|tag| **tag == *inside),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_known_by_its_own_tag() {
+        let known = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_static(line)));
+            Known::of(&lines.collect())
+        };
+        let named = |text: &'static str| known(&[text]).unwrap().has("42");
+        for known in ["\"42\"", "W/\"42\"", "\"1\", \"42\"", "*"] {
+            assert!(named(known), "{known}");
+        }
+        for other in ["\"43\"", "42", "\"4\"", "", "\"\"", "\"-42\"", "\"+42\"", "\"042\"", "\"42-exit\""] {
+            assert!(!named(other), "{other}");
+        }
+        assert!(known(&["\"1\"", "\"42\""]).unwrap().has("42"), "there may be several lines");
+        assert_eq!(known(&[]), None);
+        assert_eq!(of("42-exit"), "\"42-exit\"");
+    }
+}

@@ -1,0 +1,225 @@
+//! Media types: what a body must be labelled as, and whether the caller can read what we send.
+
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+
+use crate::http::request::headers::lines;
+use crate::http::response::problem::Problem;
+
+/// What a successful reply is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    /// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+    EventStream,
+    Text,
+    /// Prometheus' text format.
+    Metrics,
+    Html,
+    Script,
+    Style,
+    Icon,
+}
+
+impl Media {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::EventStream => "text/event-stream",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Script => "text/javascript; charset=utf-8",
+            Self::Style => "text/css; charset=utf-8",
+            Self::Icon => "image/png",
+        }
+    }
+}
+
+/// The reason of a refusal that is about Content-Encoding and not about Content-Type.
+pub const UNSUPPORTED_ENCODING: &str = "unsupported_content_encoding";
+
+/// 415 unless the body is labelled JSON in UTF-8, without compression. Demanding the label also keeps a browser's plain
+/// form posts out.
+pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let unsupported = |reason: &str, detail: &str| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason, detail);
+    let label = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let mut parts = label.split(';').map(str::trim);
+    if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
+        let detail = "the body must be JSON: send it with the header Content-Type: application/json";
+        return Err(unsupported("UnsupportedMediaType", detail));
+    }
+    let charset = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let is_utf8 = |name: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    if !charset.is_none_or(|(_, name)| is_utf8(name.trim_matches('"'))) {
+        return Err(unsupported("UnsupportedMediaType", "the body must be JSON in UTF-8: send it in no other charset"));
+    }
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|c| *c == b','));
+    if codings.any(|coding| !matches!(coding.trim_ascii().to_ascii_lowercase().as_slice(), b"" | b"identity")) {
+        let detail = "the body must not be compressed: send it without the header Content-Encoding";
+        return Err(unsupported(UNSUPPORTED_ENCODING, detail));
+    }
+    Ok(())
+}
+
+/// 406 if Accept rules out what the route replies with. The most specific range decides (RFC 9110, section 12.5.1).
+pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
+    let accepted = lines(headers, ACCEPT).map(|value| value.to_str().unwrap_or("*/*"));
+    let ranges = accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty());
+    // The rank of the most specific range so far, and whether it takes the reply. Of two with one rank, the one that does.
+    let decided = ranges.map(|range| judged(media, range)).max();
+    if decided.is_none_or(|decided| decided.is_some_and(|(_, is_taken)| is_taken)) {
+        return Ok(());
+    }
+    let essence = essence(media.name());
+    let detail = format!("replies are {essence}: send Accept: {essence}, or no Accept header");
+    Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail))
+}
+
+/// How specific a range is that is about this media type, and whether it takes it. `None` if it is about another.
+fn judged(media: Media, range: &str) -> Option<(u8, bool)> {
+    let (name, is_taken) = (essence(range), !range.split(';').skip(1).any(is_none));
+    let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+    let kind = essence(media.name()).split('/').next().unwrap_or("");
+    let is_kind = name.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
+    // The range's own parameters, up to the weight. They narrow a refusal, and are not asked for otherwise: what clients
+    // write there, such as a charset, does not make our reply another.
+    let mut parameters = range.split(';').skip(1).map(str::trim).take_while(|part| !is_weight(part));
+    let has = |part: &str| media.name().split(';').skip(1).any(|own| own.trim().eq_ignore_ascii_case(part));
+    match () {
+        () if is(essence(media.name())) && parameters.clone().next().is_none() => Some((3, is_taken)),
+        () if is(essence(media.name())) && parameters.all(has) => Some((4, is_taken)),
+        () if is(essence(media.name())) => is_taken.then_some((3, true)),
+        () if is_kind => Some((2, is_taken)),
+        () if name == "*/*" => Some((1, is_taken)),
+        // What errors are; it takes our JSON unless another range says otherwise.
+        () if media == Media::Json && is("application/problem+json") => is_taken.then_some((0, true)),
+        () => None,
+    }
+}
+
+/// The type and subtype, without parameters.
+fn essence(range: &str) -> &str {
+    range.split(';').next().unwrap_or("").trim()
+}
+
+fn is_weight(part: &str) -> bool {
+    part.split_once('=').is_some_and(|(name, _)| name.eq_ignore_ascii_case("q"))
+}
+
+/// Whether this is a weight of zero, which means "not acceptable".
+fn is_none(part: &str) -> bool {
+    let part = part.trim();
+    is_weight(part) && part.len() > 2 && part[2..].bytes().all(|byte| matches!(byte, b'0' | b'.'))
+}
+
+/// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = lines(headers, ACCEPT_ENCODING).map(|value| value.to_str().unwrap_or_default());
+    let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let said = |coding: &str| {
+        codings.iter().find_map(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            parts.next().filter(|name| name.eq_ignore_ascii_case(coding)).map(|_| !parts.any(is_none))
+        })
+    };
+    codings.is_empty() || said("gzip").or_else(|| said("x-gzip")).or_else(|| said("*")).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn only_json_is_taken() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y; Charset=\"UTF-8\""] {
+            assert!(require_json(&headers(CONTENT_TYPE, good)).is_ok(), "{good}");
+        }
+        let bad_charset = "application/json; charset=utf-16";
+        for bad in ["application/x-www-form-urlencoded", "text/plain", "application/jsonp", "", bad_charset] {
+            assert_eq!(require_json(&headers(CONTENT_TYPE, bad)).unwrap_err().status, 415, "{bad}");
+        }
+        assert!(require_json(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn gzip_body_is_refused_and_so_is_any_other_coding() {
+        let with = |codings: &[&'static str]| {
+            let mut headers = headers(CONTENT_TYPE, "application/json");
+            for coding in codings {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(coding));
+            }
+            require_json(&headers).map_err(|problem| (problem.status.as_u16(), problem.reason))
+        };
+        for good in [&[][..], &["identity"], &["Identity", "identity, identity"], &[""]] {
+            assert_eq!(with(good), Ok(()), "{good:?}");
+        }
+        for bad in
+            [&["gzip"][..], &["x-gzip"], &["br"], &["identity, deflate"], &["identity", "zstd"], &["aws-chunked"]]
+        {
+            assert_eq!(with(bad), Err((415, UNSUPPORTED_ENCODING.to_owned())), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_sent_to_whoever_does_not_rule_it_out() {
+        let ok = |media, accept| accepts(media, &headers(ACCEPT, accept)).is_ok();
+        for good in ["*/*", "text/html, application/json;q=0.9", "application/*", "application/problem+json", ""] {
+            assert!(ok(Media::Json, good), "{good}");
+        }
+        assert!(accepts(Media::Json, &HeaderMap::new()).is_ok());
+        for bad in ["text/html", "application/xml", "application/json;q=0"] {
+            assert_eq!(accepts(Media::Json, &headers(ACCEPT, bad)).unwrap_err().status, 406, "{bad}");
+        }
+        assert!(ok(Media::EventStream, "text/event-stream") && ok(Media::Text, "text/*"));
+        // As Prometheus asks.
+        let asks = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert!(ok(Media::Metrics, asks) && ok(Media::Metrics, "text/plain;version=0.0.4"));
+        assert!(!ok(Media::EventStream, "application/json") && !ok(Media::Text, "text/event-stream"));
+    }
+
+    #[test]
+    fn b17_the_most_specific_range_decides() {
+        for (media, accept, is_taken) in [
+            (Media::Json, "application/json;q=0, */*", false),
+            (Media::Json, "*/*, application/json;q=0", false),
+            (Media::Json, "application/json; Q=0.000, application/*", false),
+            (Media::Json, "application/*;q=0, */*", false),
+            (Media::Json, "*/*;q=0, application/json", true),
+            (Media::Json, "application/*;q=0, application/json;q=0.001", true),
+            (Media::Json, "*/*;q=0.", false),
+            (Media::Json, "text/html;q=0, */*;q=0.1", true),
+            (Media::Json, "application/json;charset=utf-8", true),
+            (Media::Json, "application/json;indent=4;q=0, */*", true),
+            (Media::Json, "application/problem+json, application/json;q=0", false),
+            (Media::Json, "application/problem+json;q=0, application/json", true),
+            (Media::Metrics, "text/plain;version=0.0.4;q=0, text/plain", false),
+            (Media::Metrics, "text/plain;version=0.0.4, text/plain;q=0", true),
+            (Media::Metrics, "text/plain;version=1.0.0;q=0, text/plain", true),
+            (Media::EventStream, "text/event-stream;q=0, text/*", false),
+            (Media::Text, "text/*;q=0, */*", false),
+        ] {
+            assert_eq!(accepts(media, &headers(ACCEPT, accept)).is_ok(), is_taken, "{media:?}: {accept}");
+        }
+        let lines = ["*/*", "application/json;q=0"].map(|line| (ACCEPT, HeaderValue::from_static(line)));
+        assert!(accepts(Media::Json, &lines.into_iter().collect()).is_err(), "lines are one list");
+    }
+
+    #[test]
+    fn gzip_is_sent_to_whoever_does_not_rule_it_out() {
+        let takes = |codings| takes_gzip(&headers(ACCEPT_ENCODING, codings));
+        for good in ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.5", "*", "identity, x-gzip", "*;q=0, gzip"] {
+            assert!(takes(good), "{good}");
+        }
+        assert!(takes_gzip(&HeaderMap::new()));
+        for bad in ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0"] {
+            assert!(!takes(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Reads a request: its header, its query, its body.
+
+pub mod body;
+pub mod body_stream;
+pub mod credentials;
+pub mod etag;
+pub mod headers;
+pub mod json_body;
+pub mod media;
+pub mod parameter_hints;
+pub mod parameters;
+pub mod request_id;

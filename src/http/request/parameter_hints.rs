@@ -1,0 +1,97 @@
+//! What to say of a parameter that a call does not take: where it belongs, or which one was meant.
+
+use crate::api::routes::Route;
+use crate::http::response::problem::Problem;
+
+/// How many letters of a misspelt name may differ.
+const MAX_TYPOS: usize = 2;
+/// How many other calls are named.
+const MAX_CALLS: usize = 3;
+
+/// 400 for a parameter in the query that the call does not take there.
+pub fn unknown(route: Route, name: &str) -> Problem {
+    let known = route.parameters();
+    let calls: Vec<&str> =
+        Route::ALL.iter().filter(|other| other.parameters().contains(&name)).map(|other| other.path()).collect();
+    let hint = if body_members(route).contains(&name) {
+        "belongs in the JSON body of this call, not in the query".to_owned()
+    } else if let Some(meant) = known.iter().find(|known| is_like(known, name)) {
+        format!("is not a parameter of this call; did you mean {meant}?")
+    } else if !calls.is_empty() {
+        format!("is not a parameter of this call; it belongs to {}", calls[..calls.len().min(MAX_CALLS)].join(", "))
+    } else {
+        "is not a parameter of this call".to_owned()
+    };
+    let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    Problem::malformed(&shown, &format!("{hint}; the query takes {takes}"))
+}
+
+/// What a JSON body has that cannot stand in a query.
+const fn body_members(route: Route) -> &'static [&'static str] {
+    match route {
+        Route::CreateJob => &["job_manifest"],
+        Route::CreateNamespace => &["labels", "annotations"],
+        _ => &[],
+    }
+}
+
+/// Whether a known parameter was probably meant: written in another style, misspelt, or one word of it.
+fn is_like(known: &str, name: &str) -> bool {
+    let plain = |text: &str| text.replace(['_', '-', '.'], "").to_ascii_lowercase();
+    let (one, other) = (plain(known), plain(name));
+    if other.is_empty() || other.len() > 64 {
+        return false;
+    }
+    one == other || known.split('_').any(|word| word == other) || (one.len() > 4 && distance(&one, &other) <= MAX_TYPOS)
+}
+
+/// How many letters have to be put in, taken out or replaced to make one text of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.bytes().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], at + 1);
+        for (column, byte) in other.bytes().enumerate() {
+            let replaced = before + usize::from(letter != byte);
+            before = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(before + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_parameter_is_told_where_it_belongs_or_what_was_meant() {
+        for (route, name, hint) in [
+            (Route::CreateJob, "job_manifest", "belongs in the JSON body"),
+            (Route::CreateNamespace, "labels", "belongs in the JSON body"),
+            (Route::GetJobStatus, "jobname", "did you mean job_name?"),
+            (Route::GetJobStatus, "job-name", "did you mean job_name?"),
+            (Route::GetJobStatus, "jobName", "did you mean job_name?"),
+            (Route::GetJobStatus, "name", "did you mean job_name?"),
+            (Route::GetJobStatus, "namepsace", "did you mean namespace?"),
+            (Route::GetJobStatus, "Wait", "did you mean wait?"),
+            (Route::GetJobLogs, "tail", "did you mean tail_lines?"),
+            (Route::ListJobs, "selector", "did you mean label_selector?"),
+            (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status;"),
+            (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes no parameters"),
+            (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes job_name, namespace"),
+            (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),
+        ] {
+            let problem = unknown(route, name);
+            assert!(problem.status == 400 && problem.detail.contains(hint), "{name}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn a_distance_is_the_number_of_edits() {
+        for (one, other, expected) in [("wait", "wait", 0), ("wait", "wat", 1), ("", "ab", 2), ("kitten", "sitting", 3)]
+        {
+            assert_eq!((distance(one, other), distance(other, one)), (expected, expected), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A request's query as parameters: each known, given once, and parsed into the type that it stands for.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use hyper::Uri;
+
+use crate::api::routes::Route;
+use crate::config::duration::{self, Upto};
+use crate::http::request::parameter_hints;
+use crate::http::response::problem::Problem;
+use crate::kube::names::{JobName, Namespace};
+
+/// The most that a call takes.
+const MOST: usize = 11;
+
+/// The query, taken apart once: where in it each parameter's value is. Nothing is copied, as few values need decoding.
+#[derive(Debug)]
+pub struct Parameters {
+    uri: Uri,
+    known: &'static [&'static str],
+    /// From where to where in the query, in the order of the known. A URI is shorter than 64 KiB.
+    values: [Option<(u16, u16)>; MOST],
+}
+
+impl Parameters {
+    pub fn parse(route: Route, uri: Uri) -> Result<Self, Problem> {
+        let known = route.parameters();
+        let mut values = [None; MOST];
+        let query = uri.query().unwrap_or("");
+        let mut begin = 0;
+        while begin < query.len() {
+            let rest = &query[begin..];
+            let pair = &rest[..rest.bytes().position(|byte| byte == b'&').unwrap_or(rest.len())];
+            let end = begin + pair.len();
+            begin = end + 1;
+            if pair.is_empty() {
+                continue;
+            }
+            let length = pair.bytes().position(|byte| byte == b'=').unwrap_or(pair.len());
+            let name = decoded(&pair[..length]);
+            let Some(index) = known.iter().position(|known| *known == name) else {
+                return Err(parameter_hints::unknown(route, &name));
+            };
+            let value = end - pair.get(length + 1..).map_or(0, str::len);
+            let place = u16::try_from(value).ok().zip(u16::try_from(end).ok());
+            if std::mem::replace(&mut values[index], place).is_some() {
+                return Err(Problem::malformed(&name, "is given more than once"));
+            }
+        }
+        Ok(Self { uri, known, values })
+    }
+
+    pub fn none() -> Self {
+        Self { uri: Uri::default(), known: &[], values: [None; MOST] }
+    }
+
+    fn place(&self, name: &str) -> Option<(u16, u16)> {
+        self.values[self.known.iter().position(|known| *known == name)?]
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.place(name).is_some()
+    }
+
+    pub fn optional(&self, name: &str) -> Option<Cow<'_, str>> {
+        let (begin, end) = self.place(name)?;
+        self.uri.query()?.get(begin.into()..end.into()).map(decoded)
+    }
+
+    fn required(&self, name: &str) -> Result<Cow<'_, str>, Problem> {
+        self.optional(name).ok_or_else(|| Problem::malformed(name, "is missing"))
+    }
+
+    pub fn job_name(&self) -> Result<JobName, Problem> {
+        parse_job_name(&self.required("job_name")?)
+    }
+
+    pub fn namespace(&self) -> Result<Namespace, Problem> {
+        parse_namespace("namespace", self.optional("namespace").as_deref().unwrap_or("default"))
+    }
+
+    pub fn namespace_name(&self) -> Result<Namespace, Problem> {
+        parse_namespace("namespace_name", &self.required("namespace_name")?)
+    }
+
+    /// How long the caller wants to wait.
+    pub fn wait(&self) -> Result<Option<Duration>, Problem> {
+        self.optional("wait").map(|time| wait_time(&time)).transpose()
+    }
+
+    /// A whole number within these bounds.
+    pub fn number(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, Problem> {
+        let parse = |value: &str| value.parse().ok().filter(|number| bounds.contains(number));
+        let wrong = || {
+            let (least, most) = (bounds.start(), bounds.end());
+            Problem::malformed(name, &format!("must be a whole number from {least} to {most}"))
+        };
+        self.optional(name).map(|value| parse(&value).ok_or_else(wrong)).transpose()
+    }
+
+    /// A parameter that says yes or no; missing is no.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.optional(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::malformed(name, "must be true or false")),
+        }
+    }
+}
+
+/// One name or value of the query as it is meant.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return text.into();
+    }
+    let pair = ["=", text].concat();
+    let value = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+    value.unwrap_or_default().into()
+}
+
+pub fn parse_namespace(field: &str, name: &str) -> Result<Namespace, Problem> {
+    Namespace::parse(name).map_err(|error| Problem::invalid(field, &error.to_string()))
+}
+
+pub fn parse_job_name(name: &str) -> Result<JobName, Problem> {
+    JobName::parse(name).map_err(|error| Problem::invalid("job_name", &error.to_string()))
+}
+
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// `500ms`, `30s` or `5m`, of at most five minutes.
+pub fn wait_time(text: &str) -> Result<Duration, Problem> {
+    let time = duration::parse(text, Upto::Minutes).filter(|time| *time <= LONGEST_WAIT);
+    time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
+}
+
+/// The value of a parameter that may stand in the query or in the body. Both may give it, if they agree: were one of two
+/// dropped in silence, it might be the one that was meant.
+pub fn agreed<T: PartialEq>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, Problem> {
+    if query.is_some() && body.is_some() && query != body {
+        return Err(Problem::malformed(name, "differs in the query and in the body: give it once"));
+    }
+    Ok(query.or(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(query: &str) -> (u16, String) {
+        let parsed = Parameters::parse(Route::GetJobStatus, format!("/?{query}").parse().unwrap());
+        let problem = parsed.and_then(|p| p.job_name().and(p.namespace()).and(p.flag("details"))).unwrap_err();
+        (problem.status.as_u16(), problem.causes[0].field.clone())
+    }
+
+    #[test]
+    fn values_are_decoded_once() {
+        let parameters =
+            Parameters::parse(Route::GetJobStatus, Uri::from_static("/?job_name=a%2Db&details=true")).unwrap();
+        assert_eq!(parameters.job_name().unwrap().as_str(), "a-b");
+        assert_eq!(parameters.namespace().unwrap().as_str(), "default");
+        assert!(parameters.flag("details").unwrap());
+    }
+
+    #[test]
+    fn a_query_is_read_as_forms_are_written() {
+        let selector = |query: &str| {
+            let parameters = Parameters::parse(Route::ListJobs, format!("/?{query}").parse().unwrap()).unwrap();
+            parameters.optional("label_selector").map(Cow::into_owned)
+        };
+        for (query, expected) in [
+            ("", None),
+            ("&&", None),
+            ("state=failed", None),
+            ("label_selector", Some("")),
+            ("label_selector=", Some("")),
+            ("&label_selector=a=b&&", Some("a=b")),
+            ("state=x&label%5Fselector=a+in+%28b%26c%29&limit=1", Some("a in (b&c)")),
+            ("label_selector=a+b", Some("a b")),
+            ("label_selector=%2", Some("%2")),
+            ("label_selector=%ff", Some("\u{fffd}")),
+        ] {
+            assert_eq!(selector(query).as_deref(), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn no_call_takes_more_than_there_is_room_for() {
+        assert_eq!(Route::ALL.iter().map(|route| route.parameters().len()).max(), Some(MOST));
+    }
+
+    #[test]
+    fn each_mistake_names_its_parameter() {
+        for (query, status, field) in [
+            ("", 400, "job_name"),
+            ("job_name=a&jobname=b", 400, "jobname"),
+            ("job_name=a&job_name=b", 400, "job_name"),
+            ("job_name=a&details=yes", 400, "details"),
+            ("job_name=", 422, "job_name"),
+            ("job_name=..%2F..%2Fnamespaces%2Fx", 422, "job_name"),
+            ("job_name=%252e%252e", 422, "job_name"),
+            ("job_name=a%00", 422, "job_name"),
+            ("job_name=a%0d%0aX:y", 422, "job_name"),
+            ("job_name=a%3Fx", 422, "job_name"),
+            ("job_name=a%23x", 422, "job_name"),
+            ("job_name=%ff", 422, "job_name"),
+            ("job_name=a&namespace=a/b", 422, "namespace"),
+            ("job_name=a&namespace=", 422, "namespace"),
+        ] {
+            assert_eq!(refused(query), (status, field.to_owned()), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_a_number_with_a_unit() {
+        for (text, milliseconds) in [("0s", 0), ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("300000ms", 300_000)]
+        {
+            assert_eq!(wait_time(text).unwrap().as_millis(), milliseconds, "{text}");
+        }
+        for bad in ["", "30", "s", "1.5s", "-1s", "+1s", "301s", "6m", "1h", "30 s", "9999999999ms", "1sm", "٣s"] {
+            assert_eq!(wait_time(bad).unwrap_err().status, 400, "{bad}");
+        }
+    }
+}

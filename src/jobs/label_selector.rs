@@ -1,0 +1,187 @@
+//! Label selectors as kubectl takes them, the equality and the set forms: `a=b,c!=d,e in (f,g),h notin (i),j,!k`
+//! (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
+
+use std::fmt;
+
+/// The longest selector, in bytes, and the most requirements in one: each is compared with every job. A longer one is
+/// refused.
+pub const MAX_LEN: usize = 1024;
+pub const MAX_REQUIREMENTS: usize = 32;
+
+/// In the order of the keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector(Vec<Requirement>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Requirement {
+    key: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Exists,
+    Missing,
+    /// Sorted, as are the next rule's.
+    In(Vec<String>),
+    /// Without the label, this holds too.
+    NotIn(Vec<String>),
+}
+
+/// What cannot be understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadSelector(String);
+
+impl fmt::Display for BadSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; it is written as a=b, a!=b, a in (b,c), a notin (b,c), a or !a, with commas between", self.0)
+    }
+}
+
+impl std::error::Error for BadSelector {}
+
+impl Selector {
+    pub fn parse(text: &str) -> Result<Self, BadSelector> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        if text.len() > MAX_LEN {
+            return Err(bad(&format!("it is longer than {MAX_LEN} bytes")));
+        }
+        let parts = parts(text)?;
+        if parts.len() > MAX_REQUIREMENTS {
+            return Err(bad(&format!("it has more than {MAX_REQUIREMENTS} requirements")));
+        }
+        let mut requirements: Vec<Requirement> = parts.into_iter().map(requirement).collect::<Result<_, _>>()?;
+        requirements.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(Self(requirements))
+    }
+
+    /// Whether it takes any labels.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether these labels match. They come in the order of their keys, as the requirements do: each is looked at once.
+    pub fn matches<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+        let mut labels = labels.peekable();
+        self.0.iter().all(|Requirement { key, rule }| {
+            while labels.next_if(|(label, _)| *label < key.as_str()).is_some() {}
+            let value = labels.peek().filter(|(label, _)| label == key).map(|(_, value)| *value);
+            let is_among = |values: &[String]| {
+                value.is_some_and(|value| values.binary_search_by(|one| one.as_str().cmp(value)).is_ok())
+            };
+            match rule {
+                Rule::Exists => value.is_some(),
+                Rule::Missing => value.is_none(),
+                Rule::In(values) => is_among(values),
+                Rule::NotIn(values) => !is_among(values),
+            }
+        })
+    }
+}
+
+/// As the API server takes it.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Requirement { key, rule }) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            match rule {
+                Rule::Exists => f.write_str(key)?,
+                Rule::Missing => write!(f, "!{key}")?,
+                Rule::In(values) => write!(f, "{key} in ({})", values.join(","))?,
+                Rule::NotIn(values) => write!(f, "{key} notin ({})", values.join(","))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text between commas that are not within parentheses.
+fn parts(text: &str) -> Result<Vec<&str>, BadSelector> {
+    let (mut parts, mut from, mut is_within) = (Vec::new(), 0, false);
+    for (at, found) in text.char_indices() {
+        match found {
+            '(' | ')' if is_within == (found == '(') => return Err(bad("its parentheses do not match")),
+            '(' | ')' => is_within = found == '(',
+            ',' if !is_within => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if is_within {
+        return Err(bad("its parentheses do not match"));
+    }
+    parts.push(&text[from..]);
+    Ok(parts)
+}
+
+fn requirement(part: &str) -> Result<Requirement, BadSelector> {
+    let part = part.trim();
+    if let Some(key) = part.strip_prefix('!') {
+        return Ok(Requirement { key: label_key(key)?, rule: Rule::Missing });
+    }
+    if let Some((before, values)) = part.split_once('(') {
+        let inside = values.strip_suffix(')').ok_or_else(|| bad("something follows a parenthesis"))?;
+        let mut values: Vec<String> = inside.split(',').map(label_value).collect::<Result<_, _>>()?;
+        values.sort_unstable();
+        let mut words = before.split_whitespace();
+        let (key, operator) = (words.next().unwrap_or(""), words.next());
+        let rule = match (operator, words.next()) {
+            (Some("in"), None) => Rule::In(values),
+            (Some("notin"), None) => Rule::NotIn(values),
+            _ => return Err(bad("before a parenthesis there must be a key and in or notin")),
+        };
+        return Ok(Requirement { key: label_key(key)?, rule });
+    }
+    let (key, rule) = if let Some((key, value)) = part.split_once("!=") {
+        (key, Rule::NotIn(vec![label_value(value)?]))
+    } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        (key, Rule::In(vec![label_value(value)?]))
+    } else {
+        (part, Rule::Exists)
+    };
+    Ok(Requirement { key: label_key(key)?, rule })
+}
+
+/// A name of at most 63 characters, and before it perhaps a DNS subdomain and a slash.
+fn label_key(key: &str) -> Result<String, BadSelector> {
+    let key = key.trim();
+    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let is_part = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    let is_prefix = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_part);
+    if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
+        return Ok(key.to_owned());
+    }
+    Err(bad(&format!("{:?} is no label's key", shortened(key))))
+}
+
+fn label_value(value: &str) -> Result<String, BadSelector> {
+    let value = value.trim();
+    if is_word(value) { Ok(value.to_owned()) } else { Err(bad(&format!("{:?} is no label's value", shortened(value)))) }
+}
+
+/// At most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit; or nothing.
+fn is_word(word: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
+    let bytes = word.as_bytes();
+    let is_end = |c: Option<&u8>| c.is_none_or(u8::is_ascii_alphanumeric);
+    bytes.len() <= 63 && bytes.iter().all(|c| inner(*c)) && is_end(bytes.first()) && is_end(bytes.last())
+}
+
+fn bad(why: &str) -> BadSelector {
+    BadSelector(why.to_owned())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+#[path = "label_selector_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+//! Says more clearly what the API server found wrong with the form of a manifest.
+
+use serde_json::value::RawValue;
+
+use crate::jobs::manifest::raw;
+use crate::kube::error::Error;
+use crate::kube::types::Cause;
+use crate::util::strict_json::push_member;
+
+/// So many unknown fields are named.
+const MAX_UNKNOWN: usize = 10;
+/// The shortest names of two words, such as `envFrom`, have so many letters.
+const TWO_WORDS: usize = 7;
+
+const STRICT: &str = "strict decoding error: ";
+const UNKNOWN: &str = "unknown field ";
+const HINT: &str = "; names of two words are in camelCase: backoffLimit, not backoff_limit or backofflimit";
+
+/// The error with a clearer message, if it is about the form of this manifest.
+pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
+    if let Error::Refused(refusal) = &mut error
+        && refusal.code == 400
+    {
+        let status = &mut refusal.status;
+        if let Some(cause) = wrong_type(&status.message, manifest) {
+            status.message = format!("{}: {}", cause.field, cause.message);
+            status.details.get_or_insert_default().causes = vec![cause];
+        } else if let Some(message) = unknown_fields(&status.message) {
+            status.message = message;
+        }
+    }
+    error
+}
+
+/// Names some of many unknown fields, and adds a hint if their names are written in another way.
+fn unknown_fields(message: &str) -> Option<String> {
+    let (before, list) = message.split_at_checked(message.find(STRICT)? + STRICT.len())?;
+    let list = list.strip_prefix(UNKNOWN)?;
+    let separator = format!(", {UNKNOWN}");
+    let fields: Vec<&str> = list.split(&separator).collect();
+    let is_of_other_case = |field: &&str| {
+        let name = field.trim_matches('"').rsplit('.').next().unwrap_or_default();
+        name.contains('_') || (name.len() >= TWO_WORDS && name.bytes().all(|c| c.is_ascii_lowercase()))
+    };
+    let hint = if fields.iter().any(is_of_other_case) { HINT } else { "" };
+    let named: Vec<String> = fields.iter().map(|field| format!("{UNKNOWN}{field}")).collect();
+    Some(format!("{before}{}{hint}", raw::listed(&named, MAX_UNKNOWN)))
+}
+
+/// Finds the value of which the API server says that a Go type does not take it. Go's path has no indices.
+fn wrong_type(message: &str, manifest: &[u8]) -> Option<Cause> {
+    let (_, rest) = message.split_once("json: cannot unmarshal ")?;
+    let (got, rest) = rest.split_once(" into Go struct field ")?;
+    let (field, wanted) = rest.split_once(" of type ")?;
+    let (_, path) = field.split_once('.')?;
+    let names: Vec<&str> = path.split('.').collect();
+    let manifest: Option<Box<RawValue>> = serde_json::from_slice(manifest).ok();
+    let found = manifest.and_then(|manifest| find(&manifest, &names, got, String::new()));
+    let got = got.split(' ').next().unwrap_or(got);
+    let quotes = if wanted == "string" && ["number", "bool"].contains(&got) { "; write it in quotes" } else { "" };
+    let message = format!("must be {}, and is {}{quotes}", expected(wanted), kind(got));
+    Some(Cause { reason: "FieldValueTypeInvalid".to_owned(), field: found.unwrap_or_else(|| path.to_owned()), message })
+}
+
+/// The first value at the path, or right below it, that is of this kind.
+fn find(value: &RawValue, names: &[&str], got: &str, path: String) -> Option<String> {
+    if names.is_empty() && is_of_kind(value.get(), got) {
+        return Some(path);
+    }
+    if let Some(elements) = raw::elements(value) {
+        let mut elements = elements.iter().enumerate();
+        return elements.find_map(|(at, element)| {
+            let path = format!("{path}[{at}]");
+            // Kubernetes has no arrays of arrays, so there is nothing to find in one.
+            if element.get().starts_with('[') {
+                return (names.is_empty() && got == "array").then_some(path);
+            }
+            find(element, names, got, path)
+        });
+    }
+    let members = raw::members(value)?;
+    let below = |name: &str| {
+        let mut path = path.clone();
+        push_member(&mut path, name);
+        path
+    };
+    match names.split_first() {
+        Some((name, names)) => find(members.get(*name)?, names, got, below(name)),
+        None => members.iter().find(|(_, value)| is_of_kind(value.get(), got)).map(|(name, _)| below(name)),
+    }
+}
+
+/// Whether a value is what Go calls so: `number 1.5` is that number, `number` is any.
+fn is_of_kind(value: &str, got: &str) -> bool {
+    match value.as_bytes().first() {
+        Some(b'"') => got == "string",
+        Some(b't' | b'f') => got == "bool",
+        Some(b'[') => got == "array",
+        Some(b'{') => got == "object",
+        Some(b'-' | b'0'..=b'9') => got == "number" || got.strip_prefix("number ") == Some(value),
+        _ => false,
+    }
+}
+
+/// A type of Go in the words of JSON.
+fn expected(go: &str) -> &'static str {
+    match go.trim_start_matches('*') {
+        "string" => "a string",
+        "bool" => "true or false",
+        go if go.starts_with("int") || go.starts_with("uint") => "a whole number",
+        go if go.starts_with("float") => "a number",
+        go if go.starts_with("[]") => "an array",
+        _ => "an object",
+    }
+}
+
+fn kind(got: &str) -> &'static str {
+    match got {
+        "string" => "a string",
+        "bool" => "true or false",
+        "array" => "an array",
+        "object" => "an object",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

@@ -1,0 +1,68 @@
+//! Looks up how jobs failed: the pods of each are listed once, soon after it failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::jobs::pods;
+use crate::jobs::pods::exit;
+use crate::jobs::store::Cache;
+use crate::kube::api_server::Cluster;
+use crate::kube::client::Session;
+use crate::kube::error::Error;
+use crate::kube::names::{JobName, Namespace};
+use crate::kube::types::{Job, JobInFull};
+use crate::kube::url::Path;
+
+const MAX_LOOKUPS: usize = 4;
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a job is read that changes meanwhile.
+const MAX_READS: usize = 3;
+/// A service that may not list pods gets that right from a person.
+const FORBIDDEN_PAUSE: Duration = Duration::from_mins(3);
+
+/// Looks up the exit of each job that fails. Ends with the runtime.
+pub async fn follow(cluster: Arc<Cluster>, cache: Arc<Cache>) {
+    let (mut pulse, mut lookups, mut forbidden_until) = (cache.pulse(), JoinSet::new(), Instant::now());
+    loop {
+        while lookups.len() < MAX_LOOKUPS
+            && let Some((namespace, name)) = cache.next_failed()
+        {
+            if Instant::now() >= forbidden_until {
+                lookups.spawn(look_up(Arc::clone(&cluster), Arc::clone(&cache), namespace, name));
+            }
+        }
+        tokio::select! {
+            changed = pulse.changed() => if changed.is_err() { return },
+            Some(ended) = lookups.join_next(), if !lookups.is_empty() => {
+                if let Ok(Err(error)) = ended {
+                    log::debug!(error = error.to_string(); "exit code of a failed job not looked up");
+                    if error.refusal(403, "Forbidden").is_some() {
+                        forbidden_until = Instant::now() + FORBIDDEN_PAUSE;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn look_up(cluster: Arc<Cluster>, cache: Arc<Cache>, namespace: Namespace, name: JobName) -> Result<(), Error> {
+    let session = Session::new(cluster, Instant::now() + LOOKUP_TIMEOUT);
+    let path = Path::job(&namespace, &name);
+    let job: JobInFull = session.get(&path).await?;
+    let Some(exit) = exit::of(&job, &pods::of(&session, &namespace, &job).await?) else { return Ok(()) };
+    let mut job: Job = job.into();
+    for _ in 0..MAX_READS {
+        if cache.set_exit(&job, &exit) {
+            break;
+        }
+        let uid = job.metadata.uid;
+        job = session.get(&path).await?;
+        if job.metadata.uid != uid {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The pods of a job: those that it controls.
+
+pub mod details;
+pub mod exit;
+pub mod exit_lookup;
+
+use crate::kube::client::Session;
+use crate::kube::error::Error;
+use crate::kube::names::Namespace;
+use crate::kube::types::{JobInFull, List, Pod};
+use crate::kube::url::Path;
+
+/// All that are there now, the oldest first.
+///
+/// The job's selector only narrows the list. Two jobs may have the same selector; a pod has one controller.
+pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
+    // Kubernetes gives each job a selector.
+    let Some(selector) = &job.spec.selector else { return Ok(Vec::new()) };
+    let path = Path::pods(namespace, &selector.to_query());
+    let mut pods = session.get::<List<Pod>>(&path).await?.items.unwrap_or_default();
+    pods.retain(|pod| is_controlled_by(pod, &job.metadata.uid));
+    pods.sort_by(|a, b| {
+        let (a, b) = (&a.metadata, &b.metadata);
+        a.creation_timestamp.cmp(&b.creation_timestamp).then_with(|| a.name.cmp(&b.name))
+    });
+    Ok(pods)
+}
+
+fn is_controlled_by(pod: &Pod, uid: &str) -> bool {
+    pod.metadata.owner_references.iter().any(|owner| owner.uid == uid && owner.controller != Some(false))
+}

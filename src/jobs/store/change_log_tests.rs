@@ -1,0 +1,157 @@
+//! What is kept of the changes, and what they come to for a reader that looks now and then.
+
+use super::*;
+use crate::jobs::label_selector::Selector;
+use crate::kube::names::Namespace;
+use crate::kube::types::Job;
+
+const RUNNING: Option<State> = Some(State::Running);
+const PENDING: Option<State> = Some(State::Pending);
+const FAILED: Option<State> = Some(State::Failed);
+
+fn job(namespace: &str, uid: &str) -> Arc<Status> {
+    let mut job = Job::default();
+    job.metadata.namespace = namespace.to_owned();
+    job.metadata.name = "x".to_owned();
+    job.metadata.uid = uid.to_owned();
+    Arc::new(Status::of(&job))
+}
+
+fn numbers(changes: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {
+    changes.map(|changes| changes.iter().map(|change| change.number).collect())
+}
+
+/// The life of one job, and what is seen of it at once: the kind, and the number of the change that is shown.
+fn seen_of(states: &[(Option<State>, Option<State>)], filter: &Filter) -> Vec<(Kind, u64)> {
+    let mut changes = Changes::default();
+    for (before, after) in states {
+        changes.push(*before, *after, job("a", "u1"));
+    }
+    kinds(&changes, filter)
+}
+
+fn kinds(changes: &Changes, filter: &Filter) -> Vec<(Kind, u64)> {
+    seen(&changes.since(0).unwrap(), filter).into_iter().map(|(kind, change)| (kind, change.number)).collect()
+}
+
+#[test]
+fn the_last_changes_are_kept_and_the_rest_is_known_to_be_missing() {
+    let mut changes = Changes::default();
+    assert_eq!((changes.last(), numbers(changes.since(0)), numbers(changes.since(1))), (0, Some(vec![]), None));
+    for number in 1..=KEPT as u64 {
+        changes.push(None, PENDING, job("a", "u1"));
+        assert_eq!((changes.last(), changes.since(0).map(|all| all.len() as u64)), (number, Some(number)));
+    }
+    for last in KEPT as u64 + 1..3 * KEPT as u64 {
+        changes.push(PENDING, RUNNING, job("a", "u1"));
+        let oldest = last - KEPT as u64;
+        assert_eq!(changes.kept.len(), KEPT);
+        assert!(changes.since(oldest - 1).is_none(), "change {oldest} is missing");
+        assert!(changes.since(last + 1).is_none(), "there is no such change yet");
+        let all = changes.since(oldest).unwrap();
+        assert_eq!((all[0].number, all.len(), all[KEPT - 1].number), (oldest + 1, KEPT, last));
+        assert_eq!(numbers(changes.since(last - 2)), Some(vec![last - 1, last]));
+        assert_eq!(numbers(changes.since(last)), Some(vec![]));
+    }
+}
+
+#[test]
+fn after_a_cut_all_start_over() {
+    let mut changes = Changes::default();
+    for _ in 0..5 {
+        changes.push(None, PENDING, job("a", "u1"));
+    }
+    changes.cut();
+    assert!((0..=5).all(|number| changes.since(number).is_none()));
+    assert_eq!(numbers(changes.since(changes.last())), Some(vec![]));
+    changes.push(PENDING, RUNNING, job("a", "u1"));
+    assert_eq!((numbers(changes.since(6)), numbers(changes.since(5))), (Some(vec![7]), None));
+}
+
+#[test]
+fn a_change_is_written_once_for_all_readers() {
+    let mut changes = Changes::default();
+    changes.push(None, PENDING, job("a", "u1"));
+    let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].status.json());
+    assert!(std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.starts_with(br#"{"job_name":"x","#));
+}
+
+#[test]
+fn to_enter_the_filter_is_to_come_and_to_leave_it_is_to_go() {
+    let running = Filter { state: RUNNING, ..Filter::default() };
+    for (before, after, kind) in [
+        (None, PENDING, None),
+        (None, RUNNING, Some(Kind::Added)),
+        (PENDING, FAILED, None),
+        (PENDING, RUNNING, Some(Kind::Added)),
+        (RUNNING, RUNNING, Some(Kind::Modified)),
+        (RUNNING, FAILED, Some(Kind::Deleted)),
+        (RUNNING, None, Some(Kind::Deleted)),
+        (PENDING, None, None),
+    ] {
+        let expected = |number| kind.map(|kind| (kind, number)).into_iter().collect::<Vec<_>>();
+        assert_eq!(seen_of(&[(before, after)], &running), expected(1), "{before:?} {after:?}");
+        for between in [PENDING, RUNNING, FAILED] {
+            let states = [(before, between), (between, between), (between, after)];
+            assert_eq!(seen_of(&states, &running), expected(3), "{before:?} {between:?} {after:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_filter_a_job_that_came_and_went_was_never_there() {
+    let all = Filter::default();
+    assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING)], &all), [(Kind::Added, 2)]);
+    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, FAILED)], &all), [(Kind::Modified, 2)]);
+    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, None)], &all), [(Kind::Deleted, 2)]);
+    assert_eq!(seen_of(&[(None, PENDING), (PENDING, None)], &all), []);
+}
+
+#[test]
+fn a_job_that_was_made_again_between_two_looks_goes_and_comes() {
+    let mut changes = Changes::default();
+    changes.push(PENDING, RUNNING, job("a", "u1"));
+    changes.push(RUNNING, None, job("a", "u1"));
+    changes.push(None, PENDING, job("a", "u2"));
+    changes.push(PENDING, RUNNING, job("a", "u2"));
+    assert_eq!(kinds(&changes, &Filter::default()), [(Kind::Deleted, 2), (Kind::Added, 4)]);
+    changes.push(RUNNING, None, job("a", "u2"));
+    assert_eq!(kinds(&changes, &Filter::default()), [(Kind::Deleted, 2)]);
+}
+
+#[test]
+fn jobs_are_told_in_the_order_of_their_last_changes_and_others_not_at_all() {
+    let mut changes = Changes::default();
+    for (namespace, uid) in [("a", "u1"), ("a", "u2"), ("b", "u3"), ("a", "u1")] {
+        changes.push(PENDING, RUNNING, job(namespace, uid));
+    }
+    let filter = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..Filter::default() };
+    assert_eq!(kinds(&changes, &filter), [(Kind::Modified, 2), (Kind::Modified, 4)]);
+    let none = Filter { selector: Selector::parse("team=x").unwrap(), ..Filter::default() };
+    assert_eq!(kinds(&changes, &none), []);
+}
+
+#[test]
+fn the_end_of_a_job_is_seen_before_its_deletion_also_if_both_come_at_once() {
+    const COMPLETED: Option<State> = Some(State::Completed);
+    let all = Filter::default();
+    let ended = [(RUNNING, RUNNING), (RUNNING, COMPLETED), (COMPLETED, COMPLETED), (COMPLETED, None)];
+    assert_eq!(seen_of(&ended, &all), [(Kind::Modified, 2), (Kind::Deleted, 4)]);
+    let whole_life = [(None, PENDING), (PENDING, COMPLETED), (COMPLETED, None)];
+    assert_eq!(seen_of(&whole_life, &all), [(Kind::Added, 2), (Kind::Deleted, 3)]);
+    let of = |state| Filter { state: Some(state), ..Filter::default() };
+    assert_eq!(seen_of(&ended, &of(State::Completed)), [(Kind::Added, 2), (Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Running)), [(Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Failed)), []);
+    assert_eq!(
+        seen_of(&[(COMPLETED, COMPLETED), (COMPLETED, None)], &all),
+        [(Kind::Deleted, 2)],
+        "it had ended before"
+    );
+    assert_eq!(
+        seen_of(&[(RUNNING, COMPLETED), (COMPLETED, COMPLETED)], &all),
+        [(Kind::Modified, 2)],
+        "it is still there"
+    );
+    assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING), (RUNNING, None)], &all), [], "it never ended");
+}

@@ -1,0 +1,191 @@
+//! A cluster in small, as a watch and our own calls see it: what becomes of its jobs, and which replies are on their way
+//! in what order. Who listens to it, and what must hold of what it then knows, is `follower`'s.
+
+use std::collections::{BTreeMap, HashSet};
+
+use fastrand::Rng;
+
+use super::*;
+use crate::kube::types::{List, ListMetadata};
+use crate::kube::watcher::state_machine::{Event, Input};
+
+#[path = "follower_tests.rs"]
+mod follower;
+
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// A job in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    uid: u32,
+    version: Version,
+    active: i32,
+    /// Whether it has the label by which the service finds its jobs.
+    is_ours: bool,
+}
+
+impl Kept {
+    fn job(self, name: &str) -> Job {
+        job(name, self.uid, self.version, self.active)
+    }
+}
+
+type Jobs = BTreeMap<&'static str, Kept>;
+
+/// A line that a watch is told, with the version it happened at.
+#[derive(Clone, Copy, Debug)]
+enum Line {
+    Changed(&'static str, Kept),
+    Deleted(&'static str, Kept),
+}
+
+/// What one of our own calls returned, on its way to the cache.
+#[derive(Clone, Copy, Debug)]
+enum Reply {
+    Enter(&'static str, Kept),
+    Bury(&'static str, u32),
+}
+
+struct Cluster {
+    rng: Rng,
+    version: Version,
+    last_uid: u32,
+    jobs: Jobs,
+    lines: Vec<(Version, Line)>,
+    /// The uids of jobs that left the selection.
+    left: HashSet<u32>,
+    /// Watches cannot begin before this.
+    oldest: Version,
+    /// What the pages of a list are read from, by its version.
+    lists: BTreeMap<Version, Jobs>,
+    replies: Vec<Reply>,
+    /// As it once was: jobs and version.
+    backup: (Jobs, Version),
+    /// Until somebody notices that the store was restored, versions stay below what was told before: else nobody can.
+    ceiling: Option<Version>,
+}
+
+impl Cluster {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+            version: 10,
+            last_uid: 0,
+            jobs: Jobs::new(),
+            lines: Vec::new(),
+            left: HashSet::new(),
+            oldest: 0,
+            lists: BTreeMap::new(),
+            replies: Vec::new(),
+            backup: (Jobs::new(), 10),
+            ceiling: None,
+        }
+    }
+
+    /// Whether what happens one time in so many happens now.
+    fn chance(&mut self, one_in: u32) -> bool {
+        self.rng.u32(0..one_in) == 0
+    }
+
+    fn next_version(&mut self) -> Version {
+        // Other kinds of objects share the count.
+        self.version += self.rng.u64(1..=3);
+        self.version
+    }
+
+    /// Something happens to some job, by our hand or another's.
+    fn live_on(&mut self) {
+        let name = NAMES[self.rng.usize(..NAMES.len())];
+        let by_us = self.rng.bool();
+        match self.jobs.get(name).copied() {
+            None => {
+                self.last_uid += 1;
+                let (version, is_ours) = (self.next_version(), by_us || !self.chance(4));
+                self.write(name, Kept { uid: self.last_uid, version, active: 0, is_ours }, by_us);
+            }
+            Some(kept) if self.chance(3) => self.delete(name, kept, by_us),
+            Some(kept) if self.chance(4) => {
+                let version = self.next_version();
+                self.write(name, Kept { version, is_ours: !kept.is_ours, ..kept }, false);
+            }
+            Some(kept) if self.chance(4) => {
+                if kept.is_ours {
+                    self.replies.push(Reply::Enter(name, kept));
+                }
+            }
+            Some(kept) => {
+                let (version, active) = (self.next_version(), self.rng.i32(0..3));
+                self.write(name, Kept { version, active, ..kept }, by_us && kept.is_ours);
+            }
+        }
+    }
+
+    fn write(&mut self, name: &'static str, kept: Kept, by_us: bool) {
+        let before = self.jobs.insert(name, kept);
+        if kept.is_ours {
+            self.lines.push((kept.version, Line::Changed(name, kept)));
+        } else if let Some(before) = before.filter(|before| before.is_ours) {
+            self.left.insert(kept.uid);
+            // To leave the selection is to go: the last state that fitted, with the version of the change.
+            self.lines.push((kept.version, Line::Deleted(name, Kept { version: kept.version, ..before })));
+        }
+        if by_us {
+            self.replies.push(Reply::Enter(name, kept));
+        }
+    }
+
+    fn delete(&mut self, name: &'static str, kept: Kept, by_us: bool) {
+        self.jobs.remove(name);
+        let version = self.next_version();
+        if kept.is_ours {
+            self.lines.push((version, Line::Deleted(name, Kept { version, ..kept })));
+        }
+        if by_us {
+            self.replies.push(Reply::Bury(name, kept.uid));
+        }
+    }
+
+    /// The history that is kept begins now; tokens of lists end with it.
+    fn compact(&mut self) {
+        self.oldest = self.version;
+        self.lists.clear();
+    }
+
+    /// The store is restored. What was on its way from before is lost with the connections.
+    fn set_back(&mut self, told: Version) {
+        self.ceiling = Some(told);
+        (self.jobs, self.version) = self.backup.clone();
+        let version = self.version;
+        self.lines.retain(|(at, _)| *at <= version);
+        self.oldest = self.oldest.min(version);
+        self.lists.clear();
+        self.replies.clear();
+    }
+
+    /// A page of the list that the token names, or of a new one. None if it is no longer known.
+    fn page(&mut self, token: Option<&str>) -> Option<Input> {
+        let (version, from) = match token.and_then(|token| token.split_once(':')) {
+            Some((version, from)) => (version.parse().unwrap(), from.parse().unwrap()),
+            None => (self.version, 0),
+        };
+        if token.is_none() {
+            self.lists.insert(version, self.jobs.clone());
+        }
+        let ours = self.lists.get(&version)?.iter().filter(|(_, kept)| kept.is_ours);
+        let ours: Vec<Job> = ours.map(|(name, kept)| kept.job(name)).collect();
+        let to = (from + self.rng.usize(1..=3)).min(ours.len());
+        let r#continue = if to < ours.len() { format!("{version}:{to}") } else { String::new() };
+        let metadata = ListMetadata { resource_version: version.to_string(), r#continue };
+        Some(Input::Page(List { metadata, items: Some(ours[from.min(to)..to].to_vec()) }))
+    }
+
+    /// The first line after this version.
+    fn line_after(&self, version: Version) -> Option<(Version, Event)> {
+        let (at, line) = *self.lines.iter().find(|(at, _)| *at > version)?;
+        let event = match line {
+            Line::Changed(name, kept) => Event::Modified(kept.job(name)),
+            Line::Deleted(name, kept) => Event::Deleted(kept.job(name)),
+        };
+        Some((at, event))
+    }
+}

@@ -1,0 +1,96 @@
+//! What the service needs to be allowed to do, and the question whether it is (SelfSubjectAccessReview).
+
+use serde::{Deserialize, Serialize};
+
+use crate::kube::client::{Session, json};
+use crate::kube::error::Error;
+use crate::kube::names::Namespace;
+use crate::kube::url::Path;
+
+/// One verb on one resource, as RBAC names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub verb: &'static str,
+    pub group: &'static str,
+    /// With its subresource, if it is about one: `pods/log`.
+    pub resource: &'static str,
+    /// What part of the service does not work without it.
+    pub needed_for: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    spec: Spec<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    resource_attributes: Attributes<'a>,
+}
+
+#[derive(Serialize)]
+struct Attributes<'a> {
+    verb: &'a str,
+    group: &'a str,
+    resource: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subresource: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Reviewed {
+    status: Verdict,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    #[serde(default)]
+    allowed: bool,
+    #[serde(default, rename = "evaluationError")]
+    evaluation_error: String,
+}
+
+/// What the cluster says to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Allowed,
+    Denied,
+    /// No, but not all that could have allowed it was heard: another time it may be yes.
+    Unsure,
+}
+
+/// Whether the session's identity may do this, in one namespace or (`None`) in all.
+pub async fn allowed(session: &Session, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
+    Ok(review(session, permission, namespace, None).await? == Answer::Allowed)
+}
+
+/// The same, of one object or of all.
+pub async fn review(
+    session: &Session,
+    permission: Permission,
+    namespace: Option<&Namespace>,
+    name: Option<&str>,
+) -> Result<Answer, Error> {
+    let Permission { verb, group, resource, .. } = permission;
+    let namespace = namespace.map(Namespace::as_str);
+    let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
+    let review = Review {
+        api_version: "authorization.k8s.io/v1",
+        kind: "SelfSubjectAccessReview",
+        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace, name } },
+    };
+    let reply = session.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
+    Ok(match reply.object.status {
+        Verdict { allowed: true, .. } => Answer::Allowed,
+        Verdict { evaluation_error, .. } if !evaluation_error.is_empty() => Answer::Unsure,
+        Verdict { .. } => Answer::Denied,
+    })
+}

@@ -1,0 +1,179 @@
+//! What is counted of one cluster: the exchanges with it, the answers of `DescribeCluster` about it, and the watch.
+//! Owns what they are told apart by, all of it from fixed sets; who shows it is `http`'s.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use hyper::{Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::kube::error::Error;
+use crate::kube::url::{Path, RESOURCES};
+use crate::kube::watcher::{Failure, News};
+use crate::telemetry::metrics::{ByCode, Code, Counter, Histogram, Moment, Outcomes};
+
+/// As RBAC names them.
+const VERBS: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
+const ROWS: usize = VERBS.len() * RESOURCES.len();
+
+#[derive(Debug)]
+pub struct Traffic {
+    requests: ByCode<Histogram>,
+    retries: ByCode<Counter>,
+    pub descriptions: Outcomes,
+    pub described: Moment,
+    pub watch: Watched,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            requests: ByCode::new(ROWS),
+            retries: ByCode::new(ROWS),
+            descriptions: Outcomes::default(),
+            described: Moment::default(),
+            watch: Watched::default(),
+        }
+    }
+}
+
+/// What an instrument stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct What {
+    pub verb: &'static str,
+    pub resource: &'static str,
+    pub code: &'static str,
+}
+
+/// One request to the API server, counted when it ends, or when nobody waits for it any more.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    traffic: &'a Traffic,
+    row: usize,
+    code: Code,
+    pub started: Instant,
+}
+
+impl Traffic {
+    pub fn begin(&self, method: &Method, path: &Path) -> Exchange<'_> {
+        Exchange { traffic: self, row: row(method, path), code: Code::ABANDONED, started: Instant::now() }
+    }
+
+    /// Counts that a request is sent again, after this.
+    pub fn retried(&self, method: &Method, path: &Path, after: &Error) {
+        self.retries.at(row(method, path), code(after)).count();
+    }
+
+    pub fn describe_ended(&self, succeeded: bool) {
+        self.descriptions.note(succeeded);
+        if succeeded {
+            self.described.note(SystemTime::now());
+        }
+    }
+
+    pub fn requests(&self) -> impl Iterator<Item = (What, &Histogram)> {
+        self.requests.used().map(|(row, code, histogram)| (what(row, code), histogram))
+    }
+
+    pub fn retries(&self) -> impl Iterator<Item = (What, u64)> {
+        self.retries.used().map(|(row, code, counter)| (what(row, code), counter.value()))
+    }
+}
+
+impl Exchange<'_> {
+    /// How long it took; of a stream, until it began.
+    pub fn ended(mut self, outcome: Result<StatusCode, &Error>) -> Duration {
+        self.code = outcome.map_or_else(code, |status| Code::of(status.as_u16()));
+        self.started.elapsed()
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        self.traffic.requests.at(self.row, self.code).note(self.started.elapsed());
+    }
+}
+
+fn row(method: &Method, path: &Path) -> usize {
+    let verb = match *method {
+        Method::POST => 3,
+        Method::PATCH => 4,
+        Method::DELETE => 5,
+        _ => path.reading() as usize,
+    };
+    verb * RESOURCES.len() + path.resource() as usize
+}
+
+fn what(row: usize, code: Code) -> What {
+    let (verb, resource) = (VERBS[row / RESOURCES.len()], RESOURCES[row % RESOURCES.len()]);
+    What { verb, resource, code: code.name() }
+}
+
+fn code(error: &Error) -> Code {
+    match error {
+        Error::Refused(refusal) => Code::of(refusal.answered),
+        Error::Unauthorized { .. } | Error::CallerUnauthorized => Code::of(401),
+        Error::NotReady { .. } | Error::Unreachable(_) => Code::UNREACHABLE,
+        Error::Broken(_) => Code::BROKEN,
+        Error::Timeout => Code::TIMEOUT,
+        Error::BadReply(_) | Error::NotKubernetes(_) => Code::UNREADABLE,
+    }
+}
+
+/// The watch, as its news tells of it.
+#[derive(Debug, Default)]
+pub struct Watched {
+    state: AtomicUsize,
+    opened: Counter,
+    losses: [Counter; LOSSES.len()],
+    pub last_event: Moment,
+}
+
+/// A stream that ended as it should and is about to be opened again counts as followed.
+pub const WATCH_STATES: [&str; 5] = ["pending", "listing", "following", "lost", "forbidden"];
+const LOSSES: [&str; 6] = ["gone", "forbidden", "throttled", "silent", "unreadable", "broken"];
+
+impl Watched {
+    pub fn hear(&self, news: &News) {
+        match news {
+            News::Listing(_) => self.state.store(1, Relaxed),
+            News::Following => {
+                self.state.store(2, Relaxed);
+                self.opened.count();
+            }
+            News::Lost(failure) => {
+                let (state, loss) = match failure {
+                    Failure::Gone | Failure::SetBack => (3, 0),
+                    Failure::Forbidden(_) => (4, 1),
+                    Failure::Throttled(_) => (3, 2),
+                    Failure::Silent => (3, 3),
+                    Failure::Unreadable(_) => (3, 4),
+                    Failure::Broken(_) => (3, 5),
+                };
+                self.state.store(state, Relaxed);
+                self.losses[loss].count();
+            }
+            News::Jobs(_) => {}
+            News::Listed | News::Changed(_) | News::Deleted(_) | News::UpTo(_) => {
+                self.last_event.note(SystemTime::now());
+            }
+        }
+    }
+
+    pub fn state(&self) -> &'static str {
+        WATCH_STATES[self.state.load(Relaxed)]
+    }
+
+    /// How often the stream was opened again.
+    pub fn restarts(&self) -> u64 {
+        self.opened.value().saturating_sub(1)
+    }
+
+    pub fn losses(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        LOSSES.into_iter().zip(self.losses.iter().map(Counter::value))
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! That each exchange and each piece of news is counted once, under its own name.
+
+use super::*;
+use crate::kube::names::Namespace;
+use crate::kube::refusal::Refusal;
+use crate::kube::types::Status;
+use crate::kube::url::LogOptions;
+
+/// A path of each kind with the verb and the resource of its GET.
+fn paths() -> Vec<(Path, &'static str, &'static str)> {
+    let namespace = &Namespace::parse("a").unwrap();
+    let job = crate::kube::names::JobName::parse("j").unwrap();
+    let pod = crate::kube::names::PodName::parse("p").unwrap();
+    let container = crate::kube::names::ContainerName::parse("c").unwrap();
+    let log = Path::pod_log(namespace, &pod, &container, &LogOptions::default());
+    vec![
+        (Path::version(), "get", "version"),
+        (Path::namespace(namespace), "get", "namespaces"),
+        (Path::namespaces_page(1, None), "list", "namespaces"),
+        (Path::job(namespace, &job), "get", "jobs"),
+        (Path::jobs_page(None, "a", 1, None), "list", "jobs"),
+        (Path::jobs_watch("a", 1, 1), "watch", "jobs"),
+        (Path::pods(namespace, "a=b"), "list", "pods"),
+        (log, "get", "pods/log"),
+        (Path::events(namespace, "u"), "list", "events"),
+    ]
+}
+
+fn counted(traffic: &Traffic) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+    traffic.requests().map(|(what, times)| (what.verb, what.resource, what.code, times.count())).collect()
+}
+
+#[test]
+fn every_path_tells_what_it_reads() {
+    for (path, verb, resource) in paths() {
+        let traffic = Traffic::default();
+        traffic.begin(&Method::GET, &path).ended(Ok(StatusCode::OK));
+        assert_eq!(counted(&traffic), [(verb, resource, "200", 1)], "{}", path.as_str());
+    }
+}
+
+#[test]
+fn every_change_has_its_verb() {
+    let (namespace, reviews) = (Path::namespace(&Namespace::parse("a").unwrap()), Path::self_subject_access_reviews());
+    for (method, path, verb, resource) in [
+        (Method::POST, Path::namespaces(), "create", "namespaces"),
+        (Method::POST, reviews, "create", "selfsubjectaccessreviews"),
+        (Method::PATCH, namespace.clone(), "patch", "namespaces"),
+        (Method::DELETE, namespace, "delete", "namespaces"),
+    ] {
+        let traffic = Traffic::default();
+        traffic.begin(&method, &path).ended(Ok(StatusCode::CREATED));
+        assert_eq!(counted(&traffic), [(verb, resource, "201", 1)]);
+    }
+}
+
+#[test]
+fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
+    let refusal = Refusal::new(409, Status::default(), None);
+    for (error, code) in [
+        (Error::Refused(Box::new(refusal)), "409"),
+        (Error::Unauthorized { is_passing: false }, "401"),
+        (Error::Unreachable(String::new()), "unreachable"),
+        (Error::Broken(String::new()), "broken"),
+        (Error::Timeout, "timeout"),
+        (Error::BadReply(String::new()), "unreadable"),
+        (Error::NotKubernetes(String::new()), "unreadable"),
+    ] {
+        let traffic = Traffic::default();
+        traffic.begin(&Method::GET, &Path::version()).ended(Err(&error));
+        assert_eq!(counted(&traffic), [("get", "version", code, 1)]);
+        traffic.retried(&Method::GET, &Path::version(), &error);
+        let what = What { verb: "get", resource: "version", code };
+        assert_eq!(traffic.retries().collect::<Vec<_>>(), [(what, 1)]);
+    }
+}
+
+#[test]
+fn an_exchange_that_nobody_waits_for_any_more_is_counted_too() {
+    let traffic = Traffic::default();
+    drop(traffic.begin(&Method::GET, &Path::version()));
+    assert_eq!(counted(&traffic), [("get", "version", "abandoned", 1)]);
+}
+
+#[test]
+fn the_watch_is_counted_as_it_tells() {
+    let watch = Watched::default();
+    assert_eq!((watch.state(), watch.restarts(), watch.last_event.value()), ("pending", 0, Duration::ZERO));
+    watch.hear(&News::Listing(1));
+    assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "nothing was told yet");
+    watch.hear(&News::Listed);
+    assert!(watch.last_event.value() > Duration::ZERO);
+    watch.hear(&News::Following);
+    assert_eq!((watch.state(), watch.restarts()), ("following", 0));
+    let failures = [
+        (Failure::Gone, "lost"),
+        (Failure::Forbidden(String::new()), "forbidden"),
+        (Failure::Throttled(Duration::ZERO), "lost"),
+        (Failure::Silent, "lost"),
+        (Failure::Unreadable(String::new()), "lost"),
+        (Failure::Broken(String::new()), "lost"),
+    ];
+    for (index, (failure, state)) in failures.into_iter().enumerate() {
+        watch.hear(&News::Lost(failure));
+        assert_eq!(watch.state(), state);
+        assert_eq!(watch.losses().filter(|(_, count)| *count == 1).count(), index + 1);
+    }
+    watch.hear(&News::Following);
+    assert_eq!((watch.state(), watch.restarts()), ("following", 1));
+}

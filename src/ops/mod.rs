@@ -1,9 +1,0 @@
-//! What the operator sees: log lines, the journal's entries, systemd's notifications, metrics.
-
-pub mod exposition;
-pub mod journal;
-pub mod log;
-pub mod metrics;
-pub mod process;
-pub mod stderr;
-pub mod systemd;
