@@ -12,15 +12,15 @@ use tokio::sync::{oneshot, watch};
 
 use crate::api::audit::{Account, Audit};
 use crate::api::repeats::Repeats;
-use crate::api::request_log::LogLine;
+use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::auth::{Auth, Caller, CallerId};
 use crate::config::pattern::Patterns;
 use crate::http::limits::body_budget::HeldBody;
-use crate::http::limits::concurrency::{Calls, Permit};
+use crate::http::limits::concurrency::{ConcurrencyLimits, Permit};
 use crate::http::limits::rate_limit::{Allowance, RateLimits};
-use crate::http::metrics::Traffic;
-use crate::http::peer::site;
+use crate::http::metrics::HttpMetrics;
+use crate::http::peer::client_prefix;
 use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::headers::lines;
@@ -28,24 +28,24 @@ use crate::http::request::parameters::Parameters;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
 use crate::jobs::policy::Policy;
-use crate::jobs::store::Cache;
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::jobs::store::JobStore;
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::names::{JobName, Namespace};
 
 /// What all calls share.
 #[derive(Debug)]
-pub struct Shared {
-    pub cluster: Arc<Cluster>,
+pub struct AppState {
+    pub cluster: Arc<ApiServer>,
     /// The jobs of that cluster.
-    pub cache: Arc<Cache>,
+    pub cache: Arc<JobStore>,
     pub auth: Arc<Auth>,
     pub policy: Policy,
-    pub calls: Calls,
+    pub calls: ConcurrencyLimits,
     pub rates: RateLimits,
     pub repeats: Repeats,
     pub audit: Audit,
-    pub traffic: Traffic,
+    pub traffic: HttpMetrics,
     pub request_timeout: Duration,
     /// Whether the documentation is served.
     pub docs: bool,
@@ -54,13 +54,13 @@ pub struct Shared {
 
 /// One request on its way to an answer.
 #[derive(Debug)]
-pub struct Call {
+pub struct RequestContext {
     pub route: Route,
     pub request_id: RequestId,
     pub parameters: Parameters,
     pub headers: HeaderMap,
-    pub session: Session,
-    pub shared: Arc<Shared>,
+    pub session: Client,
+    pub shared: Arc<AppState>,
     pub peer: SocketAddr,
     /// When it came in.
     pub started: Instant,
@@ -74,23 +74,23 @@ pub struct Call {
     pub caller: Caller,
     /// Ends when the caller of a change hangs up. Whoever reads needs no word of it: the read is dropped.
     pub hung_up: Option<oneshot::Receiver<Infallible>>,
-    pub target: Target,
+    pub target: ObjectRef,
 }
 
 /// What the call is about, as far as it is known, for the log and the audit.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
+pub struct ObjectRef {
     pub namespace: Option<Namespace>,
     pub job: Option<JobName>,
     /// Of the object that was created, changed or deleted, when the cluster has said which that was.
     pub uid: Option<Box<str>>,
 }
 
-impl Call {
+impl RequestContext {
     /// Counts the call in the rate limits, once.
     pub fn count(&mut self) -> Result<(), Problem> {
         if !std::mem::replace(&mut self.is_counted, true) {
-            let Shared { rates, traffic, .. } = &*self.shared;
+            let AppState { rates, traffic, .. } = &*self.shared;
             self.allowance = rates.count(traffic, self.peer.ip(), &self.caller, self.started)?;
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Call {
 
     pub(crate) fn about(&mut self, namespace: Namespace, name: JobName) -> Result<(Namespace, JobName), Problem> {
         // Also of a call that is refused it is told what it was about.
-        self.target = Target { namespace: Some(namespace.clone()), job: Some(name.clone()), uid: None };
+        self.target = ObjectRef { namespace: Some(namespace.clone()), job: Some(name.clone()), uid: None };
         self.may_use(&namespace)?;
         Ok((namespace, name))
     }
@@ -134,27 +134,27 @@ impl Call {
     }
 
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
-    pub(crate) async fn take_turn(&mut self) -> Result<(), Problem> {
+    pub(crate) async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
         let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
-        let permit = self.shared.calls.begin_write(self.caller_id(), bytes).await?;
+        let permit = self.shared.calls.acquire_write(self.caller_id(), bytes).await?;
         self.session.hold(permit);
         Ok(())
     }
 
     /// Which caller it is, for what is limited by caller.
     pub(crate) fn caller_id(&self) -> CallerId {
-        self.caller.id(site(self.peer.ip()))
+        self.caller.id(client_prefix(self.peer.ip()))
     }
 
     /// Notes which object the cluster says that it was.
-    pub(crate) fn was_about(&mut self, uid: &str) {
+    pub(crate) fn set_object_uid(&mut self, uid: &str) {
         self.target.uid = Some(uid.into());
     }
 
     /// What the audit is to know of a part of this call that could be a call of this route.
     pub(crate) fn account(&self, route: Route) -> Account {
         let Self { request_id, peer, started, .. } = *self;
-        let line = LogLine { request_id, route: Some(route), peer, started };
+        let line = RequestInfo { request_id, route: Some(route), peer, started };
         Account { line, caller: self.caller.clone(), target: self.target.clone() }
     }
 
@@ -162,7 +162,7 @@ impl Call {
     /// and the change itself is none the worse for it.
     pub(crate) fn wait_ended(&self, shows: Route, problem: &Problem) {
         let account = self.account(shows);
-        self.shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+        self.shared.audit.record_outcome(&account.subject(), problem.status, &problem.reason);
     }
 
     /// Whether the service, and this caller, may use a namespace.

@@ -5,9 +5,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::api::jobs::wait::tests::{File, call};
-use crate::api::request_guard::Running;
-use crate::auth::Shown;
-use crate::auth::access_review_cache::Reviews;
+use crate::api::request_guard::RequestGuard;
+use crate::auth::Credentials;
+use crate::auth::access_review_cache::AccessReviewCache;
 use crate::http::request::credentials::hide;
 use crate::util::secret::Secret;
 
@@ -18,14 +18,15 @@ async fn b13_no_debug_output_of_a_call_shows_the_key_or_the_token_of_its_caller(
     let file = File::new("debug");
     let (_drain, draining) = watch::channel(false);
     let mut call = call(&file, draining);
-    let reviews = Reviews::new(Arc::clone(&call.shared.cluster), Duration::from_secs(30)).unwrap();
+    let reviews = AccessReviewCache::new(Arc::clone(&call.shared.cluster), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
-    call.caller = auth.identify(Shown { bearer: Some(Secret::new(SECRET)), ..Shown::default() }).unwrap();
-    call.session.act_as(call.caller.bearer().cloned());
+    call.caller = auth.identify(Credentials { bearer: Some(Secret::new(SECRET)), ..Credentials::default() }).unwrap();
+    call.session.with_bearer(call.caller.bearer().cloned());
     call.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
     call.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
     hide(&mut call.headers);
-    let line = LogLine { request_id: call.request_id, route: Some(call.route), peer: call.peer, started: call.started };
+    let line =
+        RequestInfo { request_id: call.request_id, route: Some(call.route), peer: call.peer, started: call.started };
     let account = call.account(call.route);
     let shown = [
         format!("{call:?}"),
@@ -36,7 +37,7 @@ async fn b13_no_debug_output_of_a_call_shows_the_key_or_the_token_of_its_caller(
         format!("{:?}", call.shared),
         format!("{auth:?}"),
         format!("{account:?}"),
-        format!("{:?}", Running::new(call, line)),
+        format!("{:?}", RequestGuard::new(call, line)),
     ];
     for text in shown {
         assert!(!text.contains(SECRET) && !text.contains("hunter2"), "{text}");

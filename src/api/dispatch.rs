@@ -1,6 +1,6 @@
 //! Leads each call to its handler: parameters in, [`Reply`] or [`Problem`] out.
 
-use super::context::Call;
+use super::context::RequestContext;
 use super::routes::Route;
 use super::{docs, jobs, metrics, namespaces, probes};
 use crate::http::request::body_stream::RequestBody;
@@ -9,7 +9,7 @@ use crate::http::response::reply::Reply;
 
 /// Runs the handler of the call's route. Each is boxed: a call then takes as much memory as its own handler needs, not the
 /// largest of all.
-pub(super) async fn answer(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+pub(super) async fn answer(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     match call.route {
         // These may be answered from memory, and pass the door only if they are not.
         Route::GetJobStatus => return Box::pin(jobs::status::get_job_status(call)).await,

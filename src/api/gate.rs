@@ -6,36 +6,36 @@ use std::sync::Arc;
 use hyper::Uri;
 use hyper::header::HeaderMap;
 
-use crate::api::context::{Call, Shared, Target};
-use crate::api::request_log::LogLine;
+use crate::api::context::{AppState, ObjectRef, RequestContext};
+use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::auth::Caller;
 use crate::http::browser::cors::Cors;
-use crate::http::browser::origin::{Hosts, check_page};
+use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
 use crate::http::request::credentials::shown;
 use crate::http::request::media;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 
 #[derive(Debug)]
-pub struct Admission {
-    pub hosts: Hosts,
+pub struct Gate {
+    pub hosts: HostAllowlist,
     pub cors: Cors,
 }
 
-impl Admission {
+impl Gate {
     /// Makes a call of a request. `caller` is filled in as soon as it is known: the log names it also if the request is
     /// refused.
     pub fn admit(
         &self,
-        shared: &Arc<Shared>,
-        (route, line, peer): (Route, &LogLine, &Peer),
+        shared: &Arc<AppState>,
+        (route, line, peer): (Route, &RequestInfo, &Peer),
         (uri, headers): (Uri, HeaderMap),
         caller: &mut Caller,
-    ) -> Result<Call, Problem> {
+    ) -> Result<RequestContext, Problem> {
         self.hosts.check(peer, &uri, &headers)?;
         match route.access() {
             Access::Cluster(needs, _) => {
@@ -46,12 +46,12 @@ impl Admission {
             Access::Open => {}
         }
         if !route.is_read() {
-            check_page(&self.cors, &uri, &headers)?;
+            check_csrf(&self.cors, &uri, &headers)?;
         }
         media::accepts(route.media(), &headers)?;
-        let mut session = Session::new(Arc::clone(&shared.cluster), line.started + shared.request_timeout);
-        session.act_as(caller.bearer().cloned());
-        Ok(Call {
+        let mut session = Client::new(Arc::clone(&shared.cluster), line.started + shared.request_timeout);
+        session.with_bearer(caller.bearer().cloned());
+        Ok(RequestContext {
             route,
             request_id: line.request_id,
             parameters: Parameters::parse(route, uri)?,
@@ -66,13 +66,13 @@ impl Admission {
             body: None,
             caller: caller.clone(),
             hung_up: None,
-            target: Target::default(),
+            target: ObjectRef::default(),
         })
     }
 }
 
 /// Who calls, on a route that needs no credential. A wrong credential is treated as none, and is counted.
-fn recognized(shared: &Shared, (line, peer): (&LogLine, &Peer), headers: &HeaderMap) -> Result<Caller, Problem> {
+fn recognized(shared: &AppState, (line, peer): (&RequestInfo, &Peer), headers: &HeaderMap) -> Result<Caller, Problem> {
     let shown = shown(headers, peer)?;
     let caller = shared.auth.identify(shown);
     if caller.is_err() && !shown.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::api::context::{Call, Shared};
+use crate::api::context::{AppState, RequestContext};
 use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -18,7 +18,7 @@ use crate::telemetry::prometheus_text::Kind::{Counter, Gauge, Histogram};
 use crate::telemetry::prometheus_text::{Exposition, Seconds};
 use crate::telemetry::stderr;
 
-pub(super) fn metrics(call: &Call) -> Result<Reply, Problem> {
+pub(super) fn metrics(call: &RequestContext) -> Result<Reply, Problem> {
     let shared = &*call.shared;
     if !shared.traffic.is_shown {
         return Err(Problem::new(
@@ -38,7 +38,7 @@ pub(super) fn metrics(call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::encoded(StatusCode::OK, text.into_bytes()))
 }
 
-fn service(text: &mut Exposition, shared: &Shared) {
+fn service(text: &mut Exposition, shared: &AppState) {
     let mut info = text.family(Gauge, "eks_api_build_info", "Always 1; the label tells the version.");
     info.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     let ready = shared.cluster.is_ready() && !*shared.draining.borrow();
@@ -50,7 +50,7 @@ fn service(text: &mut Exposition, shared: &Shared) {
     }
 }
 
-fn callers(text: &mut Exposition, shared: &Shared) {
+fn callers(text: &mut Exposition, shared: &AppState) {
     let mut total = text.family(Counter, "eks_api_requests_total", "Requests answered; of a stream, begun.");
     for ([operation, code], histogram) in shared.traffic.requests() {
         total.sample(&[("operation", operation), ("code", code)], histogram.count());
@@ -62,7 +62,7 @@ fn callers(text: &mut Exposition, shared: &Shared) {
     }
 }
 
-fn limits(text: &mut Exposition, shared: &Shared) {
+fn limits(text: &mut Exposition, shared: &AppState) {
     let (traffic, [requests, waits, streams, writes]) = (&shared.traffic, shared.calls.standing());
     let open = [
         ("eks_api_open_connections", "Connections of callers.", traffic.connections.value()),
@@ -104,7 +104,7 @@ fn limits(text: &mut Exposition, shared: &Shared) {
     text.family(Counter, "eks_api_log_lines_dropped_total", help).sample(&[], stderr::dropped());
 }
 
-fn upstream(text: &mut Exposition, shared: &Shared) {
+fn upstream(text: &mut Exposition, shared: &AppState) {
     let traffic = &shared.cluster.traffic;
     let help = "Requests to the API server; the code is its status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
@@ -123,7 +123,7 @@ fn upstream(text: &mut Exposition, shared: &Shared) {
     }
 }
 
-fn identity(text: &mut Exposition, shared: &Shared) {
+fn identity(text: &mut Exposition, shared: &AppState) {
     let (tokens, traffic) = (&shared.cluster.tokens, &shared.cluster.traffic);
     outcomes(text, "eks_api_token_renewals_total", "Tokens that were to be signed, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
@@ -142,7 +142,7 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
     }
 }
 
-fn live_state(text: &mut Exposition, shared: &Shared) {
+fn live_state(text: &mut Exposition, shared: &AppState) {
     let watch = &shared.cluster.traffic.watch;
     let (now, help) = (watch.state(), "1 for the state that the watch is in, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
@@ -166,7 +166,7 @@ fn live_state(text: &mut Exposition, shared: &Shared) {
 }
 
 /// Under the names that Prometheus' own libraries use. What cannot be read is left out.
-fn process(text: &mut Exposition, shared: &Shared) {
+fn process(text: &mut Exposition, shared: &AppState) {
     let usage = Usage::now();
     let mut cpu = text.family(Counter, "process_cpu_seconds_total", "CPU time, user and system.");
     if let Some(time) = usage.cpu {

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::wait::hung_up;
 use crate::api::routes::Route;
 use crate::http::request::body;
@@ -105,7 +105,7 @@ impl Shown {
     }
 }
 
-pub(super) async fn create_namespace(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+pub(super) async fn create_namespace(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let in_query = call.parameters.optional("namespace_name");
     let in_query = in_query.map(|name| parse_namespace("namespace_name", &name)).transpose()?;
     let wanted: CreateNamespace = call.read_if_any(body).await?;
@@ -117,15 +117,15 @@ pub(super) async fn create_namespace(call: &mut Call, body: RequestBody) -> Resu
     call.caller.may_use(&name)?;
     let labels = wanted.labels.unwrap_or_default();
     let manifest = NewNamespace::new(name.as_str(), labels, wanted.annotations.unwrap_or_default());
-    call.take_turn().await?;
+    call.acquire_write_permit().await?;
     let metadata = call.session.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?.object.metadata;
-    call.was_about(&metadata.uid);
+    call.set_object_uid(&metadata.uid);
     let created =
         Created { namespace_name: metadata.name, creation_timestamp: metadata.creation_timestamp, status: "created" };
     Reply::json(StatusCode::CREATED, &created)
 }
 
-pub(super) async fn delete_namespace(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+pub(super) async fn delete_namespace(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     body::none(body).await?;
     let name = one_namespace(call)?;
     call.shared.policy.may_delete(&name)?;
@@ -133,9 +133,9 @@ pub(super) async fn delete_namespace(call: &mut Call, body: RequestBody) -> Resu
     let wait = call.parameters.wait()?;
     // What is in a namespace is deleted by its own controller; Foreground would only add a finalizer to wait for.
     let options = DeleteOptions::new(Propagation::Background);
-    call.take_turn().await?;
+    call.acquire_write_permit().await?;
     let namespace: Namespace = call.session.delete(&Path::namespace(&name), &options).await?;
-    call.was_about(&namespace.metadata.uid);
+    call.set_object_uid(&namespace.metadata.uid);
     // An API server that had nothing to clean up answers with a Status, not with the namespace.
     let mut phase = namespace.status.phase().unwrap_or("Terminating").to_owned();
     if let Some(time) = wait {
@@ -155,7 +155,7 @@ pub(super) async fn delete_namespace(call: &mut Call, body: RequestBody) -> Resu
 
 /// The phase at the end of a wait for the namespace to be gone. No watch tells of namespaces, so it asks.
 async fn phase_after(
-    call: &mut Call,
+    call: &mut RequestContext,
     name: &NamespaceName,
     mut phase: String,
     time: Duration,
@@ -188,7 +188,7 @@ async fn phase_after(
     }
 }
 
-pub(super) async fn list_namespaces(call: &mut Call) -> Result<Reply, Problem> {
+pub(super) async fn list_namespaces(call: &mut RequestContext) -> Result<Reply, Problem> {
     let (allowed, mut namespaces, mut token) = (call.allowed(), Vec::new(), String::new());
     loop {
         let from = Some(token.as_str()).filter(|token| !token.is_empty());
@@ -203,14 +203,14 @@ pub(super) async fn list_namespaces(call: &mut Call) -> Result<Reply, Problem> {
     }
 }
 
-pub(super) async fn get_namespace_status(call: &mut Call) -> Result<Reply, Problem> {
+pub(super) async fn get_namespace_status(call: &mut RequestContext) -> Result<Reply, Problem> {
     let name = one_namespace(call)?;
     call.may_use(&name)?;
     let namespace: Namespace = call.session.get(&Path::namespace(&name)).await?;
     Reply::json(StatusCode::OK, &Shown::of(namespace))
 }
 
-fn one_namespace(call: &mut Call) -> Result<NamespaceName, Problem> {
+fn one_namespace(call: &mut RequestContext) -> Result<NamespaceName, Problem> {
     let name = call.parameters.namespace_name()?;
     call.target.namespace = Some(name.clone());
     Ok(name)

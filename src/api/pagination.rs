@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::http::response::problem::Problem;
-use crate::jobs::store::index::Place;
+use crate::jobs::store::index::PageCursor;
 use crate::kube::names::{JobName, Namespace};
 
 /// The API server's own are a few hundred bytes long.
@@ -15,7 +15,7 @@ const CLUSTER: &str = "k/";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
-    Place(Place),
+    PageCursor(PageCursor),
     /// The API server's own.
     Cluster(String),
 }
@@ -24,7 +24,7 @@ pub fn of_cluster(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CLUSTER}{token}"))
 }
 
-pub fn of(place: &Place) -> String {
+pub fn of(place: &PageCursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}/{}", place.created(), place.key()))
 }
 
@@ -39,7 +39,7 @@ pub fn parse(token: &str) -> Result<Token, Problem> {
         let (namespace, name) = key.split_once('/')?;
         Namespace::parse(namespace).and(JobName::parse(name)).ok()?;
         let created: u32 = created.parse().ok()?;
-        Some(Token::Place(Place::new(created.into(), key)))
+        Some(Token::PageCursor(PageCursor::new(created.into(), key)))
     };
     parse().ok_or_else(|| Problem::malformed("continue", "is not what a list-jobs call returned; begin without it"))
 }
@@ -50,8 +50,8 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place_and_nothing_else_is_one() {
-        let there = Place::new(1_769_000_000, "team-a/nightly");
-        assert_eq!(parse(&of(&there)).unwrap(), Token::Place(there));
+        let there = PageCursor::new(1_769_000_000, "team-a/nightly");
+        assert_eq!(parse(&of(&there)).unwrap(), Token::PageCursor(there));
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
         for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]
         {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::kube::health::{Check, Outcome};
@@ -33,7 +33,7 @@ struct Probe {
     status: &'static str,
 }
 
-pub(super) fn health(call: &Call) -> Result<Reply, Problem> {
+pub(super) fn health(call: &RequestContext) -> Result<Reply, Problem> {
     let (cluster, tells_why) = (&call.session.cluster, call.shared.auth.trusts(&call.caller));
     let report = |check| match cluster.checks.outcome(check) {
         Outcome::Passed => CheckReport { status: "passed", detail: None },
@@ -55,7 +55,7 @@ pub(super) fn livez() -> Result<Reply, Problem> {
     Reply::json(StatusCode::OK, &Probe { status: "ok" })
 }
 
-pub(super) fn readyz(call: &Call) -> Result<Reply, Problem> {
+pub(super) fn readyz(call: &RequestContext) -> Result<Reply, Problem> {
     const AGAIN: Duration = Duration::from_secs(5);
     if *call.shared.draining.borrow() {
         return Err(Problem::unavailable("draining", "shutting down", AGAIN));

@@ -10,10 +10,10 @@ use hyper::StatusCode;
 use tokio::time::interval;
 
 use crate::api::audit::{Account, Subject};
-use crate::api::context::{Shared, Target};
+use crate::api::context::{AppState, ObjectRef};
 use crate::api::routes::Route;
 use crate::auth::{Caller, CallerId};
-use crate::http::peer::site;
+use crate::http::peer::client_prefix;
 use crate::http::response::problem::Problem;
 
 /// How often the counts are written.
@@ -48,7 +48,7 @@ impl Repeats {
     pub fn is_first(&self, subject: &Subject<'_>, problem: &Problem) -> bool {
         let (mut line, mut caller) = (subject.line.clone(), subject.caller.clone());
         let mut kind =
-            Some(Kind { caller: caller.id(site(line.peer.ip())), route: line.route, status: problem.status });
+            Some(Kind { caller: caller.id(client_prefix(line.peer.ip())), route: line.route, status: problem.status });
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
             (kind, line.route, caller) = (None, None, Caller::nobody());
@@ -59,7 +59,7 @@ impl Repeats {
                 false
             }
             Entry::Vacant(place) => {
-                let account = Account { line, caller, target: Target::default() };
+                let account = Account { line, caller, target: ObjectRef::default() };
                 place.insert(Repeated { account, status: problem.status, reason: problem.reason.clone(), count: 0 });
                 true
             }
@@ -80,7 +80,7 @@ impl Repeats {
 }
 
 /// Writes the counts, once a minute and for ever.
-pub async fn report(shared: Arc<Shared>) {
+pub async fn report(shared: Arc<AppState>) {
     let mut ticks = interval(PERIOD);
     loop {
         ticks.tick().await;
@@ -89,7 +89,7 @@ pub async fn report(shared: Arc<Shared>) {
 }
 
 /// Writes the counts so far.
-pub fn report_now(shared: &Shared) {
+pub fn report_now(shared: &AppState) {
     for repeated in shared.repeats.take() {
         repeated.account.line.write_repeated(&repeated);
         shared.audit.repeated(&repeated);
@@ -104,14 +104,14 @@ mod tests {
     use hyper::header::HeaderMap;
 
     use super::*;
-    use crate::api::request_log::LogLine;
+    use crate::api::request_log::RequestInfo;
     use crate::http::request::request_id::RequestId;
 
     fn is_first(repeats: &Repeats, address: impl Into<IpAddr>, route: Route, status: StatusCode) -> bool {
         let peer = SocketAddr::new(address.into(), 1);
         let request_id = RequestId::of(&HeaderMap::new());
-        let line = LogLine { request_id, route: Some(route), peer, started: Instant::now() };
-        let (caller, target) = (Caller::nobody(), Target::default());
+        let line = RequestInfo { request_id, route: Some(route), peer, started: Instant::now() };
+        let (caller, target) = (Caller::nobody(), ObjectRef::default());
         let subject = Subject { line: &line, caller: &caller, target: &target };
         repeats.is_first(&subject, &Problem::new(status, "reason", "detail"))
     }

@@ -11,9 +11,9 @@ use hyper::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::api::audit::Subject;
-use crate::api::context::{Call, Shared};
+use crate::api::context::{AppState, RequestContext};
 use crate::api::dispatch;
-use crate::api::request_log::LogLine;
+use crate::api::request_log::RequestInfo;
 use crate::http::limits::rate_limit::Allowance;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
@@ -28,7 +28,7 @@ pub struct Answer {
 
 /// Runs the handler. A change runs in a task of its own: once begun it ends, and is told of, although the caller hangs up.
 /// What it works on is boxed, as it would be moved several times on its way.
-pub async fn run(mut running: Box<Running>, body: RequestBody) -> Answer {
+pub async fn run(mut running: Box<RequestGuard>, body: RequestBody) -> Answer {
     if running.call.route.is_read() {
         return handled(running, body).await;
     }
@@ -47,9 +47,9 @@ pub async fn run(mut running: Box<Running>, body: RequestBody) -> Answer {
     ended.unwrap_or_else(|error| Answer { result: Err(failed(&error.to_string())), allowance: None })
 }
 
-async fn handled(mut running: Box<Running>, body: RequestBody) -> Answer {
+async fn handled(mut running: Box<RequestGuard>, body: RequestBody) -> Answer {
     let call = &mut running.call;
-    let mut result = caught(pin!(dispatch::answer(call, body))).await;
+    let mut result = catch_panic(pin!(dispatch::answer(call, body))).await;
     if !call.route.is_read() {
         result = result.map_err(Problem::of_change);
     }
@@ -65,14 +65,14 @@ async fn handled(mut running: Box<Running>, body: RequestBody) -> Answer {
 
 /// A call with its handler. A change that is dropped before its end, as one that outlasts the drain, is told of too.
 #[derive(Debug)]
-pub struct Running {
-    call: Call,
-    line: LogLine,
+pub struct RequestGuard {
+    call: RequestContext,
+    line: RequestInfo,
     is_told: bool,
 }
 
-impl Running {
-    pub const fn new(call: Call, line: LogLine) -> Self {
+impl RequestGuard {
+    pub const fn new(call: RequestContext, line: RequestInfo) -> Self {
         Self { call, line, is_told: false }
     }
 
@@ -86,17 +86,17 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         if !self.is_told && !self.call.route.is_read() {
-            self.call.shared.audit.cut_off(&self.subject());
+            self.call.shared.audit.record_aborted(&self.subject());
         }
     }
 }
 
 /// The one place where the answer to a request is told of: in the log, and in the audit if it belongs there. A refusal that
 /// cost the cluster nothing, and that repeats, is only counted.
-pub fn tell(shared: &Shared, subject: &Subject<'_>, result: &Result<Reply, Problem>, upstream: Duration) {
+pub fn tell(shared: &AppState, subject: &Subject<'_>, result: &Result<Reply, Problem>, upstream: Duration) {
     subject.line.count(&shared.traffic, result);
     if let Err(problem) = result
         && upstream.is_zero()
@@ -110,7 +110,7 @@ pub fn tell(shared: &Shared, subject: &Subject<'_>, result: &Result<Reply, Probl
 }
 
 /// What the handler says, or that it panicked: that is this request's end alone.
-async fn caught(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
+async fn catch_panic(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
     std::future::poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use log::Level;
 
-use crate::api::context::Target;
+use crate::api::context::ObjectRef;
 use crate::api::repeats::Repeated;
 use crate::api::routes::Route;
-use crate::http::metrics::Traffic;
+use crate::http::metrics::HttpMetrics;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -17,22 +17,22 @@ use crate::kube::names::{JobName, Namespace};
 
 /// What is known of a request when it comes in, for the one line that is logged when it ends.
 #[derive(Clone, Debug)]
-pub struct LogLine {
+pub struct RequestInfo {
     pub request_id: RequestId,
     pub route: Option<Route>,
     pub peer: SocketAddr,
     pub started: Instant,
 }
 
-impl LogLine {
+impl RequestInfo {
     /// Counts the request among those answered.
-    pub fn count(&self, traffic: &Traffic, result: &Result<Reply, Problem>) {
+    pub fn count(&self, traffic: &HttpMetrics, result: &Result<Reply, Problem>) {
         let status = result.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);
         traffic.answered(self.route, status, self.started.elapsed());
     }
 
     /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.
-    pub fn write(&self, result: &Result<Reply, Problem>, target: &Target, upstream: Duration) {
+    pub fn write(&self, result: &Result<Reply, Problem>, target: &ObjectRef, upstream: Duration) {
         let (status, problem) = match result {
             Ok(reply) => (reply.status, None),
             Err(problem) => (problem.status, Some(problem)),

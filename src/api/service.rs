@@ -8,10 +8,10 @@ use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
 use crate::api::audit::Subject;
-use crate::api::context::{Shared, Target};
-use crate::api::gate::Admission;
-use crate::api::request_guard::{Answer, Running, run, tell};
-use crate::api::request_log::LogLine;
+use crate::api::context::{AppState, ObjectRef};
+use crate::api::gate::Gate;
+use crate::api::request_guard::{Answer, RequestGuard, run, tell};
+use crate::api::request_log::RequestInfo;
 use crate::api::routes::{NotFound, Route};
 use crate::auth::Caller;
 use crate::http::framing;
@@ -26,9 +26,9 @@ use crate::http::response::reply::Reply;
 use crate::http::response::{HttpResponse, response};
 
 #[derive(Debug)]
-pub struct Pipeline {
-    pub shared: Arc<Shared>,
-    pub admission: Admission,
+pub struct Service {
+    pub shared: Arc<AppState>,
+    pub admission: Gate,
 }
 
 /// What the response needs of the request.
@@ -43,7 +43,7 @@ struct Head {
     closes: bool,
 }
 
-impl Pipeline {
+impl Service {
     /// Answers a request.
     pub fn serve(
         self: Arc<Self>,
@@ -70,12 +70,16 @@ impl Pipeline {
     }
 
     /// Admits the request: a call whose handler is to run, or the answer. The body of what is refused is dropped here.
-    fn begin(&self, peer: &Peer, request: Request<RequestBody>) -> (Head, Result<(Box<Running>, RequestBody), Answer>) {
+    fn begin(
+        &self,
+        peer: &Peer,
+        request: Request<RequestBody>,
+    ) -> (Head, Result<(Box<RequestGuard>, RequestBody), Answer>) {
         let framed = framing::check(&request);
         let (mut parts, body) = request.into_parts();
         credentials::hide(&mut parts.headers);
         let route = Route::find(&parts.method, parts.uri.path());
-        let line = LogLine {
+        let line = RequestInfo {
             request_id: RequestId::of(&parts.headers),
             route: route.as_ref().ok().copied(),
             peer: peer.address,
@@ -103,14 +107,14 @@ impl Pipeline {
         let mut caller = Caller::nobody();
         let request = (parts.uri, parts.headers);
         let begun = match self.admission.admit(&self.shared, (route, &line, peer), request, &mut caller) {
-            Ok(call) => Ok((Box::new(Running::new(call, line)), body)),
+            Ok(call) => Ok((Box::new(RequestGuard::new(call, line)), body)),
             Err(problem) => Err(self.refused(&line, &caller, problem)),
         };
         (head, begun)
     }
 
     /// A request that became no call. It is counted, so that nobody can try for long.
-    fn refused(&self, line: &LogLine, caller: &Caller, problem: Problem) -> Answer {
+    fn refused(&self, line: &RequestInfo, caller: &Caller, problem: Problem) -> Answer {
         let counted = self.shared.rates.count(&self.shared.traffic, line.peer.ip(), caller, line.started);
         let (result, allowance) = match counted {
             Ok(left) => (Err(problem), left),
@@ -121,7 +125,7 @@ impl Pipeline {
     }
 
     /// The answer where there is no route: to OPTIONS the methods there are, to anything else what is wrong.
-    fn unrouted(&self, line: &LogLine, not_found: &NotFound, asks_options: bool, path: &str) -> Answer {
+    fn unrouted(&self, line: &RequestInfo, not_found: &NotFound, asks_options: bool, path: &str) -> Answer {
         let problem = match &not_found.allow {
             Some(allow) if !asks_options => Problem::method_not_allowed(allow),
             None if !asks_options || path != "*" => {
@@ -139,7 +143,7 @@ impl Pipeline {
         self.refused(line, &Caller::nobody(), problem)
     }
 
-    fn tell(&self, line: &LogLine, caller: &Caller, result: &Result<Reply, Problem>) {
-        tell(&self.shared, &Subject { line, caller, target: &Target::default() }, result, Duration::ZERO);
+    fn tell(&self, line: &RequestInfo, caller: &Caller, result: &Result<Reply, Problem>) {
+        tell(&self.shared, &Subject { line, caller, target: &ObjectRef::default() }, result, Duration::ZERO);
     }
 }

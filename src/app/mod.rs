@@ -15,30 +15,30 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::api::audit::Audit;
-use crate::api::context::Shared;
-use crate::api::gate::Admission;
+use crate::api::context::AppState;
+use crate::api::gate::Gate;
 use crate::api::repeats::{self, Repeats};
-use crate::api::service::Pipeline;
+use crate::api::service::Service;
 use crate::auth::Auth;
-use crate::auth::access_review_cache::Reviews;
+use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
 use crate::aws::eks::Describer;
 use crate::aws::token::Tokens;
 use crate::aws::{Sdk, http_client};
-use crate::client::exit::End;
+use crate::client::exit::Exit;
 use crate::clusters::background;
 use crate::config::tls::TlsFiles;
-use crate::config::{Mistakes, Settings, access};
+use crate::config::{Settings, SettingsErrors, access};
 use crate::http::browser::cors::Cors;
-use crate::http::browser::origin::Hosts;
-use crate::http::limits::concurrency::{Bounds, Calls};
+use crate::http::browser::origin::HostAllowlist;
+use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::listener::{self, Door};
-use crate::http::metrics::Traffic;
+use crate::http::listener::{self, ListenerConfig};
+use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 use crate::jobs::policy::Policy;
-use crate::jobs::store::Cache;
-use crate::kube::api_server::Cluster;
+use crate::jobs::store::JobStore;
+use crate::kube::api_server::ApiServer;
 use crate::telemetry;
 use crate::telemetry::journal::Journal;
 use crate::telemetry::systemd::Notifier;
@@ -50,14 +50,14 @@ use reload::Reload;
 pub enum Error {
     Arguments(String),
     DotEnv(String),
-    Settings(Mistakes),
+    Settings(SettingsErrors),
     /// What the settings name is there and is not what it must be: a file, or the socket that was passed.
     Unfit(String),
     Listen(String),
     Start(io::Error),
     Failed(String),
     /// The end of `eks-api run`, which has exit codes of its own.
-    Run(End),
+    Run(Exit),
 }
 
 impl Error {
@@ -98,10 +98,10 @@ pub(crate) async fn sdk(settings: &Settings) -> Result<Sdk, Error> {
 }
 
 /// Everything of the cluster that the settings name, not yet connected, and who describes it.
-pub(crate) fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<Cluster>, Describer) {
+pub(crate) fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
     let Settings { cluster, region, .. } = settings;
     let tokens = Tokens::new(cluster, region, sdk.credentials.clone(), SystemTime::now);
-    (Arc::new(Cluster::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
+    (Arc::new(ApiServer::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
 }
 
 /// The keys, if callers are known by them. Read before anything is begun: what is wrong with them is as a wrong setting.
@@ -113,10 +113,10 @@ fn keyring(settings: &Settings) -> Result<Option<Arc<Keyring>>, Error> {
 }
 
 /// Who may call, as the settings say it.
-fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<Cluster>) -> Result<Auth, Error> {
+fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<ApiServer>) -> Result<Auth, Error> {
     match (&settings.auth, keyring) {
         (access::Auth::Kubernetes, _) => {
-            let reviews = Reviews::new(Arc::clone(cluster), settings.request_timeout);
+            let reviews = AccessReviewCache::new(Arc::clone(cluster), settings.request_timeout);
             let reviews = reviews.ok_or_else(|| Error::Failed("the system gives no randomness".to_owned()))?;
             Ok(Auth::Kubernetes(Box::new(reviews)))
         }
@@ -151,10 +151,10 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let (cluster, describer) = cluster(&settings, &sdk);
     let auth = Arc::new(auth(&settings, keyring, &cluster)?);
     let (drain, draining) = watch::channel(false);
-    let cache = Arc::new(Cache::default());
+    let cache = Arc::new(JobStore::default());
     background::start(&cluster, &cache, describer, &notifier);
     let limits = listen::bound_by_open_files(settings.limits);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(AppState {
         cluster,
         cache,
         auth,
@@ -163,7 +163,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
             allowed: settings.allowed_namespaces,
             auto_create_namespace: settings.auto_create_namespace,
         },
-        calls: Calls::new(Bounds {
+        calls: ConcurrencyLimits::new(Bounds {
             requests: limits.requests,
             waits: limits.waits,
             streams: limits.streams,
@@ -172,17 +172,17 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         rates: RateLimits::new(limits.by_peer, limits.by_caller),
         repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
-        traffic: Traffic::new(settings.metrics),
+        traffic: HttpMetrics::new(settings.metrics),
         request_timeout: settings.request_timeout,
         docs: settings.docs,
         draining,
     });
     tokio::spawn(repeats::report(Arc::clone(&shared)));
-    let pipeline = Arc::new(Pipeline {
+    let pipeline = Arc::new(Service {
         shared: Arc::clone(&shared),
-        admission: Admission { hosts: Hosts::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
+        admission: Gate { hosts: HostAllowlist::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
-    let door = Door { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
+    let door = ListenerConfig { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
     let mut serving = tokio::spawn(listener::run(listener, pipeline, door));
 
     let received = tokio::select! {

@@ -11,11 +11,11 @@ use ring::rand::SystemRandom;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::auth::Asked;
+use crate::auth::AccessRequest;
 use crate::kube::access_review::{Answer, review};
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 
 /// A right that was taken away counts for so much longer.
@@ -50,38 +50,38 @@ struct Said {
 type Known = Arc<OnceCell<Said>>;
 
 #[derive(Debug)]
-pub struct Reviews {
-    cluster: Arc<Cluster>,
+pub struct AccessReviewCache {
+    cluster: Arc<ApiServer>,
     /// Tokens are not kept: what they were asked about is found by a hash under a key of this run.
     key: hmac::Key,
     known: Mutex<HashMap<[u8; 32], Known>>,
     patience: Duration,
 }
 
-impl Reviews {
+impl AccessReviewCache {
     /// A question may take no longer than a call. None if the system has no randomness to give.
-    pub fn new(cluster: Arc<Cluster>, request_timeout: Duration) -> Option<Self> {
+    pub fn new(cluster: Arc<ApiServer>, request_timeout: Duration) -> Option<Self> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self { cluster, key, known: Mutex::default(), patience: PATIENCE.min(request_timeout) })
     }
 
     /// The verdict that is known already.
-    pub fn remembered(&self, bearer: &Bearer, asked: &Asked<'_>) -> Option<Verdict> {
+    pub fn remembered(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Option<Verdict> {
         let known = self.lock();
         let said = known.get(&self.place(bearer, asked))?.get()?;
         said.verdict.as_ref().ok().filter(|_| said.since.elapsed() < REMEMBERED).copied()
     }
 
     /// The verdict, from the cluster if it is not known. Whoever asks the same meanwhile waits for the same answer.
-    pub async fn judge(&self, bearer: &Bearer, asked: &Asked<'_>) -> Result<Verdict, NoVerdict> {
+    pub async fn judge(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Result<Verdict, NoVerdict> {
         let cell = self.cell(self.place(bearer, asked));
         // If the one who asks hangs up, another who waits asks.
         cell.get_or_init(|| self.ask(bearer, asked)).await.verdict.clone()
     }
 
-    async fn ask(&self, bearer: &Bearer, asked: &Asked<'_>) -> Said {
-        let mut session = Session::new(Arc::clone(&self.cluster), Instant::now() + self.patience);
-        session.act_as(Some(bearer.clone()));
+    async fn ask(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Said {
+        let mut session = Client::new(Arc::clone(&self.cluster), Instant::now() + self.patience);
+        session.with_bearer(Some(bearer.clone()));
         // The memory is counted from the question, as the right may be lost while the answer is on its way.
         let since = Instant::now();
         let verdict = match review(&session, asked.permission, asked.namespace, asked.name).await {
@@ -120,9 +120,9 @@ impl Reviews {
     }
 
     /// The hash of token and question, each part with its length, so that no two questions are written alike.
-    fn place(&self, bearer: &Bearer, asked: &Asked<'_>) -> [u8; 32] {
+    fn place(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        let Asked { permission, namespace, name } = asked;
+        let AccessRequest { permission, namespace, name } = asked;
         let namespace = namespace.map_or("", |namespace| namespace.as_str());
         let name = name.unwrap_or("");
         let parts = [permission.verb, permission.group, permission.resource, namespace, name];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
+use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::time::{Instant, advance, timeout};
 
@@ -16,7 +16,7 @@ use super::*;
 use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 use crate::util::secret::Secret;
 
 /// A file that goes with its handle.
@@ -56,8 +56,8 @@ fn key(name: &str, role: Role) -> (Secret<String>, String) {
     (key, line)
 }
 
-fn by_key(key: &Secret<String>) -> Shown<'_> {
-    Shown { api_key: Some(Secret::new(key.expose().as_str())), ..Shown::default() }
+fn by_key(key: &Secret<String>) -> Credentials<'_> {
+    Credentials { api_key: Some(Secret::new(key.expose().as_str())), ..Credentials::default() }
 }
 
 /// How many lines are in force then.
@@ -66,26 +66,26 @@ fn reload(auth: &Auth) -> Result<usize, keyring::Error> {
     keyring.reload().map(|()| keyring.keys().len())
 }
 
-fn cluster() -> Arc<Cluster> {
-    let keys = SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
-    Arc::new(Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, SystemTime::now)))
+fn cluster() -> Arc<ApiServer> {
+    let keys = SharedCredentialsProvider::new(AwsCredentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
+    Arc::new(ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, SystemTime::now)))
 }
 
 fn kubernetes() -> Auth {
-    Auth::Kubernetes(Box::new(Reviews::new(cluster(), Duration::from_secs(30)).unwrap()))
+    Auth::Kubernetes(Box::new(AccessReviewCache::new(cluster(), Duration::from_secs(30)).unwrap()))
 }
 
 const GET: Permission = Permission { verb: "get", group: "batch", resource: "jobs", needed_for: "a test" };
-const ALL: Asked<'static> = Asked { permission: GET, namespace: None, name: None };
+const ALL: AccessRequest<'static> = AccessRequest { permission: GET, namespace: None, name: None };
 
 #[test]
 fn without_authentication_a_certificate_gives_a_name_and_everybody_may_everything() {
     let name: Arc<str> = "ci.example.com".into();
-    let known = Shown { certificate: Some(&name), ..Shown::default() };
+    let known = Credentials { certificate: Some(&name), ..Credentials::default() };
     for (shown, method, called) in [
-        (Shown::default(), Method::None, ""),
+        (Credentials::default(), Method::None, ""),
         (
-            Shown { bearer: Some(Secret::new("x")), api_key: Some(Secret::new("y")), certificate: None },
+            Credentials { bearer: Some(Secret::new("x")), api_key: Some(Secret::new("y")), certificate: None },
             Method::None,
             "",
         ),
@@ -103,9 +103,9 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
     let file = File::new(&format!("{line}\ncert:*.example.com role=read namespaces=a\n"));
     let auth = file.auth();
     let [named, stranger]: [Arc<str>; 2] = ["ops.example.com".into(), "ops.example.org".into()];
-    let with = |certificate| Shown { certificate: Some(certificate), ..Shown::default() };
+    let with = |certificate| Credentials { certificate: Some(certificate), ..Credentials::default() };
 
-    let caller = auth.identify(Shown { certificate: Some(&named), ..by_key(&ci) }).unwrap();
+    let caller = auth.identify(Credentials { certificate: Some(&named), ..by_key(&ci) }).unwrap();
     assert_eq!((caller.method, &*caller.name()), (Method::ApiKey, "ci"));
     let caller = auth.identify(with(&named)).unwrap();
     assert_eq!((caller.method, &*caller.name()), (Method::Certificate, "ops.example.com"), "its own, not the line's");
@@ -113,11 +113,11 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
     assert!(caller.may_use(&Namespace::parse("a").unwrap()).is_ok());
     assert!(caller.may_use(&Namespace::parse("b").unwrap()).is_err());
 
-    assert!(matches!(auth.identify(Shown::default()), Err(Denied::Missing(_))));
+    assert!(matches!(auth.identify(Credentials::default()), Err(Denied::Missing(_))));
     assert!(matches!(auth.identify(with(&stranger)), Err(Denied::NotNamed)));
-    let wrong = Shown { api_key: Some(Secret::new("wrong")), ..with(&named) };
+    let wrong = Credentials { api_key: Some(Secret::new("wrong")), ..with(&named) };
     assert!(matches!(auth.identify(wrong), Err(Denied::Unknown(_))));
-    let two = Shown {
+    let two = Credentials {
         api_key: Some(Secret::new("wrong")),
         bearer: Some(Secret::new(ci.expose().as_str())),
         certificate: None,
@@ -125,7 +125,10 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
     assert!(matches!(auth.identify(two), Err(Denied::Unknown(_))), "X-API-Key is the one that counts");
     // A certificate's name is nobody's key, and a line's hash is none either.
     for other in ["ops.example.com", "ci", line.rsplit('=').next().unwrap()] {
-        assert!(auth.identify(Shown { api_key: Some(Secret::new(other)), ..Shown::default() }).is_err(), "{other}");
+        assert!(
+            auth.identify(Credentials { api_key: Some(Secret::new(other)), ..Credentials::default() }).is_err(),
+            "{other}"
+        );
     }
     let debug = format!("{auth:?} {:?}", auth.identify(by_key(&ci)));
     assert!(!debug.contains(ci.expose()), "{debug}");
@@ -134,13 +137,13 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
 #[test]
 fn with_tokens_a_certificate_gives_the_name_and_the_token_the_rights() {
     let (auth, name): (Auth, Arc<str>) = (kubernetes(), "ci.example.com".into());
-    let certificate = Shown { certificate: Some(&name), ..Shown::default() };
+    let certificate = Credentials { certificate: Some(&name), ..Credentials::default() };
     assert!(matches!(auth.identify(certificate), Err(Denied::Missing(_))), "by itself it is no caller");
-    let caller = auth.identify(Shown { bearer: Some(Secret::new("secret-token")), ..certificate }).unwrap();
+    let caller = auth.identify(Credentials { bearer: Some(Secret::new("secret-token")), ..certificate }).unwrap();
     assert_eq!((caller.method, &*caller.name()), (Method::Kubernetes, "ci.example.com"));
     assert!(caller.bearer().is_some() && !format!("{caller:?}").contains("secret-token"));
     assert!(matches!(
-        auth.identify(Shown { bearer: Some(Secret::new("a b")), ..certificate }),
+        auth.identify(Credentials { bearer: Some(Secret::new("a b")), ..certificate }),
         Err(Denied::Unknown(_))
     ));
 }
@@ -149,8 +152,8 @@ fn with_tokens_a_certificate_gives_the_name_and_the_token_the_rights() {
 async fn where_the_cluster_judges_nobody_without_a_token_sees_anything() {
     let auth = kubernetes();
     let nobody = Caller::nobody();
-    assert!(matches!(auth.sees_at_once(&nobody, &ALL), Some(Err(Denied::Missing(_)))));
-    assert!(matches!(auth.sees(&nobody, &[ALL]).await, Err(Denied::Missing(_))));
+    assert!(matches!(auth.authorize_cached(&nobody, &ALL), Some(Err(Denied::Missing(_)))));
+    assert!(matches!(auth.authorize(&nobody, &[ALL]).await, Err(Denied::Missing(_))));
 }
 
 #[test]
@@ -212,7 +215,7 @@ async fn what_the_cluster_says_each_minute_decides_whether_a_caller_goes_on() {
     use access_review_cache::Verdict::{Allowed, Denied as No, Unauthorized};
 
     let auth = kubernetes();
-    let caller = auth.identify(Shown { bearer: Some(Secret::new("one")), ..Shown::default() }).unwrap();
+    let caller = auth.identify(Credentials { bearer: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
     let bearer = caller.bearer().unwrap();
     // What the cluster said just before each look.
@@ -240,11 +243,11 @@ async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_ta
     let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     cluster.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
-        let auth = Auth::Kubernetes(Box::new(Reviews::new(Arc::clone(&cluster), request_timeout).unwrap()));
-        let caller = auth.identify(Shown { bearer: Some(Secret::new("one")), ..Shown::default() }).unwrap();
+        let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap()));
+        let caller = auth.identify(Credentials { bearer: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
         let begun = Instant::now();
-        assert!(matches!(auth.sees(&caller, &[ALL]).await, Err(Denied::Unanswered(_))));
+        assert!(matches!(auth.authorize(&caller, &[ALL]).await, Err(Denied::Unanswered(_))));
         assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());
-        assert!(auth.sees_at_once(&caller, &ALL).is_none(), "that there was no answer is not remembered");
+        assert!(auth.authorize_cached(&caller, &ALL).is_none(), "that there was no answer is not remembered");
     }
 }

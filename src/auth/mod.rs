@@ -11,7 +11,7 @@ pub mod role;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::access_review_cache::{NoVerdict, Reviews, Verdict};
+use crate::auth::access_review_cache::{AccessReviewCache, NoVerdict, Verdict};
 use crate::auth::caller::Right;
 pub use crate::auth::caller::{Caller, CallerId, Method};
 pub use crate::auth::denied::Denied;
@@ -35,12 +35,12 @@ pub enum Auth {
     None,
     ApiKey(Arc<Keyring>),
     /// Whoever the cluster lets, by a token of its own.
-    Kubernetes(Box<Reviews>),
+    Kubernetes(Box<AccessReviewCache>),
 }
 
 /// What a caller shows of itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shown<'a> {
+pub struct Credentials<'a> {
     pub bearer: Option<Secret<&'a str>>,
     pub api_key: Option<Secret<&'a str>>,
     /// Whose name the connection has proved.
@@ -49,13 +49,13 @@ pub struct Shown<'a> {
 
 /// What a caller wants to see, as RBAC would say it: one object or all, in one namespace or in all.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct AccessRequest<'a> {
     pub permission: Permission,
     pub namespace: Option<&'a Namespace>,
     pub name: Option<&'a str>,
 }
 
-impl Shown<'_> {
+impl Credentials<'_> {
     pub const fn is_empty(&self) -> bool {
         self.bearer.is_none() && self.api_key.is_none() && self.certificate.is_none()
     }
@@ -73,7 +73,7 @@ impl Auth {
     }
 
     /// Who it is that shows this.
-    pub fn identify(&self, shown: Shown<'_>) -> Result<Caller, Denied> {
+    pub fn identify(&self, shown: Credentials<'_>) -> Result<Caller, Denied> {
         match self {
             Self::None => Ok(shown
                 .certificate
@@ -103,14 +103,14 @@ impl Auth {
     }
 
     /// Whether the caller may see this: the answer, if it is known at once.
-    pub fn sees_at_once(&self, caller: &Caller, asked: &Asked<'_>) -> Option<Result<(), Denied>> {
+    pub fn authorize_cached(&self, caller: &Caller, asked: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
         let Self::Kubernetes(reviews) = self else { return Some(Ok(())) };
         let Some(bearer) = caller.bearer() else { return Some(Err(NO_TOKEN)) };
         reviews.remembered(bearer, asked).map(|verdict| judged(verdict, asked))
     }
 
     /// Whether the caller may see all of this.
-    pub async fn sees(&self, caller: &Caller, asked: &[Asked<'_>]) -> Result<(), Denied> {
+    pub async fn authorize(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Result<(), Denied> {
         let Self::Kubernetes(reviews) = self else { return Ok(()) };
         let bearer = caller.bearer().ok_or(NO_TOKEN)?;
         for asked in asked {
@@ -124,10 +124,10 @@ impl Auth {
     }
 
     /// Returns when the caller may not see this any more.
-    pub async fn lost(&self, caller: &Caller, asked: &[Asked<'_>]) -> Denied {
+    pub async fn lost(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Denied {
         loop {
             self.time_to_ask().await;
-            if let Err(denied) = self.still_sees(caller, asked).await {
+            if let Err(denied) = self.reauthorize(caller, asked).await {
                 return denied;
             }
         }
@@ -142,18 +142,18 @@ impl Auth {
     }
 
     /// Whether the caller may see this still.
-    pub async fn still_sees(&self, caller: &Caller, asked: &[Asked<'_>]) -> Result<(), Denied> {
+    pub async fn reauthorize(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Result<(), Denied> {
         if let (Self::ApiKey(keyring), Right::Granted(grant, holder)) = (self, &caller.right)
             && !keyring.keys().grants(grant, holder)
         {
             return Err(Denied::Unknown("what was granted to this caller has changed"));
         }
         // Boxed, as a thousand who wait keep room for it, and one at a time needs it.
-        Box::pin(self.sees(caller, asked)).await
+        Box::pin(self.authorize(caller, asked)).await
     }
 }
 
-fn judged(verdict: Verdict, asked: &Asked<'_>) -> Result<(), Denied> {
+fn judged(verdict: Verdict, asked: &AccessRequest<'_>) -> Result<(), Denied> {
     match verdict {
         Verdict::Allowed => Ok(()),
         Verdict::Denied => Err(Denied::Cluster(asked.told())),
@@ -161,7 +161,7 @@ fn judged(verdict: Verdict, asked: &Asked<'_>) -> Result<(), Denied> {
     }
 }
 
-impl Asked<'_> {
+impl AccessRequest<'_> {
     /// In the words of the cluster's own refusals.
     fn told(&self) -> String {
         let Permission { verb, resource, group, .. } = self.permission;

@@ -112,7 +112,7 @@ impl Tokens {
         let now = (self.0.clock)();
         match self.0.held() {
             Some(token) if now < token.good_until => Ok(token),
-            _ => self.renewed(|token| now < token.good_until).await,
+            _ => self.refresh_unless(|token| now < token.good_until).await,
         }
     }
 
@@ -129,7 +129,7 @@ impl Tokens {
                 state.forced = Some(Instant::now());
             }
         }
-        self.renewed(is_other).await
+        self.refresh_unless(is_other).await
     }
 
     /// Notes that the cluster accepted a token of ours.
@@ -159,7 +159,7 @@ impl Tokens {
     pub async fn keep_fresh(&self, tell: impl Fn(Result<(), Error>)) {
         let mut failures = 0;
         loop {
-            let outcome = self.renewed(|token| (self.0.clock)() < token.renew_at).await;
+            let outcome = self.refresh_unless(|token| (self.0.clock)() < token.renew_at).await;
             let pause = if let Ok(token) = &outcome {
                 failures = 0;
                 // At least a second, as credentials about to end give a token that is due at once.
@@ -174,7 +174,7 @@ impl Tokens {
     }
 
     /// The token at hand if it is good, else that of the signing under way or of a new one.
-    async fn renewed(&self, good: impl Fn(&Arc<Token>) -> bool) -> Outcome {
+    async fn refresh_unless(&self, good: impl Fn(&Arc<Token>) -> bool) -> Outcome {
         let mut attempt = {
             let mut state = self.0.state();
             if let Some(token) = self.0.held().filter(good) {
@@ -189,8 +189,8 @@ impl Tokens {
             state.attempt.get_or_insert_with(|| Inner::begin(&self.0)).clone()
         };
         let ended = attempt.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-        let cut_off = || Err(Error::Credentials { cause: "loading them was cut off".to_owned() });
-        ended.ok().flatten().unwrap_or_else(cut_off)
+        let record_aborted = || Err(Error::Credentials { cause: "loading them was cut off".to_owned() });
+        ended.ok().flatten().unwrap_or_else(record_aborted)
     }
 }
 

@@ -9,8 +9,8 @@ use crate::app::{Error, cluster, print, sdk};
 use crate::aws::{clock, identity, token};
 use crate::config::Settings;
 use crate::kube::access_review::{Permission, allowed};
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::error::Error as KubeError;
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
 }
 
 /// TLS and token are judged by one exchange: which of them failed shows in how it failed.
-async fn reachable(cluster: &Arc<Cluster>, clock_is_right: bool, report: &mut Report) -> bool {
+async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut Report) -> bool {
     let outcome = session(cluster).server_date().await;
     let is_token = matches!(outcome, Err(KubeError::Unauthorized { .. }));
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
@@ -92,7 +92,7 @@ async fn reachable(cluster: &Arc<Cluster>, clock_is_right: bool, report: &mut Re
     !is_token
 }
 
-async fn permitted(cluster: &Arc<Cluster>, permission: Permission, uses: &[&str], report: &mut Report) {
+async fn permitted(cluster: &Arc<ApiServer>, permission: Permission, uses: &[&str], report: &mut Report) {
     let Permission { verb, group, resource, .. } = permission;
     let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
     let outcome = match allowed(&session(cluster), permission, None).await {
@@ -120,8 +120,8 @@ fn needed() -> Vec<(Permission, Vec<&'static str>)> {
     needed
 }
 
-fn session(cluster: &Arc<Cluster>) -> Session {
-    Session::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
+fn session(cluster: &Arc<ApiServer>) -> Client {
+    Client::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
 }
 
 #[derive(Default)]

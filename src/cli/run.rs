@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::{Error, print, split_option};
-use crate::client::exit::End;
+use crate::client::exit::Exit;
 use crate::client::options::{Options, Url};
 use crate::config::duration::{self, Upto};
 
@@ -114,7 +114,7 @@ fn shortened(argument: &str) -> String {
 }
 
 fn wrong(what: impl std::fmt::Display) -> Error {
-    Error::Run(End::usage(format!("{what}; see eks-api run --help")))
+    Error::Run(Exit::usage(format!("{what}; see eks-api run --help")))
 }
 
 pub fn run(wanted: &Wanted) -> Result<(), Error> {

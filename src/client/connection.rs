@@ -12,7 +12,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::client::exit::End;
+use crate::client::exit::Exit;
 use crate::client::options::Url;
 use crate::util::net;
 
@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A wait or a log may be silent for long. So it is TCP that asks whether the service is still there.
 const SILENCE: Duration = Duration::from_secs(15);
 
-pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, End> {
+pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, Exit> {
     let tcp = net::tcp(CONNECT_TIMEOUT, SILENCE, SILENCE * 3);
     let tls = tls(url, ca_file)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
@@ -30,12 +30,12 @@ pub fn to(url: &Url, ca_file: Option<&Path>) -> Result<Connections, End> {
     Ok(Client::builder(TokioExecutor::new()).timer(TokioTimer::new()).pool_timer(TokioTimer::new()).build(connector))
 }
 
-fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, End> {
-    let wrong = |why: String| End::usage(format!("TLS: {why}"));
+fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, Exit> {
+    let wrong = |why: String| Exit::usage(format!("TLS: {why}"));
     let builder = net::tls().map_err(|error| wrong(error.to_string()))?;
     let builder = match ca_file {
         Some(file) => {
-            let named = |why: String| End::usage(format!("--ca-file {}: {why}", file.display()));
+            let named = |why: String| Exit::usage(format!("--ca-file {}: {why}", file.display()));
             builder.with_root_certificates(roots(file).map_err(named)?)
         }
         // The system may have none, and none are needed.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hyper::header::HeaderValue;
 
-use crate::client::exit::End;
+use crate::client::exit::Exit;
 
 /// The variables that hold an API key, or a token of the cluster's; the service takes both in the same place.
 pub const VARIABLES: [&str; 2] = ["EKS_API_KEY", "EKS_API_TOKEN"];
@@ -22,17 +22,17 @@ pub enum Credential {
 }
 
 impl Credential {
-    pub fn take(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, End> {
+    pub fn take(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Exit> {
         if let Some(path) = file {
-            let last = read(path).map_err(|why| End::usage(format!("--key-file {}: {why}", path.display())))?;
+            let last = read(path).map_err(|why| Exit::usage(format!("--key-file {}: {why}", path.display())))?;
             return Ok(Self::File { path: path.to_owned(), last });
         }
         let given = VARIABLES.map(|name| Some((name, variable(name).filter(|value| !value.is_empty())?)));
         match given.each_ref().map(Option::as_ref) {
             [None, None] => Ok(Self::None),
-            [Some(_), Some(_)] => Err(End::usage("EKS_API_KEY and EKS_API_TOKEN are both set; unset one")),
+            [Some(_), Some(_)] => Err(Exit::usage("EKS_API_KEY and EKS_API_TOKEN are both set; unset one")),
             [Some((name, value)), None] | [None, Some((name, value))] => {
-                let header = header(value).map_err(|why| End::usage(format!("{name} {why}")))?;
+                let header = header(value).map_err(|why| Exit::usage(format!("{name} {why}")))?;
                 Ok(Self::Given(header))
             }
         }
@@ -66,7 +66,7 @@ fn header(text: &str) -> Result<HeaderValue, String> {
 mod tests {
     use super::*;
 
-    fn from(key: Option<&str>, token: Option<&str>) -> Result<Credential, End> {
+    fn from(key: Option<&str>, token: Option<&str>) -> Result<Credential, Exit> {
         let value = |name: &str| if name == "EKS_API_KEY" { key } else { token };
         Credential::take(None, |name| value(name).map(str::to_owned))
     }

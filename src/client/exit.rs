@@ -21,12 +21,12 @@ pub const TERMINATED: u8 = 143;
 
 /// Any end but that of a job that completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct Exit {
     pub code: u8,
     text: String,
 }
 
-impl End {
+impl Exit {
     pub fn new(code: u8, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
@@ -36,7 +36,7 @@ impl End {
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "eks-api: {}", printable(&self.text))
     }
@@ -53,6 +53,6 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_moved_by_others_words() {
-        assert_eq!(End::usage("a\u{1b}[2Jb\r\nc").to_string(), "eks-api: a [2Jb  c");
+        assert_eq!(Exit::usage("a\u{1b}[2Jb\r\nc").to_string(), "eks-api: a [2Jb  c");
     }
 }

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::client::exit::{End, REFUSED, USAGE};
+use crate::client::exit::{Exit, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
 
 /// More than the service takes, so that the refusal is its own.
@@ -71,7 +71,7 @@ struct Container {
 
 impl Manifest {
     /// Reads the file, or stdin if it is `-`.
-    pub fn read(file: &str, namespace: Option<&str>) -> Result<Self, End> {
+    pub fn read(file: &str, namespace: Option<&str>) -> Result<Self, Exit> {
         let mut bytes = Vec::new();
         let limit = (MAX_MIB << 20) + 1;
         let read = match file {
@@ -85,13 +85,13 @@ impl Manifest {
                 ErrorKind::IsADirectory => "it is a directory".to_owned(),
                 _ => error.to_string(),
             };
-            End::usage(format!("{named} cannot be read: {why}"))
+            Exit::usage(format!("{named} cannot be read: {why}"))
         })?;
         if bytes.len() as u64 == limit {
             let why = format!("{named} is larger than {MAX_MIB} MiB; the service takes at most 1 MiB");
-            return Err(End::new(REFUSED, why));
+            return Err(Exit::new(REFUSED, why));
         }
-        Self::parse(&bytes, namespace).map_err(|(code, why)| End::new(code, format!("{named} {why}")))
+        Self::parse(&bytes, namespace).map_err(|(code, why)| Exit::new(code, format!("{named} {why}")))
     }
 
     /// An error is the exit code, and what is wrong.

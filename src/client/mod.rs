@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use self::log::follow;
 use credential::Credential;
-use exit::{End, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
+use exit::{Exit, INTERRUPTED, TERMINATED, TIME_UP, UNAVAILABLE};
 use job::Job;
 use job::known::Known;
 use job::outcome;
@@ -37,7 +37,7 @@ const LAST_CALL: Duration = Duration::from_secs(10);
 const LAST_QUESTION: Duration = Duration::from_secs(3);
 
 /// Runs a job to its end. `Ok` is a job that completed.
-pub async fn run(options: &Options) -> Result<(), End> {
+pub async fn run(options: &Options) -> Result<(), Exit> {
     let credential = Credential::take(options.key_file.as_deref(), |name| std::env::var(name).ok())?;
     let connections = connection::to(&options.url, options.ca_file.as_deref())?;
     // Until all of stdin is read, a signal ends the program by itself.
@@ -67,7 +67,7 @@ pub async fn run(options: &Options) -> Result<(), End> {
         None if code == TIME_UP && !service.was_sent() => {
             let why = service.setback.take();
             let text = format!("the time is up; {} was not reached, and nothing was sent: {why}", options.url.as_str());
-            return Err(End::new(UNAVAILABLE, text));
+            return Err(Exit::new(UNAVAILABLE, text));
         }
         None => "it is not known whether the job was created".to_owned(),
         Some(job) if code == TIME_UP => {
@@ -93,7 +93,7 @@ pub async fn run(options: &Options) -> Result<(), End> {
         },
         Some(job) => format!("{job} goes on"),
     };
-    Err(End::new(code, format!("{what}; {told}")))
+    Err(Exit::new(code, format!("{what}; {told}")))
 }
 
 async fn work(
@@ -102,7 +102,7 @@ async fn work(
     manifest: &Manifest,
     submitted: &OnceCell<Job>,
     known: &Known,
-) -> Result<(), End> {
+) -> Result<(), Exit> {
     let key = options.idempotency_key.clone().unwrap_or_else(new_key);
     service.progress.live("submitting the job");
     let job = job::submit(service, manifest, &key).await?;
@@ -152,6 +152,6 @@ async fn time_up(timeout: Option<Duration>) {
     }
 }
 
-fn listen(kind: SignalKind) -> Result<Signal, End> {
-    signal(kind).map_err(|error| End::new(UNAVAILABLE, format!("listening for signals: {error}")))
+fn listen(kind: SignalKind) -> Result<Signal, Exit> {
+    signal(kind).map_err(|error| Exit::new(UNAVAILABLE, format!("listening for signals: {error}")))
 }

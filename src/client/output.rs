@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::client::exit::{End, OUTPUT};
+use crate::client::exit::{Exit, OUTPUT};
 
 /// Where the log goes.
 pub type Output = Arc<Mutex<dyn Write + Send>>;
@@ -21,7 +21,7 @@ pub fn stdout() -> Output {
 }
 
 /// Writes all of it. A reader that is slow holds up this alone: signals and the time go on.
-pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, End> {
+pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, Exit> {
     let output = Arc::clone(output);
     let written = tokio::task::spawn_blocking(move || {
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,6 +30,6 @@ pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, End> {
     match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(End::new(OUTPUT, format!("writing the log to stdout: {error}; the job goes on"))),
+        Err(error) => Err(Exit::new(OUTPUT, format!("writing the log to stdout: {error}; the job goes on"))),
     }
 }

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::client::exit::{End, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
+use crate::client::exit::{Exit, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
 
 #[derive(Debug)]
 pub struct Problem {
@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// The end of a run that cannot go on after this.
-    pub fn end(self, so: &str) -> End {
+    pub fn end(self, so: &str) -> Exit {
         let is_ours = !self.reason.is_empty();
         let code = match self.status.as_u16() {
             403 if is_ours && self.text.contains("exceeded quota") => TRY_LATER,
@@ -58,7 +58,7 @@ impl Problem {
             400..=499 if is_ours => REFUSED,
             _ => UNAVAILABLE,
         };
-        End::new(code, format!("{so}: {}", self.text))
+        Exit::new(code, format!("{so}: {}", self.text))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::connection::{self, Connections};
 use crate::client::credential::Credential;
-use crate::client::exit::{End, UNAVAILABLE};
+use crate::client::exit::{Exit, UNAVAILABLE};
 use crate::client::options::Url;
 use crate::client::pause::Pause;
 use crate::client::problem::Problem;
@@ -54,7 +54,7 @@ struct Sent {
 }
 
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ServiceRequest {
     pub method: Method,
     /// With its query.
     pub path: String,
@@ -62,7 +62,7 @@ pub struct Ask {
     pub body: Bytes,
 }
 
-impl Ask {
+impl ServiceRequest {
     pub fn get(path: String) -> Self {
         Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
     }
@@ -70,7 +70,7 @@ impl Ask {
 
 /// A whole answer, of a status that is no error.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ServiceResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -79,18 +79,18 @@ pub struct Answer {
 #[derive(Debug)]
 pub enum Error {
     Problem(Problem),
-    End(End),
+    Exit(Exit),
 }
 
-impl From<End> for Error {
-    fn from(end: End) -> Self {
-        Self::End(end)
+impl From<Exit> for Error {
+    fn from(end: Exit) -> Self {
+        Self::Exit(end)
     }
 }
 
 /// Why an attempt failed.
 #[derive(Debug)]
-pub enum Setback {
+pub enum Retryable {
     /// A later attempt can succeed.
     Passing(Passing),
     Final(Error),
@@ -124,18 +124,18 @@ impl<'a> Service<'a> {
     }
 
     /// The whole answer. A service that is away or busy is asked again.
-    pub async fn call(&self, ask: &Ask) -> Result<Answer, Error> {
+    pub async fn call(&self, ask: &ServiceRequest) -> Result<ServiceResponse, Error> {
         let (mut since, mut pause, mut told) = (None, Pause::default(), String::new());
         let url = self.url.as_str();
         loop {
             let passing = match self.once(ask).await {
                 Ok(answer) => return Ok(answer),
-                Err(Setback::Final(error)) => return Err(error),
-                Err(Setback::Passing(passing)) => passing,
+                Err(Retryable::Final(error)) => return Err(error),
+                Err(Retryable::Passing(passing)) => passing,
             };
             let since = *since.get_or_insert_with(Instant::now);
             if !self.has_limit && since.elapsed() >= PATIENCE {
-                return Err(End::new(UNAVAILABLE, format!("{url}: {}", passing.why)).into());
+                return Err(Exit::new(UNAVAILABLE, format!("{url}: {}", passing.why)).into());
             }
             self.setback.replace(passing.why.clone());
             if told != passing.why {
@@ -147,20 +147,20 @@ impl<'a> Service<'a> {
     }
 
     /// The whole answer of a single attempt.
-    pub async fn once(&self, ask: &Ask) -> Result<Answer, Setback> {
+    pub async fn once(&self, ask: &ServiceRequest) -> Result<ServiceResponse, Retryable> {
         let limit = if ask.method == Method::GET { self.idle_limit } else { MAX_CHANGE_TIME };
         let attempt = async {
             let (head, body) = self.attempt(ask).await?.into_parts();
-            let body = whole(body).await.map_err(|why| Setback::Passing(Passing::new(why)))?;
-            Ok(Answer { status: head.status, headers: head.headers, body })
+            let body = whole(body).await.map_err(|why| Retryable::Passing(Passing::new(why)))?;
+            Ok(ServiceResponse { status: head.status, headers: head.headers, body })
         };
-        let late = || Setback::Passing(Passing::new("no answer in time"));
+        let late = || Retryable::Passing(Passing::new("no answer in time"));
         timeout(limit, attempt).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// The answer of a single attempt, as soon as its head is there.
-    pub async fn attempt(&self, ask: &Ask) -> Result<Response<Incoming>, Setback> {
-        let mut request = self.request(ask).map_err(|error| Setback::Final(End::usage(error.to_string()).into()))?;
+    pub async fn attempt(&self, ask: &ServiceRequest) -> Result<Response<Incoming>, Retryable> {
+        let mut request = self.request(ask).map_err(|error| Retryable::Final(Exit::usage(error.to_string()).into()))?;
         self.sent.is_known.set(self.was_sent());
         self.sent.last.replace(Some(capture_connection(&mut request)));
         let response = self.connections.request(request).await.map_err(|error| {
@@ -168,9 +168,9 @@ impl<'a> Service<'a> {
             match connection::refusal(&error, self.url.is_tls) {
                 Some((what, advice)) => {
                     let text = format!("{} {what}: {why}; {advice}", self.url.as_str());
-                    Setback::Final(End::new(UNAVAILABLE, text).into())
+                    Retryable::Final(Exit::new(UNAVAILABLE, text).into())
                 }
-                None => Setback::Passing(Passing::new(why)),
+                None => Retryable::Passing(Passing::new(why)),
             }
         })?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
@@ -179,14 +179,14 @@ impl<'a> Service<'a> {
         let (head, body) = response.into_parts();
         let problem = Problem::of(head.status, &whole(body).await.unwrap_or_default());
         if !problem.is_passing() {
-            return Err(Setback::Final(Error::Problem(problem)));
+            return Err(Retryable::Final(Error::Problem(problem)));
         }
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let after = after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-        Err(Setback::Passing(Passing { why: problem.text, after, is_answered: true }))
+        Err(Retryable::Passing(Passing { why: problem.text, after, is_answered: true }))
     }
 
-    fn request(&self, ask: &Ask) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    fn request(&self, ask: &ServiceRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::new(Full::new(ask.body.clone()));
         *request.method_mut() = ask.method.clone();
         *request.uri_mut() = format!("{}{}", self.url.as_str(), ask.path).parse()?;

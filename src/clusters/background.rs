@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep};
 use crate::aws::eks::Describer;
 use crate::aws::{clock, token};
 use crate::jobs::pods::exit_lookup;
-use crate::jobs::store::{Cache, LABEL_SELECTOR};
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::jobs::store::{JobStore, LABEL_SELECTOR};
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::health::{Check, Outcome};
-use crate::kube::watcher::{self, Failure, News};
+use crate::kube::watcher::{self, Failure, WatchEvent};
 use crate::telemetry::systemd::{Notifier, watchdog_interval};
 use crate::util::backoff::Backoff;
 
@@ -33,8 +33,8 @@ const UNANSWERED: u32 = 2;
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// Starts all of it; it ends with the runtime.
-pub fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, notifier: &Arc<Notifier>) {
-    let keeper = Keeper {
+pub fn start(cluster: &Arc<ApiServer>, cache: &Arc<JobStore>, describer: Describer, notifier: &Arc<Notifier>) {
+    let keeper = BackgroundTasks {
         cluster: Arc::clone(cluster),
         notifier: Arc::clone(notifier),
         announced: Arc::default(),
@@ -53,7 +53,7 @@ pub fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, n
         move |keeper| Box::pin(keeper.jobs(Arc::clone(&followed))),
         // A panic may have left the cache half changed.
         move || {
-            watched.traffic.watch.hear(&News::Lost(Failure::Broken(String::new())));
+            watched.traffic.watch.apply_event(&WatchEvent::Disconnected(Failure::Broken(String::new())));
             cache.clear();
         },
     );
@@ -65,8 +65,8 @@ pub fn start(cluster: &Arc<Cluster>, cache: &Arc<Cache>, describer: Describer, n
 }
 
 #[derive(Clone)]
-struct Keeper {
-    cluster: Arc<Cluster>,
+struct BackgroundTasks {
+    cluster: Arc<ApiServer>,
     notifier: Arc<Notifier>,
     /// Whether it was said once that the service is ready.
     announced: Arc<AtomicBool>,
@@ -74,7 +74,7 @@ struct Keeper {
     may_not_watch: Arc<AtomicBool>,
 }
 
-impl Keeper {
+impl BackgroundTasks {
     /// Runs the task that finds out how this check stands. While it is down, the check fails.
     fn supervised(
         &self,
@@ -99,7 +99,7 @@ impl Keeper {
     }
 
     async fn description(self, describer: Arc<Describer>) {
-        let (mut backoff, mut prompted) = (BACKOFF, Prompted::default());
+        let (mut backoff, mut prompted) = (BACKOFF, Throttle::default());
         loop {
             let (answer, date) = describer.describe().await;
             self.note_clock(date);
@@ -155,29 +155,29 @@ impl Keeper {
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        let session = Session::new(Arc::clone(&self.cluster), Instant::now() + PROBE_TIMEOUT);
+        let session = Client::new(Arc::clone(&self.cluster), Instant::now() + PROBE_TIMEOUT);
         self.note_clock(session.server_date().await?);
         Ok(())
     }
 
     /// Keeps the cache as the cluster is.
-    async fn jobs(self, cache: Arc<Cache>) {
-        let tell = |news: News| {
+    async fn jobs(self, cache: Arc<JobStore>) {
+        let tell = |news: WatchEvent| {
             let outcome = match &news {
-                News::Following => Some(Ok(())),
-                News::Lost(failure) => {
+                WatchEvent::Watching => Some(Ok(())),
+                WatchEvent::Disconnected(failure) => {
                     self.may_not_watch.store(matches!(failure, Failure::Forbidden(_)), Ordering::Relaxed);
                     Some(Err(failure.to_string()))
                 }
                 _ => None,
             };
-            self.cluster.traffic.watch.hear(&news);
-            cache.hear(news, std::time::Instant::now());
+            self.cluster.traffic.watch.apply_event(&news);
+            cache.apply_event(news, std::time::Instant::now());
             if let Some(outcome) = outcome {
                 self.note(Check::Watch, outcome, None);
             }
         };
-        watcher::follow(&self.cluster, LABEL_SELECTOR, &cache.set_back, tell).await;
+        watcher::follow(&self.cluster, LABEL_SELECTOR, &cache.store_was_reset, tell).await;
     }
 
     /// Notes whether the clock is right, if the server has said its time.
@@ -224,11 +224,11 @@ impl Keeper {
 
 /// Paces the descriptions that failing connections ask for. The first is made at once, for callers' own retries.
 #[derive(Debug, Default)]
-struct Prompted {
+struct Throttle {
     last: Option<Instant>,
 }
 
-impl Prompted {
+impl Throttle {
     /// Returns when the next may be made.
     async fn again(&mut self) {
         if let Some(last) = self.last {

@@ -11,7 +11,7 @@ use crate::aws::token::Tokens;
 
 #[tokio::test(start_paused = true)]
 async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
-    let (start, mut prompted) = (Instant::now(), Prompted::default());
+    let (start, mut prompted) = (Instant::now(), Throttle::default());
     prompted.again().await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     prompted.again().await;
@@ -22,11 +22,11 @@ async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_mi
     assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
 }
 
-fn keeper() -> Keeper {
+fn keeper() -> BackgroundTasks {
     let key = Credentials::new("AKIA", "secret", None, None, "test");
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
-    Keeper {
-        cluster: Arc::new(Cluster::new("lab", "us-east-1", tokens)),
+    BackgroundTasks {
+        cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
         notifier: Arc::new(Notifier::from_environment()),
         announced: Arc::default(),
         may_not_watch: Arc::default(),
@@ -35,14 +35,14 @@ fn keeper() -> Keeper {
 
 #[tokio::test(start_paused = true)]
 async fn b5_a_watch_that_panics_fails_its_check_empties_the_cache_and_starts_again() {
-    let (keeper, cache) = (keeper(), Arc::new(Cache::default()));
-    for news in [News::Listing(5), News::Jobs(Vec::new()), News::Listed, News::Following] {
-        cache.hear(news, std::time::Instant::now());
+    let (keeper, cache) = (keeper(), Arc::new(JobStore::default()));
+    for news in [WatchEvent::Init(5), WatchEvent::InitApply(Vec::new()), WatchEvent::InitDone, WatchEvent::Watching] {
+        cache.apply_event(news, std::time::Instant::now());
     }
     let starts = Arc::new(AtomicU32::new(0));
     let watch = {
         let starts = Arc::clone(&starts);
-        move |keeper: Keeper| -> Task {
+        move |keeper: BackgroundTasks| -> Task {
             let is_first = starts.fetch_add(1, Ordering::Relaxed) == 0;
             Box::pin(async move {
                 keeper.note(Check::Watch, Ok::<_, String>(()), None);

@@ -51,19 +51,19 @@ pub struct Log {
 
 /// Everything that is wrong with the settings, one line each, never with the value of a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mistakes(Vec<String>);
+pub struct SettingsErrors(Vec<String>);
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for SettingsErrors {}
 
 impl Settings {
     /// Judges the given variables; an empty value counts as not set.
-    pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Mistakes> {
+    pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsErrors> {
         let mut read = Reader::new(environment);
         let listen = read.or(
             "EKS_API_LISTEN",
@@ -123,7 +123,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn read(extra: &[(&str, &str)]) -> Result<Settings, Mistakes> {
+    fn read(extra: &[(&str, &str)]) -> Result<Settings, SettingsErrors> {
         let base = [("EKS_CLUSTER_NAME", "lab"), ("EKS_REGION", "us-east-1")];
         let chosen = base.iter().filter(|(name, _)| extra.iter().all(|(other, _)| name != other)).chain(extra);
         Settings::read(chosen.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))

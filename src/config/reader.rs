@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration::{self, Upto};
 use crate::config::pattern::Patterns;
-use crate::config::{Mistakes, Settings, VARIABLES};
+use crate::config::{Settings, SettingsErrors, VARIABLES};
 
 /// What a loopback-only service protects from by default: nobody wants these gone.
 const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
@@ -72,8 +72,8 @@ impl Reader {
         ours.filter(|name| !injected(name) && !known(name)).cloned().collect()
     }
 
-    pub(super) fn finish(self, settings: Settings) -> Result<Settings, Mistakes> {
-        if self.mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(self.mistakes)) }
+    pub(super) fn finish(self, settings: Settings) -> Result<Settings, SettingsErrors> {
+        if self.mistakes.is_empty() { Ok(settings) } else { Err(SettingsErrors(self.mistakes)) }
     }
 }
 

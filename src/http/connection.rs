@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::api::service::Pipeline;
+use crate::api::service::Service;
 use crate::http::client_cert::Certificate;
 use crate::http::connection_io::{ConnectionIo, ConnectionState};
 use crate::http::limits::bounds::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, LARGE_HEADS, MAX_HEADER_BYTES};
@@ -36,13 +36,13 @@ const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
 /// What all connections of a listener share.
 #[derive(Debug)]
 pub struct Connections {
-    pipeline: Arc<Pipeline>,
+    pipeline: Arc<Service>,
     refused_handshakes: LogThrottle,
     large_heads: Arc<Semaphore>,
 }
 
 impl Connections {
-    pub fn new(pipeline: Arc<Pipeline>) -> Self {
+    pub fn new(pipeline: Arc<Service>) -> Self {
         let refused_handshakes = LogThrottle::new(HANDSHAKES_LOGGED_EVERY);
         Self { pipeline, refused_handshakes, large_heads: Arc::new(Semaphore::new(LARGE_HEADS)) }
     }

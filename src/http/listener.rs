@@ -9,10 +9,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::api::service::Pipeline;
+use crate::api::service::Service;
 use crate::http::connection::{Connections, drain_started};
 use crate::http::limits::bounds::DRAIN;
-use crate::http::limits::connections::Peers;
+use crate::http::limits::connections::ConnectionLimiter;
 use crate::http::limits::log_throttle::LogThrottle;
 use crate::http::metrics::Limit;
 use crate::http::tls::Tls;
@@ -24,7 +24,7 @@ const LOGGED_EVERY: Duration = Duration::from_mins(1);
 
 /// How connections come in.
 #[derive(Debug)]
-pub struct Door {
+pub struct ListenerConfig {
     /// None: callers speak plain HTTP.
     pub tls: Option<Arc<Tls>>,
     pub max_connections: usize,
@@ -32,9 +32,9 @@ pub struct Door {
 }
 
 /// Serves until `pipeline.shared.draining` turns true, then lets open requests finish. False if some had to be cut off.
-pub async fn run(listener: TcpListener, pipeline: Arc<Pipeline>, door: Door) -> bool {
+pub async fn run(listener: TcpListener, pipeline: Arc<Service>, door: ListenerConfig) -> bool {
     let permits = Arc::new(Semaphore::new(door.max_connections));
-    let peers = Arc::new(Peers::new(door.max_per_peer));
+    let peers = Arc::new(ConnectionLimiter::new(door.max_per_peer));
     let (traffic, rates) = (&pipeline.shared.traffic, &pipeline.shared.rates);
     traffic.most_connections.set(door.max_connections as u64);
     traffic.rate_of_peer.set(rates.peers.per_second().into());

@@ -11,21 +11,21 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::api::audit::Audit;
-use crate::api::context::Shared;
-use crate::api::gate::Admission;
+use crate::api::context::AppState;
+use crate::api::gate::Gate;
 use crate::api::repeats::Repeats;
 use crate::auth::Auth;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
 use crate::http::browser::cors::Cors;
-use crate::http::browser::origin::Hosts;
+use crate::http::browser::origin::HostAllowlist;
 use crate::http::limits::bounds::{BODY_TIMEOUT, HEADER_TIMEOUT};
-use crate::http::limits::concurrency::{Bounds, Calls};
+use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::Traffic;
+use crate::http::metrics::HttpMetrics;
 use crate::jobs::policy::Policy;
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 
 pub(super) struct Running {
     pub(super) address: SocketAddr,
@@ -41,27 +41,27 @@ async fn start(clock: Clock) -> Running {
 pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (drain, draining) = watch::channel(false);
-    let shared = Shared {
-        cluster: Arc::new(Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, clock))),
+    let shared = AppState {
+        cluster: Arc::new(ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, clock))),
         cache: Arc::default(),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         auth: Arc::new(Auth::None),
-        calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+        calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
-        traffic: Traffic::new(true),
+        traffic: HttpMetrics::new(true),
         request_timeout: Duration::from_mins(5),
         docs: true,
         draining,
     };
-    let pipeline = Pipeline {
+    let pipeline = Service {
         shared: Arc::new(shared),
-        admission: Admission { hosts: Hosts::default(), cors: Cors::new(Vec::new()) },
+        admission: Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) },
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let door = Door { tls, max_connections: 10, max_per_peer: 10 };
+    let door = ListenerConfig { tls, max_connections: 10, max_per_peer: 10 };
     let ended = tokio::spawn(run(listener, Arc::new(pipeline), door));
     Running { address, drain, ended }
 }

@@ -7,15 +7,15 @@ use hyper::StatusCode;
 
 use crate::api::routes::Route;
 use crate::http::limits::body_budget::BodyBudget;
-use crate::telemetry::metrics::{ByCode, Code, Counter, Gauge, Histogram};
+use crate::telemetry::metrics::{Code, CodeFamily, Counter, Gauge, Histogram};
 
 #[derive(Debug)]
-pub struct Traffic {
+pub struct HttpMetrics {
     /// Whether callers may read all this.
     pub is_shown: bool,
     pub started: SystemTime,
     /// By route; the last row is for those that found none.
-    requests: ByCode<Histogram>,
+    requests: CodeFamily<Histogram>,
     pub connections: Gauge,
     pub most_connections: Gauge,
     /// How many calls a second one address may make, and one caller; 0 for no limit.
@@ -49,12 +49,12 @@ impl Limit {
     }
 }
 
-impl Traffic {
+impl HttpMetrics {
     pub fn new(is_shown: bool) -> Self {
         Self {
             is_shown,
             started: SystemTime::now(),
-            requests: ByCode::new(Route::ALL.len() + 1),
+            requests: CodeFamily::new(Route::ALL.len() + 1),
             connections: Gauge::default(),
             most_connections: Gauge::default(),
             rate_of_peer: Gauge::default(),
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn whatever_is_counted_is_counted_under_its_own_name() {
-        let traffic = Traffic::new(true);
+        let traffic = HttpMetrics::new(true);
         for (index, route) in Route::ALL.into_iter().enumerate() {
             assert_eq!(route as usize, index, "{route:?} is not in its place");
             traffic.answered(Some(route), StatusCode::OK, Duration::ZERO);

@@ -6,9 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::jobs::idempotency::Owner;
-use crate::jobs::manifest::Prepared;
+use crate::jobs::manifest::JobManifest;
 use crate::kube::client::retry::Attempts;
-use crate::kube::client::{Session, json};
+use crate::kube::client::{Client, json};
 use crate::kube::error::Error as KubeError;
 use crate::kube::names::Namespace;
 use crate::kube::types::request::NewNamespace;
@@ -72,11 +72,11 @@ pub type NamespaceMade<'a> = &'a (dyn Fn(Option<&str>) + Sync);
 /// Submits the job. Only with `namespace_made` a missing namespace is made, of which it is told at once, as what comes after
 /// may fail.
 pub async fn submit(
-    session: &Session,
+    session: &Client,
     namespace_made: Option<NamespaceMade<'_>>,
-    prepared: Prepared,
+    prepared: JobManifest,
 ) -> Result<Submitted, Error> {
-    let Prepared { namespace, name, stamp, manifest, .. } = prepared;
+    let JobManifest { namespace, name, stamp, manifest, .. } = prepared;
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
     let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
     // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
@@ -103,8 +103,8 @@ pub async fn submit(
                         Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
                             Err(Error::BeingDeleted { job: name.to_string() })
                         }
-                        Owner::This | Owner::SameKeyAndBody => {
-                            Ok(Submitted { job: job.into(), created: owner == Owner::This, warnings: Vec::new() })
+                        Owner::Ours | Owner::SameKeyAndBody => {
+                            Ok(Submitted { job: job.into(), created: owner == Owner::Ours, warnings: Vec::new() })
                         }
                         Owner::SameKeyOtherBody => Err(Error::KeyReused { job: name.to_string() }),
                         Owner::Another => Err(error.into()),
@@ -144,7 +144,7 @@ fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
 
 /// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again; then it cannot be told
 /// whose it is, and counts as ours.
-async fn make_namespace(session: &Session, namespace: &Namespace, tell: NamespaceMade<'_>) -> Result<(), KubeError> {
+async fn make_namespace(session: &Client, namespace: &Namespace, tell: NamespaceMade<'_>) -> Result<(), KubeError> {
     let path = Path::namespaces();
     let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
     let (mut attempts, mut in_doubt) = (Attempts::default(), false);

@@ -45,7 +45,7 @@ fn letter(number: usize) -> char {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct OwnershipStamp {
     request_id: String,
     /// New for every call: a request id may be the caller's, and callers reuse theirs. Nobody can guess it. Without
     /// randomness it is empty, and no job is recognized by it.
@@ -63,7 +63,7 @@ struct Idempotency {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Created by this very call.
-    This,
+    Ours,
     /// Created by another call with the same key and body.
     SameKeyAndBody,
     /// Created with the same key, but for another body.
@@ -71,7 +71,7 @@ pub enum Owner {
     Another,
 }
 
-impl Stamp {
+impl OwnershipStamp {
     pub fn new(request_id: &str, key: Option<&IdempotencyKey>, body: &[u8]) -> Self {
         Self {
             request_id: request_id.to_owned(),
@@ -84,7 +84,7 @@ impl Stamp {
         self.idempotency.is_some()
     }
 
-    pub fn put_on(&self, annotations: &mut Map<String, Value>) {
+    pub fn annotate(&self, annotations: &mut Map<String, Value>) {
         annotations.insert(REQUEST_ID.to_owned(), self.request_id.clone().into());
         annotations.insert(CREATE_ID.to_owned(), self.create_id.clone().into());
         // A stamp copied along with somebody else's manifest must not speak for this job.
@@ -96,7 +96,7 @@ impl Stamp {
 
     pub fn owner(&self, annotations: &BTreeMap<String, String>) -> Owner {
         if !self.create_id.is_empty() && annotations.get(CREATE_ID) == Some(&self.create_id) {
-            return Owner::This;
+            return Owner::Ours;
         }
         let theirs = annotations.get(IDEMPOTENCY).and_then(|value| value.split_once('.'));
         match (&self.idempotency, theirs) {
@@ -134,16 +134,16 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn worn(stamp: &Stamp) -> BTreeMap<String, String> {
+    fn worn(stamp: &OwnershipStamp) -> BTreeMap<String, String> {
         let mut annotations = Map::from_iter([(IDEMPOTENCY.to_owned(), Value::from("copied.along"))]);
-        stamp.put_on(&mut annotations);
+        stamp.annotate(&mut annotations);
         annotations.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect()
     }
 
     #[test]
     fn a_stamp_knows_its_own_job_and_no_other() {
-        let (one, two) = (Stamp::new("id", None, b"body"), Stamp::new("id", None, b"body"));
-        assert_eq!(one.owner(&worn(&one)), Owner::This);
+        let (one, two) = (OwnershipStamp::new("id", None, b"body"), OwnershipStamp::new("id", None, b"body"));
+        assert_eq!(one.owner(&worn(&one)), Owner::Ours);
         assert_eq!(one.owner(&worn(&two)), Owner::Another, "the caller's request id is no proof");
         assert_eq!(one.owner(&BTreeMap::new()), Owner::Another);
     }
@@ -154,7 +154,7 @@ mod tests {
             (0..2)
                 .map(|_| {
                     fastrand::seed(7);
-                    Stamp::new("id", None, b"body").create_id
+                    OwnershipStamp::new("id", None, b"body").create_id
                 })
                 .collect(),
             fastrand::u64(..),
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn b15_without_a_create_id_no_job_is_recognized() {
-        let mut stamp = Stamp::new("id", None, b"body");
+        let mut stamp = OwnershipStamp::new("id", None, b"body");
         stamp.create_id.clear();
         assert_eq!(stamp.owner(&worn(&stamp)), Owner::Another);
     }
@@ -175,13 +175,13 @@ mod tests {
     #[test]
     fn a_key_is_recognized_across_calls() {
         let key = IdempotencyKey::parse("nightly 2026-01-20").unwrap();
-        let first = Stamp::new("1", Some(&key), b"body");
-        assert_eq!(Stamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::SameKeyAndBody);
-        assert_eq!(first.owner(&worn(&first)), Owner::This);
-        assert_eq!(Stamp::new("2", Some(&key), b"other").owner(&worn(&first)), Owner::SameKeyOtherBody);
+        let first = OwnershipStamp::new("1", Some(&key), b"body");
+        assert_eq!(OwnershipStamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::SameKeyAndBody);
+        assert_eq!(first.owner(&worn(&first)), Owner::Ours);
+        assert_eq!(OwnershipStamp::new("2", Some(&key), b"other").owner(&worn(&first)), Owner::SameKeyOtherBody);
         let other = IdempotencyKey::parse("weekly").unwrap();
-        assert_eq!(Stamp::new("2", Some(&other), b"body").owner(&worn(&first)), Owner::Another);
-        assert_eq!(Stamp::new("2", None, b"body").owner(&worn(&first)), Owner::Another);
+        assert_eq!(OwnershipStamp::new("2", Some(&other), b"body").owner(&worn(&first)), Owner::Another);
+        assert_eq!(OwnershipStamp::new("2", None, b"body").owner(&worn(&first)), Owner::Another);
         assert_eq!(key.letters(), IdempotencyKey::parse("nightly 2026-01-20").unwrap().letters());
         assert_ne!(key.letters(), other.letters());
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kube::client::{Session, json};
+use crate::kube::client::{Client, json};
 use crate::kube::error::Error;
 use crate::kube::names::Namespace;
 use crate::kube::url::Path;
@@ -68,13 +68,13 @@ pub enum Answer {
 }
 
 /// Whether the session's identity may do this, in one namespace or (`None`) in all.
-pub async fn allowed(session: &Session, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
+pub async fn allowed(session: &Client, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
     Ok(review(session, permission, namespace, None).await? == Answer::Allowed)
 }
 
 /// The same, of one object or of all.
 pub async fn review(
-    session: &Session,
+    session: &Client,
     permission: Permission,
     namespace: Option<&Namespace>,
     name: Option<&str>,

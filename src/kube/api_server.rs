@@ -9,16 +9,16 @@ use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::kube::client::transport::{SetupError, Transport};
 use crate::kube::error::Error;
-use crate::kube::health::{Check, Checks};
-use crate::kube::metrics::Traffic;
+use crate::kube::health::{Check, HealthChecks};
+use crate::kube::metrics::ClientMetrics;
 
 #[derive(Debug)]
-pub struct Cluster {
+pub struct ApiServer {
     pub name: String,
     pub region: String,
     pub tokens: Tokens,
-    pub checks: Checks,
-    pub traffic: Traffic,
+    pub checks: HealthChecks,
+    pub traffic: ClientMetrics,
     transport: watch::Sender<Option<Arc<Transport>>>,
     /// Rings when the connection fails in a way that a new description may mend.
     pub describe_again: Notify,
@@ -45,14 +45,14 @@ impl Described {
     }
 }
 
-impl Cluster {
+impl ApiServer {
     pub fn new(name: &str, region: &str, tokens: Tokens) -> Self {
         Self {
             name: name.to_owned(),
             region: region.to_owned(),
             tokens,
-            checks: Checks::default(),
-            traffic: Traffic::default(),
+            checks: HealthChecks::default(),
+            traffic: ClientMetrics::default(),
             transport: watch::Sender::default(),
             describe_again: Notify::new(),
             unanswered: Notify::new(),

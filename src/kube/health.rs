@@ -41,9 +41,9 @@ pub enum Outcome {
 }
 
 #[derive(Debug)]
-pub struct Checks(RwLock<[(Outcome, bool); 5]>);
+pub struct HealthChecks(RwLock<[(Outcome, bool); 5]>);
 
-impl Default for Checks {
+impl Default for HealthChecks {
     fn default() -> Self {
         let checks = Self(RwLock::default());
         checks.note(Check::Clock, Outcome::Passed);
@@ -51,7 +51,7 @@ impl Default for Checks {
     }
 }
 
-impl Checks {
+impl HealthChecks {
     /// Notes an outcome; true if it differs from the last one.
     pub fn note(&self, check: Check, outcome: Outcome) -> bool {
         let mut checks = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_first_failing_check_is_the_one_to_mend_first() {
-        let checks = Checks::default();
+        let checks = HealthChecks::default();
         assert_eq!(checks.first_failing().unwrap().0, Check::Credentials);
         checks.note(Check::Kubernetes, Outcome::Failed("down".into()));
         assert_eq!(checks.first_failing().unwrap().0, Check::Kubernetes, "what failed before what is only pending");

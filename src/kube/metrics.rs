@@ -9,37 +9,37 @@ use tokio::time::Instant;
 
 use crate::kube::error::Error;
 use crate::kube::url::{Path, RESOURCES};
-use crate::kube::watcher::{Failure, News};
-use crate::telemetry::metrics::{ByCode, Code, Counter, Histogram, Moment, Outcomes};
+use crate::kube::watcher::{Failure, WatchEvent};
+use crate::telemetry::metrics::{Code, CodeFamily, Counter, Histogram, Outcomes, TimestampGauge};
 
 /// As RBAC names them.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
 const ROWS: usize = VERBS.len() * RESOURCES.len();
 
 #[derive(Debug)]
-pub struct Traffic {
-    requests: ByCode<Histogram>,
-    retries: ByCode<Counter>,
+pub struct ClientMetrics {
+    requests: CodeFamily<Histogram>,
+    retries: CodeFamily<Counter>,
     pub descriptions: Outcomes,
-    pub described: Moment,
-    pub watch: Watched,
+    pub described: TimestampGauge,
+    pub watch: WatchMetrics,
 }
 
-impl Default for Traffic {
+impl Default for ClientMetrics {
     fn default() -> Self {
         Self {
-            requests: ByCode::new(ROWS),
-            retries: ByCode::new(ROWS),
+            requests: CodeFamily::new(ROWS),
+            retries: CodeFamily::new(ROWS),
             descriptions: Outcomes::default(),
-            described: Moment::default(),
-            watch: Watched::default(),
+            described: TimestampGauge::default(),
+            watch: WatchMetrics::default(),
         }
     }
 }
 
 /// What an instrument stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct What {
+pub struct RequestLabels {
     pub verb: &'static str,
     pub resource: &'static str,
     pub code: &'static str,
@@ -48,13 +48,13 @@ pub struct What {
 /// One request to the API server, counted when it ends, or when nobody waits for it any more.
 #[derive(Debug)]
 pub struct Exchange<'a> {
-    traffic: &'a Traffic,
+    traffic: &'a ClientMetrics,
     row: usize,
     code: Code,
     pub started: Instant,
 }
 
-impl Traffic {
+impl ClientMetrics {
     pub fn begin(&self, method: &Method, path: &Path) -> Exchange<'_> {
         Exchange { traffic: self, row: row(method, path), code: Code::ABANDONED, started: Instant::now() }
     }
@@ -71,11 +71,11 @@ impl Traffic {
         }
     }
 
-    pub fn requests(&self) -> impl Iterator<Item = (What, &Histogram)> {
+    pub fn requests(&self) -> impl Iterator<Item = (RequestLabels, &Histogram)> {
         self.requests.used().map(|(row, code, histogram)| (what(row, code), histogram))
     }
 
-    pub fn retries(&self) -> impl Iterator<Item = (What, u64)> {
+    pub fn retries(&self) -> impl Iterator<Item = (RequestLabels, u64)> {
         self.retries.used().map(|(row, code, counter)| (what(row, code), counter.value()))
     }
 }
@@ -104,9 +104,9 @@ fn row(method: &Method, path: &Path) -> usize {
     verb * RESOURCES.len() + path.resource() as usize
 }
 
-fn what(row: usize, code: Code) -> What {
+fn what(row: usize, code: Code) -> RequestLabels {
     let (verb, resource) = (VERBS[row / RESOURCES.len()], RESOURCES[row % RESOURCES.len()]);
-    What { verb, resource, code: code.name() }
+    RequestLabels { verb, resource, code: code.name() }
 }
 
 fn code(error: &Error) -> Code {
@@ -122,39 +122,39 @@ fn code(error: &Error) -> Code {
 
 /// The watch, as its news tells of it.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub struct WatchMetrics {
     state: AtomicUsize,
     opened: Counter,
     losses: [Counter; LOSSES.len()],
-    pub last_event: Moment,
+    pub last_event: TimestampGauge,
 }
 
 /// A stream that ended as it should and is about to be opened again counts as followed.
 pub const WATCH_STATES: [&str; 5] = ["pending", "listing", "following", "lost", "forbidden"];
 const LOSSES: [&str; 6] = ["gone", "forbidden", "throttled", "silent", "unreadable", "broken"];
 
-impl Watched {
-    pub fn hear(&self, news: &News) {
+impl WatchMetrics {
+    pub fn apply_event(&self, news: &WatchEvent) {
         match news {
-            News::Listing(_) => self.state.store(1, Relaxed),
-            News::Following => {
+            WatchEvent::Init(_) => self.state.store(1, Relaxed),
+            WatchEvent::Watching => {
                 self.state.store(2, Relaxed);
                 self.opened.count();
             }
-            News::Lost(failure) => {
+            WatchEvent::Disconnected(failure) => {
                 let (state, loss) = match failure {
                     Failure::Gone | Failure::SetBack => (3, 0),
                     Failure::Forbidden(_) => (4, 1),
                     Failure::Throttled(_) => (3, 2),
-                    Failure::Silent => (3, 3),
+                    Failure::IdleTimeout => (3, 3),
                     Failure::Unreadable(_) => (3, 4),
                     Failure::Broken(_) => (3, 5),
                 };
                 self.state.store(state, Relaxed);
                 self.losses[loss].count();
             }
-            News::Jobs(_) => {}
-            News::Listed | News::Changed(_) | News::Deleted(_) | News::UpTo(_) => {
+            WatchEvent::InitApply(_) => {}
+            WatchEvent::InitDone | WatchEvent::Apply(_) | WatchEvent::Delete(_) | WatchEvent::Bookmark(_) => {
                 self.last_event.note(SystemTime::now());
             }
         }

@@ -26,14 +26,14 @@ fn paths() -> Vec<(Path, &'static str, &'static str)> {
     ]
 }
 
-fn counted(traffic: &Traffic) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+fn counted(traffic: &ClientMetrics) -> Vec<(&'static str, &'static str, &'static str, u64)> {
     traffic.requests().map(|(what, times)| (what.verb, what.resource, what.code, times.count())).collect()
 }
 
 #[test]
 fn every_path_tells_what_it_reads() {
     for (path, verb, resource) in paths() {
-        let traffic = Traffic::default();
+        let traffic = ClientMetrics::default();
         traffic.begin(&Method::GET, &path).ended(Ok(StatusCode::OK));
         assert_eq!(counted(&traffic), [(verb, resource, "200", 1)], "{}", path.as_str());
     }
@@ -48,7 +48,7 @@ fn every_change_has_its_verb() {
         (Method::PATCH, namespace.clone(), "patch", "namespaces"),
         (Method::DELETE, namespace, "delete", "namespaces"),
     ] {
-        let traffic = Traffic::default();
+        let traffic = ClientMetrics::default();
         traffic.begin(&method, &path).ended(Ok(StatusCode::CREATED));
         assert_eq!(counted(&traffic), [(verb, resource, "201", 1)]);
     }
@@ -66,45 +66,45 @@ fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
         (Error::BadReply(String::new()), "unreadable"),
         (Error::NotKubernetes(String::new()), "unreadable"),
     ] {
-        let traffic = Traffic::default();
+        let traffic = ClientMetrics::default();
         traffic.begin(&Method::GET, &Path::version()).ended(Err(&error));
         assert_eq!(counted(&traffic), [("get", "version", code, 1)]);
         traffic.retried(&Method::GET, &Path::version(), &error);
-        let what = What { verb: "get", resource: "version", code };
+        let what = RequestLabels { verb: "get", resource: "version", code };
         assert_eq!(traffic.retries().collect::<Vec<_>>(), [(what, 1)]);
     }
 }
 
 #[test]
 fn an_exchange_that_nobody_waits_for_any_more_is_counted_too() {
-    let traffic = Traffic::default();
+    let traffic = ClientMetrics::default();
     drop(traffic.begin(&Method::GET, &Path::version()));
     assert_eq!(counted(&traffic), [("get", "version", "abandoned", 1)]);
 }
 
 #[test]
 fn the_watch_is_counted_as_it_tells() {
-    let watch = Watched::default();
+    let watch = WatchMetrics::default();
     assert_eq!((watch.state(), watch.restarts(), watch.last_event.value()), ("pending", 0, Duration::ZERO));
-    watch.hear(&News::Listing(1));
+    watch.apply_event(&WatchEvent::Init(1));
     assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "nothing was told yet");
-    watch.hear(&News::Listed);
+    watch.apply_event(&WatchEvent::InitDone);
     assert!(watch.last_event.value() > Duration::ZERO);
-    watch.hear(&News::Following);
+    watch.apply_event(&WatchEvent::Watching);
     assert_eq!((watch.state(), watch.restarts()), ("following", 0));
     let failures = [
         (Failure::Gone, "lost"),
         (Failure::Forbidden(String::new()), "forbidden"),
         (Failure::Throttled(Duration::ZERO), "lost"),
-        (Failure::Silent, "lost"),
+        (Failure::IdleTimeout, "lost"),
         (Failure::Unreadable(String::new()), "lost"),
         (Failure::Broken(String::new()), "lost"),
     ];
     for (index, (failure, state)) in failures.into_iter().enumerate() {
-        watch.hear(&News::Lost(failure));
+        watch.apply_event(&WatchEvent::Disconnected(failure));
         assert_eq!(watch.state(), state);
         assert_eq!(watch.losses().filter(|(_, count)| *count == 1).count(), index + 1);
     }
-    watch.hear(&News::Following);
+    watch.apply_event(&WatchEvent::Watching);
     assert_eq!((watch.state(), watch.restarts()), ("following", 1));
 }

@@ -12,7 +12,7 @@ use crate::kube::names::{ContainerName, JobName, Namespace, PodName};
 pub struct Path {
     text: String,
     resource: Resource,
-    reading: Reading,
+    reading: Verb,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub const RESOURCES: [&str; 7] =
 
 /// What a GET of the path is in RBAC's words: get, list or watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum Verb {
     One,
     Many,
     Watch,
@@ -40,11 +40,11 @@ pub enum Reading {
 
 impl Path {
     const fn one(resource: Resource, text: String) -> Self {
-        Self { text, resource, reading: Reading::One }
+        Self { text, resource, reading: Verb::One }
     }
 
     const fn many(resource: Resource, text: String) -> Self {
-        Self { text, resource, reading: Reading::Many }
+        Self { text, resource, reading: Verb::Many }
     }
 
     pub fn version() -> Self {
@@ -88,7 +88,7 @@ impl Path {
         let selector = query("labelSelector", label_selector);
         let rest = format!("watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}");
         let text = format!("/apis/batch/v1/jobs?{selector}&{rest}");
-        Self { text, resource: Resource::Jobs, reading: Reading::Watch }
+        Self { text, resource: Resource::Jobs, reading: Verb::Watch }
     }
 
     /// A page of all namespaces.
@@ -142,7 +142,7 @@ impl Path {
         self.resource
     }
 
-    pub const fn reading(&self) -> Reading {
+    pub const fn reading(&self) -> Verb {
         self.reading
     }
 }

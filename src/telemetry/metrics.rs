@@ -26,12 +26,12 @@ pub struct Gauge(AtomicU64);
 
 /// One more, until this is dropped.
 #[derive(Debug)]
-pub struct Held<'a>(&'a Gauge);
+pub struct GaugeGuard<'a>(&'a Gauge);
 
 impl Gauge {
-    pub fn hold(&self) -> Held<'_> {
+    pub fn hold(&self) -> GaugeGuard<'_> {
         self.0.fetch_add(1, Relaxed);
-        Held(self)
+        GaugeGuard(self)
     }
 
     pub fn set(&self, value: u64) {
@@ -43,7 +43,7 @@ impl Gauge {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for GaugeGuard<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Relaxed);
     }
@@ -51,9 +51,9 @@ impl Drop for Held<'_> {
 
 /// When something happened last, to the millisecond; zero is never.
 #[derive(Debug, Default)]
-pub struct Moment(AtomicU64);
+pub struct TimestampGauge(AtomicU64);
 
-impl Moment {
+impl TimestampGauge {
     pub fn note(&self, time: SystemTime) {
         let millis = since_epoch(time).as_millis();
         self.0.store(u64::try_from(millis).unwrap_or(u64::MAX), Relaxed);
@@ -177,9 +177,9 @@ impl Code {
 
 /// An instrument for each row and code, made when the first of its kind is counted.
 #[derive(Debug)]
-pub struct ByCode<T>(Box<[[OnceLock<Box<T>>; CODES.len()]]>);
+pub struct CodeFamily<T>(Box<[[OnceLock<Box<T>>; CODES.len()]]>);
 
-impl<T: Default> ByCode<T> {
+impl<T: Default> CodeFamily<T> {
     /// What the rows are is for the caller to know.
     pub fn new(rows: usize) -> Self {
         Self((0..rows).map(|_| std::array::from_fn(|_| OnceLock::new())).collect())
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn only_what_was_used_is_there() {
-        let counters = ByCode::<Counter>::new(2);
+        let counters = CodeFamily::<Counter>::new(2);
         counters.at(1, Code::of(404)).count();
         counters.at(1, Code::of(404)).count();
         let used: Vec<_> = counters.used().map(|(row, code, counter)| (row, code.name(), counter.value())).collect();

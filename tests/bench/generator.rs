@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use connection::Target;
-pub(crate) use worker::{epoch, serve_if_asked};
+pub(crate) use worker::{instance_id, serve_if_asked};
 
 const ASKED: &str = "EKS_API_BENCH_GENERATOR";
 /// Stands in a request for a number of as many digits.

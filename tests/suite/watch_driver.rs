@@ -9,9 +9,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
 use eks_api::jobs::store::LABEL_SELECTOR;
-use eks_api::kube::api_server::Cluster;
+use eks_api::kube::api_server::ApiServer;
 use eks_api::kube::types::Job;
-use eks_api::kube::watcher::{self, News};
+use eks_api::kube::watcher::{self, WatchEvent};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -25,21 +25,21 @@ const GONE: &str = "lost: the API server no longer knows where we were; listing 
 
 /// One who follows a stub cluster, and what it tells.
 struct Follower {
-    cluster: Arc<Cluster>,
-    news: UnboundedReceiver<News>,
+    cluster: Arc<ApiServer>,
+    news: UnboundedReceiver<WatchEvent>,
 }
 
 impl Follower {
     fn of(stub: &StubCluster) -> Self {
         let key = Credentials::new("AKIALABSTATIC0000001", "lab-secret-one/with+chars", None, None, "test");
         let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
-        let cluster = Arc::new(Cluster::new("lab", "us-east-1", tokens));
+        let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
         cluster.take_up(description(stub)).unwrap();
         let (tell, news) = mpsc::unbounded_channel();
         let followed = Arc::clone(&cluster);
         tokio::spawn(async move {
-            let set_back = Notify::new();
-            watcher::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+            let store_was_reset = Notify::new();
+            watcher::follow(&followed, LABEL_SELECTOR, &store_was_reset, |news| tell.send(news).unwrap()).await
         });
         Self { cluster, news }
     }
@@ -56,14 +56,14 @@ impl Follower {
         // If nothing comes, the test is to fail, not to hang.
         let news = time::timeout(Duration::from_mins(2), self.news.recv()).await;
         match news.expect("there is no news").unwrap() {
-            News::Listing(version) => format!("listing {version}"),
-            News::Jobs(jobs) => format!("{} jobs", jobs.len()),
-            News::Listed => "listed".to_owned(),
-            News::Following => "following".to_owned(),
-            News::Changed(job) => format!("changed {}", named(&job)),
-            News::Deleted(job) => format!("deleted {}", named(&job)),
-            News::UpTo(version) => format!("up to {version}"),
-            News::Lost(failure) => format!("lost: {failure}"),
+            WatchEvent::Init(version) => format!("listing {version}"),
+            WatchEvent::InitApply(jobs) => format!("{} jobs", jobs.len()),
+            WatchEvent::InitDone => "listed".to_owned(),
+            WatchEvent::Watching => "following".to_owned(),
+            WatchEvent::Apply(job) => format!("changed {}", named(&job)),
+            WatchEvent::Delete(job) => format!("deleted {}", named(&job)),
+            WatchEvent::Bookmark(version) => format!("up to {version}"),
+            WatchEvent::Disconnected(failure) => format!("lost: {failure}"),
         }
     }
 

@@ -21,7 +21,7 @@ fn journald(name: &str) -> (UnixDatagram, PathBuf) {
 }
 
 fn call(audit: &Audit, route: Option<Route>, status: StatusCode, reason: &str) {
-    let line = LogLine {
+    let line = RequestInfo {
         request_id: RequestId::of(&HeaderMap::new()),
         route,
         peer: "127.0.0.1:4711".parse().unwrap(),
@@ -32,7 +32,7 @@ fn call(audit: &Audit, route: Option<Route>, status: StatusCode, reason: &str) {
     } else {
         Err(Problem::unavailable(reason, "why", Duration::ZERO)).map_err(|problem| Problem { status, ..problem })
     };
-    let subject = Subject { line: &line, caller: &Caller::nobody(), target: &Target::default() };
+    let subject = Subject { line: &line, caller: &Caller::nobody(), target: &ObjectRef::default() };
     audit.ended(&subject, &result);
 }
 

@@ -9,9 +9,9 @@ use hyper::StatusCode;
 use time::OffsetDateTime;
 
 use crate::api::audit::record::{Ending, Outcome, Record};
-use crate::api::context::Target;
+use crate::api::context::ObjectRef;
 use crate::api::repeats::Repeated;
-use crate::api::request_log::LogLine;
+use crate::api::request_log::RequestInfo;
 use crate::auth::Caller;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -43,17 +43,17 @@ pub struct Tally {
 /// Who called, and about what.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    pub line: &'a LogLine,
+    pub line: &'a RequestInfo,
     pub caller: &'a Caller,
-    pub target: &'a Target,
+    pub target: &'a ObjectRef,
 }
 
 /// The same for whoever tells of it when the call itself is over: a stream, or what was done on the way.
 #[derive(Clone, Debug)]
 pub struct Account {
-    pub line: LogLine,
+    pub line: RequestInfo,
     pub caller: Caller,
-    pub target: Target,
+    pub target: ObjectRef,
 }
 
 impl Account {
@@ -77,8 +77,8 @@ impl Audit {
     /// Records a call that has its answer, if it is one to record.
     pub fn ended(&self, subject: &Subject<'_>, result: &Result<Reply, Problem>) {
         match result {
-            Ok(reply) => self.came_to(subject, reply.status, ""),
-            Err(problem) => self.came_to(subject, problem.status, &problem.reason),
+            Ok(reply) => self.record_outcome(subject, reply.status, ""),
+            Err(problem) => self.record_outcome(subject, problem.status, &problem.reason),
         }
     }
 
@@ -89,7 +89,7 @@ impl Audit {
     }
 
     /// The same of what came to this without an answer of its own: the end of a stream, or what a call did on its way.
-    pub fn came_to(&self, subject: &Subject<'_>, status: StatusCode, reason: &str) {
+    pub fn record_outcome(&self, subject: &Subject<'_>, status: StatusCode, reason: &str) {
         self.came_to_again(subject, status, reason, 0);
     }
 
@@ -102,7 +102,7 @@ impl Audit {
     }
 
     /// Records a change that was begun and will have no answer: it may take effect or not.
-    pub fn cut_off(&self, subject: &Subject<'_>) {
+    pub fn record_aborted(&self, subject: &Subject<'_>) {
         self.record(subject, Ending { outcome: Outcome::Failed, status: None, reason: "cut_off", repeated: 0 });
     }
 

@@ -5,14 +5,14 @@ use std::time::Instant;
 use hyper::header::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::api::context::Target;
-use crate::api::request_log::LogLine;
-use crate::auth::{Auth, Caller, Shown};
+use crate::api::context::ObjectRef;
+use crate::api::request_log::RequestInfo;
+use crate::auth::{Auth, Caller, Credentials};
 use crate::http::request::request_id::RequestId;
 
-fn line() -> LogLine {
+fn line() -> RequestInfo {
     let id = (hyper::header::HeaderName::from_static("x-request-id"), HeaderValue::from_static("cron-7"));
-    LogLine {
+    RequestInfo {
         request_id: RequestId::of(&HeaderMap::from_iter([id])),
         route: Some(Route::DeleteJob),
         peer: "[::ffff:10.0.0.7]:4711".parse().unwrap(),
@@ -21,15 +21,15 @@ fn line() -> LogLine {
 }
 
 fn caller(name: &str) -> Caller {
-    Auth::None.identify(Shown { certificate: Some(&name.into()), ..Shown::default() }).unwrap()
+    Auth::None.identify(Credentials { certificate: Some(&name.into()), ..Credentials::default() }).unwrap()
 }
 
-fn target(uid: &str) -> Target {
+fn target(uid: &str) -> ObjectRef {
     let (namespace, job) = (Namespace::parse("demo").ok(), JobName::parse("nightly").ok());
-    Target { namespace, job, uid: Some(uid.into()) }
+    ObjectRef { namespace, job, uid: Some(uid.into()) }
 }
 
-fn told<T>(caller: &Caller, target: &Target, reason: &str, read: impl Fn(&Record<'_>) -> T) -> T {
+fn told<T>(caller: &Caller, target: &ObjectRef, reason: &str, read: impl Fn(&Record<'_>) -> T) -> T {
     let line = line();
     let ending = Ending { outcome: Outcome::Refused, status: Some(StatusCode::FORBIDDEN), reason, repeated: 0 };
     let name = caller.name();
@@ -95,7 +95,7 @@ fn an_entry_of_the_journal_has_a_field_for_each_thing_told() {
 #[test]
 fn a_line_of_json_tells_the_same_and_leaves_out_what_is_empty() {
     let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
-    let json = told(&Caller::nobody(), &Target::default(), "", |record| record.json(now));
+    let json = told(&Caller::nobody(), &ObjectRef::default(), "", |record| record.json(now));
     assert_eq!(
         json,
         r#"{"time":"2026-01-20T10:30:00.123Z","level":"WARN","message":"delete_job from 10.0.0.7: refused (403)","type":"audit","request_id":"cron-7","operation":"delete_job","caller_method":"none","caller_address":"10.0.0.7","cluster":"prod","object_kind":"Job","outcome":"refused","status":403,"duration_ms":1.25}"#

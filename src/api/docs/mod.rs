@@ -14,9 +14,9 @@ use hyper::header::{
 };
 use ring::digest::{SHA256, digest};
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::routes::Route;
-use crate::http::request::etag::{self, Known};
+use crate::http::request::etag::{self, IfNoneMatch};
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -32,13 +32,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const AS_LABELLED: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
-pub(super) fn openapi(call: &Call) -> Result<Reply, Problem> {
+pub(super) fn openapi(call: &RequestContext) -> Result<Reply, Problem> {
     is_shown(call)?;
     Ok(file(call, openapi::DOCUMENT.as_bytes()))
 }
 
 /// A file of Swagger UI.
-pub(super) fn page(call: &Call) -> Result<Reply, Problem> {
+pub(super) fn page(call: &RequestContext) -> Result<Reply, Problem> {
     is_shown(call)?;
     let found = swagger_ui::file(call.route).ok_or_else(|| none("this program was built without the documentation"))?;
     if found.is_gzip && !media::takes_gzip(&call.headers) {
@@ -53,7 +53,7 @@ pub(super) fn page(call: &Call) -> Result<Reply, Problem> {
     })
 }
 
-fn is_shown(call: &Call) -> Result<(), Problem> {
+fn is_shown(call: &RequestContext) -> Result<(), Problem> {
     if call.shared.docs { Ok(()) } else { Err(none("the documentation is switched off by EKS_API_DOCS=false")) }
 }
 
@@ -62,9 +62,9 @@ fn none(detail: &str) -> Problem {
 }
 
 /// What is part of the program: it changes with it, and a cache may keep it as long as it asks each time.
-fn file(call: &Call, content: &'static [u8]) -> Reply {
+fn file(call: &RequestContext, content: &'static [u8]) -> Reply {
     let version = version(call.route, content).to_string();
-    let is_known = Known::of(&call.headers).is_some_and(|known| known.has(&version));
+    let is_known = IfNoneMatch::of(&call.headers).is_some_and(|known| known.has(&version));
     let reply = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::lookup::JobRef;
-use crate::api::jobs::wait::{self, Goal};
+use crate::api::jobs::wait::{self, WaitCondition};
 use crate::api::routes::Route;
 use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
@@ -38,7 +38,7 @@ struct Deleted {
     gone: Option<bool>,
 }
 
-pub(crate) async fn delete_job(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+pub(crate) async fn delete_job(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     body::none(body).await?;
     let (namespace, name) = call.one_job()?;
     let wait = call.parameters.wait()?;
@@ -47,17 +47,17 @@ pub(crate) async fn delete_job(call: &mut Call, body: RequestBody) -> Result<Rep
         preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.into_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
-    call.take_turn().await?;
+    call.acquire_write_permit().await?;
     let ending = match call.session.delete(&Path::job(&namespace, &name), &options).await? {
         DeletedJob::Ending(job) => {
-            call.was_about(&job.metadata.uid);
+            call.set_object_uid(&job.metadata.uid);
             call.shared.cache.enter(&job);
             Some(job.metadata.uid)
         }
         DeletedJob::Gone(status) => {
             let uid = status.details.map(|details| details.uid).unwrap_or_default();
-            call.was_about(&uid);
-            call.shared.cache.bury(&namespace, &name, &uid);
+            call.set_object_uid(&uid);
+            call.shared.cache.tombstone(&namespace, &name, &uid);
             None
         }
     };
@@ -66,7 +66,7 @@ pub(crate) async fn delete_job(call: &mut Call, body: RequestBody) -> Result<Rep
         (Some(_), None) => Some(true),
         (Some(time), Some(uid)) => {
             let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
-            Some(match wait::until(call, &job, time, Goal::Gone).await {
+            Some(match wait::until(call, &job, time, WaitCondition::Gone).await {
                 // One that ended meanwhile and is gone is told as it was last.
                 Ok(_) => call.shared.cache.last_known(&namespace, &name, Some(&uid), Instant::now()).is_some(),
                 Err(problem) if problem.status == StatusCode::NOT_FOUND => true,
@@ -84,7 +84,7 @@ pub(crate) async fn delete_job(call: &mut Call, body: RequestBody) -> Result<Rep
 }
 
 /// Suspends a job, or lets it go on.
-pub(crate) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -> Result<Reply, Problem> {
+pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspend: bool) -> Result<Reply, Problem> {
     let OneJob { job_name, namespace, wait } = call.read_if_any(body).await?;
     let parameters = &call.parameters;
     let in_body = job_name.map(|name| parse_job_name(&name)).transpose()?;
@@ -98,9 +98,9 @@ pub(crate) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
     let wait = agreed("wait", parameters.wait()?, wait.map(|time| wait_time(&time)).transpose()?)?;
     let (namespace, name) = call.about(namespace, name)?;
     let patch = json(&Suspension::new(suspend))?;
-    call.take_turn().await?;
+    call.acquire_write_permit().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
-    call.was_about(&job.metadata.uid);
+    call.set_object_uid(&job.metadata.uid);
     call.shared.cache.enter(&job);
     match job.spec.suspend {
         None if suspend => {
@@ -119,7 +119,7 @@ pub(crate) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
     if let Some(time) = wait {
         let uid = job.metadata.uid.clone();
         let followed = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
-        match wait::until(call, &followed, time, Goal::Suspended(suspend)).await {
+        match wait::until(call, &followed, time, WaitCondition::Suspended(suspend)).await {
             Ok(seen) => return Ok(Reply::bytes(StatusCode::OK, seen.status.json())),
             // The job is gone: the change was made, and this is the last that is known of it.
             Err(problem) if problem.status == StatusCode::NOT_FOUND => {}
@@ -131,7 +131,7 @@ pub(crate) async fn suspend(call: &mut Call, body: RequestBody, suspend: bool) -
 }
 
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.
-fn propagation(call: &Call) -> Result<Propagation, Problem> {
+fn propagation(call: &RequestContext) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
     match call.parameters.optional(NAME).map(|name| name.to_ascii_lowercase()).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),
@@ -141,7 +141,7 @@ fn propagation(call: &Call) -> Result<Propagation, Problem> {
     }
 }
 
-fn grace_period(call: &Call) -> Result<Option<u32>, Problem> {
+fn grace_period(call: &RequestContext) -> Result<Option<u32>, Problem> {
     const NAME: &str = "grace_period_seconds";
     let most = u32::try_from(i32::MAX).unwrap_or(u32::MAX);
     let parse = |value: &str| value.parse().ok().filter(|seconds| *seconds <= most);

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::api::audit::Subject;
-use crate::api::context::{Call, Target};
+use crate::api::context::{ObjectRef, RequestContext};
 use crate::api::jobs::lookup::{self, JobRef};
-use crate::api::jobs::wait::{self, Goal};
+use crate::api::jobs::wait::{self, WaitCondition};
 use crate::api::routes::Route;
 use crate::auth::role::Role;
 use crate::http::request::body_stream::RequestBody;
@@ -20,7 +20,7 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::create::{self, NamespaceMade, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
-use crate::jobs::manifest::{self, Manifest, Prepared, Wanted};
+use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
 use crate::jobs::status::Status;
 use crate::kube::names::JobName;
 use crate::kube::types::Time;
@@ -55,7 +55,7 @@ struct Waited {
     job: Option<Box<RawValue>>,
 }
 
-pub(crate) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Reply, Problem> {
+pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let key = idempotency_key(call)?;
     // What the query says is judged before the body is read.
     let in_query = call.parameters.optional("namespace").map(Cow::into_owned);
@@ -65,20 +65,21 @@ pub(crate) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
     let wait = agreed("wait", time, wait.map(|time| wait_time(&time)).transpose()?)?;
     let namespace = agreed("namespace", in_query, namespace)?;
     let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
-    let prepared = manifest::prepare(Wanted { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
+    let prepared =
+        manifest::prepare(CreateJobInput { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
     let namespace = prepared.namespace.clone();
     call.target.namespace = Some(namespace.clone());
     call.target.job = Some(prepared.name.clone());
     call.shared.policy.may_create_in(&namespace)?;
     call.caller.may_use(&namespace)?;
-    call.take_turn().await?;
+    call.acquire_write_permit().await?;
     let (submitted, name) = submitted_under_free_name(call, prepared).await?;
-    call.was_about(&submitted.job.metadata.uid);
+    call.set_object_uid(&submitted.job.metadata.uid);
     call.shared.cache.enter(&submitted.job);
     let uid = submitted.job.metadata.uid.clone();
     let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
     let seen = match wait {
-        Some(time) => Some(match wait::until(call, &job, time, Goal::Finished).await {
+        Some(time) => Some(match wait::until(call, &job, time, WaitCondition::Finished).await {
             Ok(seen) => Some(seen.status),
             // It may have ended before the wait began.
             Err(problem) if problem.status == StatusCode::NOT_FOUND => {
@@ -107,7 +108,10 @@ pub(crate) async fn create_job(call: &mut Call, body: RequestBody) -> Result<Rep
 }
 
 /// Creates the job. A random name that is taken is made anew.
-async fn submitted_under_free_name(call: &mut Call, mut prepared: Prepared) -> Result<(Submitted, JobName), Problem> {
+async fn submitted_under_free_name(
+    call: &mut RequestContext,
+    mut prepared: JobManifest,
+) -> Result<(Submitted, JobName), Problem> {
     let mut tries = 1;
     loop {
         match submitted(call, prepared.clone()).await {
@@ -122,13 +126,13 @@ async fn submitted_under_free_name(call: &mut Call, mut prepared: Prepared) -> R
 }
 
 /// Creates the job. A missing namespace is made by the way only for a caller that could also ask for it.
-async fn submitted(call: &Call, mut prepared: Prepared) -> Result<Submitted, Problem> {
+async fn submitted(call: &RequestContext, mut prepared: JobManifest) -> Result<Submitted, Problem> {
     let (is_wanted, denied) = (call.shared.policy.auto_create_namespace, call.caller.may(Role::Admin).err());
     // To the audit it is a change of its own, whatever becomes of the job.
     let tell = |uid: Option<&str>, status: StatusCode, reason: &str| {
         let account = call.account(Route::CreateNamespace);
-        let target = Target { namespace: account.target.namespace.clone(), job: None, uid: uid.map(Into::into) };
-        call.shared.audit.came_to(&Subject { target: &target, ..account.subject() }, status, reason);
+        let target = ObjectRef { namespace: account.target.namespace.clone(), job: None, uid: uid.map(Into::into) };
+        call.shared.audit.record_outcome(&Subject { target: &target, ..account.subject() }, status, reason);
     };
     let made = |uid: Option<&str>| tell(uid, StatusCode::CREATED, "");
     let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
@@ -153,7 +157,7 @@ async fn submitted(call: &Call, mut prepared: Prepared) -> Result<Submitted, Pro
     }
 }
 
-fn idempotency_key(call: &Call) -> Result<Option<IdempotencyKey>, Problem> {
+fn idempotency_key(call: &RequestContext) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     key.map(Some).ok_or_else(|| Problem::malformed("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::api::context::Shared;
+use crate::api::context::AppState;
 use crate::api::routes::access::SEE_PODS;
-use crate::auth::{Asked, Caller};
+use crate::auth::{AccessRequest, Caller};
 use crate::jobs::status::Status;
 use crate::kube::names::Namespace;
 
-const fn asked(namespace: Option<&Namespace>) -> Asked<'_> {
-    Asked { permission: SEE_PODS, namespace, name: None }
+const fn asked(namespace: Option<&Namespace>) -> AccessRequest<'_> {
+    AccessRequest { permission: SEE_PODS, namespace, name: None }
 }
 
 fn has_exits(jobs: &[Arc<Status>]) -> bool {
@@ -18,16 +18,16 @@ fn has_exits(jobs: &[Arc<Status>]) -> bool {
 }
 
 /// Takes out what the caller may not see of these jobs. They are of this namespace, or of all.
-pub(super) async fn hide(shared: &Shared, caller: &Caller, namespace: Option<&Namespace>, jobs: &mut [Arc<Status>]) {
+pub(super) async fn hide(shared: &AppState, caller: &Caller, namespace: Option<&Namespace>, jobs: &mut [Arc<Status>]) {
     // Boxed, as it is large and seldom needed.
-    if has_exits(jobs) && Box::pin(shared.auth.sees(caller, &[asked(namespace)])).await.is_err() {
+    if has_exits(jobs) && Box::pin(shared.auth.authorize(caller, &[asked(namespace)])).await.is_err() {
         take_out(jobs);
     }
 }
 
 /// The same without asking the cluster. Returns false if that would have to be asked.
 pub(super) fn hide_at_once(
-    shared: &Shared,
+    shared: &AppState,
     caller: &Caller,
     namespace: Option<&Namespace>,
     jobs: &mut [Arc<Status>],
@@ -35,7 +35,7 @@ pub(super) fn hide_at_once(
     if !has_exits(jobs) {
         return true;
     }
-    let verdict = shared.auth.sees_at_once(caller, &asked(namespace));
+    let verdict = shared.auth.authorize_cached(caller, &asked(namespace));
     if let Some(Err(_)) = verdict {
         take_out(jobs);
     }
@@ -43,7 +43,7 @@ pub(super) fn hide_at_once(
 }
 
 /// Takes the exit out unless the caller is known to be allowed to see it.
-pub(super) fn hide_if_unsure(shared: &Shared, caller: &Caller, namespace: &Namespace, status: &mut Arc<Status>) {
+pub(super) fn hide_if_unsure(shared: &AppState, caller: &Caller, namespace: &Namespace, status: &mut Arc<Status>) {
     let jobs = std::slice::from_mut(status);
     if !hide_at_once(shared, caller, Some(namespace), jobs) {
         take_out(jobs);

@@ -6,12 +6,12 @@ use std::time::Instant;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::api::context::Call;
-use crate::api::jobs::lookup::Origin;
+use crate::api::context::RequestContext;
+use crate::api::jobs::lookup::Source;
 use crate::api::jobs::{exits, list_wait};
 use crate::api::pagination::{self, Token};
 use crate::api::routes::access::SEE_JOBS;
-use crate::auth::Asked;
+use crate::auth::AccessRequest;
 use crate::http::request::parameters::parse_namespace;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{Reply, merged};
@@ -19,7 +19,7 @@ use crate::jobs::filter::Filter;
 use crate::jobs::label_selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
-use crate::jobs::store::index::Place;
+use crate::jobs::store::index::PageCursor;
 use crate::jobs::store::{Found, LABEL_SELECTOR, Page};
 use crate::kube::client::json;
 use crate::kube::error::Error;
@@ -38,7 +38,7 @@ struct Wanted {
     limit: usize,
 }
 
-pub(crate) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
+pub(crate) async fn list_jobs(call: &mut RequestContext) -> Result<Reply, Problem> {
     // A list is work also if it comes from memory, so it always counts.
     call.count()?;
     let Wanted { filter, from, limit } = wanted(call)?;
@@ -51,7 +51,7 @@ pub(crate) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
         None => None,
     };
     let after = match &from {
-        Some(Token::Place(place)) => Some(place),
+        Some(Token::PageCursor(place)) => Some(place),
         Some(Token::Cluster(_)) | None => None,
     };
     let is_of_cluster = matches!(from, Some(Token::Cluster(_)));
@@ -70,7 +70,7 @@ pub(crate) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
             return reply(
                 &jobs,
                 &Rest { r#continue: next, remaining: Some(remaining), all_ended },
-                Origin::Cache { age },
+                Source::Cache { age },
             );
         }
     }
@@ -80,20 +80,20 @@ pub(crate) async fn list_jobs(call: &mut Call) -> Result<Reply, Problem> {
     let namespace = filter.namespace.as_ref();
     let (mut jobs, rest) = in_cluster(call, &filter, from, limit).await?;
     exits::hide(&call.shared, &call.caller, namespace, &mut jobs).await;
-    reply(&jobs, &Rest { all_ended, ..rest }, Origin::Cluster)
+    reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)
 }
 
 /// Whether the caller may list these jobs. The cluster is asked only if the answer is not known.
-pub(super) async fn may_list(call: &mut Call, filter: &Filter) -> Result<(), Problem> {
-    let asked = Asked { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
-    if let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &asked) {
+pub(super) async fn may_list(call: &mut RequestContext, filter: &Filter) -> Result<(), Problem> {
+    let asked = AccessRequest { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None };
+    if let Some(verdict) = call.shared.auth.authorize_cached(&call.caller, &asked) {
         return Ok(verdict?);
     }
     call.enter()?;
-    Ok(call.shared.auth.sees(&call.caller, &[asked]).await?)
+    Ok(call.shared.auth.authorize(&call.caller, &[asked]).await?)
 }
 
-fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
+fn wanted(call: &mut RequestContext) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
     let token = call.parameters.optional("continue").filter(|token| !token.is_empty());
@@ -102,7 +102,7 @@ fn wanted(call: &mut Call) -> Result<Wanted, Problem> {
 }
 
 /// Which jobs the query asks for, of those that the policy lets anyone see.
-pub(super) fn filter(call: &mut Call) -> Result<Filter, Problem> {
+pub(super) fn filter(call: &mut RequestContext) -> Result<Filter, Problem> {
     let parameters = &call.parameters;
     let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
     let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
@@ -135,7 +135,7 @@ struct Rest {
     all_ended: Option<bool>,
 }
 
-fn reply(jobs: &[Arc<Status>], rest: &Rest, origin: Origin) -> Result<Reply, Problem> {
+fn reply(jobs: &[Arc<Status>], rest: &Rest, origin: Source) -> Result<Reply, Problem> {
     let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
     let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
     let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(rest)?));
@@ -145,7 +145,7 @@ fn reply(jobs: &[Arc<Status>], rest: &Rest, origin: Origin) -> Result<Reply, Pro
 
 /// A list of one page is sorted as the cache's is. Of a longer one the pages are those of the API server, in its order.
 async fn in_cluster(
-    call: &Call,
+    call: &RequestContext,
     filter: &Filter,
     from: Option<Token>,
     limit: usize,
@@ -172,26 +172,26 @@ async fn in_cluster(
             break;
         }
     }
-    jobs.sort_unstable_by_key(|status| Place::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
     let remaining = next.is_none().then_some(0);
     let next = next.as_deref().map(pagination::of_cluster);
     Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
 }
 
 fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
-    if let Some(Token::Place(place)) = from {
+    if let Some(Token::PageCursor(place)) = from {
         jobs.retain(|status| place.is_before(status));
     }
-    jobs.sort_unstable_by_key(|status| Place::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
-    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::of(&Place::of(last)));
+    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::of(&PageCursor::of(last)));
     (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
 }
 
 /// What matches of one page of the API server's list, and its `continue`.
 pub(super) async fn page(
-    call: &Call,
+    call: &RequestContext,
     filter: &Filter,
     limit: usize,
     token: Option<&str>,

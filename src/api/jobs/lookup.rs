@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::routes::access::SEE_JOB;
-use crate::auth::Asked;
+use crate::auth::AccessRequest;
 use crate::http::response::problem::Problem;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;
@@ -21,10 +21,10 @@ use crate::kube::url::Path;
 
 /// How long a plain read takes answers from the cache although the watch is down. It comes back within seconds as a rule,
 /// and thousands who read should not fall upon an API server that is just starting again.
-const OLD: Duration = Duration::from_secs(30);
+const MAX_STALENESS: Duration = Duration::from_secs(30);
 
 /// What the cluster has to answer instead of the cache when that is old.
-const QUICKLY: Duration = Duration::from_secs(2);
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One job: any that has the name, or the one with the uid.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +51,11 @@ impl JobRef<'_> {
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) status: Arc<Status>,
-    pub(super) origin: Origin,
+    pub(super) origin: Source,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Origin {
+pub(super) enum Source {
     /// With an age, if the watch is down.
     Cache {
         age: Option<Duration>,
@@ -63,40 +63,40 @@ pub(super) enum Origin {
     Cluster,
 }
 
-impl Origin {
+impl Source {
     pub(super) fn is_old(self) -> bool {
-        matches!(self, Self::Cache { age: Some(age) } if age > OLD)
+        matches!(self, Self::Cache { age: Some(age) } if age > MAX_STALENESS)
     }
 }
 
-pub(super) fn in_cache(call: &Call, job: &JobRef<'_>, now: Instant) -> Option<Seen> {
+pub(super) fn in_cache(call: &RequestContext, job: &JobRef<'_>, now: Instant) -> Option<Seen> {
     match call.shared.cache.find(job.namespace, job.name, now) {
-        Found::Hit { found, age } if job.is(&found.uid) => Some(Seen { status: found, origin: Origin::Cache { age } }),
+        Found::Hit { found, age } if job.is(&found.uid) => Some(Seen { status: found, origin: Source::Cache { age } }),
         _ => None,
     }
 }
 
-pub(super) async fn in_cluster(call: &Call, job: &JobRef<'_>) -> Result<Seen, Error> {
+pub(super) async fn in_cluster(call: &RequestContext, job: &JobRef<'_>) -> Result<Seen, Error> {
     let found: Job = call.session.get(&Path::job(job.namespace, job.name)).await?;
     // Else a later answer from the cache could be older than this one.
     call.shared.cache.enter(&found);
     if !job.is(&found.metadata.uid) {
         return Err(job.replaced());
     }
-    Ok(Seen { status: Arc::new(call.shared.cache.status(&found)), origin: Origin::Cluster })
+    Ok(Seen { status: Arc::new(call.shared.cache.status(&found)), origin: Source::Cluster })
 }
 
 /// The job as the caller wants it: from the cache if it is there, unless it asks for the cluster's own word.
 ///
 /// If the cache has become old, the cluster is asked first: the watch may be down where plain reads are not. An answer
 /// that is old is better than none, and than waiting for one.
-pub(super) async fn look(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
+pub(super) async fn look(call: &RequestContext, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
     let mut seen = look_up(call, job, no_cache).await?;
     exits::hide(&call.shared, &call.caller, Some(job.namespace), std::slice::from_mut(&mut seen.status)).await;
     Ok(seen)
 }
 
-async fn look_up(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
+async fn look_up(call: &RequestContext, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
     // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
     let in_cluster = || Box::pin(in_cluster(call, job));
     match in_cache(call, job, Instant::now()).filter(|_| !no_cache) {
@@ -105,7 +105,7 @@ async fn look_up(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, 
             if matches!(call.shared.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
                 return Ok(old);
             }
-            match timeout(QUICKLY, in_cluster()).await {
+            match timeout(REFRESH_TIMEOUT, in_cluster()).await {
                 Ok(Ok(seen)) => Ok(seen),
                 Ok(Err(error)) if error.is_not_found() || refuses_caller(call, &error) => Err(error),
                 _ => Ok(old),
@@ -116,40 +116,40 @@ async fn look_up(call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, 
 }
 
 /// Whether the cluster has just said that the caller, in whose own name it was asked, may not see this.
-pub(super) fn refuses_caller(call: &Call, error: &Error) -> bool {
+pub(super) fn refuses_caller(call: &RequestContext, error: &Error) -> bool {
     let is_refusal = matches!(error, Error::CallerUnauthorized) || error.refusal(403, "Forbidden").is_some();
     is_refusal && call.caller.bearer().is_some()
 }
 
 /// What a caller asks for who wants to see a job.
-pub(super) fn asked<'a>(namespace: &'a Namespace, name: &'a JobName) -> Asked<'a> {
-    Asked { permission: SEE_JOB, namespace: Some(namespace), name: Some(name.as_str()) }
+pub(super) fn asked<'a>(namespace: &'a Namespace, name: &'a JobName) -> AccessRequest<'a> {
+    AccessRequest { permission: SEE_JOB, namespace: Some(namespace), name: Some(name.as_str()) }
 }
 
 /// The problem for a caller who may see the job. If the job is gone, it holds the last known status.
-pub(super) fn problem(call: &Call, job: &JobRef<'_>, error: Error) -> Problem {
+pub(super) fn problem(call: &RequestContext, job: &JobRef<'_>, error: Error) -> Problem {
     let last_known = if error.is_not_found() { last_known(call, job) } else { None };
     Problem { last_known, ..Problem::from(error) }
 }
 
-fn last_known(call: &Call, job: &JobRef<'_>) -> Option<Arc<Status>> {
+fn last_known(call: &RequestContext, job: &JobRef<'_>) -> Option<Arc<Status>> {
     let mut status = call.shared.cache.last_known(job.namespace, job.name, job.uid, Instant::now())?;
     exits::hide_if_unsure(&call.shared, &call.caller, job.namespace, &mut status);
     Some(status)
 }
 
 /// The last status of a job that ended and is gone.
-pub(super) fn ended(call: &Call, job: &JobRef<'_>) -> Option<Seen> {
+pub(super) fn ended(call: &RequestContext, job: &JobRef<'_>) -> Option<Seen> {
     let status = last_known(call, job).filter(|last| last.state.is_final())?;
-    Some(Seen { status, origin: Origin::Cache { age: None } })
+    Some(Seen { status, origin: Source::Cache { age: None } })
 }
 
 /// The job as the caller wants it, if it may see it.
-pub(super) async fn seen(call: &Call, job: &JobRef<'_>) -> Result<Seen, Problem> {
+pub(super) async fn seen(call: &RequestContext, job: &JobRef<'_>) -> Result<Seen, Problem> {
     let no_cache = call.wants_no_cache();
     if !no_cache {
         // Boxed, as it is large and seldom needed.
-        Box::pin(call.shared.auth.sees(&call.caller, &[asked(job.namespace, job.name)])).await?;
+        Box::pin(call.shared.auth.authorize(&call.caller, &[asked(job.namespace, job.name)])).await?;
     }
     look(call, job, no_cache).await.map_err(|error| problem(call, job, error))
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
-use crate::api::jobs::lookup::{self, JobRef, Origin, Seen};
-use crate::api::jobs::wait::{self, Goal};
-use crate::http::request::etag::{self, Known};
+use crate::api::jobs::lookup::{self, JobRef, Seen, Source};
+use crate::api::jobs::wait::{self, WaitCondition};
+use crate::http::request::etag::{self, IfNoneMatch};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{Reply, merged};
 use crate::http::response::stream_body::ReplyBody;
@@ -21,9 +21,9 @@ use crate::kube::url::Path;
 
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-pub(crate) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
+pub(crate) async fn get_job_status(call: &mut RequestContext) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let (known, wait) = (Known::of(&call.headers), call.parameters.wait()?);
+    let (known, wait) = (IfNoneMatch::of(&call.headers), call.parameters.wait()?);
     let uid = call.parameters.optional("uid").map(Cow::into_owned);
     let job = JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() };
     if wait.is_none()
@@ -36,7 +36,7 @@ pub(crate) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
     call.enter()?;
     let seen = match wait {
         Some(time) => {
-            let goal = known.as_ref().map_or(Goal::Finished, Goal::OtherThan);
+            let goal = known.as_ref().map_or(WaitCondition::Finished, WaitCondition::OtherThan);
             Some(wait::until(call, &job, time, goal).await?)
         }
         None if with_details => None,
@@ -50,8 +50,8 @@ pub(crate) async fn get_job_status(call: &mut Call) -> Result<Reply, Problem> {
 }
 
 /// The job as memory has it, if that is fresh and the caller is known to be allowed to see it.
-fn in_memory(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
-    let Some(verdict) = call.shared.auth.sees_at_once(&call.caller, &lookup::asked(job.namespace, job.name)) else {
+fn in_memory(call: &RequestContext, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
+    let Some(verdict) = call.shared.auth.authorize_cached(&call.caller, &lookup::asked(job.namespace, job.name)) else {
         return Ok(None);
     };
     verdict?;
@@ -64,7 +64,7 @@ fn in_memory(call: &Call, job: &JobRef<'_>) -> Result<Option<Seen>, Problem> {
 
 /// Pods and events come from the cluster, and so does the selector that finds them. A job that was waited for and is gone
 /// has neither any more.
-async fn in_detail(call: &Call, job: &JobRef<'_>, waited: Option<&Seen>) -> Result<Reply, Problem> {
+async fn in_detail(call: &RequestContext, job: &JobRef<'_>, waited: Option<&Seen>) -> Result<Reply, Problem> {
     let job = JobRef { uid: waited.map(|seen| &*seen.status.uid).or(job.uid), ..*job };
     let found: Result<JobInFull, _> = call.session.get(&Path::job(job.namespace, job.name)).await;
     let found = found.and_then(|found| if job.is(&found.metadata.uid) { Ok(found) } else { Err(job.replaced()) });
@@ -89,11 +89,11 @@ async fn in_detail(call: &Call, job: &JobRef<'_>, waited: Option<&Seen>) -> Resu
         None => call.shared.cache.status(&job),
     };
     let body = merged(&status.json(), &json(&details)?);
-    Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Origin::Cluster.x_cache()))
+    Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Source::Cluster.x_cache()))
 }
 
 /// The status with where it comes from; 304 if the caller has it already.
-fn reply(known: Option<&Known>, seen: &Seen) -> Reply {
+fn reply(known: Option<&IfNoneMatch>, seen: &Seen) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     seen.origin.tell(&mut headers);
@@ -105,7 +105,7 @@ fn reply(known: Option<&Known>, seen: &Seen) -> Reply {
     Reply { status: StatusCode::OK, headers, body: ReplyBody::Whole(seen.status.json()) }
 }
 
-impl Origin {
+impl Source {
     fn x_cache(self) -> HeaderValue {
         HeaderValue::from_static(if matches!(self, Self::Cache { .. }) { "hit" } else { "miss" })
     }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
-use crate::api::jobs::lookup::{JobRef, Origin, Seen, asked, ended, in_cache, in_cluster, look, problem};
-use crate::http::request::etag::Known;
+use crate::api::jobs::lookup::{JobRef, Seen, Source, asked, ended, in_cache, in_cluster, look, problem};
+use crate::http::request::etag::IfNoneMatch;
 use crate::http::response::problem::Problem;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
@@ -24,17 +24,17 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Goal<'a> {
+pub(super) enum WaitCondition<'a> {
     Finished,
     /// Any version that the caller does not have.
-    OtherThan(&'a Known),
+    OtherThan(&'a IfNoneMatch),
     /// Suspended or not, as the caller has asked for; or finished, as it then never will be.
     Suspended(bool),
     /// That the job is gone, which no status says.
     Gone,
 }
 
-impl Goal<'_> {
+impl WaitCondition<'_> {
     fn is_reached(self, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
@@ -47,9 +47,14 @@ impl Goal<'_> {
 
 /// Looks until the goal is reached, the job is gone, or the time is up; then the job as it is. A job that ends during
 /// the wait is seen to have ended, also if it is gone by then. Else a job that is gone is a 404.
-pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goal: Goal<'_>) -> Result<Seen, Problem> {
+pub(super) async fn until(
+    call: &mut RequestContext,
+    job: &JobRef<'_>,
+    time: Duration,
+    goal: WaitCondition<'_>,
+) -> Result<Seen, Problem> {
     let asked = [asked(job.namespace, job.name)];
-    Box::pin(call.shared.auth.sees(&call.caller, &asked)).await?;
+    Box::pin(call.shared.auth.authorize(&call.caller, &asked)).await?;
     let end = TokioInstant::now() + time;
     call.session.extend(time);
     // First this, then the look: nothing that happens in between is missed.
@@ -96,7 +101,7 @@ pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goa
             if is_told && call.shared.cache.is_usable() || no_cache {
                 next_poll = Some(TokioInstant::now());
             }
-            seen.origin = Origin::Cluster;
+            seen.origin = Source::Cluster;
             continue;
         };
         match found {
@@ -111,13 +116,13 @@ pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goa
                 return ended.ok_or_else(|| problem(call, job, gone));
             }
             // It may get better before the time is up. Meanwhile the job is as it was.
-            Err(_) => seen.origin = Origin::Cache { age: Some(as_of.elapsed()) },
+            Err(_) => seen.origin = Source::Cache { age: Some(as_of.elapsed()) },
         }
         if goal.is_reached(&seen.status) {
             return Ok(seen);
         }
     }
-    if let Origin::Cache { age: Some(age) } = &mut seen.origin {
+    if let Source::Cache { age: Some(age) } = &mut seen.origin {
         *age = as_of.elapsed();
     }
     Ok(seen)
@@ -125,20 +130,25 @@ pub(super) async fn until(call: &mut Call, job: &JobRef<'_>, time: Duration, goa
 
 /// Whether the watch tells of the job.
 const fn is_told(seen: &Seen) -> bool {
-    matches!(seen.origin, Origin::Cache { age: None })
+    matches!(seen.origin, Source::Cache { age: None })
 }
 
 /// When what is seen now was so.
-fn as_of_now(origin: Origin) -> Instant {
+fn as_of_now(origin: Source) -> Instant {
     let now = Instant::now();
     match origin {
-        Origin::Cache { age: Some(age) } => now.checked_sub(age).unwrap_or(now),
+        Source::Cache { age: Some(age) } => now.checked_sub(age).unwrap_or(now),
         _ => now,
     }
 }
 
 /// The job as it is at this time, from the cluster unless the watch tells of it again. Without a time it never returns.
-async fn asked_at(time: Option<TokioInstant>, call: &Call, job: &JobRef<'_>, no_cache: bool) -> Result<Seen, Error> {
+async fn asked_at(
+    time: Option<TokioInstant>,
+    call: &RequestContext,
+    job: &JobRef<'_>,
+    no_cache: bool,
+) -> Result<Seen, Error> {
     let Some(time) = time else { return std::future::pending().await };
     sleep_until(time).await;
     if let Some(known) = in_cache(call, job, Instant::now()).filter(|known| !no_cache && is_told(known)) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
+use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -12,26 +12,26 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::api::audit::Audit;
-use crate::api::context::{Shared, Target};
+use crate::api::context::{AppState, ObjectRef};
 use crate::api::jobs::lookup::refuses_caller;
 use crate::api::repeats::Repeats;
 use crate::api::routes::Route;
-use crate::auth::access_review_cache::Reviews;
+use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
-use crate::auth::{Auth, Shown};
+use crate::auth::{Auth, Credentials};
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
-use crate::http::limits::concurrency::{Bounds, Calls};
+use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::Traffic;
+use crate::http::metrics::HttpMetrics;
 use crate::http::request::parameters::Parameters;
 use crate::http::request::request_id::RequestId;
 use crate::jobs::policy::Policy;
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::refusal::Refusal;
-use crate::kube::watcher::News;
+use crate::kube::watcher::WatchEvent;
 use crate::util::secret::Secret;
 
 /// The SHA-256 of the key `one`.
@@ -61,36 +61,36 @@ impl Drop for File {
 }
 
 /// A call of the key's holder, who may see the job `default/hello`: it is known and pending.
-pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Call {
-    let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
+pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> RequestContext {
+    let keys = SharedCredentialsProvider::new(AwsCredentials::new("AKIA", "secret", None, None, "test"));
     let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
     let auth = Auth::ApiKey(Arc::new(Keyring::open(&file.0).unwrap()));
-    let caller = auth.identify(Shown { api_key: Some(Secret::new("one")), ..Shown::default() }).unwrap();
-    let shared = Shared {
-        cluster: Arc::new(Cluster::new("lab", "us-east-1", tokens)),
+    let caller = auth.identify(Credentials { api_key: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
+    let shared = AppState {
+        cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
         cache: Arc::default(),
         auth: Arc::new(auth),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-        calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+        calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
-        traffic: Traffic::new(true),
+        traffic: HttpMetrics::new(true),
         docs: true,
         request_timeout: Duration::from_secs(30),
         draining,
     };
     let metadata = json!({ "name": "hello", "namespace": "default", "uid": "u", "resourceVersion": "5" });
     let job = serde_json::from_value(json!({ "metadata": metadata })).unwrap();
-    for news in [News::Listing(5), News::Jobs(vec![job]), News::Listed, News::Following] {
-        shared.cache.hear(news, Instant::now());
+    for news in [WatchEvent::Init(5), WatchEvent::InitApply(vec![job]), WatchEvent::InitDone, WatchEvent::Watching] {
+        shared.cache.apply_event(news, Instant::now());
     }
-    Call {
+    RequestContext {
         route: Route::GetJobStatus,
         request_id: RequestId::of(&HeaderMap::new()),
         parameters: Parameters::none(),
         headers: HeaderMap::new(),
-        session: Session::new(Arc::clone(&shared.cluster), TokioInstant::now() + shared.request_timeout),
+        session: Client::new(Arc::clone(&shared.cluster), TokioInstant::now() + shared.request_timeout),
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: Instant::now(),
         is_counted: false,
@@ -99,7 +99,7 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Call
         body: None,
         caller,
         hung_up: None,
-        target: Target::default(),
+        target: ObjectRef::default(),
         shared: Arc::new(shared),
     }
 }
@@ -115,7 +115,7 @@ async fn a_wait_ends_within_a_minute_of_the_loss_of_the_right_to_it() {
         let auth = Arc::clone(&call.shared.auth);
         let begun = TokioInstant::now();
         let job = JobRef { namespace: &namespace, name: &name, uid: None };
-        let wait = until(&mut call, &job, LONG, Goal::Finished);
+        let wait = until(&mut call, &job, LONG, WaitCondition::Finished);
         let revoke = async {
             if let Some(after) = revoked_after {
                 tokio::time::sleep(Duration::from_secs(after)).await;
@@ -139,9 +139,10 @@ fn what_the_cluster_says_to_the_callers_own_token_is_not_made_up_for_from_memory
     let (_drain, draining) = watch::channel(false);
     let by_key = call(&file, draining.clone());
     let mut by_token = call(&file, draining);
-    let reviews = Reviews::new(Arc::clone(&by_token.shared.cluster), Duration::from_secs(30)).unwrap();
+    let reviews = AccessReviewCache::new(Arc::clone(&by_token.shared.cluster), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
-    by_token.caller = auth.identify(Shown { bearer: Some(Secret::new("token")), ..Shown::default() }).unwrap();
+    by_token.caller =
+        auth.identify(Credentials { bearer: Some(Secret::new("token")), ..Credentials::default() }).unwrap();
     for (error, is_refusal) in [
         (Error::CallerUnauthorized, true),
         (refused(403, "Forbidden"), true),

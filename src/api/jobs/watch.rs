@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::api::audit::Account;
-use crate::api::context::{Call, Shared};
+use crate::api::context::{AppState, RequestContext};
 use crate::api::jobs::exits;
 use crate::api::jobs::list::filter;
 use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
-use crate::auth::{Asked, Caller, Denied};
+use crate::auth::{AccessRequest, Caller, Denied};
 use crate::http::limits::concurrency::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -20,9 +20,9 @@ use crate::http::response::sse::{self, EventId};
 use crate::http::response::stream_body::{Gone, LAST_WORDS, ReplyBody, Sink};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
-use crate::jobs::store::change_log::{Change, Kind, seen};
-use crate::jobs::store::index::Place;
-use crate::jobs::store::{Cache, Part};
+use crate::jobs::store::change_log::{Change, ChangeKind, seen};
+use crate::jobs::store::index::PageCursor;
+use crate::jobs::store::{JobStore, SnapshotPage};
 use crate::kube::health::{Check, Outcome};
 use crate::kube::names::{JobName, Namespace};
 
@@ -33,9 +33,9 @@ const PAGE: usize = 100;
 /// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
 const PARTLY: u64 = 0;
 
-pub(crate) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
+pub(crate) async fn watch_jobs(call: &mut RequestContext) -> Result<Reply, Problem> {
     let filter = filter(call)?;
-    call.shared.auth.sees(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
+    call.shared.auth.authorize(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
     let shared = Arc::clone(&call.shared);
     if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
         let detail = format!("jobs cannot be watched: {why}");
@@ -43,7 +43,7 @@ pub(crate) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
     }
     let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
         None => Start::Anew,
-        Some(Some(id)) if id.epoch == shared.cache.epoch => Start::After(id.change),
+        Some(Some(id)) if id.instance_id == shared.cache.instance_id => Start::After(id.change),
         Some(_) => Start::Over,
     };
     let permit = shared.calls.begin_stream()?;
@@ -55,8 +55,8 @@ pub(crate) async fn watch_jobs(call: &mut Call) -> Result<Reply, Problem> {
 }
 
 /// What a caller asks for who wants to see jobs and follow them.
-fn asked<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [Asked<'a>; 2] {
-    [SEE_JOBS, FOLLOW_JOBS].map(|permission| Asked { permission, namespace, name: name.map(JobName::as_str) })
+fn asked<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [AccessRequest<'a>; 2] {
+    [SEE_JOBS, FOLLOW_JOBS].map(|permission| AccessRequest { permission, namespace, name: name.map(JobName::as_str) })
 }
 
 /// Where a stream begins.
@@ -70,7 +70,7 @@ enum Start {
 }
 
 struct Feed {
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     caller: Caller,
     filter: Filter,
     sink: Sink,
@@ -106,7 +106,7 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
         // As any other refusal is told: without what an error says of the inside.
         End::Denied(denied) => {
             let problem = Problem::from(denied);
-            shared.audit.came_to(&account.subject(), problem.status, &problem.reason);
+            shared.audit.record_outcome(&account.subject(), problem.status, &problem.reason);
             Some(problem.detail.into())
         }
     };
@@ -123,15 +123,15 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
 }
 
 impl Feed {
-    fn new(shared: Arc<Shared>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+    fn new(shared: Arc<AppState>, caller: Caller, filter: Filter, sink: Sink) -> Self {
         Self { draining: shared.draining.clone(), shared, caller, filter, sink, sent: Instant::now() }
     }
 
     async fn run(&mut self, start: Start) -> End {
-        let mut pulse = self.shared.cache.pulse();
+        let mut change_notifications = self.shared.cache.change_notifications();
         let mut start = start;
         loop {
-            let Err(end) = self.follow(start, &mut pulse).await else {
+            let Err(end) = self.follow(start, &mut change_notifications).await else {
                 start = Start::Over;
                 continue;
             };
@@ -141,10 +141,10 @@ impl Feed {
 
     /// Sends what there is and then what changes, until the changes come faster than they are read, or the jobs cease
     /// to be known: then it has to start over.
-    async fn follow(&mut self, start: Start, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+    async fn follow(&mut self, start: Start, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
         let cache = &Arc::clone(&self.shared.cache);
         while !cache.is_usable() {
-            self.wait(pulse).await?;
+            self.wait(change_notifications).await?;
         }
         let known = match start {
             Start::After(change) if cache.changes_since(change).is_some() => Some(change),
@@ -154,7 +154,7 @@ impl Feed {
         };
         let Some(mut last) = known else { return Ok(()) };
         loop {
-            pulse.mark_unchanged();
+            change_notifications.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
             let end = changes.last().map_or(last, |change| change.number);
             let (mut text, events) = (Vec::new(), self.shown(&changes).await);
@@ -167,7 +167,7 @@ impl Feed {
             }
             last = end;
             if text.is_empty() {
-                self.wait(pulse).await?;
+                self.wait(change_notifications).await?;
             } else {
                 self.send(text.into()).await?;
             }
@@ -175,7 +175,7 @@ impl Feed {
     }
 
     /// What these changes come to for this caller.
-    async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(Kind, Arc<Status>)> {
+    async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
         let seen = seen(changes, &self.filter);
         let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
         exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
@@ -185,15 +185,15 @@ impl Feed {
     /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
     /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
     /// after the change that this returns; or none, if it was overtaken.
-    async fn snapshot(&mut self, cache: &Cache, is_reset: bool) -> Result<Option<u64>, End> {
+    async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
         let (partly, mut text) = (id(cache, PARTLY), Vec::new());
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        let mut sent: Option<(Place, u64)> = None;
+        let mut sent: Option<(PageCursor, u64)> = None;
         loop {
             let place = sent.as_ref().map(|(place, _)| place);
-            let Some(Part { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
+            let Some(SnapshotPage { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
                 return Ok(None);
             };
             if let Some((place, last)) = &sent {
@@ -205,7 +205,7 @@ impl Feed {
             }
             exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
             for status in &jobs {
-                sse::event(&mut text, Kind::Added.name(), Some(partly), &status.json());
+                sse::event(&mut text, ChangeKind::Added.name(), Some(partly), &status.json());
             }
             let Some(next) = next else {
                 sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
@@ -219,10 +219,10 @@ impl Feed {
 
     /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
     /// reader, so it is no reason to be silent for longer.
-    async fn wait(&mut self, pulse: &mut watch::Receiver<()>) -> Result<(), End> {
+    async fn wait(&mut self, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
         loop {
             tokio::select! {
-                changed = pulse.changed() => return changed.map_err(|_| End::Draining),
+                changed = change_notifications.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
                 () = self.sink.gone() => return Err(End::Gone),
                 () = sleep_until(self.sent + HEARTBEAT) => {}
@@ -241,8 +241,8 @@ impl Feed {
     }
 }
 
-fn id(cache: &Cache, change: u64) -> EventId<'_> {
-    EventId { epoch: &cache.epoch, change }
+fn id(cache: &JobStore, change: u64) -> EventId<'_> {
+    EventId { instance_id: &cache.instance_id, change }
 }
 
 #[cfg(test)]

@@ -11,29 +11,29 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::audit::Audit;
-use crate::api::context::Target;
+use crate::api::context::ObjectRef;
 use crate::api::repeats::Repeats;
-use crate::api::request_log::LogLine;
+use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::auth::{Auth, Caller};
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
-use crate::http::limits::concurrency::{Bounds, Calls};
+use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::Traffic;
+use crate::http::metrics::HttpMetrics;
 use crate::http::request::request_id::RequestId;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::Found;
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 use crate::kube::types::Job;
-use crate::kube::watcher::News;
+use crate::kube::watcher::WatchEvent;
 
 /// What a reader knows: the state and the version of each job, by uid.
 pub(super) type Picture = BTreeMap<String, (String, String)>;
 
 /// What its readers follow, told as the watch would tell it.
 pub(super) struct Source {
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     /// Who reads.
     caller: Caller,
     version: u64,
@@ -51,23 +51,25 @@ impl Source {
         let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
         let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
         let (drain, draining) = watch::channel(false);
-        let shared = Shared {
-            cluster: Arc::new(Cluster::new("lab", "us-east-1", tokens)),
+        let shared = AppState {
+            cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
             cache: Arc::default(),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
-            calls: Calls::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
+            calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
             rates: RateLimits::new(0, 0),
             repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
-            traffic: Traffic::new(true),
+            traffic: HttpMetrics::new(true),
             request_timeout: Duration::from_mins(5),
             docs: true,
             draining,
         };
         let mut source = Self { shared: Arc::new(shared), caller, version: 0, _drain: drain };
         let jobs = (0..jobs).map(|number| source.job(number, State::Pending)).collect();
-        for news in [News::Listing(source.version), News::Jobs(jobs), News::Listed, News::Following] {
+        for news in
+            [WatchEvent::Init(source.version), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching]
+        {
             source.tell(news);
         }
         source
@@ -78,8 +80,8 @@ impl Source {
         self.shared.audit.tally().written
     }
 
-    fn tell(&self, news: News) {
-        self.shared.cache.hear(news, std::time::Instant::now());
+    fn tell(&self, news: WatchEvent) {
+        self.shared.cache.apply_event(news, std::time::Instant::now());
     }
 
     /// The next version of this job, in this state.
@@ -103,12 +105,12 @@ impl Source {
 
     pub(super) fn change(&mut self, number: u64, state: State) {
         let job = self.job(number, state);
-        self.tell(News::Changed(job));
+        self.tell(WatchEvent::Apply(job));
     }
 
     pub(super) fn delete(&mut self, number: u64) {
         let job = self.job(number, State::Pending);
-        self.tell(News::Deleted(job));
+        self.tell(WatchEvent::Delete(job));
     }
 
     /// What a reader with this filter should know.
@@ -191,13 +193,13 @@ fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.shared.calls.begin_stream().unwrap();
     let feed_of = Feed::new(Arc::clone(&source.shared), Caller::nobody(), filter.clone(), sink);
-    let line = LogLine {
+    let line = RequestInfo {
         request_id: RequestId::of(&HeaderMap::new()),
         route: Some(Route::WatchJobs),
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: std::time::Instant::now(),
     };
-    let account = Account { line, caller: source.caller.clone(), target: Target::default() };
+    let account = Account { line, caller: source.caller.clone(), target: ObjectRef::default() };
     tokio::spawn(feed(feed_of, start, permit, Box::new(account)));
     body
 }

@@ -56,7 +56,7 @@ impl Holder {
         std::fs::write(&file, format!("one role=read namespaces=* sha256={hash}\n")).unwrap();
         let auth = Auth::ApiKey(Arc::new(Keyring::open(&file).unwrap()));
         let caller = auth
-            .identify(crate::auth::Shown {
+            .identify(crate::auth::Credentials {
                 api_key: Some(crate::util::secret::Secret::new("one")),
                 ..Default::default()
             })

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use crate::client::exit::{End, UNAVAILABLE};
+use crate::client::exit::{Exit, UNAVAILABLE};
 use crate::client::job::status::Status;
 use crate::client::manifest::Manifest;
 use crate::client::pause::Pause;
-use crate::client::service::{Answer, Ask, Error, Service, Setback};
+use crate::client::service::{Error, Retryable, Service, ServiceRequest, ServiceResponse};
 
 /// How long one call waits for a change; then the next does. It ends well before the idle limit.
 const WAIT: &str = "15s";
@@ -61,9 +61,9 @@ impl std::fmt::Display for Job {
 }
 
 /// Creates the job, however often that has to be tried.
-pub async fn submit(service: &Service<'_>, manifest: &Manifest, key: &str) -> Result<Job, End> {
-    let key = HeaderValue::try_from(key).map_err(|_| End::usage("--idempotency-key must be printable ASCII"))?;
-    let ask = Ask {
+pub async fn submit(service: &Service<'_>, manifest: &Manifest, key: &str) -> Result<Job, Exit> {
+    let key = HeaderValue::try_from(key).map_err(|_| Exit::usage("--idempotency-key must be printable ASCII"))?;
+    let ask = ServiceRequest {
         method: Method::POST,
         path: "/api/eks-create-job".to_owned(),
         headers: vec![(HeaderName::from_static("idempotency-key"), key)],
@@ -74,9 +74,9 @@ pub async fn submit(service: &Service<'_>, manifest: &Manifest, key: &str) -> Re
 }
 
 /// Removes the job, if it is still this very one.
-pub async fn delete(service: &Service<'_>, job: &Job) -> Result<(), End> {
+pub async fn delete(service: &Service<'_>, job: &Job) -> Result<(), Exit> {
     let path = job.path("delete-job", &[("uid", &job.uid)]);
-    let ask = Ask { method: Method::DELETE, ..Ask::get(path) };
+    let ask = ServiceRequest { method: Method::DELETE, ..ServiceRequest::get(path) };
     service.call(&ask).await.map_err(|error| ended(error, &format!("{job} is not deleted")))?;
     Ok(())
 }
@@ -91,7 +91,7 @@ pub struct Watch {
 
 impl Watch {
     /// The status, once it is another than before; `None` if it has not changed for a while.
-    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<Seen>, End> {
+    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<Seen>, Exit> {
         if self.is_begun {
             let begun = Instant::now();
             match job.ask(service, &[("wait", WAIT)], self.known.as_ref(), false).await {
@@ -99,21 +99,21 @@ impl Watch {
                     self.pause = Pause::default();
                     return self.take(job, &answer);
                 }
-                Err(Setback::Final(error)) => return job.lost(error),
+                Err(Retryable::Final(error)) => return job.lost(error),
                 // A proxy may have cut the wait. Whether the service is there is for the next call to find out.
-                Err(Setback::Passing(_)) if begun.elapsed() >= CUT => {}
-                Err(Setback::Passing(passing)) => sleep(self.pause.next(passing.after)).await,
+                Err(Retryable::Passing(_)) if begun.elapsed() >= CUT => {}
+                Err(Retryable::Passing(passing)) => sleep(self.pause.next(passing.after)).await,
             }
         }
         self.is_begun = true;
         match job.ask(service, &[], self.known.as_ref(), true).await {
             Ok(answer) => self.take(job, &answer),
-            Err(Setback::Final(error)) => job.lost(error),
-            Err(Setback::Passing(_)) => Ok(None),
+            Err(Retryable::Final(error)) => job.lost(error),
+            Err(Retryable::Passing(_)) => Ok(None),
         }
     }
 
-    fn take(&mut self, job: &Job, answer: &Answer) -> Result<Option<Seen>, End> {
+    fn take(&mut self, job: &Job, answer: &ServiceResponse) -> Result<Option<Seen>, Exit> {
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
@@ -141,16 +141,16 @@ impl Job {
         query: &[(&str, &str)],
         known: Option<&HeaderValue>,
         patient: bool,
-    ) -> Result<Answer, Setback> {
+    ) -> Result<ServiceResponse, Retryable> {
         loop {
             let uid = (!self.is_uid_unknown.get()).then_some(("uid", self.uid.as_str()));
             let query: Vec<_> = query.iter().copied().chain(uid).collect();
-            let mut ask = Ask::get(self.path("get-job-status", &query));
+            let mut ask = ServiceRequest::get(self.path("get-job-status", &query));
             ask.headers.extend(known.map(|known| (IF_NONE_MATCH, known.clone())));
             let answer =
-                if patient { service.call(&ask).await.map_err(Setback::Final) } else { service.once(&ask).await };
+                if patient { service.call(&ask).await.map_err(Retryable::Final) } else { service.once(&ask).await };
             match answer {
-                Err(Setback::Final(Error::Problem(problem)))
+                Err(Retryable::Final(Error::Problem(problem)))
                     if problem.status == StatusCode::BAD_REQUEST && uid.is_some() =>
                 {
                     self.is_uid_unknown.set(true);
@@ -161,17 +161,17 @@ impl Job {
     }
 
     /// All that a container of this name writes, in each of the job's pods, with times.
-    pub fn logs(&self, container: Option<&str>, query: &[(&str, &str)]) -> Ask {
+    pub fn logs(&self, container: Option<&str>, query: &[(&str, &str)]) -> ServiceRequest {
         let mut query = [&[("all", "true"), ("timestamps", "true")], query].concat();
         query.extend(container.map(|name| ("container", name)));
-        Ask::get(self.path("get-job-logs", &query))
+        ServiceRequest::get(self.path("get-job-logs", &query))
     }
 
     /// The last lines that a container of this name wrote, in the newest pod.
-    pub fn last_lines(&self, container: Option<&str>, lines: &str) -> Ask {
+    pub fn last_lines(&self, container: Option<&str>, lines: &str) -> ServiceRequest {
         let mut query = vec![("tail_lines", lines)];
         query.extend(container.map(|name| ("container", name)));
-        Ask::get(self.path("get-job-logs", &query))
+        ServiceRequest::get(self.path("get-job-logs", &query))
     }
 
     fn path(&self, call: &str, query: &[(&str, &str)]) -> String {
@@ -180,7 +180,7 @@ impl Job {
         text.extend_pairs(query).finish()
     }
 
-    fn lost(&self, error: Error) -> Result<Option<Seen>, End> {
+    fn lost(&self, error: Error) -> Result<Option<Seen>, Exit> {
         match error {
             Error::Problem(problem) if problem.is_gone() => {
                 let last = problem.last_known.as_ref().and_then(|last| serde_json::from_str::<Status>(last.get()).ok());
@@ -192,14 +192,14 @@ impl Job {
     }
 }
 
-fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, End> {
+fn parsed<T: DeserializeOwned>(answer: &ServiceResponse) -> Result<T, Exit> {
     serde_json::from_slice(&answer.body)
-        .map_err(|error| End::new(UNAVAILABLE, format!("the answer is not one of eks-api: {error}")))
+        .map_err(|error| Exit::new(UNAVAILABLE, format!("the answer is not one of eks-api: {error}")))
 }
 
-fn ended(error: Error, so: &str) -> End {
+fn ended(error: Error, so: &str) -> Exit {
     match error {
-        Error::End(end) => end,
+        Error::Exit(end) => end,
         Error::Problem(problem) => problem.end(so),
     }
 }

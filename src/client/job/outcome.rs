@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::client::exit::{End, FAILED};
+use crate::client::exit::{Exit, FAILED};
 use crate::client::job::known::Known;
 use crate::client::job::status::Status;
 use crate::client::job::{Job, Seen, Watch};
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const LAST_QUESTION: Duration = Duration::from_secs(10);
 
 /// Waits for the job's end. Says each change of its state, if the log does not tell enough.
-pub async fn wait(service: &Service<'_>, job: &Job, known: &Known, is_followed: bool) -> Result<(), End> {
+pub async fn wait(service: &Service<'_>, job: &Job, known: &Known, is_followed: bool) -> Result<(), Exit> {
     let (mut watch, mut was_deleted) = (Watch::default(), false);
     loop {
         let Some(seen) = watch.next(service, job).await? else {
@@ -45,13 +45,13 @@ pub async fn wait(service: &Service<'_>, job: &Job, known: &Known, is_followed: 
 }
 
 /// The end of the run. `Ok` is a job that completed.
-pub async fn report(service: &Service<'_>, job: &Job, seen: &Seen) -> Result<(), End> {
+pub async fn report(service: &Service<'_>, job: &Job, seen: &Seen) -> Result<(), Exit> {
     let (status, was_deleted) = match seen {
         Seen::Status(status) => (status, ""),
         Seen::Gone { last: Some(status), .. } => (status, " before it was deleted"),
         Seen::Gone { last: None, why } => {
             let text = format!("{job} was deleted, and it is not known whether it had ended: {why}");
-            return Err(End::new(FAILED, text));
+            return Err(Exit::new(FAILED, text));
         }
     };
     match status.state.as_str() {
@@ -63,9 +63,9 @@ pub async fn report(service: &Service<'_>, job: &Job, seen: &Seen) -> Result<(),
             let code = exit_code(service, job, status).await;
             let ended = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
             let text = format!("{job} failed{was_deleted}{ended}{}", status.why());
-            Err(End::new(code.unwrap_or(FAILED), text))
+            Err(Exit::new(code.unwrap_or(FAILED), text))
         }
-        state => Err(End::new(FAILED, format!("{job} was deleted while it was {state}"))),
+        state => Err(Exit::new(FAILED, format!("{job} was deleted while it was {state}"))),
     }
 }
 

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::client::connection;
-use crate::client::exit::End;
+use crate::client::exit::Exit;
 use crate::client::job::Job;
 use crate::client::job::known::{Known, over_for};
 use crate::client::log::lines::{Extent, Lines, Piece, TAIL};
 use crate::client::output::{self, Output, Reader};
 use crate::client::pause::Pause;
-use crate::client::service::{Error, Service, Setback};
+use crate::client::service::{Error, Retryable, Service};
 
 /// How often the whole log is tried, once the job is over.
 const LAST_READINGS: usize = 5;
@@ -68,7 +68,7 @@ pub async fn follow(
     known: &Known,
     container: Option<&str>,
     output: Output,
-) -> Result<(), End> {
+) -> Result<(), Exit> {
     let follower = Follower {
         service,
         job,
@@ -87,7 +87,7 @@ pub async fn follow(
 }
 
 impl Follower<'_> {
-    async fn run(mut self) -> Result<(), End> {
+    async fn run(mut self) -> Result<(), Exit> {
         let (mut extent, mut follow, mut is_whole, mut last_readings) = (Extent::Whole, true, false, 0);
         loop {
             // What is there when the job is over is all there will be: containers that were passed over, too.
@@ -143,7 +143,7 @@ impl Follower<'_> {
         }
     }
 
-    async fn read(&mut self, extent: Extent, follow: bool) -> Result<Read, End> {
+    async fn read(&mut self, extent: Extent, follow: bool) -> Result<Read, Exit> {
         let mut query = vec![("follow", if follow { "true" } else { "false" })];
         query.extend((extent == Extent::Tail).then_some(("tail_lines", TAIL)));
         let ask = self.job.logs(self.container, &query);
@@ -156,17 +156,17 @@ impl Follower<'_> {
         };
         let body = match opened {
             Ok(response) => response.into_body(),
-            Err(Setback::Final(Error::End(end))) => return Err(end),
-            Err(Setback::Final(Error::Problem(problem))) if problem.status == StatusCode::NOT_FOUND => {
+            Err(Retryable::Final(Error::Exit(end))) => return Err(end),
+            Err(Retryable::Final(Error::Problem(problem))) if problem.status == StatusCode::NOT_FOUND => {
                 // A job that is gone is for the status to tell of; and pods may be gone when a job has ended.
                 self.missing = problem.text;
                 return Ok(Read::Missing);
             }
-            Err(Setback::Final(Error::Problem(problem))) => {
+            Err(Retryable::Final(Error::Problem(problem))) => {
                 self.say(format!("the log cannot be read: {}", problem.text));
                 return Ok(Read::Refused);
             }
-            Err(Setback::Passing(passing)) => {
+            Err(Retryable::Passing(passing)) => {
                 // A service that is away is for the status to tell of.
                 if passing.is_answered {
                     self.say(format!("the log cannot be read: {}; trying again", passing.why));
@@ -187,7 +187,7 @@ impl Follower<'_> {
     }
 
     /// Shows what comes.
-    async fn copy(&mut self, mut body: Incoming, follow: bool) -> Result<Read, End> {
+    async fn copy(&mut self, mut body: Incoming, follow: bool) -> Result<Read, Exit> {
         loop {
             let limit = match (self.is_over(), self.has_remark) {
                 (true, _) if follow => LAST_SILENCE,
@@ -217,7 +217,7 @@ impl Follower<'_> {
         }
     }
 
-    async fn show(&mut self, pieces: Vec<Piece>) -> Result<Reader, End> {
+    async fn show(&mut self, pieces: Vec<Piece>) -> Result<Reader, Exit> {
         for piece in pieces {
             match piece {
                 Piece::Output(bytes) => {

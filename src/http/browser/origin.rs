@@ -13,12 +13,12 @@ use crate::http::response::problem::Problem;
 
 /// The names that a caller may call the service by.
 #[derive(Clone, Debug, Default)]
-pub struct Hosts {
+pub struct HostAllowlist {
     /// Beside `localhost` and addresses of loopback; elsewhere, if empty, any.
     named: Vec<String>,
 }
 
-impl Hosts {
+impl HostAllowlist {
     pub const fn new(named: Vec<String>) -> Self {
         Self { named }
     }
@@ -62,7 +62,7 @@ fn host(name: &str) -> Option<&str> {
 
 /// 403 if a page of another site makes the browser send what changes something, unless its origin is one that may call.
 /// Browsers say so in `Origin` and (to sites they trust) `Sec-Fetch-Site`; other callers send neither.
-pub fn check_page(cors: &Cors, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+pub fn check_csrf(cors: &Cors, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let origin = headers.get(ORIGIN);
     if origin.is_some_and(|origin| cors.names(origin)) {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::*;
 
 fn host(named: &[&str], peer: &str, name: Option<&'static str>, uri: &'static str) -> bool {
-    let hosts = Hosts::new(named.iter().map(|name| (*name).to_owned()).collect());
+    let hosts = HostAllowlist::new(named.iter().map(|name| (*name).to_owned()).collect());
     let peer = Peer { address: peer.parse().unwrap(), over_tls: false, certificate: None };
     let headers = name.map(|name| (HOST, HeaderValue::from_static(name))).into_iter().collect();
     hosts.check(&peer, &Uri::from_static(uri), &headers).is_ok()
@@ -51,15 +51,15 @@ fn a_named_host_is_ours_everywhere() {
 fn over_tls_the_certificate_has_said_it() {
     let peer = Peer { address: LOCAL.parse().unwrap(), over_tls: true, certificate: None };
     let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("jobs.example.com"))]);
-    assert!(Hosts::default().check(&peer, &Uri::from_static("/"), &headers).is_ok());
-    let named = Hosts::new(vec!["other.example.com".to_owned()]);
+    assert!(HostAllowlist::default().check(&peer, &Uri::from_static("/"), &headers).is_ok());
+    let named = HostAllowlist::new(vec!["other.example.com".to_owned()]);
     assert!(named.check(&peer, &Uri::from_static("/"), &headers).is_err());
 }
 
 fn page(origins: &[&str], headers: &[(&'static str, &'static str)]) -> bool {
     let cors = Cors::new(origins.iter().map(|origin| (*origin).to_owned()).collect());
     let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-    check_page(&cors, &Uri::from_static("/"), &headers.collect()).is_ok()
+    check_csrf(&cors, &Uri::from_static("/"), &headers.collect()).is_ok()
 }
 
 #[test]
@@ -89,6 +89,6 @@ fn only_pages_of_our_own_and_of_named_origins_may_change_anything() {
 fn over_http2_a_page_is_our_own_by_the_name_in_the_target() {
     let (cors, uri) = (Cors::new(Vec::new()), Uri::from_static("https://jobs.example.com:8443/x"));
     let from = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
-    assert!(check_page(&cors, &uri, &from("https://jobs.example.com:8443")).is_ok());
-    assert!(check_page(&cors, &uri, &from("https://evil.example")).is_err());
+    assert!(check_csrf(&cors, &uri, &from("https://jobs.example.com:8443")).is_ok());
+    assert!(check_csrf(&cors, &uri, &from("https://evil.example")).is_err());
 }

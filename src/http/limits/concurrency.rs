@@ -18,14 +18,14 @@ use crate::telemetry::metrics::Counter;
 pub type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
-pub struct Calls {
-    requests: Kind,
+pub struct ConcurrencyLimits {
+    requests: Limiter,
     /// Those that wait for a job. They cost memory alone, so there may be many more of them.
-    waits: Kind,
+    waits: Limiter,
     /// Event and log streams.
-    streams: Kind,
+    streams: Limiter,
     /// Those that change something in the cluster, and those that wait for their turn to.
-    writes: Kind,
+    writes: Limiter,
     queue: Arc<Semaphore>,
     /// Lists that the cluster answers.
     pub lists: Lists,
@@ -42,7 +42,7 @@ struct Share {
 }
 
 #[derive(Debug)]
-struct Kind {
+struct Limiter {
     permits: Arc<Semaphore>,
     most: u32,
     name: &'static str,
@@ -51,7 +51,7 @@ struct Kind {
 
 /// How it stands with one kind of calls.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct LimiterStats {
     pub open: u64,
     pub most: u64,
     pub refused: u64,
@@ -67,11 +67,11 @@ pub struct Bounds {
 }
 
 /// A change that has to wait for longer than this is better tried again.
-const TURN: Duration = Duration::from_secs(2);
+const WRITE_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shares that nobody uses are kept up to this number.
 const MAX_IDLE_SHARES: usize = 1024;
 
-impl Kind {
+impl Limiter {
     fn new(most: u32, name: &'static str) -> Self {
         Self { permits: Arc::new(Semaphore::new(most as usize)), most, name, refused: Counter::default() }
     }
@@ -96,9 +96,9 @@ impl Kind {
         Problem::unavailable("overloaded", detail, Duration::from_secs(1))
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> LimiterStats {
         let (most, free) = (u64::from(self.most), self.permits.available_permits() as u64);
-        Standing { open: most.saturating_sub(free), most, refused: self.refused.value() }
+        LimiterStats { open: most.saturating_sub(free), most, refused: self.refused.value() }
     }
 
     async fn ended(&self) {
@@ -107,15 +107,15 @@ impl Kind {
     }
 }
 
-impl Calls {
+impl ConcurrencyLimits {
     /// Half of the requests may be changes that wait for their turn: the other half is for those who read.
     pub fn new(bounds: Bounds) -> Self {
         let writes_waiting = (bounds.requests / 2).max(1) as usize;
         Self {
-            requests: Kind::new(bounds.requests, "requests"),
-            waits: Kind::new(bounds.waits, "waiting calls"),
-            streams: Kind::new(bounds.streams, "streams"),
-            writes: Kind::new(bounds.writes, "changes"),
+            requests: Limiter::new(bounds.requests, "requests"),
+            waits: Limiter::new(bounds.waits, "waiting calls"),
+            streams: Limiter::new(bounds.streams, "streams"),
+            writes: Limiter::new(bounds.writes, "changes"),
             queue: Arc::new(Semaphore::new(writes_waiting)),
             writes_waiting,
             shares: Mutex::default(),
@@ -140,10 +140,10 @@ impl Calls {
 
     /// The same for one that changes something in the cluster: it waits a little for its turn. One with a large body
     /// counts as several.
-    pub async fn begin_write(&self, caller: CallerId, bytes: usize) -> Result<WritePermit, Problem> {
+    pub async fn acquire_write(&self, caller: CallerId, bytes: usize) -> Result<WritePermit, Problem> {
         let (weight, share) = (self.writes.weight(bytes), self.share(caller));
         let places = (share.queue.try_acquire_owned(), Arc::clone(&self.queue).try_acquire_owned());
-        let time = if let (Ok(_), Ok(_)) = places { TURN } else { Duration::ZERO };
+        let time = if let (Ok(_), Ok(_)) = places { WRITE_QUEUE_TIMEOUT } else { Duration::ZERO };
         let permit = WritePermit::acquire([share.writes, Arc::clone(&self.writes.permits)], weight);
         // Without a place in the queue it has a turn at once or not at all.
         let turn = tokio::time::timeout(time, permit).await;
@@ -169,8 +169,8 @@ impl Calls {
     }
 
     /// Of requests, waits, streams and changes.
-    pub fn standing(&self) -> [Standing; 4] {
-        [&self.requests, &self.waits, &self.streams, &self.writes].map(Kind::standing)
+    pub fn standing(&self) -> [LimiterStats; 4] {
+        [&self.requests, &self.waits, &self.streams, &self.writes].map(Limiter::standing)
     }
 
     /// Returns when no call is under way.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::http::peer::site;
+use crate::http::peer::client_prefix;
 
 /// The open connections of each peer that has any.
 #[derive(Debug)]
-pub struct Peers {
+pub struct ConnectionLimiter {
     most: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -16,18 +16,18 @@ pub struct Peers {
 /// Held while a connection is open.
 #[derive(Debug)]
 pub struct Place {
-    peers: Arc<Peers>,
+    peers: Arc<ConnectionLimiter>,
     of: IpAddr,
 }
 
-impl Peers {
+impl ConnectionLimiter {
     pub fn new(most: usize) -> Self {
         Self { most, open: Mutex::default() }
     }
 
     /// None if the peer has as many connections as it may.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let of = site(address);
+        let of = client_prefix(address);
         let mut all = self.lock();
         let open = all.entry(of).or_default();
         if *open >= self.most {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_peer_at_its_limit_is_refused_and_the_others_are_not() {
-        let peers = Arc::new(Peers::new(2));
+        let peers = Arc::new(ConnectionLimiter::new(2));
         let first = peers.enter(ip("10.0.0.1")).unwrap();
         let _second = peers.enter(ip("10.0.0.1")).unwrap();
         assert!(peers.enter(ip("10.0.0.1")).is_none());
@@ -79,7 +79,7 @@ mod tests {
             ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:db8:1:3::1"),
             ("10.0.0.1", "::ffff:10.0.0.1", "::ffff:10.0.0.2"),
         ] {
-            let peers = Arc::new(Peers::new(1));
+            let peers = Arc::new(ConnectionLimiter::new(1));
             let _place = peers.enter(ip(one)).unwrap();
             assert!(peers.enter(ip(same)).is_none(), "{same}");
             assert!(peers.enter(ip(other)).is_some(), "{other}");
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_left_is_forgotten() {
-        let peers = Arc::new(Peers::new(1));
+        let peers = Arc::new(ConnectionLimiter::new(1));
         drop(peers.enter(ip("10.0.0.1")).unwrap());
         assert!(peers.lock().is_empty());
     }

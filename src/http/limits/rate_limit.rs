@@ -11,8 +11,8 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::{Caller, CallerId, Method};
-use crate::http::metrics::{Limit, Traffic};
-use crate::http::peer::site;
+use crate::http::metrics::{HttpMetrics, Limit};
+use crate::http::peer::client_prefix;
 use crate::http::response::problem::Problem;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -39,16 +39,16 @@ impl RateLimits {
     /// Counts a call: first by its address, whatever it says of its caller.
     pub fn count(
         &self,
-        traffic: &Traffic,
+        traffic: &HttpMetrics,
         address: IpAddr,
         caller: &Caller,
         now: Instant,
     ) -> Result<Option<Allowance>, Problem> {
-        let site = site(address);
-        let left = self.peers.take(site, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
+        let client_prefix = client_prefix(address);
+        let left = self.peers.take(client_prefix, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
         match caller.method {
             Method::None => Ok(left),
-            _ => self.callers.take(caller.id(site), now).inspect_err(|_| traffic.refused(Limit::Caller)),
+            _ => self.callers.take(caller.id(client_prefix), now).inspect_err(|_| traffic.refused(Limit::Caller)),
         }
     }
 }

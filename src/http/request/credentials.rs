@@ -2,7 +2,7 @@
 
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 
-use crate::auth::Shown;
+use crate::auth::Credentials;
 use crate::http::peer::Peer;
 use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
@@ -19,14 +19,14 @@ pub fn hide(headers: &mut HeaderMap) {
 }
 
 /// The credentials of a request. 400 if there are two that differ: which of them counts, only the caller could say.
-pub fn shown<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Shown<'a>, Problem> {
+pub fn shown<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Credentials<'a>, Problem> {
     let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
     let api_key = only(headers, &X_API_KEY)?.and_then(|key| key.to_str().ok());
     if bearer.zip(api_key).is_some_and(|(bearer, key)| bearer != key) {
         let why = "differs from the bearer token in Authorization: send one of them";
         return Err(Problem::malformed("X-API-Key", why));
     }
-    Ok(Shown {
+    Ok(Credentials {
         bearer: bearer.map(Secret::new),
         api_key: api_key.map(Secret::new),
         certificate: peer.certificate.as_ref(),

@@ -16,12 +16,12 @@ const MAX_TAG_LEN: usize = 64;
 
 /// The tags that a caller has, by its If-None-Match, without their quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum IfNoneMatch {
     Any,
     These(Vec<Box<str>>),
 }
 
-impl Known {
+impl IfNoneMatch {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let lines = lines(headers, IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
         let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim).peekable();
@@ -56,7 +56,7 @@ mod tests {
     fn a_version_is_known_by_its_own_tag() {
         let known = |lines: &[&'static str]| {
             let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_static(line)));
-            Known::of(&lines.collect())
+            IfNoneMatch::of(&lines.collect())
         };
         let named = |text: &'static str| known(&[text]).unwrap().has("42");
         for known in ["\"42\"", "W/\"42\"", "\"1\", \"42\"", "*"] {

@@ -6,14 +6,14 @@ use hyper::header::HeaderValue;
 /// Where a reader of the stream is: which run of the program, and which change in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId<'a> {
-    pub epoch: &'a str,
+    pub instance_id: &'a str,
     pub change: u64,
 }
 
 impl<'a> EventId<'a> {
     pub fn parse(header: &'a HeaderValue) -> Option<Self> {
-        let (epoch, change) = header.to_str().ok()?.trim().split_once('-')?;
-        Some(Self { epoch, change: change.parse().ok()? })
+        let (instance_id, change) = header.to_str().ok()?.trim().split_once('-')?;
+        Some(Self { instance_id, change: change.parse().ok()? })
     }
 }
 
@@ -21,8 +21,8 @@ impl<'a> EventId<'a> {
 pub fn event(text: &mut Vec<u8>, name: &str, id: Option<EventId<'_>>, data: &[u8]) {
     text.extend_from_slice(b"event: ");
     text.extend_from_slice(name.as_bytes());
-    if let Some(EventId { epoch, change }) = id {
-        text.extend_from_slice(format!("\nid: {epoch}-{change}").as_bytes());
+    if let Some(EventId { instance_id, change }) = id {
+        text.extend_from_slice(format!("\nid: {instance_id}-{change}").as_bytes());
     }
     text.extend_from_slice(b"\ndata: ");
     text.extend_from_slice(data);
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn an_event_is_written_as_browsers_read_it() {
         let mut text = Vec::new();
-        event(&mut text, "added", Some(EventId { epoch: "5f", change: 7 }), b"{}");
+        event(&mut text, "added", Some(EventId { instance_id: "5f", change: 7 }), b"{}");
         event(&mut text, "reset", None, b"{}");
         assert_eq!(text, b"event: added\nid: 5f-7\ndata: {}\n\nevent: reset\ndata: {}\n\n");
     }

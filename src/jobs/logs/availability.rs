@@ -14,17 +14,17 @@ pub struct Waiting {
 
 /// How things stand with one container's log, for someone who has read that of the run `read` already.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outlook {
+pub enum LogAvailability {
     /// There is one to read, of this run: the container's first is 0.
     Log { run: i32 },
     /// There will be one, if all goes as usual.
-    Soon(Waiting),
+    Pending(Waiting),
     /// The container cannot begin now. The kubelet tries again, so this may pass.
     Blocked(Waiting),
     /// There will be none.
     Never(Waiting),
     /// All was read.
-    Over,
+    Finished,
     /// There is no such pod.
     Gone,
 }
@@ -49,19 +49,19 @@ const USUAL: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 /// The kubelet tries these again without any hope: the pod's own spec is wrong.
 const HOPELESS: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
 
-pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> Outlook {
-    let Some(pod) = pod else { return if read.is_some() { Outlook::Over } else { Outlook::Gone } };
+pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> LogAvailability {
+    let Some(pod) = pod else { return if read.is_some() { LogAvailability::Finished } else { LogAvailability::Gone } };
     let status = status(pod, container);
     if let Some(status) = status.filter(|status| has_log(status) && read.is_none_or(|run| status.restart_count > run)) {
-        return Outlook::Log { run: status.restart_count };
+        return LogAvailability::Log { run: status.restart_count };
     }
     let is_over = is_over(pod);
     let waiting = Waiting::of(pod, status.filter(|_| !is_over || pod.status.reason.is_none()));
     if read.is_some() {
-        let Some(status) = status.filter(|_| !is_over) else { return Outlook::Over };
+        let Some(status) = status.filter(|_| !is_over) else { return LogAvailability::Finished };
         return match &status.state.terminated {
-            Some(end) if !restarts(pod, container, end.exit_code) => Outlook::Over,
-            _ => Outlook::Soon(waiting),
+            Some(end) if !restarts(pod, container, end.exit_code) => LogAvailability::Finished,
+            _ => LogAvailability::Pending(waiting),
         };
     }
     let stuck = stuck_init(pod).filter(|_| waiting.reason == "PodInitializing" && !is_over);
@@ -69,11 +69,11 @@ pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> Outlook {
     let is_usual = stuck.is_none() && (status.is_none() || USUAL.contains(&waiting.reason.as_str()));
     let waiting = stuck.unwrap_or(waiting);
     if is_over || HOPELESS.contains(&waiting.reason.as_str()) {
-        Outlook::Never(waiting)
+        LogAvailability::Never(waiting)
     } else if is_usual {
-        Outlook::Soon(waiting)
+        LogAvailability::Pending(waiting)
     } else {
-        Outlook::Blocked(waiting)
+        LogAvailability::Blocked(waiting)
     }
 }
 

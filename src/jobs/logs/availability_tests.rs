@@ -36,23 +36,27 @@ fn a_container_that_runs_or_ran_has_a_log() {
     let crashed = json!({ "state": { "waiting": { "reason": "CrashLoopBackOff" } },
         "lastState": { "terminated": { "exitCode": 1 } } });
     for state in [json!({ "state": { "running": {} } }), ended(1), crashed] {
-        assert_eq!(of(Some(&with("OnFailure", "Running", 2, &state)), "c", None), Outlook::Log { run: 2 }, "{state}");
+        assert_eq!(
+            of(Some(&with("OnFailure", "Running", 2, &state)), "c", None),
+            LogAvailability::Log { run: 2 },
+            "{state}"
+        );
     }
-    assert_eq!(of(Some(&with("Never", "Failed", 0, &ended(1))), "c", None), Outlook::Log { run: 0 });
+    assert_eq!(of(Some(&with("Never", "Failed", 0, &ended(1))), "c", None), LogAvailability::Log { run: 0 });
 }
 
 #[test]
 fn the_kubelets_next_steps_are_waited_for_and_what_may_pass_is_told_apart_from_what_cannot() {
     for usual in ["ContainerCreating", "PodInitializing"] {
-        let expected = Outlook::Soon(wait(usual, Some("m")));
+        let expected = LogAvailability::Pending(wait(usual, Some("m")));
         assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(usual))), "c", None), expected);
     }
     for passing in ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "RunContainerError"] {
-        let expected = Outlook::Blocked(wait(passing, Some("m")));
+        let expected = LogAvailability::Blocked(wait(passing, Some("m")));
         assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(passing))), "c", None), expected);
     }
     for hopeless in ["InvalidImageName", "ErrImageNeverPull"] {
-        let expected = Outlook::Never(wait(hopeless, Some("m")));
+        let expected = LogAvailability::Never(wait(hopeless, Some("m")));
         assert_eq!(of(Some(&with("Never", "Pending", 0, &waiting(hopeless))), "c", None), expected);
     }
 }
@@ -61,18 +65,18 @@ fn the_kubelets_next_steps_are_waited_for_and_what_may_pass_is_told_apart_from_w
 fn a_pod_that_fits_no_node_yet_is_waited_for() {
     let condition = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3" });
     let unscheduled = pod("Never", &json!({ "phase": "Pending", "conditions": [condition] }));
-    assert_eq!(of(Some(&unscheduled), "c", None), Outlook::Soon(wait("Unschedulable", Some("0/3"))));
+    assert_eq!(of(Some(&unscheduled), "c", None), LogAvailability::Pending(wait("Unschedulable", Some("0/3"))));
     let new = pod("Never", &json!({}));
-    assert_eq!(of(Some(&new), "c", None), Outlook::Soon(wait("Pending", None)));
+    assert_eq!(of(Some(&new), "c", None), LogAvailability::Pending(wait("Pending", None)));
 }
 
 #[test]
 fn a_pod_that_ended_before_the_container_began_has_no_log_and_says_why() {
     let evicted = json!({ "phase": "Failed", "reason": "Evicted", "message": "low on memory" });
-    let expected = Outlook::Never(wait("Evicted", Some("low on memory")));
+    let expected = LogAvailability::Never(wait("Evicted", Some("low on memory")));
     assert_eq!(of(Some(&pod("Never", &evicted)), "c", None), expected);
     let initializing = with("Never", "Failed", 0, &waiting("PodInitializing"));
-    assert_eq!(of(Some(&initializing), "c", None), Outlook::Never(wait("PodInitializing", Some("m"))));
+    assert_eq!(of(Some(&initializing), "c", None), LogAvailability::Never(wait("PodInitializing", Some("m"))));
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn an_init_container_that_cannot_begin_is_named_to_those_that_wait_for_it() {
     let mut stuck = with("Never", "Pending", 0, &waiting("PodInitializing"));
     let init = json!({ "name": "fetch", "state": { "waiting": { "reason": "ImagePullBackOff", "message": "no" } } });
     stuck.status.init_container_statuses = vec![serde_json::from_value(init).unwrap()];
-    let expected = Outlook::Blocked(wait("ImagePullBackOff", Some("init container fetch: no")));
+    let expected = LogAvailability::Blocked(wait("ImagePullBackOff", Some("init container fetch: no")));
     assert_eq!(of(Some(&stuck), "c", None), expected);
 }
 
@@ -88,16 +92,19 @@ fn an_init_container_that_cannot_begin_is_named_to_those_that_wait_for_it() {
 fn a_run_that_was_read_is_not_read_again_but_the_next_one_is() {
     let running = json!({ "state": { "running": {} } });
     let seen = |policy, phase, restarts, state: &Value| of(Some(&with(policy, phase, restarts, state)), "c", Some(0));
-    assert!(matches!(seen("OnFailure", "Running", 0, &running), Outlook::Soon(_)), "its status is behind its log");
-    assert_eq!(seen("OnFailure", "Running", 1, &running), Outlook::Log { run: 1 });
-    assert_eq!(seen("Never", "Running", 0, &ended(1)), Outlook::Over);
-    assert_eq!(seen("OnFailure", "Running", 0, &ended(0)), Outlook::Over);
-    assert!(matches!(seen("OnFailure", "Running", 0, &ended(1)), Outlook::Soon(_)));
-    assert!(matches!(seen("OnFailure", "Running", 0, &waiting("CrashLoopBackOff")), Outlook::Soon(_)));
-    assert_eq!(seen("OnFailure", "Failed", 0, &ended(1)), Outlook::Over);
-    assert_eq!(seen("OnFailure", "Failed", 1, &ended(1)), Outlook::Log { run: 1 });
-    assert_eq!(of(None, "c", Some(0)), Outlook::Over);
-    assert_eq!(of(None, "c", None), Outlook::Gone);
+    assert!(
+        matches!(seen("OnFailure", "Running", 0, &running), LogAvailability::Pending(_)),
+        "its status is behind its log"
+    );
+    assert_eq!(seen("OnFailure", "Running", 1, &running), LogAvailability::Log { run: 1 });
+    assert_eq!(seen("Never", "Running", 0, &ended(1)), LogAvailability::Finished);
+    assert_eq!(seen("OnFailure", "Running", 0, &ended(0)), LogAvailability::Finished);
+    assert!(matches!(seen("OnFailure", "Running", 0, &ended(1)), LogAvailability::Pending(_)));
+    assert!(matches!(seen("OnFailure", "Running", 0, &waiting("CrashLoopBackOff")), LogAvailability::Pending(_)));
+    assert_eq!(seen("OnFailure", "Failed", 0, &ended(1)), LogAvailability::Finished);
+    assert_eq!(seen("OnFailure", "Failed", 1, &ended(1)), LogAvailability::Log { run: 1 });
+    assert_eq!(of(None, "c", Some(0)), LogAvailability::Finished);
+    assert_eq!(of(None, "c", None), LogAvailability::Gone);
 }
 
 #[test]
@@ -105,7 +112,7 @@ fn a_containers_own_restart_policy_comes_before_its_pods() {
     let mut pod = pod("Never", &json!({ "phase": "Running" }));
     let proxy = json!({ "name": "proxy", "state": { "terminated": { "exitCode": 0 } } });
     pod.status.init_container_statuses = vec![serde_json::from_value(proxy).unwrap()];
-    assert!(matches!(of(Some(&pod), "proxy", Some(0)), Outlook::Soon(_)));
+    assert!(matches!(of(Some(&pod), "proxy", Some(0)), LogAvailability::Pending(_)));
 }
 
 #[test]
@@ -118,15 +125,15 @@ fn what_is_waited_for_is_told_with_its_message() {
 fn log_restart_rules_the_phase_tells_whether_a_container_with_rules_runs_again() {
     let mut ended = with("Never", "Running", 0, &ended(42));
     ended.spec.containers[0].restart_policy = Some("Never".to_owned());
-    assert!(matches!(of(Some(&ended), "c", Some(0)), Outlook::Soon(_)));
+    assert!(matches!(of(Some(&ended), "c", Some(0)), LogAvailability::Pending(_)));
     ended.status.phase = Some("Succeeded".to_owned());
-    assert_eq!(of(Some(&ended), "c", Some(0)), Outlook::Over);
+    assert_eq!(of(Some(&ended), "c", Some(0)), LogAvailability::Finished);
     // Another container's rules may restart all of them.
     let mut pod = with("Never", "Running", 0, &json!({ "state": { "terminated": { "exitCode": 0 } } }));
-    assert_eq!(of(Some(&pod), "c", Some(0)), Outlook::Over);
+    assert_eq!(of(Some(&pod), "c", Some(0)), LogAvailability::Finished);
     let other = json!({ "name": "other", "restartPolicy": "Never" });
     pod.spec.containers.push(serde_json::from_value(other).unwrap());
-    assert!(matches!(of(Some(&pod), "c", Some(0)), Outlook::Soon(_)));
+    assert!(matches!(of(Some(&pod), "c", Some(0)), LogAvailability::Pending(_)));
 }
 
 #[test]

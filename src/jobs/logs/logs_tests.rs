@@ -114,11 +114,11 @@ fn a_refusal_is_one_containers_or_everybodys() {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
         Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
-    let of = |error| NoLog::of(error, "p");
+    let of = |error| LogUnavailable::of(error, "p");
     let missing = r#"previous terminated container "c" in pod "p" not found"#;
-    assert!(matches!(of(refused(400, "BadRequest", missing)), Ok(NoLog::NoPrevious)));
-    assert!(matches!(of(refused(404, "NotFound", "")), Ok(NoLog::Gone)));
-    assert!(matches!(of(refused(500, "InternalError", "dial")), Ok(NoLog::Refused(_))));
+    assert!(matches!(of(refused(400, "BadRequest", missing)), Ok(LogUnavailable::NoPrevious)));
+    assert!(matches!(of(refused(404, "NotFound", "")), Ok(LogUnavailable::Gone)));
+    assert!(matches!(of(refused(500, "InternalError", "dial")), Ok(LogUnavailable::Refused(_))));
     for error in [
         refused(403, "Forbidden", ""),
         refused(429, "TooManyRequests", ""),
@@ -163,8 +163,8 @@ fn what_is_not_found_is_the_pod_or_its_node() {
     let not_found = |name: &str| {
         let details = json!({ "name": name, "kind": "pods" });
         let status = serde_json::from_value(json!({ "reason": "NotFound", "details": details })).unwrap();
-        NoLog::of(Error::Refused(Box::new(Refusal::new(404, status, None))), "p").unwrap()
+        LogUnavailable::of(Error::Refused(Box::new(Refusal::new(404, status, None))), "p").unwrap()
     };
-    assert!(matches!(not_found("p"), NoLog::Gone));
+    assert!(matches!(not_found("p"), LogUnavailable::Gone));
     assert_eq!(not_found("node-1").to_string(), "gone with its node node-1");
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::jobs::logs::availability::Waiting;
 use crate::jobs::pods;
 use crate::jobs::state::{State, state};
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 use crate::kube::client::retry::Attempts;
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error;
@@ -34,7 +34,7 @@ pub enum Missing {
 
 /// Why a container has no log, whatever the logs of others are.
 #[derive(Debug)]
-pub enum NoLog {
+pub enum LogUnavailable {
     Waiting(Waiting),
     /// It did not run before the run that it is in.
     NoPrevious,
@@ -48,7 +48,7 @@ pub enum NoLog {
 }
 
 impl Seen {
-    pub async fn look(session: &Session, namespace: &Namespace, name: &JobName) -> Result<Self, Error> {
+    pub async fn look(session: &Client, namespace: &Namespace, name: &JobName) -> Result<Self, Error> {
         // The job first: if it is finished by now, it has no pod that the second question does not find.
         let job: JobInFull = session.get(&Path::job(namespace, name)).await?;
         let pods = pods::of(session, namespace, &job).await?;
@@ -128,7 +128,7 @@ fn all(pod: &Pod) -> impl Iterator<Item = &Container> {
 
 /// Begins to read. A request that surely brought nothing is made again.
 pub async fn open(
-    session: &Session,
+    session: &Client,
     namespace: &Namespace,
     (pod, container): (&str, &str),
     options: &LogOptions,
@@ -149,7 +149,7 @@ pub async fn open(
     }
 }
 
-impl NoLog {
+impl LogUnavailable {
     /// What this refusal says of the one container. Anything that would be said of all of them is an error still.
     pub fn of(error: Error, pod: &str) -> Result<Self, Error> {
         if let Some(node) = missing_node(&error, pod) {
@@ -198,7 +198,7 @@ fn says(error: &Error, text: &str) -> bool {
     error.refusal(400, "BadRequest").is_some_and(|refusal| refusal.status.message.contains(text))
 }
 
-impl fmt::Display for NoLog {
+impl fmt::Display for LogUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting(waiting) => write!(f, "waiting: {waiting}"),

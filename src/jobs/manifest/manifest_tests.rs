@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::*;
 
-fn wanted(manifest: Value, namespace: Option<&'static str>) -> Wanted<'static> {
+fn wanted(manifest: Value, namespace: Option<&'static str>) -> CreateJobInput<'static> {
     let manifest = serde_json::from_value(manifest).unwrap();
     // 2026-01-20T10:30:01Z
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001);
-    Wanted { manifest, namespace, key: None, request_id: "req-1", now }
+    CreateJobInput { manifest, namespace, key: None, request_id: "req-1", now }
 }
 
-fn sent(prepared: &Prepared) -> Value {
+fn sent(prepared: &JobManifest) -> Value {
     serde_json::from_slice(&prepared.manifest).unwrap()
 }
 
@@ -118,7 +118,7 @@ fn contradictions_and_wrong_forms_are_refused_by_field() {
     assert_eq!(prepare(wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
 }
 
-fn prepared(manifest: &str, key: Option<&str>) -> Prepared {
+fn prepared(manifest: &str, key: Option<&str>) -> JobManifest {
     let mut wanted = wanted(json!({}), Some("demo"));
     wanted.manifest = serde_json::from_str(manifest).unwrap();
     wanted.key = key.and_then(IdempotencyKey::parse);

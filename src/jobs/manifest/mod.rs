@@ -14,7 +14,7 @@ use std::time::SystemTime;
 pub use explain::explain;
 use serde_json::{Map, Value};
 
-use crate::jobs::idempotency::{IdempotencyKey, Stamp};
+use crate::jobs::idempotency::{IdempotencyKey, OwnershipStamp};
 use crate::jobs::manifest::raw::Members;
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
@@ -30,7 +30,7 @@ pub type Manifest = Members;
 
 /// What a caller asks to have created, as it came, with the circumstances of the call.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub struct CreateJobInput<'a> {
     pub manifest: Manifest,
     pub namespace: Option<&'a str>,
     pub key: Option<IdempotencyKey>,
@@ -40,12 +40,12 @@ pub struct Wanted<'a> {
 
 /// A manifest ready to be sent.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct JobManifest {
     pub namespace: Namespace,
     pub name: JobName,
     /// Whether the name was made here, of random letters.
     pub is_random: bool,
-    pub stamp: Stamp,
+    pub stamp: OwnershipStamp,
     pub manifest: Body,
     pub warnings: Vec<String>,
 }
@@ -72,11 +72,11 @@ fn malformed(field: &'static str, message: impl Into<String>) -> Invalid {
 }
 
 /// Makes the manifest that is sent, or says which field to change.
-pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
-    let Wanted { mut manifest, namespace, key, request_id, now } = wanted;
+pub fn prepare(wanted: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
+    let CreateJobInput { mut manifest, namespace, key, request_id, now } = wanted;
     // Only a key is bound to its body: without one, writing the body out to hash it would be for nothing.
     let identity = if key.is_some() { identity(&manifest, namespace).map_err(unreadable)? } else { Vec::new() };
-    let stamp = Stamp::new(request_id, key.as_ref(), &identity);
+    let stamp = OwnershipStamp::new(request_id, key.as_ref(), &identity);
 
     kind::set(&mut manifest)?;
     let mut warnings = Vec::new();
@@ -100,10 +100,10 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Invalid> {
 
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
     let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?.into();
-    Ok(Prepared { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, warnings })
+    Ok(JobManifest { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, warnings })
 }
 
-impl Prepared {
+impl JobManifest {
     /// Gives the job another random name.
     pub fn rename(&mut self, now: SystemTime) -> Result<(), Invalid> {
         let mut manifest: Manifest = serde_json::from_slice(&self.manifest).map_err(unreadable)?;
@@ -191,7 +191,7 @@ fn labels(
 }
 
 /// The annotations of the manifest with the stamp.
-fn annotations(metadata: &Members, stamp: &Stamp) -> Result<Members, Invalid> {
+fn annotations(metadata: &Members, stamp: &OwnershipStamp) -> Result<Members, Invalid> {
     const FIELD: &str = "job_manifest.metadata.annotations";
     let mut annotations = object(metadata, "annotations", FIELD)?;
     refuse_own(&annotations, FIELD)?;
@@ -200,7 +200,7 @@ fn annotations(metadata: &Members, stamp: &Stamp) -> Result<Members, Invalid> {
     };
     let theirs = size(&annotations);
     let mut ours = Map::new();
-    stamp.put_on(&mut ours);
+    stamp.annotate(&mut ours);
     annotations.extend(ours.into_iter().map(|(key, value)| (key, raw::write(&value))));
     let all = size(&annotations);
     if theirs <= MAX_ANNOTATIONS && all > MAX_ANNOTATIONS {

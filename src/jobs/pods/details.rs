@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::jobs::pods;
 use crate::jobs::pods::exit::{self, Exit};
 use crate::jobs::state::{State, state};
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::names::Namespace;
 use crate::kube::types::{self, Condition, ContainerStatus, JobInFull, List, PodTemplate, Time};
@@ -71,7 +71,7 @@ pub struct Event {
 }
 
 /// Asks the cluster for the job's pods and events, both at once.
-pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
+pub async fn of(session: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
     let events = Path::events(namespace, &job.metadata.uid);
     let events = session.get::<List<types::Event>>(&events);
     let (pods, events) = tokio::try_join!(pods::of(session, namespace, job), events)?;

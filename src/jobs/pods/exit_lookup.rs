@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::jobs::pods;
 use crate::jobs::pods::exit;
-use crate::jobs::store::Cache;
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::jobs::store::JobStore;
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::{Job, JobInFull};
@@ -24,8 +24,9 @@ const MAX_READS: usize = 3;
 const FORBIDDEN_PAUSE: Duration = Duration::from_mins(3);
 
 /// Looks up the exit of each job that fails. Ends with the runtime.
-pub async fn follow(cluster: Arc<Cluster>, cache: Arc<Cache>) {
-    let (mut pulse, mut lookups, mut forbidden_until) = (cache.pulse(), JoinSet::new(), Instant::now());
+pub async fn follow(cluster: Arc<ApiServer>, cache: Arc<JobStore>) {
+    let (mut change_notifications, mut lookups, mut forbidden_until) =
+        (cache.change_notifications(), JoinSet::new(), Instant::now());
     loop {
         while lookups.len() < MAX_LOOKUPS
             && let Some((namespace, name)) = cache.next_failed()
@@ -35,7 +36,7 @@ pub async fn follow(cluster: Arc<Cluster>, cache: Arc<Cache>) {
             }
         }
         tokio::select! {
-            changed = pulse.changed() => if changed.is_err() { return },
+            changed = change_notifications.changed() => if changed.is_err() { return },
             Some(ended) = lookups.join_next(), if !lookups.is_empty() => {
                 if let Ok(Err(error)) = ended {
                     log::debug!(error = error.to_string(); "exit code of a failed job not looked up");
@@ -48,8 +49,13 @@ pub async fn follow(cluster: Arc<Cluster>, cache: Arc<Cache>) {
     }
 }
 
-async fn look_up(cluster: Arc<Cluster>, cache: Arc<Cache>, namespace: Namespace, name: JobName) -> Result<(), Error> {
-    let session = Session::new(cluster, Instant::now() + LOOKUP_TIMEOUT);
+async fn look_up(
+    cluster: Arc<ApiServer>,
+    cache: Arc<JobStore>,
+    namespace: Namespace,
+    name: JobName,
+) -> Result<(), Error> {
+    let session = Client::new(cluster, Instant::now() + LOOKUP_TIMEOUT);
     let path = Path::job(&namespace, &name);
     let job: JobInFull = session.get(&path).await?;
     let Some(exit) = exit::of(&job, &pods::of(&session, &namespace, &job).await?) else { return Ok(()) };

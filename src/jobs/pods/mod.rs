@@ -4,7 +4,7 @@ pub mod details;
 pub mod exit;
 pub mod exit_lookup;
 
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::names::Namespace;
 use crate::kube::types::{JobInFull, List, Pod};
@@ -13,7 +13,7 @@ use crate::kube::url::Path;
 /// All that are there now, the oldest first.
 ///
 /// The job's selector only narrows the list. Two jobs may have the same selector; a pod has one controller.
-pub async fn of(session: &Session, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
+pub async fn of(session: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
     // Kubernetes gives each job a selector.
     let Some(selector) = &job.spec.selector else { return Ok(Vec::new()) };
     let path = Path::pods(namespace, &selector.to_query());

@@ -22,13 +22,13 @@ pub struct Change {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChangeKind {
     Added,
     Modified,
     Deleted,
 }
 
-impl Kind {
+impl ChangeKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -39,14 +39,14 @@ impl Kind {
 }
 
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct ChangeLog {
     kept: VecDeque<Arc<Change>>,
     /// The number of the last change, and of the last that is no longer kept.
     last: u64,
     dropped: u64,
 }
 
-impl Changes {
+impl ChangeLog {
     pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
         self.last += 1;
         self.kept.push_back(Arc::new(Change { number: self.last, before, after, status }));
@@ -90,7 +90,7 @@ struct Row {
 /// What these changes come to for a reader who sees only what the filter lets through: one event a job, with its latest
 /// state. The end of a job that is gone is an event of its own, before the deletion, if the filter lets it through. A job that enters the filter is
 /// added to what is seen, one that leaves it deleted from it, as Kubernetes does.
-pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(Kind, Arc<Change>)> {
+pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(ChangeKind, Arc<Change>)> {
     let mut rows = HashMap::new();
     for change in changes.iter().filter(|change| filter.covers(&change.status)) {
         let new = Row { before: change.before, end: None, last: 0, is_gone: false };
@@ -109,9 +109,9 @@ pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(Kind, Arc<Change>)
             continue;
         }
         let kind = match (within(row.before), within(change.after)) {
-            (false, true) => Kind::Added,
-            (true, true) => Kind::Modified,
-            (true, false) => Kind::Deleted,
+            (false, true) => ChangeKind::Added,
+            (true, true) => ChangeKind::Modified,
+            (true, false) => ChangeKind::Deleted,
             (false, false) => continue,
         };
         row.before = change.after;

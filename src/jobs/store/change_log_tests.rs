@@ -22,21 +22,21 @@ fn numbers(changes: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {
 }
 
 /// The life of one job, and what is seen of it at once: the kind, and the number of the change that is shown.
-fn seen_of(states: &[(Option<State>, Option<State>)], filter: &Filter) -> Vec<(Kind, u64)> {
-    let mut changes = Changes::default();
+fn seen_of(states: &[(Option<State>, Option<State>)], filter: &Filter) -> Vec<(ChangeKind, u64)> {
+    let mut changes = ChangeLog::default();
     for (before, after) in states {
         changes.push(*before, *after, job("a", "u1"));
     }
     kinds(&changes, filter)
 }
 
-fn kinds(changes: &Changes, filter: &Filter) -> Vec<(Kind, u64)> {
+fn kinds(changes: &ChangeLog, filter: &Filter) -> Vec<(ChangeKind, u64)> {
     seen(&changes.since(0).unwrap(), filter).into_iter().map(|(kind, change)| (kind, change.number)).collect()
 }
 
 #[test]
 fn the_last_changes_are_kept_and_the_rest_is_known_to_be_missing() {
-    let mut changes = Changes::default();
+    let mut changes = ChangeLog::default();
     assert_eq!((changes.last(), numbers(changes.since(0)), numbers(changes.since(1))), (0, Some(vec![]), None));
     for number in 1..=KEPT as u64 {
         changes.push(None, PENDING, job("a", "u1"));
@@ -57,7 +57,7 @@ fn the_last_changes_are_kept_and_the_rest_is_known_to_be_missing() {
 
 #[test]
 fn after_a_cut_all_start_over() {
-    let mut changes = Changes::default();
+    let mut changes = ChangeLog::default();
     for _ in 0..5 {
         changes.push(None, PENDING, job("a", "u1"));
     }
@@ -70,7 +70,7 @@ fn after_a_cut_all_start_over() {
 
 #[test]
 fn a_change_is_written_once_for_all_readers() {
-    let mut changes = Changes::default();
+    let mut changes = ChangeLog::default();
     changes.push(None, PENDING, job("a", "u1"));
     let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].status.json());
     assert!(std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.starts_with(br#"{"job_name":"x","#));
@@ -81,12 +81,12 @@ fn to_enter_the_filter_is_to_come_and_to_leave_it_is_to_go() {
     let running = Filter { state: RUNNING, ..Filter::default() };
     for (before, after, kind) in [
         (None, PENDING, None),
-        (None, RUNNING, Some(Kind::Added)),
+        (None, RUNNING, Some(ChangeKind::Added)),
         (PENDING, FAILED, None),
-        (PENDING, RUNNING, Some(Kind::Added)),
-        (RUNNING, RUNNING, Some(Kind::Modified)),
-        (RUNNING, FAILED, Some(Kind::Deleted)),
-        (RUNNING, None, Some(Kind::Deleted)),
+        (PENDING, RUNNING, Some(ChangeKind::Added)),
+        (RUNNING, RUNNING, Some(ChangeKind::Modified)),
+        (RUNNING, FAILED, Some(ChangeKind::Deleted)),
+        (RUNNING, None, Some(ChangeKind::Deleted)),
         (PENDING, None, None),
     ] {
         let expected = |number| kind.map(|kind| (kind, number)).into_iter().collect::<Vec<_>>();
@@ -101,32 +101,32 @@ fn to_enter_the_filter_is_to_come_and_to_leave_it_is_to_go() {
 #[test]
 fn without_a_filter_a_job_that_came_and_went_was_never_there() {
     let all = Filter::default();
-    assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING)], &all), [(Kind::Added, 2)]);
-    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, FAILED)], &all), [(Kind::Modified, 2)]);
-    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, None)], &all), [(Kind::Deleted, 2)]);
+    assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING)], &all), [(ChangeKind::Added, 2)]);
+    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, FAILED)], &all), [(ChangeKind::Modified, 2)]);
+    assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, None)], &all), [(ChangeKind::Deleted, 2)]);
     assert_eq!(seen_of(&[(None, PENDING), (PENDING, None)], &all), []);
 }
 
 #[test]
 fn a_job_that_was_made_again_between_two_looks_goes_and_comes() {
-    let mut changes = Changes::default();
+    let mut changes = ChangeLog::default();
     changes.push(PENDING, RUNNING, job("a", "u1"));
     changes.push(RUNNING, None, job("a", "u1"));
     changes.push(None, PENDING, job("a", "u2"));
     changes.push(PENDING, RUNNING, job("a", "u2"));
-    assert_eq!(kinds(&changes, &Filter::default()), [(Kind::Deleted, 2), (Kind::Added, 4)]);
+    assert_eq!(kinds(&changes, &Filter::default()), [(ChangeKind::Deleted, 2), (ChangeKind::Added, 4)]);
     changes.push(RUNNING, None, job("a", "u2"));
-    assert_eq!(kinds(&changes, &Filter::default()), [(Kind::Deleted, 2)]);
+    assert_eq!(kinds(&changes, &Filter::default()), [(ChangeKind::Deleted, 2)]);
 }
 
 #[test]
 fn jobs_are_told_in_the_order_of_their_last_changes_and_others_not_at_all() {
-    let mut changes = Changes::default();
+    let mut changes = ChangeLog::default();
     for (namespace, uid) in [("a", "u1"), ("a", "u2"), ("b", "u3"), ("a", "u1")] {
         changes.push(PENDING, RUNNING, job(namespace, uid));
     }
     let filter = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..Filter::default() };
-    assert_eq!(kinds(&changes, &filter), [(Kind::Modified, 2), (Kind::Modified, 4)]);
+    assert_eq!(kinds(&changes, &filter), [(ChangeKind::Modified, 2), (ChangeKind::Modified, 4)]);
     let none = Filter { selector: Selector::parse("team=x").unwrap(), ..Filter::default() };
     assert_eq!(kinds(&changes, &none), []);
 }
@@ -136,21 +136,21 @@ fn the_end_of_a_job_is_seen_before_its_deletion_also_if_both_come_at_once() {
     const COMPLETED: Option<State> = Some(State::Completed);
     let all = Filter::default();
     let ended = [(RUNNING, RUNNING), (RUNNING, COMPLETED), (COMPLETED, COMPLETED), (COMPLETED, None)];
-    assert_eq!(seen_of(&ended, &all), [(Kind::Modified, 2), (Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &all), [(ChangeKind::Modified, 2), (ChangeKind::Deleted, 4)]);
     let whole_life = [(None, PENDING), (PENDING, COMPLETED), (COMPLETED, None)];
-    assert_eq!(seen_of(&whole_life, &all), [(Kind::Added, 2), (Kind::Deleted, 3)]);
+    assert_eq!(seen_of(&whole_life, &all), [(ChangeKind::Added, 2), (ChangeKind::Deleted, 3)]);
     let of = |state| Filter { state: Some(state), ..Filter::default() };
-    assert_eq!(seen_of(&ended, &of(State::Completed)), [(Kind::Added, 2), (Kind::Deleted, 4)]);
-    assert_eq!(seen_of(&ended, &of(State::Running)), [(Kind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Completed)), [(ChangeKind::Added, 2), (ChangeKind::Deleted, 4)]);
+    assert_eq!(seen_of(&ended, &of(State::Running)), [(ChangeKind::Deleted, 4)]);
     assert_eq!(seen_of(&ended, &of(State::Failed)), []);
     assert_eq!(
         seen_of(&[(COMPLETED, COMPLETED), (COMPLETED, None)], &all),
-        [(Kind::Deleted, 2)],
+        [(ChangeKind::Deleted, 2)],
         "it had ended before"
     );
     assert_eq!(
         seen_of(&[(RUNNING, COMPLETED), (COMPLETED, COMPLETED)], &all),
-        [(Kind::Modified, 2)],
+        [(ChangeKind::Modified, 2)],
         "it is still there"
     );
     assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING), (RUNNING, None)], &all), [], "it never ended");

@@ -15,7 +15,7 @@ pub type Counts = [usize; State::ALL.len()];
 #[derive(Debug, Default)]
 pub struct Store {
     named: HashMap<Arc<str>, Entry>,
-    newest_first: BTreeMap<Place, Arc<Status>>,
+    newest_first: BTreeMap<PageCursor, Arc<Status>>,
     counts: Counts,
 }
 
@@ -35,14 +35,14 @@ impl Store {
     pub fn put(&mut self, entry: Entry) -> Option<Arc<Status>> {
         let before = self.remove(entry.status.key());
         self.counts[entry.status.state as usize] += 1;
-        self.newest_first.insert(Place::of(&entry.status), Arc::clone(&entry.status));
+        self.newest_first.insert(PageCursor::of(&entry.status), Arc::clone(&entry.status));
         self.named.insert(Arc::clone(&entry.status.key), entry);
         before
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Arc<Status>> {
         let Entry { status, .. } = self.named.remove(key)?;
-        self.newest_first.remove(&Place::of(&status));
+        self.newest_first.remove(&PageCursor::of(&status));
         self.counts[status.state as usize] -= 1;
         Some(status)
     }
@@ -61,7 +61,7 @@ impl Store {
     pub fn matching<'a>(
         &'a self,
         filter: &'a Filter,
-        after: Option<&Place>,
+        after: Option<&PageCursor>,
     ) -> impl Iterator<Item = &'a Arc<Status>> + use<'a> {
         let from = after.map_or(Bound::Unbounded, |place| Bound::Excluded(place.clone()));
         let behind = self.newest_first.range((from, Bound::Unbounded));
@@ -71,12 +71,12 @@ impl Store {
 
 /// A place in the order of age that stays what it is when jobs come and go. Jobs of one second come by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct PageCursor {
     created: Reverse<i64>,
     key: Arc<str>,
 }
 
-impl Place {
+impl PageCursor {
     pub fn new(created: i64, key: &str) -> Self {
         Self { created: Reverse(created), key: key.into() }
     }

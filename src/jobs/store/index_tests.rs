@@ -79,7 +79,7 @@ fn a_place_stays_what_it_is_when_jobs_come_and_go() {
     for (name, created) in [("d", 1), ("c", 2), ("b", 3), ("a", 4)] {
         store.put(entry(name, created, 1));
     }
-    let place = Place::of(&store.get("a/b").unwrap().status);
+    let place = PageCursor::of(&store.get("a/b").unwrap().status);
     assert_eq!(names(store.matching(&all, Some(&place))), ["c", "d"]);
     store.put(entry("newer", 9, 1));
     store.put(entry("bb", 3, 1));
@@ -108,7 +108,7 @@ fn what_matches_is_found_as_if_all_were_looked_at() {
             store.put(entry_in(namespace, &name, rng.u32(..60), version));
         }
     }
-    let places: Vec<_> = store.all().step_by(97).map(|status| Place::of(status)).collect();
+    let places: Vec<_> = store.all().step_by(97).map(|status| PageCursor::of(status)).collect();
     assert!(places.len() > 10, "{}", places.len());
     let namespaces = [None, Some("team-a"), Some("z"), Some("none")];
     let allowed = [vec![], vec!["team-*"], vec!["team-*,z", "*"], vec!["other"]];

@@ -12,28 +12,28 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use self::change_log::Change;
-use self::index::{Counts, Place};
-use self::reflector::Live;
+use self::index::{Counts, PageCursor};
+use self::reflector::JobReflector;
 use self::staleness::Age;
 use crate::jobs::filter::Filter;
 use crate::jobs::pods::exit::Exit;
 use crate::jobs::status::{Status, key};
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::Job;
-use crate::kube::watcher::News;
+use crate::kube::watcher::WatchEvent;
 
 /// The label, always set, by which the service finds its own jobs again.
 pub const LABEL_SELECTOR: &str = "app=eks-api";
 
 #[derive(Debug)]
-pub struct Cache {
-    live: RwLock<Live>,
+pub struct JobStore {
+    live: RwLock<JobReflector>,
     /// Rings at every change, and when the cache begins or ceases to be of use.
-    pulse: watch::Sender<()>,
+    change_notifications: watch::Sender<()>,
     /// Tells the numbers of this cache's changes from those of an earlier run of the program.
-    pub epoch: String,
+    pub instance_id: String,
     /// Rings when a job shows that the cluster's store was set back: then all has to be listed again.
-    pub set_back: Notify,
+    pub store_was_reset: Notify,
 }
 
 /// Where an answer comes from: the cache (and how old it then is, if the watch is down), or elsewhere.
@@ -47,31 +47,36 @@ pub enum Found<T> {
 #[derive(Debug)]
 pub struct Page {
     pub jobs: Vec<Arc<Status>>,
-    pub next: Option<Place>,
+    pub next: Option<PageCursor>,
     pub remaining: usize,
 }
 
 /// Some jobs as they are after one change.
 #[derive(Debug)]
-pub struct Part {
+pub struct SnapshotPage {
     pub jobs: Vec<Arc<Status>>,
-    pub next: Option<Place>,
+    pub next: Option<PageCursor>,
     pub change: u64,
 }
 
-impl Default for Cache {
+impl Default for JobStore {
     fn default() -> Self {
-        let epoch = format!("{:08x}", fastrand::u32(..));
-        Self { live: RwLock::default(), pulse: watch::Sender::default(), epoch, set_back: Notify::new() }
+        let instance_id = format!("{:08x}", fastrand::u32(..));
+        Self {
+            live: RwLock::default(),
+            change_notifications: watch::Sender::default(),
+            instance_id,
+            store_was_reset: Notify::new(),
+        }
     }
 }
 
-impl Cache {
-    fn read(&self) -> RwLockReadGuard<'_, Live> {
+impl JobStore {
+    fn read(&self) -> RwLockReadGuard<'_, JobReflector> {
         self.live.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Live> {
+    fn write(&self) -> RwLockWriteGuard<'_, JobReflector> {
         self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,13 +90,13 @@ impl Cache {
     }
 
     /// At most so many of the jobs that match, from behind a place on, and how many there are behind these.
-    pub fn page(&self, filter: &Filter, after: Option<&Place>, limit: usize, now: Instant) -> Found<Page> {
+    pub fn page(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
         let live = self.read();
         let Some(Age(age)) = live.age(now) else { return Found::Miss };
         let mut matching = live.store.matching(filter, after);
         let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
         let remaining = matching.count();
-        let next = jobs.last().filter(|_| remaining > 0).map(|last| Place::of(last));
+        let next = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::of(last));
         Found::Hit { found: Page { jobs, next, remaining }, age }
     }
 
@@ -105,7 +110,7 @@ impl Cache {
 
     /// The same for who wants all of them, part by part, and need not know how many remain. None if there is no
     /// knowing.
-    pub fn part(&self, filter: &Filter, after: Option<&Place>, limit: usize) -> Option<Part> {
+    pub fn part(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize) -> Option<SnapshotPage> {
         let live = self.read();
         if !live.is_usable() {
             return None;
@@ -113,8 +118,8 @@ impl Cache {
         let mut matching = live.store.matching(filter, after);
         let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
         let is_last = matching.next().is_none();
-        let next = jobs.last().filter(|_| !is_last).map(|last| Place::of(last));
-        Some(Part { jobs, next, change: live.changes.last() })
+        let next = jobs.last().filter(|_| !is_last).map(|last| PageCursor::of(last));
+        Some(SnapshotPage { jobs, next, change: live.changes.last() })
     }
 
     /// How many jobs are in each state.
@@ -132,8 +137,8 @@ impl Cache {
     }
 
     /// Tells of everything, beginning with what happens after this call.
-    pub fn pulse(&self) -> watch::Receiver<()> {
-        self.pulse.subscribe()
+    pub fn change_notifications(&self) -> watch::Receiver<()> {
+        self.change_notifications.subscribe()
     }
 
     /// Tells of one job, there or not, beginning with what happens after this call: so subscribe first, then look.
@@ -154,10 +159,10 @@ impl Cache {
         let entered = live.enter(status, Instant::now());
         drop(live);
         if entered.is_set_back {
-            self.set_back.notify_one();
+            self.store_was_reset.notify_one();
         }
         if entered.is_new {
-            self.pulse.send_replace(());
+            self.change_notifications.send_replace(());
         }
     }
 
@@ -180,14 +185,14 @@ impl Cache {
     pub fn set_exit(&self, job: &Job, exit: &Exit) -> bool {
         self.enter(job);
         let is_set = self.write().set_exit(job, exit.clone());
-        self.pulse.send_replace(());
+        self.change_notifications.send_replace(());
         is_set
     }
 
     /// Forgets all jobs. Until they are listed again, every read goes to the cluster.
     pub fn clear(&self) {
         self.write().clear();
-        self.pulse.send_replace(());
+        self.change_notifications.send_replace(());
     }
 
     /// The last status of a job that is gone, if its end was seen in the last ten minutes. Without a uid it is the last
@@ -203,23 +208,23 @@ impl Cache {
     }
 
     /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
-    pub fn bury(&self, namespace: &Namespace, name: &JobName, uid: &str) {
-        if self.write().bury(&key(namespace, name), uid, Instant::now()) {
-            self.pulse.send_replace(());
+    pub fn tombstone(&self, namespace: &Namespace, name: &JobName, uid: &str) {
+        if self.write().tombstone(&key(namespace, name), uid, Instant::now()) {
+            self.change_notifications.send_replace(());
         }
     }
 
     /// Takes in what the watch tells.
-    pub fn hear(&self, news: News, now: Instant) {
-        self.write().hear(news, now);
-        self.pulse.send_replace(());
+    pub fn apply_event(&self, news: WatchEvent, now: Instant) {
+        self.write().apply_event(news, now);
+        self.change_notifications.send_replace(());
     }
 }
 
 /// Waits for what happens to one job.
 #[derive(Debug)]
 pub struct Subscription {
-    cache: Arc<Cache>,
+    cache: Arc<JobStore>,
     key: String,
     /// Some until it is dropped.
     receiver: Option<watch::Receiver<()>>,

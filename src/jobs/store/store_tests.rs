@@ -23,10 +23,10 @@ fn completed(name: &str, version: u64) -> Job {
 }
 
 /// A cache that follows a cluster with these jobs.
-fn following(jobs: Vec<Job>) -> Arc<Cache> {
-    let cache = Arc::new(Cache::default());
-    for news in [News::Listing(10), News::Jobs(jobs), News::Listed, News::Following] {
-        cache.hear(news, Instant::now());
+fn following(jobs: Vec<Job>) -> Arc<JobStore> {
+    let cache = Arc::new(JobStore::default());
+    for news in [WatchEvent::Init(10), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
+        cache.apply_event(news, Instant::now());
     }
     cache
 }
@@ -35,12 +35,12 @@ fn name(name: &str) -> (Namespace, JobName) {
     (Namespace::parse("a").unwrap(), JobName::parse(name).unwrap())
 }
 
-fn subscribe(cache: &Arc<Cache>, job: &str) -> Subscription {
+fn subscribe(cache: &Arc<JobStore>, job: &str) -> Subscription {
     let (namespace, job) = name(job);
     cache.subscribe(&namespace, &job)
 }
 
-fn find(cache: &Cache, job: &str) -> Option<Arc<Status>> {
+fn find(cache: &JobStore, job: &str) -> Option<Arc<Status>> {
     let (namespace, job) = name(job);
     match cache.find(&namespace, &job, Instant::now()) {
         Found::Hit { found, .. } => Some(found),
@@ -48,12 +48,12 @@ fn find(cache: &Cache, job: &str) -> Option<Arc<Status>> {
     }
 }
 
-fn waiting(cache: &Cache) -> usize {
+fn waiting(cache: &JobStore) -> usize {
     cache.read().waiting.len()
 }
 
 /// As a wait for a job's end does it: subscribes, then looks, until it is there.
-async fn wait(cache: &Arc<Cache>, job: &str) {
+async fn wait(cache: &Arc<JobStore>, job: &str) {
     let mut subscription = subscribe(cache, job);
     while find(cache, job).is_none_or(|status| status.state != State::Completed) {
         subscription.changed().await;
@@ -65,7 +65,7 @@ async fn whoever_subscribes_and_then_looks_misses_nothing() {
     let cache = following(vec![job("x", 5)]);
     for round in 0..2000 {
         let version = 20 + 2 * round;
-        cache.hear(News::Changed(job("x", version)), Instant::now());
+        cache.apply_event(WatchEvent::Apply(job("x", version)), Instant::now());
         let waits: Vec<_> = (0..2)
             .map(|_| {
                 let cache = Arc::clone(&cache);
@@ -79,7 +79,7 @@ async fn whoever_subscribes_and_then_looks_misses_nothing() {
         if round % 3 == 0 {
             cache.enter(&done);
         } else {
-            cache.hear(News::Changed(done), Instant::now());
+            cache.apply_event(WatchEvent::Apply(done), Instant::now());
         }
         for wait in waits {
             wait.await.unwrap();
@@ -96,7 +96,7 @@ async fn two_who_wait_for_one_job_do_not_need_each_other() {
     assert_eq!(waiting(&cache), 2);
     drop(other);
     assert_eq!(waiting(&cache), 2);
-    cache.hear(News::Changed(job("x", 12)), Instant::now());
+    cache.apply_event(WatchEvent::Apply(job("x", 12)), Instant::now());
     one.changed().await;
     let is_woken = |other: &Subscription| other.receiver.as_ref().unwrap().has_changed().unwrap();
     assert!(!is_woken(&one) && !is_woken(&elsewhere));
@@ -119,7 +119,7 @@ async fn nothing_is_left_of_those_who_waited_for_many_jobs_and_left() {
                     let job_name = ["x", "y", "z"][fastrand::usize(..3)];
                     let subscription = subscribe(&cache, job_name);
                     let version = 20 + round * 8 + task;
-                    cache.hear(News::Changed(job(job_name, version)), Instant::now());
+                    cache.apply_event(WatchEvent::Apply(job(job_name, version)), Instant::now());
                     drop(subscription);
                 }
             })
@@ -134,23 +134,23 @@ async fn nothing_is_left_of_those_who_waited_for_many_jobs_and_left() {
 #[test]
 fn our_own_writes_are_found_at_once_and_other_tools_jobs_are_not_kept() {
     let cache = following(vec![job("x", 5)]);
-    let mut pulse = cache.pulse();
+    let mut change_notifications = cache.change_notifications();
     cache.enter(&job("new", 12));
     assert_eq!(find(&cache, "new").map(|status| status.version), Some(12));
-    assert!(pulse.has_changed().unwrap());
-    pulse.mark_unchanged();
+    assert!(change_notifications.has_changed().unwrap());
+    change_notifications.mark_unchanged();
 
     let mut foreign = job("foreign", 13);
     foreign.metadata.labels = Labels(vec![("app".into(), "other".into())]);
     cache.enter(&foreign);
     cache.enter(&job("x", 5));
-    assert!(find(&cache, "foreign").is_none() && !pulse.has_changed().unwrap());
+    assert!(find(&cache, "foreign").is_none() && !change_notifications.has_changed().unwrap());
 
     let (namespace, x) = name("x");
-    cache.bury(&namespace, &x, "u-other");
-    assert!(find(&cache, "x").is_some() && !pulse.has_changed().unwrap());
-    cache.bury(&namespace, &x, "u-x");
-    assert!(find(&cache, "x").is_none() && pulse.has_changed().unwrap());
+    cache.tombstone(&namespace, &x, "u-other");
+    assert!(find(&cache, "x").is_some() && !change_notifications.has_changed().unwrap());
+    cache.tombstone(&namespace, &x, "u-x");
+    assert!(find(&cache, "x").is_none() && change_notifications.has_changed().unwrap());
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn pages_tell_where_they_end_and_how_many_remain() {
 
 #[test]
 fn before_there_is_a_list_nothing_is_answered() {
-    let cache = Cache::default();
-    cache.hear(News::Listing(10), Instant::now());
-    cache.hear(News::Jobs(vec![job("x", 5)]), Instant::now());
+    let cache = JobStore::default();
+    cache.apply_event(WatchEvent::Init(10), Instant::now());
+    cache.apply_event(WatchEvent::InitApply(vec![job("x", 5)]), Instant::now());
     assert!(find(&cache, "x").is_none() && !cache.is_usable());
     assert!(matches!(cache.page(&Filter::default(), None, 2, Instant::now()), Found::Miss));
-    cache.hear(News::Listed, Instant::now());
+    cache.apply_event(WatchEvent::InitDone, Instant::now());
     assert!(find(&cache, "x").is_some() && cache.is_usable());
 }

@@ -20,10 +20,10 @@ impl ProvideCredentials for Hanging {
 #[tokio::test(start_paused = true)]
 async fn b3_a_call_waits_for_a_token_no_longer_than_for_anything_else() {
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(Hanging), SystemTime::now);
-    let cluster = Arc::new(Cluster::new("lab", "us-east-1", tokens));
+    let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
     let begun = Instant::now();
     let call = |seconds| {
-        let session = Session::new(Arc::clone(&cluster), begun + Duration::from_secs(seconds));
+        let session = Client::new(Arc::clone(&cluster), begun + Duration::from_secs(seconds));
         async move { (session.get::<Ignored>(&Path::version()).await, begun.elapsed().as_secs()) }
     };
     let (short, long) = tokio::join!(call(2), call(60));

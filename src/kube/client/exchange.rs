@@ -7,7 +7,7 @@ use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 use crate::kube::client::reply;
 use crate::kube::client::stream::Stream;
 use crate::kube::client::transport::{RawReply, whole};
@@ -21,7 +21,7 @@ const WRITE_ATTEMPT: Duration = Duration::from_secs(15);
 
 /// A request, as often as it is sent.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct Request<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a Path,
     pub(super) body: Bytes,
@@ -30,38 +30,40 @@ pub(super) struct Ask<'a> {
 }
 
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Response {
     Whole(RawReply),
     Stream(Stream),
 }
 
-impl Ask<'_> {
+impl Request<'_> {
     pub(super) async fn send(
         &self,
-        cluster: &Cluster,
+        cluster: &ApiServer,
         authorization: HeaderValue,
         deadline: Instant,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let transport = cluster.transport()?;
         let most = if *self.method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
         let exchange = cluster.traffic.begin(self.method, self.path);
         let until = deadline.min(exchange.started + most);
         let answer = if self.is_stream {
             match transport.open(self.path, authorization, until).await {
-                Ok(response) if response.status().is_success() => Ok(Answer::Stream(Stream::new(response.into_body()))),
+                Ok(response) if response.status().is_success() => {
+                    Ok(Response::Stream(Stream::new(response.into_body())))
+                }
                 Ok(response) => {
                     let reply = timeout_at(until, whole(response)).await;
-                    reply.unwrap_or(Err(Error::Timeout)).map(Answer::Whole)
+                    reply.unwrap_or(Err(Error::Timeout)).map(Response::Whole)
                 }
                 Err(error) => Err(error),
             }
         } else {
             let reply = transport.exchange(self.method, self.path, authorization, self.body.clone(), until).await;
-            reply.map(Answer::Whole)
+            reply.map(Response::Whole)
         };
         exchange.ended(match &answer {
-            Ok(Answer::Whole(reply)) => Ok(reply.status),
-            Ok(Answer::Stream(_)) => Ok(StatusCode::OK),
+            Ok(Response::Whole(reply)) => Ok(reply.status),
+            Ok(Response::Stream(_)) => Ok(StatusCode::OK),
             Err(error) => Err(error),
         });
         if matches!(answer, Err(Error::Unreachable(_))) {
@@ -71,7 +73,7 @@ impl Ask<'_> {
     }
 }
 
-impl Answer {
+impl Response {
     /// The error, if the token is refused.
     pub(super) fn unauthorized(&self) -> Option<Error> {
         match self {

@@ -19,11 +19,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::aws::token::{self, Token};
-use crate::kube::api_server::Cluster;
+use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
-use crate::kube::client::exchange::{Answer, Ask};
+use crate::kube::client::exchange::{Request, Response};
 use crate::kube::client::permit::WritePermit;
-use crate::kube::client::reply::{Reply, understood};
+use crate::kube::client::reply::{Reply, decode};
 use crate::kube::client::retry::{Attempts, is_safe};
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error;
@@ -40,8 +40,8 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 /// That a read had no answer in less than this, says less of the cluster than what an earlier try was told.
 const TELLING_ATTEMPT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
-pub struct Session {
-    pub cluster: Arc<Cluster>,
+pub struct Client {
+    pub cluster: Arc<ApiServer>,
     /// In the name of whom, if not the service's own.
     bearer: Option<Bearer>,
     /// Held by a change, but not while it pauses.
@@ -51,13 +51,13 @@ pub struct Session {
     upstream_micros: AtomicU64,
 }
 
-impl Session {
-    pub fn new(cluster: Arc<Cluster>, deadline: impl Into<Instant>) -> Self {
+impl Client {
+    pub fn new(cluster: Arc<ApiServer>, deadline: impl Into<Instant>) -> Self {
         Self { cluster, bearer: None, permit: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
     }
 
     /// From now on in the name of a caller, so that the cluster's rules and its audit log apply to that one.
-    pub fn act_as(&mut self, bearer: Option<Bearer>) {
+    pub fn with_bearer(&mut self, bearer: Option<Bearer>) {
         self.bearer = bearer;
     }
 
@@ -82,10 +82,10 @@ impl Session {
 
     /// Opens a stream, once. The deadline is for its beginning; how long it then lasts is up to the reader.
     pub async fn open(&self, path: &Path) -> Result<Stream, Error> {
-        let ask = Ask { method: &Method::GET, path, body: Body::new(), is_stream: true };
+        let ask = Request { method: &Method::GET, path, body: Body::new(), is_stream: true };
         match self.authenticated(&ask).await? {
-            Answer::Stream(stream) => Ok(stream),
-            Answer::Whole(reply) => Err(reply::error(&reply)),
+            Response::Stream(stream) => Ok(stream),
+            Response::Whole(reply) => Err(reply::error(&reply)),
         }
     }
 
@@ -136,9 +136,9 @@ impl Session {
 
     /// Asks for the version once, which every identity may read, and gives the time of the server's clock, if it said it.
     pub async fn server_date(&self) -> Result<Option<SystemTime>, Error> {
-        let ask = Ask { method: &Method::GET, path: &Path::version(), body: Body::new(), is_stream: false };
-        let Answer::Whole(reply) = self.authenticated(&ask).await? else { return Ok(None) };
-        understood::<Ignored>(&reply)?;
+        let ask = Request { method: &Method::GET, path: &Path::version(), body: Body::new(), is_stream: false };
+        let Response::Whole(reply) = self.authenticated(&ask).await? else { return Ok(None) };
+        decode::<Ignored>(&reply)?;
         Ok(reply.headers.get(DATE).and_then(|date| crate::aws::http_date(date.to_str().ok()?)))
     }
 
@@ -161,15 +161,15 @@ impl Session {
 
     async fn send<T: DeserializeOwned>(&self, method: &Method, path: &Path, body: Body) -> Result<Reply<T>, Error> {
         let (mut attempts, mut earlier) = (Attempts::default(), None);
-        let ask = Ask { method, path, body, is_stream: false };
+        let ask = Request { method, path, body, is_stream: false };
         loop {
             let is_short = self.deadline < Instant::now() + TELLING_ATTEMPT;
             let error = match self.authenticated(&ask).await {
-                Ok(Answer::Whole(reply)) => match understood(&reply) {
+                Ok(Response::Whole(reply)) => match decode(&reply) {
                     Ok(reply) => return Ok(reply),
                     Err(error) => error,
                 },
-                Ok(Answer::Stream(_)) => return Err(Error::BadReply("a stream".to_owned())),
+                Ok(Response::Stream(_)) => return Err(Error::BadReply("a stream".to_owned())),
                 Err(Error::Timeout) if is_short && *method == Method::GET => earlier.take().unwrap_or(Error::Timeout),
                 Err(error) => error,
             };
@@ -183,7 +183,7 @@ impl Session {
     /// One answer that is no 401 for our token. A token of our own that is refused is replaced and the request repeated, a
     /// POST too, as authentication comes before any effect. If there is no other token, the same one is tried again once:
     /// the cluster's own question to STS may have been throttled.
-    async fn authenticated(&self, ask: &Ask<'_>) -> Result<Answer, Error> {
+    async fn authenticated(&self, ask: &Request<'_>) -> Result<Response, Error> {
         if let Some(bearer) = &self.bearer {
             let answer = self.attempt(ask, bearer.authorization()).await?;
             return match answer.unauthorized() {
@@ -220,7 +220,7 @@ impl Session {
         }
     }
 
-    async fn attempt(&self, ask: &Ask<'_>, authorization: HeaderValue) -> Result<Answer, Error> {
+    async fn attempt(&self, ask: &Request<'_>, authorization: HeaderValue) -> Result<Response, Error> {
         let begun = Instant::now();
         let answer = ask.send(&self.cluster, authorization, self.deadline).await;
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);

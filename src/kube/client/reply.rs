@@ -19,7 +19,7 @@ pub struct Reply<T> {
     pub warnings: Vec<String>,
 }
 
-pub fn understood<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
+pub fn decode<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> {
     if !reply.status.is_success() {
         return Err(error(reply));
     }

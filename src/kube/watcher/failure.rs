@@ -16,7 +16,7 @@ pub enum Failure {
     /// Asked to come back later.
     Throttled(Duration),
     /// Neither a byte nor an end.
-    Silent,
+    IdleTimeout,
     /// What one side says, the other cannot understand: our place in the list, or a line of the watch.
     Unreadable(String),
     Broken(String),
@@ -29,7 +29,7 @@ impl fmt::Display for Failure {
             Self::SetBack => f.write_str("the API server's store was set back; listing again"),
             Self::Forbidden(why) => write!(f, "no right to list and watch jobs: {why}"),
             Self::Throttled(time) => write!(f, "the API server asks to come back in {} s", time.as_secs()),
-            Self::Silent => f.write_str("nothing came for too long; listing again"),
+            Self::IdleTimeout => f.write_str("nothing came for too long; listing again"),
             Self::Unreadable(why) | Self::Broken(why) => f.write_str(why),
         }
     }

@@ -17,8 +17,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::kube::api_server::Cluster;
-use crate::kube::client::Session;
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::types::json;
 use crate::kube::types::{Job, List};
@@ -29,7 +29,7 @@ use forbidden_grace::Rights;
 use items::Items;
 use lines::Lines;
 use state_machine::{Backlog, Event, Input, Pause, State, Step};
-pub use state_machine::{News, Version};
+pub use state_machine::{Version, WatchEvent};
 use turns::Turns;
 
 /// So many jobs of a few KiB each come as a reply of some 2 MiB.
@@ -47,13 +47,13 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 /// A missing right is granted by a person.
 const LASTING: Duration = Duration::from_mins(3);
 
-/// Tells all that happens to the jobs with these labels. `set_back` rings when the API server's store was set back.
+/// Tells all that happens to the jobs with these labels. `store_was_reset` rings when the API server's store was set back.
 /// It ends when it is dropped.
 pub async fn follow(
-    cluster: &Arc<Cluster>,
+    cluster: &Arc<ApiServer>,
     label_selector: &str,
-    set_back: &Notify,
-    mut tell: impl FnMut(News),
+    store_was_reset: &Notify,
+    mut tell: impl FnMut(WatchEvent),
 ) -> Infallible {
     let mut described = cluster.described();
     described.first().await;
@@ -61,7 +61,7 @@ pub async fn follow(
     let (mut state, mut rights, mut backoff) = (State::default(), Rights::default(), BACKOFF);
     loop {
         let input = tokio::select! {
-            () = set_back.notified() => Input::Failed(Failure::SetBack),
+            () = store_was_reset.notified() => Input::Failed(Failure::SetBack),
             () = cluster.unanswered.notified() => {
                 Input::Failed(Failure::Broken("the API server does not answer".to_owned()))
             }
@@ -74,7 +74,7 @@ pub async fn follow(
         let step = state.step(input);
         let Step { news, pause, .. } = step;
         state = step.state;
-        if !matches!(state, State::Following { .. }) {
+        if !matches!(state, State::Watching { .. }) {
             // Whatever ended it, nobody reads it any more.
             (watch.stream, watch.current) = (None, None);
         }
@@ -83,7 +83,7 @@ pub async fn follow(
             Pause::No => continue,
             Pause::Backoff => backoff.pause(),
             Pause::AtLeast(time) => time.min(LASTING) + backoff.pause(),
-            Pause::Lasting => LASTING + backoff.pause(),
+            Pause::LongBackoff => LASTING + backoff.pause(),
         };
         tokio::select! {
             () = sleep(pause) => {}
@@ -93,7 +93,7 @@ pub async fn follow(
 }
 
 struct Watch<'a> {
-    cluster: &'a Arc<Cluster>,
+    cluster: &'a Arc<ApiServer>,
     label_selector: &'a str,
     stream: Option<Events>,
     /// Asks for the version that the API server is at, while a backlog is read.
@@ -103,7 +103,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Does what the state asks for, and says what came of it.
     async fn input(&mut self, state: &State) -> Input {
-        let session = || Session::new(Arc::clone(self.cluster), Instant::now() + PAGE_TIMEOUT);
+        let session = || Client::new(Arc::clone(self.cluster), Instant::now() + PAGE_TIMEOUT);
         match state {
             State::Listing { next } => {
                 let token = next.as_ref().map(|next| next.token.as_str());
@@ -111,7 +111,7 @@ impl Watch<'_> {
                 let page = timeout(PAGE_TIMEOUT, page(&session(), &path)).await;
                 page.unwrap_or(Err(Error::Timeout)).map_or_else(refused, Input::Page)
             }
-            State::Opening { version, resumes } => {
+            State::Connecting { version, resumes } => {
                 let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
                 match session().open(&Path::jobs_watch(self.label_selector, *version, seconds)).await {
                     Ok(stream) => {
@@ -126,7 +126,7 @@ impl Watch<'_> {
                     Err(error) => refused(error),
                 }
             }
-            State::Following { backlog, .. } => {
+            State::Watching { backlog, .. } => {
                 let Some(events) = &mut self.stream else { return Input::Ended };
                 match (backlog, &mut self.current) {
                     (Backlog::Unknown, Some(current)) => tokio::select! {
@@ -146,10 +146,10 @@ impl Watch<'_> {
 }
 
 /// The version that the API server is at. It asks until there is an answer.
-async fn current(cluster: Arc<Cluster>, path: Path) -> Version {
+async fn current(cluster: Arc<ApiServer>, path: Path) -> Version {
     let mut backoff = BACKOFF;
     loop {
-        let session = Session::new(Arc::clone(&cluster), Instant::now() + PAGE_TIMEOUT);
+        let session = Client::new(Arc::clone(&cluster), Instant::now() + PAGE_TIMEOUT);
         if let Ok(list) = session.get::<List<Job>>(&path).await
             && let Ok(version) = list.metadata.resource_version.parse()
         {
@@ -160,7 +160,7 @@ async fn current(cluster: Arc<Cluster>, path: Path) -> Version {
 }
 
 /// A page of the list, of which never more than an item is held as it came.
-async fn page(session: &Session, path: &Path) -> Result<List<Job>, Error> {
+async fn page(session: &Client, path: &Path) -> Result<List<Job>, Error> {
     let unreadable = |error: serde_json::Error| Error::BadReply(format!("a page of the list: {error}"));
     let (mut reply, mut items) = (Turns::new(session.open(path).await?), Items::default());
     let (mut jobs, mut bad) = (Vec::with_capacity(PAGE as usize), None);
@@ -199,7 +199,7 @@ impl Events {
             }
             let silent = Instant::now() + SILENCE;
             let piece = match timeout_at(silent, self.turns.next()).await {
-                Err(_) => return Input::Failed(Failure::Silent),
+                Err(_) => return Input::Failed(Failure::IdleTimeout),
                 Ok(Err(error)) => return refused(error),
                 Ok(Ok(None)) => return Input::Ended,
                 Ok(Ok(Some(piece))) => piece,

@@ -29,9 +29,9 @@ pub enum State {
     /// Asking for the list: for its first page, or for the next.
     Listing { next: Option<NextPage> },
     /// Asking for all that happens after this version. `resumes` is whether an earlier stream was lost there.
-    Opening { version: Version, resumes: bool },
+    Connecting { version: Version, resumes: bool },
     /// Reading what happens. `heard` is whether anything came on this stream.
-    Following { version: Version, heard: bool, backlog: Backlog },
+    Watching { version: Version, heard: bool, backlog: Backlog },
 }
 
 /// What happened while no stream was open, and is still to be read.
@@ -87,20 +87,20 @@ pub struct Mark {
 
 /// What the follower is told. In this order it is a whole and true account.
 #[derive(Debug)]
-pub enum News {
+pub enum WatchEvent {
     /// A list as of this version begins.
-    Listing(Version),
-    Jobs(Vec<Job>),
+    Init(Version),
+    InitApply(Vec<Job>),
     /// The list is whole: what is not in it is gone, unless it is newer than the list.
-    Listed,
+    InitDone,
     /// All changes up to now have been told, and from now on every change is.
-    Following,
-    Changed(Job),
-    Deleted(Job),
+    Watching,
+    Apply(Job),
+    Delete(Job),
     /// All up to this version has been told.
-    UpTo(Version),
+    Bookmark(Version),
     /// From now on changes happen that are not told, until the next `Following`.
-    Lost(Failure),
+    Disconnected(Failure),
 }
 
 /// What to wait for before the next step.
@@ -111,13 +111,13 @@ pub enum Pause {
     /// At least as long as the server asked for.
     AtLeast(Duration),
     /// Until somebody may have granted the right.
-    Lasting,
+    LongBackoff,
 }
 
 #[derive(Debug)]
 pub struct Step {
     pub state: State,
-    pub news: Vec<News>,
+    pub news: Vec<WatchEvent>,
     pub pause: Pause,
 }
 
@@ -131,27 +131,27 @@ impl State {
     pub fn step(self, input: Input) -> Step {
         match (self, input) {
             (Self::Listing { next }, Input::Page(list)) => page(next.map(|next| next.version), list),
-            (Self::Opening { version, resumes: false }, Input::Opened) => caught_up(version, false, Vec::new()),
-            (Self::Opening { version, resumes: true }, Input::Opened) => {
-                let state = Self::Following { version, heard: false, backlog: Backlog::Unknown };
+            (Self::Connecting { version, resumes: false }, Input::Opened) => caught_up(version, false, Vec::new()),
+            (Self::Connecting { version, resumes: true }, Input::Opened) => {
+                let state = Self::Watching { version, heard: false, backlog: Backlog::Unknown };
                 Step { state, news: Vec::new(), pause: Pause::No }
             }
-            (Self::Following { version, backlog, .. }, Input::Event(event)) => line(version, backlog, event),
-            (Self::Following { version, .. }, Input::Current(current)) if current < version => {
+            (Self::Watching { version, backlog, .. }, Input::Event(event)) => line(version, backlog, event),
+            (Self::Watching { version, .. }, Input::Current(current)) if current < version => {
                 failed(Self::default(), Failure::SetBack)
             }
-            (Self::Following { version, heard, .. }, Input::Current(current)) if current > version => {
-                let state = Self::Following { version, heard, backlog: Backlog::UpTo(current) };
+            (Self::Watching { version, heard, .. }, Input::Current(current)) if current > version => {
+                let state = Self::Watching { version, heard, backlog: Backlog::UpTo(current) };
                 Step { state, news: Vec::new(), pause: Pause::No }
             }
-            (Self::Following { version, heard, .. }, Input::Current(_) | Input::Quiet) => {
+            (Self::Watching { version, heard, .. }, Input::Current(_) | Input::Quiet) => {
                 caught_up(version, heard, Vec::new())
             }
-            (Self::Following { version, heard, backlog }, Input::Ended) => {
+            (Self::Watching { version, heard, backlog }, Input::Ended) => {
                 // A stream without so much as a bookmark is what a version from the future gives: that of a cluster
                 // whose store was set back.
                 let resumes = backlog != Backlog::Read;
-                let state = if heard { Self::Opening { version, resumes } } else { Self::default() };
+                let state = if heard { Self::Connecting { version, resumes } } else { Self::default() };
                 Step { state, news: Vec::new(), pause: Pause::Backoff }
             }
             (state, Input::Failed(failure)) => failed(state, failure),
@@ -167,22 +167,22 @@ fn page(begun: Option<Version>, list: List<Job>) -> Step {
     };
     let mut news = Vec::new();
     if begun.is_none() {
-        news.push(News::Listing(version));
+        news.push(WatchEvent::Init(version));
     }
-    news.push(News::Jobs(list.items.unwrap_or_default()));
+    news.push(WatchEvent::InitApply(list.items.unwrap_or_default()));
     let token = list.metadata.r#continue;
     let state = if token.is_empty() {
-        news.push(News::Listed);
-        State::Opening { version, resumes: false }
+        news.push(WatchEvent::InitDone);
+        State::Connecting { version, resumes: false }
     } else {
         State::Listing { next: Some(NextPage { token, version }) }
     };
     Step { state, news, pause: Pause::No }
 }
 
-fn caught_up(version: Version, heard: bool, mut news: Vec<News>) -> Step {
-    news.push(News::Following);
-    Step { state: State::Following { version, heard, backlog: Backlog::Read }, news, pause: Pause::No }
+fn caught_up(version: Version, heard: bool, mut news: Vec<WatchEvent>) -> Step {
+    news.push(WatchEvent::Watching);
+    Step { state: State::Watching { version, heard, backlog: Backlog::Read }, news, pause: Pause::No }
 }
 
 fn line(known: Version, backlog: Backlog, event: Event) -> Step {
@@ -202,9 +202,9 @@ fn line(known: Version, backlog: Backlog, event: Event) -> Step {
         return failed(State::default(), no_number(told));
     };
     let (news, is_bookmark) = match event {
-        Event::Added(job) | Event::Modified(job) => (News::Changed(job), false),
-        Event::Deleted(job) => (News::Deleted(job), false),
-        Event::Bookmark(_) | Event::Error(_) => (News::UpTo(version), true),
+        Event::Added(job) | Event::Modified(job) => (WatchEvent::Apply(job), false),
+        Event::Deleted(job) => (WatchEvent::Delete(job), false),
+        Event::Bookmark(_) | Event::Error(_) => (WatchEvent::Bookmark(version), true),
     };
     // A bookmark follows all that happened before it. Events come in the order of their versions.
     let is_last = match backlog {
@@ -216,12 +216,12 @@ fn line(known: Version, backlog: Backlog, event: Event) -> Step {
     if is_last {
         return caught_up(version, true, vec![news]);
     }
-    Step { state: State::Following { version, heard: true, backlog }, news: vec![news], pause: Pause::No }
+    Step { state: State::Watching { version, heard: true, backlog }, news: vec![news], pause: Pause::No }
 }
 
 fn failed(state: State, failure: Failure) -> Step {
     let pause = match failure {
-        Failure::Forbidden(_) => Pause::Lasting,
+        Failure::Forbidden(_) => Pause::LongBackoff,
         Failure::Throttled(time) => Pause::AtLeast(time),
         Failure::SetBack => Pause::No,
         _ => Pause::Backoff,
@@ -229,13 +229,13 @@ fn failed(state: State, failure: Failure) -> Step {
     let state = match (state, &failure) {
         // The stream broke, not what is known of the cluster: go on from there.
         (
-            State::Opening { version, .. } | State::Following { version, .. },
+            State::Connecting { version, .. } | State::Watching { version, .. },
             Failure::Broken(_) | Failure::Throttled(_),
-        ) => State::Opening { version, resumes: true },
+        ) => State::Connecting { version, resumes: true },
         (State::Listing { next }, Failure::Broken(_) | Failure::Throttled(_)) => State::Listing { next },
         _ => State::default(),
     };
-    Step { state, news: vec![News::Lost(failure)], pause }
+    Step { state, news: vec![WatchEvent::Disconnected(failure)], pause }
 }
 
 fn no_number(version: &str) -> Failure {

@@ -2,10 +2,10 @@
 
 use super::*;
 
-const RESUMING: State = State::Opening { version: 863, resumes: true };
+const RESUMING: State = State::Connecting { version: 863, resumes: true };
 
 fn behind(version: Version, heard: bool, backlog: Backlog) -> State {
-    State::Following { version, heard, backlog }
+    State::Watching { version, heard, backlog }
 }
 
 fn event(version: Version) -> Input {
@@ -47,8 +47,8 @@ fn b6_a_bookmark_a_current_version_or_quiet_ends_a_backlog() {
 fn b6_a_stream_that_ends_in_its_backlog_still_has_one() {
     for backlog in [Backlog::Unknown, Backlog::UpTo(900)] {
         let state = behind(870, true, backlog);
-        assert_eq!(step(&state, Input::Ended).0, State::Opening { version: 870, resumes: true });
-        assert_eq!(step(&state, broken()).0, State::Opening { version: 870, resumes: true });
+        assert_eq!(step(&state, Input::Ended).0, State::Connecting { version: 870, resumes: true });
+        assert_eq!(step(&state, broken()).0, State::Connecting { version: 870, resumes: true });
     }
 }
 

@@ -4,21 +4,21 @@ use super::*;
 
 #[test]
 fn a_broken_exchange_is_repeated_from_where_it_was() {
-    let resuming = State::Opening { version: 863, resumes: true };
+    let resuming = State::Connecting { version: 863, resumes: true };
     for (state, expected) in
         [(START, START), (in_the_list(), in_the_list()), (OPENING, resuming.clone()), (FOLLOWING, resuming.clone())]
     {
         let (next, news, pause) = step(&state, broken());
         assert_eq!((next, news, pause), (expected, vec!["lost: connection reset".to_owned()], Pause::Backoff));
     }
-    let unheard = State::Following { version: 863, heard: false, backlog: Backlog::Read };
+    let unheard = State::Watching { version: 863, heard: false, backlog: Backlog::Read };
     assert_eq!(step(&unheard, broken()).0, resuming, "a stream that broke tells nothing of its version");
 }
 
 #[test]
 fn silence_and_what_cannot_be_read_list_again() {
     for input in [
-        Input::Failed(Failure::Silent),
+        Input::Failed(Failure::IdleTimeout),
         line("rubbish"),
         line(r#"{"type":"ADDED"}"#),
         line(r#"{"type":"RENAMED","object":{}}"#),
@@ -46,7 +46,7 @@ fn a_missing_right_empties_all_and_is_asked_for_after_a_long_pause() {
     let body = recorded("forbidden-rbac")["body"].take();
     for state in [START, in_the_list(), OPENING] {
         let (next, news, pause) = step(&state, refused(403, None, &body));
-        assert_eq!((next, pause), (START, Pause::Lasting));
+        assert_eq!((next, pause), (START, Pause::LongBackoff));
         assert!(news[0].starts_with("lost: no right to list and watch jobs: secrets is forbidden"), "{news:?}");
     }
 }
@@ -54,7 +54,7 @@ fn a_missing_right_empties_all_and_is_asked_for_after_a_long_pause() {
 #[test]
 fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
     let (body, seven) = (serde_json::json!({ "kind": "Status", "code": 429 }), Duration::from_secs(7));
-    let resuming = State::Opening { version: 863, resumes: true };
+    let resuming = State::Connecting { version: 863, resumes: true };
     for state in [START, in_the_list(), resuming] {
         for code in [429, 503] {
             let (next, news, pause) = step(&state, refused(code, Some("7"), &body));
@@ -68,7 +68,7 @@ fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
 
 #[test]
 fn a_token_that_is_refused_for_good_is_tried_again_in_the_same_place() {
-    for state in [START, in_the_list(), State::Opening { version: 863, resumes: true }] {
+    for state in [START, in_the_list(), State::Connecting { version: 863, resumes: true }] {
         let (next, news, pause) = step(&state, Input::Failed(Error::Unauthorized { is_passing: false }.into()));
         assert_eq!((&next, pause), (&state, Pause::Backoff));
         assert!(news[0].contains("does not accept our token"), "{news:?}");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::kube::client::reply::understood;
+use crate::kube::client::reply::decode;
 use crate::kube::client::transport::RawReply;
 use crate::kube::error::Error;
 use crate::kube::refusal::Refusal;
@@ -41,24 +41,24 @@ fn refused(code: u16, retry_after: Option<&str>, body: &Value) -> Input {
     }
     let status = hyper::StatusCode::from_u16(code).unwrap();
     let reply = RawReply { status, headers, body: body.to_string().into() };
-    Input::Failed(understood::<List<Job>>(&reply).unwrap_err().into())
+    Input::Failed(decode::<List<Job>>(&reply).unwrap_err().into())
 }
 
 fn broken() -> Input {
     Input::Failed(Failure::Broken("connection reset".to_owned()))
 }
 
-fn told(news: &News) -> String {
+fn told(news: &WatchEvent) -> String {
     let named = |job: &Job| format!("{}@{}", job.metadata.name, job.metadata.resource_version);
     match news {
-        News::Listing(version) => format!("listing {version}"),
-        News::Jobs(jobs) => format!("jobs {}", jobs.iter().map(named).collect::<Vec<_>>().join(" ")),
-        News::Listed => "listed".to_owned(),
-        News::Following => "following".to_owned(),
-        News::Changed(job) => format!("changed {}", named(job)),
-        News::Deleted(job) => format!("deleted {}", named(job)),
-        News::UpTo(version) => format!("up to {version}"),
-        News::Lost(failure) => format!("lost: {failure}"),
+        WatchEvent::Init(version) => format!("listing {version}"),
+        WatchEvent::InitApply(jobs) => format!("jobs {}", jobs.iter().map(named).collect::<Vec<_>>().join(" ")),
+        WatchEvent::InitDone => "listed".to_owned(),
+        WatchEvent::Watching => "following".to_owned(),
+        WatchEvent::Apply(job) => format!("changed {}", named(job)),
+        WatchEvent::Delete(job) => format!("deleted {}", named(job)),
+        WatchEvent::Bookmark(version) => format!("up to {version}"),
+        WatchEvent::Disconnected(failure) => format!("lost: {failure}"),
     }
 }
 
@@ -69,8 +69,8 @@ fn step(state: &State, input: Input) -> (State, Vec<String>, Pause) {
 }
 
 const START: State = State::Listing { next: None };
-const OPENING: State = State::Opening { version: 863, resumes: false };
-const FOLLOWING: State = State::Following { version: 863, heard: true, backlog: Backlog::Read };
+const OPENING: State = State::Connecting { version: 863, resumes: false };
+const FOLLOWING: State = State::Watching { version: 863, heard: true, backlog: Backlog::Read };
 
 fn in_the_list() -> State {
     step(&START, page("job-list-page-1", None)).0
@@ -101,7 +101,7 @@ fn a_list_of_several_pages_is_as_of_the_first_ones_version() {
 
     let last = page("job-list-page-2", Some(serde_json::json!({ "resourceVersion": "999" })));
     let (state, news, pause) = step(&second, last);
-    assert_eq!((state, pause), (State::Opening { version: 851, resumes: false }, Pause::No));
+    assert_eq!((state, pause), (State::Connecting { version: 851, resumes: false }, Pause::No));
     assert_eq!(news, ["jobs late@775 nopull@839 parallel@818", "listed"]);
 }
 
@@ -110,13 +110,13 @@ fn a_list_of_one_page_or_of_none_is_whole_at_once() {
     let (state, news, _) = step(&START, page("job-list-empty-namespace", None));
     assert_eq!(
         (state, news),
-        (State::Opening { version: 851, resumes: false }, ["listing 851", "jobs ", "listed"].map(Into::into).into())
+        (State::Connecting { version: 851, resumes: false }, ["listing 851", "jobs ", "listed"].map(Into::into).into())
     );
     let nil = r#"{ "metadata": { "resourceVersion": "7" }, "items": null }"#;
     let (state, news, _) = step(&START, Input::Page(serde_json::from_str(nil).unwrap()));
     assert_eq!(
         (state, news),
-        (State::Opening { version: 7, resumes: false }, ["listing 7", "jobs ", "listed"].map(Into::into).into())
+        (State::Connecting { version: 7, resumes: false }, ["listing 7", "jobs ", "listed"].map(Into::into).into())
     );
 }
 
@@ -136,7 +136,7 @@ fn a_list_whose_next_page_is_not_to_be_had_begins_anew() {
 #[test]
 fn the_life_of_a_job_is_told_line_by_line() {
     let (mut state, news, pause) = step(&OPENING, Input::Opened);
-    assert_eq!((&state, pause), (&State::Following { version: 863, heard: false, backlog: Backlog::Read }, Pause::No));
+    assert_eq!((&state, pause), (&State::Watching { version: 863, heard: false, backlog: Backlog::Read }, Pause::No));
     assert_eq!(news, ["following"]);
     let expected = [
         (864, "changed retrying@864"),
@@ -152,7 +152,7 @@ fn the_life_of_a_job_is_told_line_by_line() {
     assert_eq!(lines.len(), expected.len());
     for (line, (version, told)) in lines.into_iter().zip(expected) {
         let (next, news, pause) = step(&state, line);
-        assert_eq!((&next, pause), (&State::Following { version, heard: true, backlog: Backlog::Read }, Pause::No));
+        assert_eq!((&next, pause), (&State::Watching { version, heard: true, backlog: Backlog::Read }, Pause::No));
         assert_eq!(news, [told]);
         state = next;
     }
@@ -160,16 +160,16 @@ fn the_life_of_a_job_is_told_line_by_line() {
 
 #[test]
 fn bookmarks_alone_carry_the_version_on() {
-    let mut state = State::Following { version: 863, heard: false, backlog: Backlog::Read };
+    let mut state = State::Watching { version: 863, heard: false, backlog: Backlog::Read };
     for line in lines("watch-quiet-bookmark") {
         let (next, news, _) = step(&state, line);
         assert_eq!(
             (&next, news),
-            (&State::Following { version: 925, heard: true, backlog: Backlog::Read }, vec!["up to 925".to_owned()])
+            (&State::Watching { version: 925, heard: true, backlog: Backlog::Read }, vec!["up to 925".to_owned()])
         );
         state = next;
     }
-    assert_eq!(step(&state, Input::Ended).0, State::Opening { version: 925, resumes: false });
+    assert_eq!(step(&state, Input::Ended).0, State::Connecting { version: 925, resumes: false });
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_stream_that_ends_goes_on_from_the_last_version_without_a_list() {
 fn a_stream_that_ends_without_a_single_line_lists_again() {
     let recorded = recorded("watch-future-version");
     assert!(recorded["lines"].as_array().is_none_or(Vec::is_empty), "so a version from the future is answered");
-    let opened = step(&State::Opening { version: 999_999_999, resumes: false }, Input::Opened).0;
+    let opened = step(&State::Connecting { version: 999_999_999, resumes: false }, Input::Opened).0;
     assert_eq!(step(&opened, Input::Ended), (START, Vec::new(), Pause::Backoff));
 }
 

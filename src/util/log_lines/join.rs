@@ -42,7 +42,7 @@ struct Partial {
 enum Mode {
     /// What is read is new.
     #[default]
-    Live,
+    JobReflector,
     Searching(Search),
     NoOverlap,
 }
@@ -55,10 +55,10 @@ impl Join {
     /// A new reading of the log begins.
     pub fn reopen(&mut self, extent: Extent) {
         let line = std::mem::take(&mut self.line);
-        if matches!(self.mode, Mode::Live) && line.has_begun {
+        if matches!(self.mode, Mode::JobReflector) && line.has_begun {
             self.partial = Some(Partial { hash: line.hash(), len: line.len });
         }
-        self.mode = if self.is_empty() { Mode::Live } else { Mode::Searching(Search::new(extent)) };
+        self.mode = if self.is_empty() { Mode::JobReflector } else { Mode::Searching(Search::new(extent)) };
     }
 
     /// Appends to `out` what is new in this part.
@@ -72,7 +72,7 @@ impl Join {
     /// A whole reading had nothing of what was passed on: all that comes now is new, and what was between is lost.
     pub fn reopen_after_loss(&mut self) {
         self.reopen(Extent::Whole);
-        self.mode = Mode::Live;
+        self.mode = Mode::JobReflector;
         self.has_lost_lines = true;
     }
 
@@ -89,7 +89,7 @@ impl Join {
 
     /// Whether this reading reached the end of what earlier readings passed on.
     pub const fn is_caught_up(&self) -> bool {
-        matches!(self.mode, Mode::Live)
+        matches!(self.mode, Mode::JobReflector)
     }
 
     /// Whether the last lines do not reach back to what was passed on. The whole log has to be read then.
@@ -122,7 +122,7 @@ impl Join {
     /// Where the text that is read now goes, if it may be new.
     fn new_text<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Option<&'a mut Vec<u8>> {
         match &mut self.mode {
-            Mode::Live => Some(out),
+            Mode::JobReflector => Some(out),
             Mode::Searching(search) => search.held.as_mut().map(|(text, _)| text),
             Mode::NoOverlap => None,
         }
@@ -167,7 +167,7 @@ impl Join {
     fn end_line(&mut self, out: &mut Vec<u8>) {
         let hash = std::mem::take(&mut self.line).hash();
         match &mut self.mode {
-            Mode::Live => self.known.push(hash),
+            Mode::JobReflector => self.known.push(hash),
             Mode::Searching(search) => {
                 search.advance(hash, &self.known);
                 if self.partial.is_none() {
@@ -196,7 +196,7 @@ impl Join {
         let Some((mut text, lines)) = held.take() else { return };
         out.append(&mut text);
         self.partial = None;
-        self.mode = Mode::Live;
+        self.mode = Mode::JobReflector;
         for hash in lines {
             self.known.push(hash);
         }

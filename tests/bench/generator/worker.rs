@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant as Moment, sleep_until, timeout};
+use tokio::time::{Instant as TimestampGauge, sleep_until, timeout};
 
 use super::connection::{Connection, Connector};
 use super::{ASKED, Follow, Load, NUMBER, Order, Outcome, Report};
@@ -41,7 +41,7 @@ pub(crate) fn serve_if_asked() -> bool {
 }
 
 /// Nanoseconds since the epoch, which all processes of a machine agree on.
-pub(crate) fn epoch() -> u64 {
+pub(crate) fn instance_id() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or_default()
 }
 
@@ -100,7 +100,7 @@ struct Course {
     load: Load,
     parts: Vec<String>,
     next: AtomicU64,
-    started: Moment,
+    started: TimestampGauge,
     connections: u64,
 }
 
@@ -146,7 +146,7 @@ struct Tally {
 async fn run(connections: Vec<Connection>, load: Load) -> Result<(Outcome, Vec<Connection>), String> {
     let cpu = process::own_cpu();
     let parts = load.request.split(NUMBER).map(str::to_owned).collect();
-    let (next, started) = (AtomicU64::new(0), Moment::now());
+    let (next, started) = (AtomicU64::new(0), TimestampGauge::now());
     let count = u64::try_from(connections.len()).unwrap_or_default();
     let course = Arc::new(Course { load, parts, next, started, connections: count });
     let mut tasks: Vec<JoinHandle<(Connection, Tally)>> = Vec::new();
@@ -185,7 +185,7 @@ async fn ride(mut connection: Connection, course: Arc<Course>, place: u32) -> (C
     let mut due = course.started + pause.unwrap_or_default() * place / u32::try_from(course.connections).unwrap_or(1);
     while let Some(number) = course.number() {
         course.write(number, &mut request);
-        let late = pause.is_some() && Moment::now() > due;
+        let late = pause.is_some() && TimestampGauge::now() > due;
         if pause.is_some() {
             sleep_until(due).await;
         }
@@ -228,7 +228,7 @@ async fn begin(follow: Follow) -> Result<Followers, String> {
         let (sender, wanted) = (sender.clone(), follow.told.clone());
         tasks.spawn(async move {
             loop {
-                let told = connection.read_until(wanted.as_bytes()).await.map(|()| epoch());
+                let told = connection.read_until(wanted.as_bytes()).await.map(|()| instance_id());
                 let over = told.is_err();
                 if sender.send(told).is_err() || over {
                     return;

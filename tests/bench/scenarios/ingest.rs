@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::figures::statistics::{float, quantile_of_sorted};
 use crate::floor::Floor;
 use crate::generator::connection::{Connection, Connector};
-use crate::generator::{Group, Load, NUMBER, Target, epoch};
+use crate::generator::{Group, Load, NUMBER, Target, instance_id};
 use crate::process;
 
 const JOBS: u64 = 1000;
@@ -167,7 +167,7 @@ async fn send(cluster: Arc<Cluster>, template: Arc<Template>, rate: u64, seconds
         while sent < due {
             sent += 1;
             let sentinel = sent == due;
-            last = epoch();
+            last = instance_id();
             let number = if sentinel { 0 } else { 1 + sent % (JOBS - 1) };
             template.write(&mut text, number, version + sent, last);
         }
@@ -193,7 +193,7 @@ async fn follow(target: Target, seen: Arc<Seen>) {
                 continue;
             };
             let Some(sent) = sent.split('"').next().and_then(|sent| sent.parse::<u64>().ok()) else { continue };
-            seen.lags.lock().unwrap().push(float(epoch().saturating_sub(sent)) / 1e6);
+            seen.lags.lock().unwrap().push(float(instance_id().saturating_sub(sent)) / 1e6);
             seen.newest.fetch_max(sent, Ordering::Relaxed);
         }
     }

@@ -7,7 +7,7 @@ use super::waits::WATCH;
 use crate::bench::{Bench, DIRECT, PROXY, SERVICE, bearer, get, put_jobs, request};
 use crate::cluster::Cluster;
 use crate::figures::statistics::{Spread, float};
-use crate::generator::{Follow, Group, Target, epoch};
+use crate::generator::{Follow, Group, Target, instance_id};
 use crate::process;
 
 const JOB: &str = "nightly-report-00000005";
@@ -90,7 +90,7 @@ fn one_change(bench: &mut Bench, cluster: &Cluster, side: &mut Side, round: usiz
     let busy = || side.pids.iter().map(|pid| process::cpu(*pid)).sum::<f64>();
     let (before, mut begun) = (busy(), 0);
     let mut times = bench.generator.told(side.group, || {
-        begun = epoch();
+        begun = instance_id();
         cluster.controls().change_job("bench", JOB, |job| {
             job["metadata"]["labels"]["round"] = json!(format!("{}-{round}", side.name.replace(' ', "-")));
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eks_api::auth::keys::Keys;
-use eks_api::http::browser::origin::Hosts;
+use eks_api::http::browser::origin::HostAllowlist;
 use eks_api::http::client_cert::Certificate;
 use eks_api::http::peer::Peer;
 use eks_api::http::request::credentials::shown;
@@ -54,7 +54,7 @@ pub(super) fn credentials(data: &[u8]) {
 pub(super) fn host(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     let headers = HeaderMap::from_iter([(HOST, value)]);
-    let (hosts, uri) = (Hosts::new(vec!["jobs.example.com".to_owned()]), Uri::from_static("/"));
+    let (hosts, uri) = (HostAllowlist::new(vec!["jobs.example.com".to_owned()]), Uri::from_static("/"));
     let host = text(data);
     if hosts.check(&peer("10.0.0.7:1"), &uri, &headers).is_ok() {
         assert!(host.to_ascii_lowercase().starts_with("jobs.example.com"), "{host:?}");

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use eks_api::http::response::problem::Problem;
 use eks_api::jobs::idempotency::{IdempotencyKey, Owner};
-use eks_api::jobs::manifest::{Manifest, Wanted, explain, prepare, raw};
+use eks_api::jobs::manifest::{CreateJobInput, Manifest, explain, prepare, raw};
 use eks_api::jobs::status::Status;
-use eks_api::kube::client::reply::understood;
+use eks_api::kube::client::reply::decode;
 use eks_api::kube::client::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
 use eks_api::util::strict_json;
@@ -33,7 +33,7 @@ pub(super) fn job_manifest(data: &[u8]) {
     let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
     let key = IdempotencyKey::parse(key);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_444_114);
-    let wanted = || Wanted { manifest: manifest.clone(), namespace, key: key.clone(), request_id: "id", now };
+    let wanted = || CreateJobInput { manifest: manifest.clone(), namespace, key: key.clone(), request_id: "id", now };
     let prepared = match prepare(wanted()) {
         Ok(prepared) => prepared,
         Err(invalid) => {
@@ -71,7 +71,7 @@ pub(super) fn job_manifest(data: &[u8]) {
     }
     // The job that comes back is known again, if its annotations are such that the API server would take them.
     if let Some(Ok(annotations)) = metadata.get("annotations").map(|raw| serde_json::from_str(raw.get())) {
-        assert_eq!(prepared.stamp.owner(&annotations), Owner::This);
+        assert_eq!(prepared.stamp.owner(&annotations), Owner::Ours);
     }
     if key.is_some() {
         let again = prepare(wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
@@ -189,10 +189,10 @@ pub(super) fn status_body(data: &[u8]) {
     let headers: HeaderMap =
         named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?))).collect();
     let reply = RawReply { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) };
-    let _ = understood::<List<Job>>(&reply);
-    let _ = understood::<DeletedJob>(&reply);
-    let _ = understood::<Ignored>(&reply);
-    let explained = understood::<Job>(&reply).map_err(|error| explain(error, br#"{"spec":{"a":[{"b":1}]}}"#));
+    let _ = decode::<List<Job>>(&reply);
+    let _ = decode::<DeletedJob>(&reply);
+    let _ = decode::<Ignored>(&reply);
+    let explained = decode::<Job>(&reply).map_err(|error| explain(error, br#"{"spec":{"a":[{"b":1}]}}"#));
     match explained {
         Ok(reply) => assert!(status.is_success() && reply.warnings.len() <= 1),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! What a caller writes into headers, and times.
 
 use eks_api::aws::http_date;
-use eks_api::http::request::etag::{self, Known};
+use eks_api::http::request::etag::{self, IfNoneMatch};
 use eks_api::http::request::media::{Media, accepts, require_json};
 use eks_api::http::request::request_id::{HEADER, RequestId};
 use eks_api::http::response::sse::EventId;
@@ -35,7 +35,7 @@ pub(super) fn accept(data: &[u8]) {
 
 pub(super) fn if_none_match(data: &[u8]) {
     let headers = headers(&IF_NONE_MATCH, data);
-    let Some(Known::These(tags)) = Known::of(&headers) else { return };
+    let Some(IfNoneMatch::These(tags)) = IfNoneMatch::of(&headers) else { return };
     for tag in tags {
         let tag = etag::of(&tag);
         let has = |line: &HeaderValue| line.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes());
@@ -46,7 +46,7 @@ pub(super) fn if_none_match(data: &[u8]) {
 pub(super) fn last_event_id(data: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(data) else { return };
     let Some(id) = EventId::parse(&header) else { return };
-    let written = HeaderValue::from_str(&format!("{}-{}", id.epoch, id.change)).unwrap_or_else(|e| panic!("{e}"));
+    let written = HeaderValue::from_str(&format!("{}-{}", id.instance_id, id.change)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(EventId::parse(&written), Some(id));
 }
 

@@ -203,10 +203,10 @@ pub(super) fn page_token(data: &[u8]) {
             assert!((1..=2048).contains(&token.len()) && token.bytes().all(|c| c.is_ascii_graphic()), "{token:?}");
             assert_eq!(parse(&of_cluster(&token)).ok(), Some(Token::Cluster(token)));
         }
-        Ok(Token::Place(place)) => {
+        Ok(Token::PageCursor(place)) => {
             let (namespace, name) = place.key().split_once('/').unwrap_or_default();
             assert!(is_label(namespace) && is_subdomain(name, 63), "{place:?}");
-            assert_eq!(parse(&of(&place)).ok(), Some(Token::Place(place)));
+            assert_eq!(parse(&of(&place)).ok(), Some(Token::PageCursor(place)));
         }
         Err(problem) => is_a_sane_problem(&problem),
     }

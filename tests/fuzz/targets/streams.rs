@@ -6,7 +6,7 @@ use eks_api::kube::types::{Job, List};
 use eks_api::kube::watcher::items::Items;
 use eks_api::kube::watcher::lines::Lines;
 use eks_api::kube::watcher::state_machine::{Backlog, Event, Input, State, Step};
-use eks_api::kube::watcher::{Failure, News, Version};
+use eks_api::kube::watcher::{Failure, Version, WatchEvent};
 use serde_json::Value;
 
 use super::{first_line, text};
@@ -80,21 +80,21 @@ struct Account {
 }
 
 impl Account {
-    fn tell(&mut self, news: &News) {
+    fn tell(&mut self, news: &WatchEvent) {
         match news {
-            News::Listing(_) => *self = Self { listing: true, ..Self::default() },
-            News::Jobs(_) => assert!(self.listing, "{news:?}"),
-            News::Listed => {
+            WatchEvent::Init(_) => *self = Self { listing: true, ..Self::default() },
+            WatchEvent::InitApply(_) => assert!(self.listing, "{news:?}"),
+            WatchEvent::InitDone => {
                 assert!(self.listing, "{news:?}");
                 *self = Self { listed: true, ..Self::default() };
             }
-            News::Following => {
+            WatchEvent::Watching => {
                 assert!(self.listed, "{news:?}");
                 self.following = true;
             }
             // Before it is followed a stream tells its backlog.
-            News::Changed(_) | News::Deleted(_) | News::UpTo(_) => assert!(self.listed, "{news:?}"),
-            News::Lost(_) => self.following = false,
+            WatchEvent::Apply(_) | WatchEvent::Delete(_) | WatchEvent::Bookmark(_) => assert!(self.listed, "{news:?}"),
+            WatchEvent::Disconnected(_) => self.following = false,
         }
     }
 }
@@ -102,7 +102,7 @@ impl Account {
 fn version(state: &State) -> Option<Version> {
     match state {
         State::Listing { .. } => None,
-        State::Opening { version, .. } | State::Following { version, .. } => Some(*version),
+        State::Connecting { version, .. } | State::Watching { version, .. } => Some(*version),
     }
 }
 
@@ -112,7 +112,7 @@ fn input(line: &str) -> Input {
     let failure = |word: &str| match word {
         "gone" => Failure::Gone,
         "forbidden" => Failure::Forbidden("no".to_owned()),
-        "silent" => Failure::Silent,
+        "silent" => Failure::IdleTimeout,
         "unreadable" => Failure::Unreadable("what?".to_owned()),
         word => word.parse().map_or_else(
             |_| Failure::Broken("broken".to_owned()),
@@ -137,18 +137,18 @@ pub(super) fn watch_machine(data: &[u8]) {
         let (line, others) = first_line(rest);
         rest = others;
         let known = version(&state);
-        let was_following = matches!(state, State::Following { .. });
+        let was_following = matches!(state, State::Watching { .. });
         let Step { state: next, news, pause: _ } = state.step(input(line));
         for news in &news {
             account.tell(news);
-            if let News::Lost(failure) = news {
+            if let WatchEvent::Disconnected(failure) = news {
                 let _ = failure.to_string();
             }
         }
         if let (true, Some(known), Some(version)) = (was_following, known, version(&next)) {
             assert!(version >= known, "{known} became {version}");
         }
-        assert!(account.following || !matches!(next, State::Following { backlog: Backlog::Read, .. }), "{next:?}");
+        assert!(account.following || !matches!(next, State::Watching { backlog: Backlog::Read, .. }), "{next:?}");
         state = next;
     }
 }

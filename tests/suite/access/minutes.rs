@@ -5,29 +5,29 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
+use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use eks_api::api::audit::Audit;
-use eks_api::api::context::Shared;
-use eks_api::api::gate::Admission;
+use eks_api::api::context::AppState;
+use eks_api::api::gate::Gate;
 use eks_api::api::repeats::Repeats;
 use eks_api::api::routes::access::SEE_LOGS;
-use eks_api::api::service::Pipeline;
-use eks_api::auth::access_review_cache::Reviews;
-use eks_api::auth::{Asked, Auth, Shown};
+use eks_api::api::service::Service;
+use eks_api::auth::access_review_cache::AccessReviewCache;
+use eks_api::auth::{AccessRequest, Auth, Credentials};
 use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::cors::Cors;
-use eks_api::http::browser::origin::Hosts;
-use eks_api::http::limits::concurrency::{Bounds, Calls};
+use eks_api::http::browser::origin::HostAllowlist;
+use eks_api::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use eks_api::http::limits::rate_limit::RateLimits;
-use eks_api::http::listener::{self, Door};
-use eks_api::http::metrics::Traffic;
+use eks_api::http::listener::{self, ListenerConfig};
+use eks_api::http::metrics::HttpMetrics;
 use eks_api::jobs::policy::Policy;
-use eks_api::kube::api_server::Cluster;
+use eks_api::kube::api_server::ApiServer;
 use eks_api::kube::names::Namespace;
-use eks_api::kube::watcher::News;
+use eks_api::kube::watcher::WatchEvent;
 use eks_api::telemetry::journal::Journal;
 use eks_api::util::secret::Secret;
 use serde_json::json;
@@ -46,7 +46,7 @@ use crate::wire::Wire;
 struct Inside {
     address: String,
     cluster: StubCluster,
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     journal: UnixDatagram,
     _folder: Folder,
     _drain: watch::Sender<bool>,
@@ -58,9 +58,9 @@ async fn inside() -> Inside {
     let mut job = own_job_in("team-a", "hello");
     job["spec"]["selector"] = json!({ "matchLabels": { "of": "hello" } });
     stub.put_job(job);
-    let key = Credentials::new("AKIALABSTATIC0000001", "lab-secret-one/with+chars", None, None, "test");
+    let key = AwsCredentials::new("AKIALABSTATIC0000001", "lab-secret-one/with+chars", None, None, "test");
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
-    let cluster = Arc::new(Cluster::new("lab", "us-east-1", tokens));
+    let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
     let ca_pem = stub.ca_pem().into();
     cluster.take_up(Description { endpoint: stub.endpoint(), ca_pem }).unwrap();
     let folder = Folder::new();
@@ -69,29 +69,31 @@ async fn inside() -> Inside {
     journal.set_nonblocking(true).unwrap();
     let (drain, draining) = watch::channel(false);
     let request_timeout = Duration::from_secs(30);
-    let shared = Arc::new(Shared {
-        auth: Arc::new(Auth::Kubernetes(Box::new(Reviews::new(Arc::clone(&cluster), request_timeout).unwrap()))),
+    let shared = Arc::new(AppState {
+        auth: Arc::new(Auth::Kubernetes(Box::new(
+            AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap(),
+        ))),
         cluster,
         cache: Arc::default(),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-        calls: Calls::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
+        calls: ConcurrencyLimits::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
-        traffic: Traffic::new(true),
+        traffic: HttpMetrics::new(true),
         docs: true,
         request_timeout,
         draining,
     });
     let jobs = vec![serde_json::from_value(stub.job("team-a", "hello").unwrap()).unwrap()];
-    for news in [News::Listing(1), News::Jobs(jobs), News::Listed, News::Following] {
-        shared.cache.hear(news, std::time::Instant::now());
+    for news in [WatchEvent::Init(1), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
+        shared.cache.apply_event(news, std::time::Instant::now());
     }
-    let admission = Admission { hosts: Hosts::default(), cors: Cors::new(Vec::new()) };
-    let pipeline = Arc::new(Pipeline { shared: Arc::clone(&shared), admission });
+    let admission = Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) };
+    let pipeline = Arc::new(Service { shared: Arc::clone(&shared), admission });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(listener::run(listener, pipeline, Door { tls: None, max_connections: 8, max_per_peer: 8 }));
+    tokio::spawn(listener::run(listener, pipeline, ListenerConfig { tls: None, max_connections: 8, max_per_peer: 8 }));
     Inside { address, cluster: stub, shared, journal, _folder: folder, _drain: drain }
 }
 
@@ -152,11 +154,12 @@ async fn a_log_is_followed_with_the_right_to_that_pods_alone_and_no_longer() {
     assert_eq!(log.before("first\n").await.unwrap().as_deref(), Some(""));
     a_minute().await;
     // When the answer is known, the stream has heard it too.
-    let alice = lab.shared.auth.identify(Shown { bearer: Some(Secret::new(ALICE)), ..Shown::default() }).unwrap();
+    let alice =
+        lab.shared.auth.identify(Credentials { bearer: Some(Secret::new(ALICE)), ..Credentials::default() }).unwrap();
     let namespace = Namespace::parse("team-a").unwrap();
-    let asked = Asked { permission: SEE_LOGS, namespace: Some(&namespace), name: Some("hello-x") };
+    let asked = AccessRequest { permission: SEE_LOGS, namespace: Some(&namespace), name: Some("hello-x") };
     let heard = async {
-        while lab.shared.auth.sees_at_once(&alice, &asked).is_none() {
+        while lab.shared.auth.authorize_cached(&alice, &asked).is_none() {
             yield_now().await;
         }
     };

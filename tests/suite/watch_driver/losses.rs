@@ -170,18 +170,18 @@ async fn another_description_ends_every_pause() {
 async fn nothing_is_asked_before_the_cluster_is_described() {
     let stub = stub().await;
     let key = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
-    let cluster = Cluster::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", key, SystemTime::now));
+    let cluster = ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", key, SystemTime::now));
     let cluster = Arc::new(cluster);
     let (tell, mut news) = mpsc::unbounded_channel();
     let followed = Arc::clone(&cluster);
     tokio::spawn(async move {
-        let set_back = Notify::new();
-        watcher::follow(&followed, LABEL_SELECTOR, &set_back, |news| tell.send(news).unwrap()).await
+        let store_was_reset = Notify::new();
+        watcher::follow(&followed, LABEL_SELECTOR, &store_was_reset, |news| tell.send(news).unwrap()).await
     });
     pass(Duration::from_mins(10)).await;
     assert!(news.is_empty());
     cluster.take_up(description(&stub)).unwrap();
-    assert!(matches!(news.recv().await, Some(News::Lost(_))), "its key is nobody's");
+    assert!(matches!(news.recv().await, Some(WatchEvent::Disconnected(_))), "its key is nobody's");
 }
 
 #[tokio::test]

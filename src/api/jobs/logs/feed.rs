@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::api::audit::Account;
-use crate::api::context::Shared;
+use crate::api::context::AppState;
 use crate::api::jobs::logs::End;
 use crate::api::jobs::logs::reading::Reading;
 use crate::api::jobs::logs::source::Cluster;
 use crate::api::routes::access::SEE_LOGS;
-use crate::auth::{Asked, Denied};
+use crate::auth::{AccessRequest, Denied};
 use crate::http::response::problem::Problem;
 use crate::jobs::logs::Seen;
 
@@ -19,7 +19,7 @@ use crate::jobs::logs::Seen;
 const LAST_PIECES: Duration = Duration::from_secs(10);
 
 pub(super) struct Feed {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<AppState>,
     pub(super) account: Box<Account>,
     pub(super) reading: Reading<Cluster>,
 }
@@ -48,7 +48,7 @@ impl Feed {
                 let cause = cause.unwrap_or(&problem.detail);
                 log::warn!(request_id = request_id.as_str(), cause = cause; "a stream of logs breaks off");
                 if is_denied {
-                    self.shared.audit.came_to(&self.account.subject(), problem.status, &problem.reason);
+                    self.shared.audit.record_outcome(&self.account.subject(), problem.status, &problem.reason);
                 }
             }
         }
@@ -71,9 +71,9 @@ impl Feed {
             auth.time_to_ask().await;
             let pod = self.reading.pod.borrow().clone();
             let namespace = Some(&self.reading.source.namespace);
-            let named = |name| Asked { permission: SEE_LOGS, namespace, name: Some(name) };
-            let asked: Vec<Asked<'_>> = pod.as_deref().map(named).into_iter().collect();
-            if let Err(denied) = auth.still_sees(&self.account.caller, &asked).await {
+            let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };
+            let asked: Vec<AccessRequest<'_>> = pod.as_deref().map(named).into_iter().collect();
+            if let Err(denied) = auth.reauthorize(&self.account.caller, &asked).await {
                 return denied;
             }
         }

@@ -14,7 +14,7 @@ use crate::api::jobs::logs::reading::{PATIENCE, Reading};
 use crate::api::jobs::logs::run_log::{RunLog, Settled};
 use crate::api::jobs::logs::source::{Source, Target};
 use crate::jobs::logs::availability::{self, Run};
-use crate::jobs::logs::{self, NoLog, Seen};
+use crate::jobs::logs::{self, LogUnavailable, Seen};
 use crate::kube::error::Error as KubeError;
 use crate::kube::url::LogOptions;
 use crate::util::backoff::Backoff;
@@ -68,7 +68,7 @@ impl<S: Source> Reading<S> {
             if matches!(now, Run::Gone | Run::Removed) {
                 // The runs after it are lost.
                 self.is_lossy.fetch_or(now == Run::Removed, Ordering::Relaxed);
-                return self.give_up(target, &log, NoLog::Gone);
+                return self.give_up(target, &log, LogUnavailable::Gone);
             }
             let options = log.options(now);
             let mut outcome = match self.source.open(target, &options).await {
@@ -168,8 +168,10 @@ impl<S: Source> Reading<S> {
 
     /// The log cannot be read any more. A log that ended well before is whole as far as anyone can tell: the kubelet ends it
     /// with its container.
-    fn give_up(&self, target: &Target, log: &RunLog, why: NoLog) -> Result<(), End> {
-        if log.has_ended && matches!(why, NoLog::Gone | NoLog::NodeGone(_) | NoLog::NoPrevious) {
+    fn give_up(&self, target: &Target, log: &RunLog, why: LogUnavailable) -> Result<(), End> {
+        if log.has_ended
+            && matches!(why, LogUnavailable::Gone | LogUnavailable::NodeGone(_) | LogUnavailable::NoPrevious)
+        {
             return Ok(());
         }
         self.is_lossy.fetch_or(!log.is_empty(), Ordering::Relaxed);
@@ -191,7 +193,7 @@ impl<S: Source> Reading<S> {
             let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_patience = u128::from(waited) < PATIENCE_ENDED.as_millis();
             if !(self.wanted.all && logs::may_pass(&error) && has_patience) {
-                return Err(target.no_log(NoLog::of(error, &target.pod)?));
+                return Err(target.no_log(LogUnavailable::of(error, &target.pod)?));
             }
             sleep(pause).await;
         };
@@ -220,10 +222,10 @@ impl Failure {
         }
     }
 
-    fn no_log(self, pod: &str) -> Result<NoLog, KubeError> {
+    fn no_log(self, pod: &str) -> Result<LogUnavailable, KubeError> {
         match self {
-            Self::Cluster(error) => NoLog::of(error, pod),
-            Self::Kubelet(text) => Ok(NoLog::Kubelet(text)),
+            Self::Cluster(error) => LogUnavailable::of(error, pod),
+            Self::Kubelet(text) => Ok(LogUnavailable::Kubelet(text)),
         }
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::sync::watch;
 
-use crate::api::context::Call;
+use crate::api::context::RequestContext;
 use crate::api::jobs::logs::feed::Feed;
 use crate::api::jobs::logs::reading::Reading;
 use crate::api::jobs::logs::source::Cluster;
@@ -28,10 +28,10 @@ use crate::auth::Denied;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::{Gone, ReplyBody};
-use crate::jobs::logs::{Missing, NoLog, Seen};
+use crate::jobs::logs::{LogUnavailable, Missing, Seen};
 use crate::kube::error::Error as KubeError;
 
-pub(crate) async fn get_job_logs(call: &mut Call) -> Result<Reply, Problem> {
+pub(crate) async fn get_job_logs(call: &mut RequestContext) -> Result<Reply, Problem> {
     let (namespace, name) = call.one_job()?;
     let wanted = Wanted::of(&call.parameters)?;
     let permit = call.shared.calls.begin_stream()?;
@@ -67,10 +67,10 @@ enum End {
     Denied(Denied),
     Draining,
     Missing(Missing),
-    NoLog {
+    LogUnavailable {
         pod: String,
         container: String,
-        why: NoLog,
+        why: LogUnavailable,
     },
     /// The job was there before.
     JobGone(KubeError),
@@ -113,25 +113,25 @@ impl From<End> for Problem {
                 };
                 not_found(reason, missing.to_string())
             }
-            End::NoLog { pod, container, why } => match why {
-                NoLog::Waiting(waiting) => {
+            End::LogUnavailable { pod, container, why } => match why {
+                LogUnavailable::Waiting(waiting) => {
                     let detail = format!("container {container} of pod {pod} has no log: it is waiting: {waiting}");
                     Self::new(StatusCode::CONFLICT, "container_waiting", detail)
                 }
-                NoLog::NoPrevious => not_found(
+                LogUnavailable::NoPrevious => not_found(
                     "no_previous_log",
                     format!("container {container} of pod {pod} had no run before this one"),
                 ),
-                NoLog::Gone => not_found("pod_not_found", format!("pod {pod} is gone")),
-                NoLog::NodeGone(node) => {
+                LogUnavailable::Gone => not_found("pod_not_found", format!("pod {pod} is gone")),
+                LogUnavailable::NodeGone(node) => {
                     not_found("pod_not_found", format!("the log of pod {pod} is gone with its node {node}"))
                 }
-                NoLog::Kubelet(text) => Self::new(
+                LogUnavailable::Kubelet(text) => Self::new(
                     StatusCode::BAD_GATEWAY,
                     "log_unavailable",
                     format!("the kubelet has no log of container {container} of pod {pod}: {text}"),
                 ),
-                NoLog::Refused(error) => error.into(),
+                LogUnavailable::Refused(error) => error.into(),
             },
             // Nobody is there to read it.
             End::CallerGone => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the caller hung up"),

@@ -12,8 +12,8 @@ use crate::api::jobs::logs::End;
 use crate::api::jobs::logs::source::{Source, Target};
 use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::stream_body::Sink;
-use crate::jobs::logs::availability::{self, Outlook};
-use crate::jobs::logs::{self, Missing, NoLog, Seen};
+use crate::jobs::logs::availability::{self, LogAvailability};
+use crate::jobs::logs::{self, LogUnavailable, Missing, Seen};
 use crate::util::backoff::Backoff;
 
 /// How often the cluster is asked about what is waited for.
@@ -90,7 +90,7 @@ impl<S: Source> Reading<S> {
                 let outlook = availability::of(seen.find(&target.pod), &target.container, read);
                 let since = *blocked.get_or_insert_with(Instant::now);
                 match outlook {
-                    Outlook::Log { run } => {
+                    LogAvailability::Log { run } => {
                         // What comes after this run is wanted whole.
                         let options = if read.is_some() { options.whole() } else { options };
                         self.read(&mut seen, &target, run, options, &mut None).await?;
@@ -101,16 +101,20 @@ impl<S: Source> Reading<S> {
                         continue;
                     }
                     // Until it has begun, a newer pod may take this one's place.
-                    Outlook::Soon(_) if follow => blocked = None,
-                    Outlook::Blocked(_) if follow && since.elapsed() < PATIENCE => {}
-                    Outlook::Soon(_) | Outlook::Blocked(_) | Outlook::Never(_) if options.previous => {
-                        return Err(no_log(NoLog::NoPrevious));
+                    LogAvailability::Pending(_) if follow => blocked = None,
+                    LogAvailability::Blocked(_) if follow && since.elapsed() < PATIENCE => {}
+                    LogAvailability::Pending(_) | LogAvailability::Blocked(_) | LogAvailability::Never(_)
+                        if options.previous =>
+                    {
+                        return Err(no_log(LogUnavailable::NoPrevious));
                     }
-                    Outlook::Soon(waiting) | Outlook::Blocked(waiting) | Outlook::Never(waiting) => {
-                        return Err(no_log(NoLog::Waiting(waiting)));
+                    LogAvailability::Pending(waiting)
+                    | LogAvailability::Blocked(waiting)
+                    | LogAvailability::Never(waiting) => {
+                        return Err(no_log(LogUnavailable::Waiting(waiting)));
                     }
-                    Outlook::Over => return Ok(()),
-                    Outlook::Gone => return Err(no_log(NoLog::Gone)),
+                    LogAvailability::Finished => return Ok(()),
+                    LogAvailability::Gone => return Err(no_log(LogUnavailable::Gone)),
                 }
             }
             sleep(pause.pause()).await;
@@ -145,7 +149,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// The next container that there is something to say about, and whether there is one to wait for.
-    fn next(&self, seen: &Seen, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, Outlook)>, bool) {
+    fn next(&self, seen: &Seen, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
         let (follow, mut is_waiting) = (self.wanted.options.follow, false);
         for pod in &seen.pods {
             for container in logs::containers(pod, self.wanted.container.as_ref()) {
@@ -155,8 +159,8 @@ impl<S: Source> Reading<S> {
                     continue;
                 }
                 match availability::of(Some(pod), container, read) {
-                    Outlook::Soon(_) if follow => is_waiting = true,
-                    Outlook::Blocked(_) if follow && is_told => is_waiting = true,
+                    LogAvailability::Pending(_) if follow => is_waiting = true,
+                    LogAvailability::Blocked(_) if follow && is_told => is_waiting = true,
                     outlook => return (Some((target, outlook)), is_waiting),
                 }
             }
@@ -169,37 +173,39 @@ impl<S: Source> Reading<S> {
         &self,
         seen: &mut Seen,
         target: &Target,
-        outlook: Outlook,
+        outlook: LogAvailability,
         done: Progress,
     ) -> Result<Progress, End> {
         let (options, mut heading) = (self.wanted.options, Some(target.heading()));
         let why = match outlook {
-            Outlook::Log { run } => {
+            LogAvailability::Log { run } => {
                 let options = if done.read.is_some() { options.whole() } else { options };
                 match self.read(seen, target, run, options, &mut heading).await {
                     Ok(()) => return Ok(Progress { read: Some(run), is_told: false, is_done: !options.follow }),
-                    Err(End::NoLog { why, .. }) => why,
+                    Err(End::LogUnavailable { why, .. }) => why,
                     Err(end) => return Err(end),
                 }
             }
-            Outlook::Over => return Ok(Progress { is_done: true, ..done }),
-            _ if options.previous => NoLog::NoPrevious,
-            Outlook::Blocked(waiting) if options.follow => {
-                self.remark(&mut heading, &NoLog::Waiting(waiting)).await?;
+            LogAvailability::Finished => return Ok(Progress { is_done: true, ..done }),
+            _ if options.previous => LogUnavailable::NoPrevious,
+            LogAvailability::Blocked(waiting) if options.follow => {
+                self.remark(&mut heading, &LogUnavailable::Waiting(waiting)).await?;
                 return Ok(Progress { is_told: true, ..done });
             }
-            Outlook::Soon(waiting) | Outlook::Blocked(waiting) | Outlook::Never(waiting) => NoLog::Waiting(waiting),
-            Outlook::Gone => NoLog::Gone,
+            LogAvailability::Pending(waiting) | LogAvailability::Blocked(waiting) | LogAvailability::Never(waiting) => {
+                LogUnavailable::Waiting(waiting)
+            }
+            LogAvailability::Gone => LogUnavailable::Gone,
         };
         // The log is there, but nobody could read it.
-        if matches!(&why, NoLog::Refused(error) if logs::may_pass(error)) {
+        if matches!(&why, LogUnavailable::Refused(error) if logs::may_pass(error)) {
             self.is_lossy.store(true, Ordering::Relaxed);
         }
         self.remark(&mut heading, &why).await?;
         Ok(Progress { is_done: true, ..done })
     }
 
-    async fn remark(&self, heading: &mut Option<String>, why: &NoLog) -> Result<(), End> {
+    async fn remark(&self, heading: &mut Option<String>, why: &LogUnavailable) -> Result<(), End> {
         self.begin(heading).await?;
         let gap = if self.open_line.load(Ordering::Relaxed) { "\n" } else { "" };
         self.send(format!("{gap}({why})\n").into()).await

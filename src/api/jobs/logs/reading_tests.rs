@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::tests::kubelet::{Fault, Kubelet, Line, read};
 use crate::api::jobs::logs::End;
-use crate::jobs::logs::NoLog;
+use crate::jobs::logs::LogUnavailable;
 use crate::kube::error::Error as KubeError;
 
 /// What the container writes: at which second, with the time of which second, and what.
@@ -87,7 +87,7 @@ async fn log_tls_newnode_a_failure_that_passes_is_waited_out() {
 async fn log_tls_newnode_a_failure_that_lasts_is_told() {
     let away = || Fault::Refuse(refused("InternalError", "i/o timeout"));
     let (ended, text, time) = read(Kubelet::new(LINES, 9999).with((0..999).map(|_| away())), false).await;
-    assert!(matches!(ended, Err(End::NoLog { why: NoLog::Refused(_), .. })), "{ended:?}");
+    assert!(matches!(ended, Err(End::LogUnavailable { why: LogUnavailable::Refused(_), .. })), "{ended:?}");
     assert_eq!(text, "");
     assert!((120..140).contains(&time.as_secs()), "{time:?}");
     // Of several, the others are sent; but the whole is not whole.
@@ -108,7 +108,7 @@ async fn log_kubelet_200_a_sentence_of_the_kubelet_is_no_line_of_the_log() {
     assert_eq!((ended.is_ok(), text), (true, format!("==> p/main <==\n({sentence})\n")));
     assert!(time < Duration::from_secs(10), "{time:?}");
     let (ended, ..) = read(Kubelet::new(&[], 0).with(said(99)), false).await;
-    assert!(matches!(ended, Err(End::NoLog { why: NoLog::Kubelet(text), .. }) if text == sentence));
+    assert!(matches!(ended, Err(End::LogUnavailable { why: LogUnavailable::Kubelet(text), .. }) if text == sentence));
     // It passes, or follows a part of the log.
     let watcher = "failed to create fsnotify watcher: too many open files";
     for faults in [vec![Fault::Say(0, sentence)], vec![Fault::Say(2, watcher), Fault::Say(9, watcher)]] {
@@ -133,7 +133,7 @@ async fn log_tls_newnode_an_image_that_cannot_be_pulled_is_waited_for() {
     let (ended, text, _) = read(Kubelet::new(LINES, 133).waiting(100, "ImagePullBackOff"), false).await;
     assert_eq!((ended.is_ok(), &text[..]), (true, TEXT));
     let (ended, text, time) = read(Kubelet::new(LINES, 9999).waiting(9998, "ErrImagePull"), false).await;
-    assert!(matches!(ended, Err(End::NoLog { why: NoLog::Waiting(_), .. })), "{ended:?}");
+    assert!(matches!(ended, Err(End::LogUnavailable { why: LogUnavailable::Waiting(_), .. })), "{ended:?}");
     assert_eq!((&text[..], time.as_secs() / 10), ("", 12));
     let (ended, _, time) = read(Kubelet::new(LINES, 9999).waiting(9998, "InvalidImageName"), false).await;
     assert!(ended.is_err() && time.is_zero());

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 use tokio::time::Instant;
 
-use crate::api::context::Shared;
+use crate::api::context::AppState;
 use crate::api::jobs::logs::End;
-use crate::jobs::logs::{self, NoLog, Seen};
+use crate::jobs::logs::{self, LogUnavailable, Seen};
 use crate::kube::bearer::Bearer;
-use crate::kube::client::Session;
+use crate::kube::client::Client;
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error as KubeError;
 use crate::kube::names::{JobName, Namespace};
@@ -23,8 +23,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn no_log(&self, why: NoLog) -> End {
-        End::NoLog { pod: self.pod.clone(), container: self.container.clone(), why }
+    pub(super) fn no_log(&self, why: LogUnavailable) -> End {
+        End::LogUnavailable { pod: self.pod.clone(), container: self.container.clone(), why }
     }
 
     pub(super) fn heading(&self) -> String {
@@ -45,21 +45,21 @@ pub(super) trait Source {
 }
 
 pub(super) struct Cluster {
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     bearer: Option<Bearer>,
     pub(super) namespace: Namespace,
     name: JobName,
 }
 
 impl Cluster {
-    pub(super) fn new(shared: Arc<Shared>, bearer: Option<Bearer>, namespace: Namespace, name: JobName) -> Self {
+    pub(super) fn new(shared: Arc<AppState>, bearer: Option<Bearer>, namespace: Namespace, name: JobName) -> Self {
         Self { shared, bearer, namespace, name }
     }
 
     /// Each question has the time of a call: a stream has any.
-    fn session(&self) -> Session {
-        let mut session = Session::new(Arc::clone(&self.shared.cluster), Instant::now() + self.shared.request_timeout);
-        session.act_as(self.bearer.clone());
+    fn session(&self) -> Client {
+        let mut session = Client::new(Arc::clone(&self.shared.cluster), Instant::now() + self.shared.request_timeout);
+        session.with_bearer(self.bearer.clone());
         session
     }
 }

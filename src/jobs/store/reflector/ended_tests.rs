@@ -19,9 +19,9 @@ fn last(told: &Told, name: &str, uid: Option<&str>) -> Option<(String, Version, 
 fn last_known_is_the_end_that_the_watch_told_even_with_the_deletion_alone() {
     let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 1)]);
     let before = told.live.changes.last();
-    told.hear(News::Changed(complete(job("x", 1, 12, 0))));
-    told.hear(News::Deleted(complete(job("x", 1, 13, 0))));
-    told.hear(News::Deleted(complete(job("y", 2, 14, 0))));
+    told.apply_event(WatchEvent::Apply(complete(job("x", 1, 12, 0))));
+    told.apply_event(WatchEvent::Delete(complete(job("x", 1, 13, 0))));
+    told.apply_event(WatchEvent::Delete(complete(job("y", 2, 14, 0))));
     assert_eq!(last(&told, "x", None), Some(("u1".to_owned(), 12, State::Completed)));
     assert_eq!(last(&told, "y", Some("u2")), Some(("u2".to_owned(), 14, State::Completed)));
     assert_eq!(last(&told, "y", Some("u1")), None);
@@ -33,9 +33,9 @@ fn last_known_is_the_end_that_the_watch_told_even_with_the_deletion_alone() {
 #[test]
 fn last_known_is_there_however_the_job_went() {
     let mut told = Told::following(&[job("a", 1, 5, 1), job("b", 2, 5, 1), job("c", 3, 5, 1), job("d", 4, 5, 1)]);
-    assert!(told.bury("a", 1));
-    told.hear(News::Changed(job("b", 12, 12, 0)));
-    told.hear(News::Deleted(job("stranger", 9, 14, 0)));
+    assert!(told.tombstone("a", 1));
+    told.apply_event(WatchEvent::Apply(job("b", 12, 12, 0)));
+    told.apply_event(WatchEvent::Delete(job("stranger", 9, 14, 0)));
     told.lose();
     told.list(20, &[job("b", 12, 12, 0), job("d", 4, 5, 1)]);
     let running = |uid: &str| Some((uid.to_owned(), 5, State::Running));
@@ -60,15 +60,15 @@ fn b18_a_lost_watch_wakes_every_wait() {
 #[test]
 fn c3_an_unknown_job_that_is_older_than_the_watch_shows_a_set_back_store() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.hear(News::UpTo(100));
+    told.apply_event(WatchEvent::Bookmark(100));
     let enter = |told: &mut Told, job: &Job| told.live.enter(Status::of(job), told.now);
     assert_eq!(enter(&mut told, &job("new", 2, 60, 0)), Entered { is_new: true, is_set_back: true });
     assert_eq!((told.age(), told.jobs()), ("0 s".to_owned(), vec!["new u2@60".to_owned(), "x u1@5".to_owned()]));
-    told.hear(News::Lost(Failure::SetBack));
+    told.apply_event(WatchEvent::Disconnected(Failure::SetBack));
     told.list(61, &[job("new", 2, 60, 0), job("back", 3, 40, 0)]);
-    told.hear(News::Following);
+    told.apply_event(WatchEvent::Watching);
     assert_eq!((told.age(), told.jobs()), ("live".to_owned(), vec!["back u3@40".to_owned(), "new u2@60".to_owned()]));
-    told.hear(News::Changed(job("new", 2, 63, 1)));
+    told.apply_event(WatchEvent::Apply(job("new", 2, 63, 1)));
     assert_eq!(told.jobs()[1], "new u2@63", "from then on all is as ever");
 }
 
@@ -76,19 +76,19 @@ fn c3_an_unknown_job_that_is_older_than_the_watch_shows_a_set_back_store() {
 fn c3_what_the_watch_has_told_of_shows_nothing() {
     let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 1)]);
     let enter = |told: &mut Told, job: &Job| told.live.enter(Status::of(job), told.now).is_set_back;
-    told.hear(News::Changed(job("new", 3, 12, 0)));
-    told.hear(News::Deleted(job("new", 3, 14, 0)));
-    told.hear(News::UpTo(100));
+    told.apply_event(WatchEvent::Apply(job("new", 3, 12, 0)));
+    told.apply_event(WatchEvent::Delete(job("new", 3, 14, 0)));
+    told.apply_event(WatchEvent::Bookmark(100));
     assert!(!enter(&mut told, &job("x", 1, 5, 1)), "it is known");
     assert!(!enter(&mut told, &job("new", 3, 12, 0)), "it came and went before the reply");
-    assert!(told.bury("y", 2) && !enter(&mut told, &job("y", 2, 6, 1)));
+    assert!(told.tombstone("y", 2) && !enter(&mut told, &job("y", 2, 6, 1)));
     assert!(!enter(&mut told, &job("z", 4, 101, 0)), "the watch has not come so far");
     told.lose();
     assert!(!enter(&mut told, &job("z", 5, 50, 0)), "what is stale proves nothing");
-    told.hear(News::Following);
+    told.apply_event(WatchEvent::Watching);
     assert!(enter(&mut told, &job("z", 6, 51, 0)));
     told.list(60, &[]);
-    told.hear(News::Following);
-    told.hear(News::UpTo(70));
+    told.apply_event(WatchEvent::Watching);
+    told.apply_event(WatchEvent::Bookmark(70));
     assert!(!enter(&mut told, &job("z", 7, 62, 0)), "not again within seconds");
 }

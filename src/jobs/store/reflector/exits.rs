@@ -8,7 +8,7 @@ use crate::jobs::pods::exit::Exit;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::jobs::store::index::Entry;
-use crate::jobs::store::reflector::Live;
+use crate::jobs::store::reflector::JobReflector;
 use crate::kube::types::Job;
 
 /// The pods of a job that failed longer ago are not looked up.
@@ -16,7 +16,7 @@ const RECENT: Duration = Duration::minutes(10);
 /// Jobs beyond these are not looked up. Nothing but their exit code is missing then.
 const MAX_QUEUED: usize = 10_000;
 
-impl Live {
+impl JobReflector {
     /// The job's status, with its exit if that is known.
     pub(in crate::jobs) fn status(&self, job: &Job) -> Status {
         let status = Status::of(job);
@@ -59,8 +59,8 @@ impl Live {
 mod tests {
     use super::*;
     use crate::jobs::filter::Filter;
-    use crate::jobs::store::change_log::{Kind, seen};
-    use crate::kube::watcher::News;
+    use crate::jobs::store::change_log::{ChangeKind, seen};
+    use crate::kube::watcher::WatchEvent;
 
     fn failed(version: u64, time: Option<OffsetDateTime>) -> Job {
         let time = time.map(|time| time.format(&time::format_description::well_known::Rfc3339).unwrap());
@@ -72,14 +72,14 @@ mod tests {
         .unwrap()
     }
 
-    fn hear(live: &mut Live, news: News) {
-        live.hear(news, std::time::Instant::now());
+    fn apply_event(live: &mut JobReflector, news: WatchEvent) {
+        live.apply_event(news, std::time::Instant::now());
     }
 
-    fn following() -> Live {
-        let mut live = Live::default();
-        for news in [News::Listing(10), News::Listed, News::Following] {
-            hear(&mut live, news);
+    fn following() -> JobReflector {
+        let mut live = JobReflector::default();
+        for news in [WatchEvent::Init(10), WatchEvent::InitDone, WatchEvent::Watching] {
+            apply_event(&mut live, news);
         }
         live
     }
@@ -90,7 +90,7 @@ mod tests {
         for (time, expected) in [(Some(now), 1), (None, 1), (Some(old), 0)] {
             let mut live = following();
             for version in [12, 13] {
-                hear(&mut live, News::Changed(failed(version, time)));
+                apply_event(&mut live, WatchEvent::Apply(failed(version, time)));
             }
             assert_eq!(live.failed.len(), expected, "{time:?}");
         }
@@ -99,20 +99,20 @@ mod tests {
     #[test]
     fn an_exit_is_a_modification_and_stays_with_the_job() {
         let (mut live, exit) = (following(), Exit { code: 3, message: None });
-        hear(&mut live, News::Changed(failed(12, None)));
+        apply_event(&mut live, WatchEvent::Apply(failed(12, None)));
         let last = live.changes.last();
         assert!(!live.set_exit(&failed(11, None), exit.clone()), "another version is known");
         assert!(live.set_exit(&failed(12, None), exit.clone()));
         let changes = live.changes.since(last).unwrap();
         let kinds: Vec<_> = seen(&changes, &Filter::default()).into_iter().map(|(kind, _)| kind).collect();
-        assert_eq!(kinds, [Kind::Modified]);
+        assert_eq!(kinds, [ChangeKind::Modified]);
         assert_eq!(live.store.get("a/x").unwrap().status.exit(), Some(&exit));
-        hear(&mut live, News::Changed(failed(13, None)));
+        apply_event(&mut live, WatchEvent::Apply(failed(13, None)));
         let entry = live.store.get("a/x").unwrap();
         assert_eq!((entry.status.exit(), entry.status.version), (Some(&exit), 13));
         let mut again = failed(20, None);
         again.metadata.uid = "u2".to_owned();
-        hear(&mut live, News::Changed(again));
+        apply_event(&mut live, WatchEvent::Apply(again));
         assert_eq!(live.store.get("a/x").unwrap().status.exit(), None, "another job of that name");
     }
 }

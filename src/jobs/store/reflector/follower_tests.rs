@@ -20,7 +20,7 @@ struct Follower {
     answer: Option<Input>,
     /// Up to where the open stream has told.
     told: Version,
-    live: Live,
+    live: JobReflector,
     seen: Seen,
 }
 
@@ -38,21 +38,21 @@ impl Follower {
     fn go_on(&mut self, cluster: &mut Cluster, is_quiet: bool) {
         let fails = !is_quiet && cluster.chance(8);
         match (self.answer.take(), &self.watching) {
-            (Some(answer), _) => self.hear(if fails { failure(cluster) } else { answer }),
+            (Some(answer), _) => self.apply_event(if fails { failure(cluster) } else { answer }),
             (None, Watching::Listing { next }) => {
                 let page = cluster.page(next.as_ref().map(|next| next.token.as_str()));
                 self.answer = Some(page.unwrap_or(Input::Failed(Failure::Gone)));
             }
-            (None, Watching::Opening { version, .. }) => {
+            (None, Watching::Connecting { version, .. }) => {
                 self.told = *version;
                 let is_gone = self.told < cluster.oldest;
                 self.answer = Some(if is_gone { Input::Failed(Failure::Gone) } else { Input::Opened });
             }
-            (None, Watching::Following { .. }) if fails => {
+            (None, Watching::Watching { .. }) if fails => {
                 let input = if cluster.rng.bool() { Input::Ended } else { failure(cluster) };
-                self.hear(input);
+                self.apply_event(input);
             }
-            (None, Watching::Following { .. }) => self.read_on(cluster),
+            (None, Watching::Watching { .. }) => self.read_on(cluster),
         }
     }
 
@@ -60,21 +60,21 @@ impl Follower {
         if self.told > cluster.version {
             // A version from the future: no lines, until the end.
             if cluster.chance(20) {
-                self.hear(Input::Ended);
+                self.apply_event(Input::Ended);
             }
-        } else if matches!(self.watching, Watching::Following { backlog: Backlog::Unknown, .. }) && cluster.chance(3) {
-            self.hear(Input::Current(cluster.version));
+        } else if matches!(self.watching, Watching::Watching { backlog: Backlog::Unknown, .. }) && cluster.chance(3) {
+            self.apply_event(Input::Current(cluster.version));
         } else if let Some((at, event)) = cluster.line_after(self.told) {
             self.told = at;
-            self.hear(Input::Event(event));
+            self.apply_event(Input::Event(event));
         } else {
             self.told = cluster.version;
             let mark = format!(r#"{{"metadata":{{"resourceVersion":"{}"}}}}"#, self.told);
-            self.hear(Input::Event(Event::Bookmark(serde_json::from_str(&mark).unwrap())));
+            self.apply_event(Input::Event(Event::Bookmark(serde_json::from_str(&mark).unwrap())));
         }
     }
 
-    fn hear(&mut self, input: Input) {
+    fn apply_event(&mut self, input: Input) {
         let deleted = match &input {
             Input::Event(Event::Deleted(job)) => Some(Status::of(job)),
             _ => None,
@@ -82,9 +82,9 @@ impl Follower {
         let Step { state, news, .. } = std::mem::take(&mut self.watching).step(input);
         self.watching = state;
         for news in news {
-            let forgets = matches!(news, News::Lost(Failure::Forbidden(_)));
+            let forgets = matches!(news, WatchEvent::Disconnected(Failure::Forbidden(_)));
             let (was_usable, was_set_back) = (self.live.is_usable(), self.live.list.is_set_back);
-            self.live.hear(news, Instant::now());
+            self.live.apply_event(news, Instant::now());
             if forgets || was_set_back {
                 self.seen.begin_anew();
             }
@@ -112,7 +112,7 @@ impl Follower {
                     assert!(cluster.ceiling.is_some() || is_excused, "{name}@{} shows no restore", kept.version);
                     self.seen.check(&self.live, false);
                     self.answer = None;
-                    self.hear(Input::Failed(Failure::SetBack));
+                    self.apply_event(Input::Failed(Failure::SetBack));
                 }
                 let key = format!("a/{name}");
                 let known = self.live.store.get(&key).map(|entry| entry.status.version);
@@ -124,7 +124,7 @@ impl Follower {
             Reply::Bury(name, number) => {
                 let uid = Box::from(format!("u{number}"));
                 let key = format!("a/{name}");
-                self.live.bury(&key, &uid, Instant::now());
+                self.live.tombstone(&key, &uid, Instant::now());
                 let is_buried = self.live.buried.get(&key).is_some_and(|buried| buried.uid == uid);
                 // To leave the selection ends a burial too.
                 if is_buried && !cluster.left.contains(&number) {
@@ -137,7 +137,7 @@ impl Follower {
 
     /// Whether all is told, and nothing is on its way.
     fn is_up_to_date(&self, cluster: &Cluster) -> bool {
-        let is_following = matches!(self.watching, Watching::Following { heard: true, backlog: Backlog::Read, .. });
+        let is_following = matches!(self.watching, Watching::Watching { heard: true, backlog: Backlog::Read, .. });
         is_following && self.live.version == cluster.version && cluster.replies.is_empty()
     }
 }
@@ -145,7 +145,7 @@ impl Follower {
 fn failure(cluster: &mut Cluster) -> Input {
     Input::Failed(match cluster.rng.u32(0..12) {
         0 | 1 => Failure::Gone,
-        2 => Failure::Silent,
+        2 => Failure::IdleTimeout,
         3 => Failure::Unreadable("rubbish".to_owned()),
         4 => Failure::Throttled(Duration::from_secs(1)),
         5 => Failure::Forbidden("no".to_owned()),
@@ -165,14 +165,14 @@ fn live_through(seed: u64) {
             12 if cluster.ceiling.is_none() && cluster.chance(4) => {
                 let told = follower.live.version.max(follower.live.list.version);
                 if told > cluster.backup.1 {
-                    cluster.set_back(told);
+                    cluster.store_was_reset(told);
                     // What the backup holds is there again, whoever deleted it.
                     let again: Vec<_> = cluster.jobs.values().map(|kept| Box::from(format!("u{}", kept.uid))).collect();
                     follower.seen.buried.retain(|uid| !again.contains(uid));
                     follower.answer = None;
                     // The stream may stay open, and tell nothing.
-                    if matches!(follower.watching, Watching::Following { .. }) && cluster.rng.bool() {
-                        follower.hear(Input::Failed(Failure::Broken("restored".to_owned())));
+                    if matches!(follower.watching, Watching::Watching { .. }) && cluster.rng.bool() {
+                        follower.apply_event(Input::Failed(Failure::Broken("restored".to_owned())));
                     }
                 }
             }
@@ -195,10 +195,10 @@ fn live_through(seed: u64) {
     let ours = cluster.jobs.iter().filter(|(_, kept)| kept.is_ours);
     let expected: Vec<Status> = ours.map(|(name, kept)| Status::of(&kept.job(name))).collect();
     assert_eq!(known, expected);
-    assert_eq!(follower.live.freshness, Freshness::Live);
+    assert_eq!(follower.live.freshness, Staleness::JobReflector);
 
     for _ in 0..2 {
-        follower.hear(Input::Failed(Failure::Gone));
+        follower.apply_event(Input::Failed(Failure::Gone));
         while !follower.is_up_to_date(&cluster) {
             follower.go_on(&mut cluster, true);
         }

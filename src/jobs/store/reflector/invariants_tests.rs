@@ -27,7 +27,7 @@ impl Seen {
     }
 
     /// Holds what is known by now against what was. Only a cut may lose changes.
-    pub(super) fn check(&mut self, live: &Live, is_cut: bool) {
+    pub(super) fn check(&mut self, live: &JobReflector, is_cut: bool) {
         if live.list.is_set_back {
             self.begin_anew();
         }
@@ -43,7 +43,7 @@ impl Seen {
         }
         let in_state = |state| live.store.all().filter(|status| status.state == state).count();
         assert_eq!(live.store.counts(), State::ALL.map(in_state));
-        let is_live = live.freshness == Freshness::Live;
+        let is_live = live.freshness == Staleness::JobReflector;
         for (key, waiting) in &mut self.waiting {
             let is_woken = waiting.has_changed().unwrap();
             assert!(is_woken || jobs.get(key) == self.jobs.get(key), "{key} changed, and nobody was woken");

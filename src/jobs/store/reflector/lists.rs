@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::jobs::status::Status;
 use crate::jobs::store::index::Entry;
-use crate::jobs::store::reflector::Live;
-use crate::jobs::store::staleness::Freshness;
+use crate::jobs::store::reflector::JobReflector;
+use crate::jobs::store::staleness::Staleness;
 use crate::kube::watcher::Version;
 
 /// At most so often a job is taken for a sign that the cluster's store was set back.
@@ -30,7 +30,7 @@ impl List {
     }
 }
 
-impl Live {
+impl JobReflector {
     pub(super) fn begin_list(&mut self, version: Version) {
         let before = self.version.max(self.list.version);
         let is_set_back = version < before || self.list.is_set_back;
@@ -68,16 +68,16 @@ impl Live {
     /// and never told of the job.
     pub(super) fn proves_set_back(&self, status: &Status, now: Instant) -> bool {
         let is_known = self.store.get(status.key()).is_some_and(|known| known.status.uid == status.uid);
-        self.freshness == Freshness::Live
+        self.freshness == Staleness::JobReflector
             && (1..=self.version).contains(&status.version)
             && !is_known
             && self.gone.last(status.key(), Some(&status.uid), now).is_none()
-            && self.set_back.is_none_or(|then| now.saturating_duration_since(then) > SET_BACK_EVERY)
+            && self.store_was_reset.is_none_or(|then| now.saturating_duration_since(then) > SET_BACK_EVERY)
     }
 
     /// Everything known is of the cluster before it was set back. It stays until the next list, and counts for nothing.
     pub(super) fn take_as_set_back(&mut self, now: Instant) {
-        self.set_back = Some(now);
+        self.store_was_reset = Some(now);
         let number = self.list.number + 1;
         self.list = List { number, version: 0, is_under_way: false, is_set_back: true };
         self.version = 0;

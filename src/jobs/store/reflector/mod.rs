@@ -13,34 +13,34 @@ use tokio::sync::watch;
 use lists::List;
 
 use crate::jobs::status::Status;
-use crate::jobs::store::change_log::Changes;
+use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::Gone;
 use crate::jobs::store::index::{Entry, Store};
-use crate::jobs::store::staleness::{Age, Freshness};
-use crate::kube::watcher::{Failure, News, Version};
+use crate::jobs::store::staleness::{Age, Staleness};
+use crate::kube::watcher::{Failure, Version, WatchEvent};
 
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct JobReflector {
     pub(super) store: Store,
-    pub(super) changes: Changes,
-    freshness: Freshness,
+    pub(super) changes: ChangeLog,
+    freshness: Staleness,
     /// All that happened up to this version is in.
     pub(super) version: Version,
     list: List,
     /// Jobs that our own delete calls removed, by name, until the watch says so too, or a list that was asked for later.
-    buried: HashMap<String, Buried>,
+    buried: HashMap<String, Tombstone>,
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
     pub(super) gone: Gone,
     heard: Option<Instant>,
     /// Jobs that failed a moment ago, and whose exit is still to be looked up.
     pub(super) failed: VecDeque<Arc<Status>>,
     /// When the cluster's store was last found to be set back.
-    set_back: Option<Instant>,
+    store_was_reset: Option<Instant>,
 }
 
 /// A job that is gone. What is told of its name up to the version that was known of it is older still.
 #[derive(Debug)]
-struct Buried {
+struct Tombstone {
     uid: Box<str>,
     version: Version,
     /// The list before.
@@ -55,46 +55,47 @@ pub(super) struct Entered {
     pub(super) is_set_back: bool,
 }
 
-impl Live {
+impl JobReflector {
     pub(super) fn is_usable(&self) -> bool {
-        self.freshness != Freshness::Empty
+        self.freshness != Staleness::Empty
     }
 
     pub(super) fn age(&self, now: Instant) -> Option<Age> {
         self.freshness.age(now)
     }
 
-    pub(super) fn hear(&mut self, news: News, now: Instant) {
-        let is_first = self.freshness == Freshness::Empty;
+    pub(super) fn apply_event(&mut self, news: WatchEvent, now: Instant) {
+        let is_first = self.freshness == Staleness::Empty;
         // That a list or a stream begins says nothing of what happened before.
-        if matches!(news, News::Listed | News::Changed(_) | News::Deleted(_) | News::UpTo(_)) {
+        if matches!(news, WatchEvent::InitDone | WatchEvent::Apply(_) | WatchEvent::Delete(_) | WatchEvent::Bookmark(_))
+        {
             self.heard = Some(now);
         }
         match news {
-            News::Listing(version) => self.begin_list(version),
-            News::Jobs(jobs) => jobs.iter().for_each(|job| self.list_in(self.status(job), now)),
-            News::Listed => {
+            WatchEvent::Init(version) => self.begin_list(version),
+            WatchEvent::InitApply(jobs) => jobs.iter().for_each(|job| self.list_in(self.status(job), now)),
+            WatchEvent::InitDone => {
                 self.end_list(now);
                 if is_first {
                     // Nobody follows yet, and the whole list is no news.
                     self.changes.cut();
                 }
-                if self.freshness != Freshness::Live {
-                    self.freshness = Freshness::Since(now);
+                if self.freshness != Staleness::JobReflector {
+                    self.freshness = Staleness::Stale(now);
                 }
             }
-            News::Following => self.freshness = Freshness::Live,
-            News::Changed(job) => {
+            WatchEvent::Watching => self.freshness = Staleness::JobReflector,
+            WatchEvent::Apply(job) => {
                 let status = self.status(&job);
                 self.version = self.version.max(status.version);
                 if self.is_newer(&status) {
                     self.put(status, self.list.number, now);
                 }
             }
-            News::Deleted(job) => {
+            WatchEvent::Delete(job) => {
                 let status = self.status(&job);
                 self.version = self.version.max(status.version);
-                let is_end = |buried: &Buried| buried.uid == status.uid && buried.version < status.version;
+                let is_end = |buried: &Tombstone| buried.uid == status.uid && buried.version < status.version;
                 if self.buried.get(status.key()).is_some_and(is_end) {
                     self.buried.remove(status.key());
                 }
@@ -109,9 +110,9 @@ impl Live {
                 }
                 self.gone.note(Arc::new(status), now);
             }
-            News::UpTo(version) => self.version = self.version.max(version),
-            News::Lost(Failure::Forbidden(_)) => self.clear(),
-            News::Lost(_) => {
+            WatchEvent::Bookmark(version) => self.version = self.version.max(version),
+            WatchEvent::Disconnected(Failure::Forbidden(_)) => self.clear(),
+            WatchEvent::Disconnected(_) => {
                 self.list.is_under_way = false;
                 self.become_stale(now);
             }
@@ -125,13 +126,13 @@ impl Live {
         self.changes.cut();
         self.version = 0;
         self.list.is_under_way = false;
-        self.freshness = Freshness::Empty;
+        self.freshness = Staleness::Empty;
         self.wake_all();
     }
 
     fn become_stale(&mut self, now: Instant) {
-        if self.freshness == Freshness::Live {
-            self.freshness = Freshness::Since(self.heard.unwrap_or(now));
+        if self.freshness == Staleness::JobReflector {
+            self.freshness = Staleness::Stale(self.heard.unwrap_or(now));
             // From now on those who wait have to ask the cluster.
             self.wake_all();
         }
@@ -161,7 +162,7 @@ impl Live {
     }
 
     fn put(&mut self, status: Status, list: u32, now: Instant) {
-        let is_gone = |buried: &Buried| buried.uid == status.uid || buried.version >= status.version;
+        let is_gone = |buried: &Tombstone| buried.uid == status.uid || buried.version >= status.version;
         if self.buried.get(status.key()).is_some_and(is_gone) {
             return;
         }
@@ -182,14 +183,14 @@ impl Live {
     }
 
     /// Whether the job was there.
-    pub(super) fn bury(&mut self, key: &str, uid: &str, now: Instant) -> bool {
+    pub(super) fn tombstone(&mut self, key: &str, uid: &str, now: Instant) -> bool {
         let Some(known) = self.store.get(key).filter(|known| *known.status.uid == *uid) else {
             // The watch has told the end already, or it will tell of the whole life in a moment.
             return false;
         };
         let version = if self.list.is_void(known) { 0 } else { known.status.version };
         self.remove(key, now);
-        self.buried.insert(key.to_owned(), Buried { uid: uid.into(), version, list: self.list.number });
+        self.buried.insert(key.to_owned(), Tombstone { uid: uid.into(), version, list: self.list.number });
         true
     }
 

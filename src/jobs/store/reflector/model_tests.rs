@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     /// The store is restored. What was on its way from before is lost with the connections.
-    fn set_back(&mut self, told: Version) {
+    fn store_was_reset(&mut self, told: Version) {
         self.ceiling = Some(told);
         (self.jobs, self.version) = self.backup.clone();
         let version = self.version;

@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn what_was_deleted_through_us_stays_away_until_the_watch_tells_its_end() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    assert!(told.bury("x", 1));
-    assert!(!told.bury("x", 1), "only once");
-    told.hear(News::Changed(job("x", 1, 12, 0)));
+    assert!(told.tombstone("x", 1));
+    assert!(!told.tombstone("x", 1), "only once");
+    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
     assert!(told.enter(&job("other", 9, 13, 0)));
     told.enter(&job("x", 1, 13, 0));
     assert_eq!(told.jobs(), ["other u9@13"]);
-    told.hear(News::Changed(job("x", 2, 15, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 2, 15, 0)));
     assert_eq!(told.jobs(), ["other u9@13", "x u2@15"], "another of its name is welcome at any time");
-    told.hear(News::Deleted(job("x", 1, 14, 0)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 14, 0)));
     assert_eq!(told.jobs(), ["other u9@13", "x u2@15"]);
     assert!(told.live.buried.is_empty());
 }
@@ -21,10 +21,10 @@ fn what_was_deleted_through_us_stays_away_until_the_watch_tells_its_end() {
 #[test]
 fn a_delete_that_the_watch_told_of_before_its_reply_buries_nobody() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.hear(News::Deleted(job("x", 1, 12, 0)));
-    assert!(!told.bury("x", 1));
-    told.hear(News::Changed(job("x", 2, 14, 0)));
-    assert!(!told.bury("x", 1), "it is another by now");
+    told.apply_event(WatchEvent::Delete(job("x", 1, 12, 0)));
+    assert!(!told.tombstone("x", 1));
+    told.apply_event(WatchEvent::Apply(job("x", 2, 14, 0)));
+    assert!(!told.tombstone("x", 1), "it is another by now");
     assert_eq!(told.jobs(), ["x u2@14"]);
     assert!(told.live.buried.is_empty(), "nothing would ever take it out");
 }
@@ -33,14 +33,14 @@ fn a_delete_that_the_watch_told_of_before_its_reply_buries_nobody() {
 fn what_was_told_late_of_an_earlier_job_does_not_follow_the_burial_of_a_later_one() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     assert!(told.enter(&job("x", 2, 18, 0)), "deleted and made again, while the watch is behind");
-    assert!(told.bury("x", 2));
-    told.hear(News::Changed(job("x", 1, 12, 0)));
+    assert!(told.tombstone("x", 2));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
     assert_eq!(told.jobs(), [""; 0]);
-    for news in [News::Deleted(job("x", 1, 14, 0)), News::Changed(job("x", 2, 18, 0))] {
-        told.hear(news);
+    for news in [WatchEvent::Delete(job("x", 1, 14, 0)), WatchEvent::Apply(job("x", 2, 18, 0))] {
+        told.apply_event(news);
         assert_eq!(told.jobs(), [""; 0]);
     }
-    told.hear(News::Deleted(job("x", 2, 20, 0)));
+    told.apply_event(WatchEvent::Delete(job("x", 2, 20, 0)));
     assert!(told.live.buried.is_empty());
 }
 
@@ -48,11 +48,11 @@ fn what_was_told_late_of_an_earlier_job_does_not_follow_the_burial_of_a_later_on
 fn to_leave_the_selection_is_not_the_end_of_a_job_that_is_known_to_have_come_back() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     // It lost its label at 12 and got it again at 13, as one look showed, while the watch is behind.
-    assert!(told.enter(&job("x", 1, 13, 1)) && told.bury("x", 1));
-    told.hear(News::Deleted(job("x", 1, 12, 1)));
-    told.hear(News::Changed(job("x", 1, 13, 1)));
+    assert!(told.enter(&job("x", 1, 13, 1)) && told.tombstone("x", 1));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 12, 1)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 13, 1)));
     assert_eq!(told.jobs(), [""; 0]);
-    told.hear(News::Deleted(job("x", 1, 15, 1)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 15, 1)));
     assert!(told.live.buried.is_empty());
 }
 
@@ -60,14 +60,14 @@ fn to_leave_the_selection_is_not_the_end_of_a_job_that_is_known_to_have_come_bac
 fn a_list_does_not_bring_back_what_was_deleted_while_it_was_under_way() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     told.lose();
-    told.hear(News::Listing(20));
-    assert!(told.bury("x", 1));
-    told.hear(News::Jobs(vec![job("x", 1, 12, 1)]));
-    told.hear(News::Listed);
-    told.hear(News::Following);
-    told.hear(News::Changed(job("x", 1, 22, 0)));
+    told.apply_event(WatchEvent::Init(20));
+    assert!(told.tombstone("x", 1));
+    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 12, 1)]));
+    told.apply_event(WatchEvent::InitDone);
+    told.apply_event(WatchEvent::Watching);
+    told.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
     assert_eq!(told.jobs(), [""; 0]);
-    told.hear(News::Deleted(job("x", 1, 24, 0)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 24, 0)));
     assert!(told.live.buried.is_empty());
 }
 
@@ -76,10 +76,10 @@ fn a_list_that_was_asked_for_before_a_deletion_does_not_end_the_burial() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     told.lose();
     // The list is on its way here, as of version 20; the deletion will be 23.
-    assert!(told.bury("x", 1));
+    assert!(told.tombstone("x", 1));
     told.list(20, &[job("x", 1, 12, 1)]);
-    told.hear(News::Following);
-    told.hear(News::Changed(job("x", 1, 22, 0)));
+    told.apply_event(WatchEvent::Watching);
+    told.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
     assert_eq!(told.jobs(), [""; 0]);
     told.list(30, &[]);
     assert!(told.live.buried.is_empty(), "the deletion was before that one, so nobody will tell of it");
@@ -88,30 +88,30 @@ fn a_list_that_was_asked_for_before_a_deletion_does_not_end_the_burial() {
 #[test]
 fn a_cluster_that_was_set_back_is_believed() {
     let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0), job("z", 3, 8, 0)]);
-    told.hear(News::Changed(job("x", 1, 50, 0)));
-    told.hear(News::Changed(job("y", 2, 60, 0)));
-    assert!(told.bury("z", 3));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 50, 0)));
+    told.apply_event(WatchEvent::Apply(job("y", 2, 60, 0)));
+    assert!(told.tombstone("z", 3));
     told.lose();
-    told.hear(News::Listing(40));
-    told.hear(News::Jobs(vec![job("x", 1, 30, 1)]));
+    told.apply_event(WatchEvent::Init(40));
+    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 30, 1)]));
     assert!(told.enter(&job("x", 1, 41, 0)), "what is newer than the list counts too");
     assert!(told.enter(&job("new", 4, 42, 0)));
-    told.hear(News::Jobs(vec![job("z", 3, 8, 0)]));
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitApply(vec![job("z", 3, 8, 0)]));
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!(told.jobs(), ["new u4@42", "x u1@41", "z u3@8"], "z was never deleted in this cluster");
-    told.hear(News::Following);
-    told.hear(News::Changed(job("x", 1, 43, 1)));
-    told.hear(News::Changed(job("x", 1, 42, 0)));
+    told.apply_event(WatchEvent::Watching);
+    told.apply_event(WatchEvent::Apply(job("x", 1, 43, 1)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 42, 0)));
     assert_eq!(told.jobs()[1], "x u1@43", "from then on all is as ever");
 }
 
 #[test]
 fn a_set_back_is_not_forgotten_when_its_first_list_breaks_off() {
     let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0)]);
-    told.hear(News::Changed(job("x", 1, 90, 0)));
-    told.hear(News::Changed(job("y", 2, 91, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
+    told.apply_event(WatchEvent::Apply(job("y", 2, 91, 0)));
     told.lose();
-    told.hear(News::Listing(40));
+    told.apply_event(WatchEvent::Init(40));
     told.lose();
     told.list(45, &[job("x", 1, 30, 1)]);
     assert_eq!(told.jobs(), ["x u1@30"]);
@@ -121,8 +121,8 @@ fn a_set_back_is_not_forgotten_when_its_first_list_breaks_off() {
 fn a_set_back_shows_against_a_list_that_broke_off_too() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     told.lose();
-    told.hear(News::Listing(90));
-    told.hear(News::Jobs(vec![job("x", 1, 80, 0), job("y", 2, 85, 0)]));
+    told.apply_event(WatchEvent::Init(90));
+    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 80, 0), job("y", 2, 85, 0)]));
     told.lose();
     told.list(40, &[job("x", 1, 30, 1)]);
     assert_eq!(told.jobs(), ["x u1@30"]);
@@ -131,14 +131,14 @@ fn a_set_back_shows_against_a_list_that_broke_off_too() {
 #[test]
 fn what_is_buried_of_before_a_set_back_hides_nothing_of_after_it() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.hear(News::Changed(job("x", 1, 90, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
     told.lose();
-    told.hear(News::Listing(40));
-    assert!(told.bury("x", 1));
-    told.hear(News::Listed);
-    told.hear(News::Following);
-    told.hear(News::Deleted(job("x", 1, 41, 0)));
-    told.hear(News::Changed(job("x", 2, 42, 0)));
+    told.apply_event(WatchEvent::Init(40));
+    assert!(told.tombstone("x", 1));
+    told.apply_event(WatchEvent::InitDone);
+    told.apply_event(WatchEvent::Watching);
+    told.apply_event(WatchEvent::Delete(job("x", 1, 41, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 2, 42, 0)));
     assert_eq!(told.jobs(), ["x u2@42"]);
 }
 
@@ -147,7 +147,7 @@ fn without_the_right_to_look_nothing_is_known() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     let last = told.live.changes.last();
     let waiting = told.live.waiting.entry("a/x".to_owned()).or_default().subscribe();
-    told.hear(News::Lost(Failure::Forbidden("no".to_owned())));
+    told.apply_event(WatchEvent::Disconnected(Failure::Forbidden("no".to_owned())));
     assert_eq!((&*told.age(), told.live.is_usable(), told.jobs()), ("nothing is known", false, Vec::new()));
     assert!(told.live.changes.since(last).is_none(), "whoever follows has to start over");
     assert!(waiting.has_changed().unwrap(), "whoever waits has to look elsewhere");
@@ -173,21 +173,21 @@ fn the_age_counts_from_the_last_thing_that_was_heard() {
     let mut told = Told::new();
     assert_eq!(told.age(), "nothing is known");
     told.lose();
-    told.hear(News::Listing(10));
-    told.hear(News::Jobs(Vec::new()));
+    told.apply_event(WatchEvent::Init(10));
+    told.apply_event(WatchEvent::InitApply(Vec::new()));
     assert_eq!(told.age(), "nothing is known", "half a list is none");
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!(told.age(), "0 s", "nobody tells of changes yet");
-    told.hear(News::Following);
+    told.apply_event(WatchEvent::Watching);
     told.now += Duration::from_mins(5);
     assert_eq!(told.age(), "live", "live, however quiet");
-    told.hear(News::UpTo(12));
+    told.apply_event(WatchEvent::Bookmark(12));
     told.lose();
     assert_eq!(told.age(), "1 s");
     told.now += Duration::from_secs(10);
     told.lose();
     assert_eq!(told.age(), "12 s", "it grows until there is a list, or the stream again");
-    told.hear(News::Following);
+    told.apply_event(WatchEvent::Watching);
     assert_eq!(told.age(), "live");
     told.lose();
     assert_eq!(told.age(), "14 s", "a stream that broke before its first line has told nothing");
@@ -198,9 +198,9 @@ fn a_list_makes_young_what_no_stream_keeps_live() {
     let mut told = Told::following(&[]);
     told.lose();
     told.now += Duration::from_mins(5);
-    told.hear(News::Listing(20));
+    told.apply_event(WatchEvent::Init(20));
     assert_eq!(told.age(), "303 s");
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!(told.age(), "0 s");
     told.lose();
     assert_eq!(told.age(), "1 s", "the watch is refused, and the list is as old as it is");

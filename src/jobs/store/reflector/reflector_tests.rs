@@ -24,44 +24,44 @@ fn job(name: &str, uid: u32, version: Version, active: i32) -> Job {
 
 /// A live state that is told one thing after the other, a second apart.
 struct Told {
-    live: Live,
+    live: JobReflector,
     now: Instant,
 }
 
 impl Told {
     fn new() -> Self {
-        Self { live: Live::default(), now: Instant::now() }
+        Self { live: JobReflector::default(), now: Instant::now() }
     }
 
     /// One that follows since version 10 and knows these jobs.
     fn following(jobs: &[Job]) -> Self {
         let mut told = Self::new();
         told.list(10, jobs);
-        told.hear(News::Following);
+        told.apply_event(WatchEvent::Watching);
         told
     }
 
-    fn hear(&mut self, news: News) {
+    fn apply_event(&mut self, news: WatchEvent) {
         self.now += Duration::from_secs(1);
-        self.live.hear(news, self.now);
+        self.live.apply_event(news, self.now);
     }
 
     fn list(&mut self, version: Version, jobs: &[Job]) {
-        self.hear(News::Listing(version));
-        self.hear(News::Jobs(jobs.to_vec()));
-        self.hear(News::Listed);
+        self.apply_event(WatchEvent::Init(version));
+        self.apply_event(WatchEvent::InitApply(jobs.to_vec()));
+        self.apply_event(WatchEvent::InitDone);
     }
 
     fn lose(&mut self) {
-        self.hear(News::Lost(Failure::Silent));
+        self.apply_event(WatchEvent::Disconnected(Failure::IdleTimeout));
     }
 
     fn enter(&mut self, job: &Job) -> bool {
         self.live.enter(Status::of(job), self.now).is_new
     }
 
-    fn bury(&mut self, name: &str, uid: u32) -> bool {
-        self.live.bury(&format!("a/{name}"), &format!("u{uid}"), self.now)
+    fn tombstone(&mut self, name: &str, uid: u32) -> bool {
+        self.live.tombstone(&format!("a/{name}"), &format!("u{uid}"), self.now)
     }
 
     /// Name, uid and version of all, by name.
@@ -95,9 +95,9 @@ fn shown(change: &Change) -> (Option<State>, Option<State>, String) {
 fn the_watch_does_not_take_back_what_our_own_write_returned() {
     let mut told = Told::following(&[job("x", 1, 5, 0)]);
     assert!(told.enter(&job("x", 1, 14, 1)));
-    told.hear(News::Changed(job("x", 1, 12, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
     assert_eq!(told.jobs(), ["x u1@14"]);
-    told.hear(News::Changed(job("x", 1, 16, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 16, 0)));
     assert_eq!(told.jobs(), ["x u1@16"]);
 }
 
@@ -112,12 +112,12 @@ fn replies_that_overtake_each_other_leave_the_newest() {
 #[test]
 fn a_reply_that_comes_after_the_watch_told_the_end_resurrects_nothing() {
     let mut told = Told::following(&[]);
-    told.hear(News::Changed(job("x", 1, 12, 0)));
-    told.hear(News::Deleted(job("x", 1, 14, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 14, 0)));
     assert!(!told.enter(&job("x", 1, 12, 0)));
-    told.hear(News::Changed(job("y", 2, 17, 0)));
-    told.hear(News::Deleted(job("y", 2, 19, 0)));
-    told.hear(News::UpTo(20));
+    told.apply_event(WatchEvent::Apply(job("y", 2, 17, 0)));
+    told.apply_event(WatchEvent::Delete(job("y", 2, 19, 0)));
+    told.apply_event(WatchEvent::Bookmark(20));
     assert!(!told.enter(&job("y", 2, 17, 0)), "it came and went before the bookmark");
     assert!(told.enter(&job("z", 3, 21, 0)));
     assert_eq!(told.jobs(), ["z u3@21"]);
@@ -127,20 +127,20 @@ fn a_reply_that_comes_after_the_watch_told_the_end_resurrects_nothing() {
 fn nothing_goes_in_before_there_is_a_list() {
     let mut told = Told::new();
     assert!(!told.enter(&job("x", 1, 14, 0)));
-    told.hear(News::Listing(10));
-    told.hear(News::Jobs(vec![job("x", 1, 5, 0)]));
+    told.apply_event(WatchEvent::Init(10));
+    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 5, 0)]));
     assert!(told.enter(&job("x", 1, 14, 1)), "else the list's word would hide our own write from its caller");
     assert!(!told.live.is_usable());
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!((told.jobs(), told.live.is_usable()), (vec!["x u1@14".to_owned()], true));
 }
 
 #[test]
 fn nothing_goes_in_while_the_first_list_is_not_to_be_had() {
-    for failure in [Failure::Silent, Failure::Forbidden("no".to_owned())] {
+    for failure in [Failure::IdleTimeout, Failure::Forbidden("no".to_owned())] {
         let mut told = Told::new();
-        told.hear(News::Listing(10));
-        told.hear(News::Lost(failure));
+        told.apply_event(WatchEvent::Init(10));
+        told.apply_event(WatchEvent::Disconnected(failure));
         assert!(!told.enter(&job("x", 1, 14, 0)), "nothing would ever take it out");
     }
 }
@@ -159,12 +159,12 @@ fn a_list_takes_out_what_went_while_nobody_watched_and_keeps_newer_writes() {
 fn a_reply_from_before_a_list_that_is_under_way_does_not_outlive_it() {
     let mut told = Told::following(&[]);
     told.lose();
-    told.hear(News::Listing(30));
+    told.apply_event(WatchEvent::Init(30));
     // Created at 20, gone at 25; the reply was slow.
     told.enter(&job("x", 1, 20, 0));
     told.enter(&job("new", 2, 31, 0));
-    told.hear(News::Jobs(Vec::new()));
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitApply(Vec::new()));
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!(told.jobs(), ["new u2@31"]);
 }
 
@@ -172,10 +172,10 @@ fn a_reply_from_before_a_list_that_is_under_way_does_not_outlive_it() {
 fn an_older_reply_does_not_replace_what_a_page_brought() {
     let mut told = Told::following(&[job("x", 1, 5, 0)]);
     told.lose();
-    told.hear(News::Listing(30));
-    told.hear(News::Jobs(vec![job("x", 1, 28, 1)]));
+    told.apply_event(WatchEvent::Init(30));
+    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 28, 1)]));
     assert!(!told.enter(&job("x", 1, 20, 0)));
-    told.hear(News::Listed);
+    told.apply_event(WatchEvent::InitDone);
     assert_eq!(told.jobs(), ["x u1@28"]);
 }
 
@@ -183,8 +183,8 @@ fn an_older_reply_does_not_replace_what_a_page_brought() {
 fn a_list_that_was_broken_off_is_made_up_for_by_the_next() {
     let mut told = Told::following(&[job("x", 1, 5, 0)]);
     told.lose();
-    told.hear(News::Listing(20));
-    told.hear(News::Jobs(vec![job("y", 2, 18, 0)]));
+    told.apply_event(WatchEvent::Init(20));
+    told.apply_event(WatchEvent::InitApply(vec![job("y", 2, 18, 0)]));
     told.lose();
     assert_eq!(told.jobs(), ["x u1@5", "y u2@18"], "nothing is taken out by half a list");
     told.list(30, &[job("z", 3, 25, 0)]);
@@ -195,8 +195,8 @@ fn a_list_that_was_broken_off_is_made_up_for_by_the_next() {
 fn a_job_that_was_made_again_under_its_name_is_another() {
     let mut told = Told::following(&[job("x", 1, 5, 1)]);
     let before = told.live.changes.last();
-    told.hear(News::Changed(job("x", 2, 14, 0)));
-    told.hear(News::Deleted(job("x", 1, 12, 1)));
+    told.apply_event(WatchEvent::Apply(job("x", 2, 14, 0)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 12, 1)));
     assert_eq!(told.jobs(), ["x u2@14"], "the end of the first says nothing of the second");
     let (pending, running) = (Some(State::Pending), Some(State::Running));
     let expected = [(running, None, "u1@5".to_owned()), (None, pending, "u2@14".to_owned())];
@@ -217,18 +217,18 @@ fn every_way_in_and_out_is_a_change_and_wakes_who_waits_for_the_job() {
     };
     told.enter(&job("x", 1, 12, 0));
     check(&told, &["u1@12"]);
-    told.hear(News::Changed(job("x", 1, 12, 0)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
     check(&told, &[]);
-    told.hear(News::Changed(job("x", 1, 13, 1)));
+    told.apply_event(WatchEvent::Apply(job("x", 1, 13, 1)));
     check(&told, &["u1@13"]);
-    told.hear(News::Deleted(job("x", 1, 14, 1)));
+    told.apply_event(WatchEvent::Delete(job("x", 1, 14, 1)));
     check(&told, &["u1@13"]);
     told.lose();
     told.list(20, &[job("x", 2, 18, 0)]);
     check(&told, &["u2@18"]);
     told.list(21, &[job("x", 2, 18, 0)]);
     check(&told, &[]);
-    told.bury("x", 2);
+    told.tombstone("x", 2);
     check(&told, &["u2@18"]);
     told.list(40, &[job("x", 3, 30, 0)]);
     check(&told, &["u3@30"]);

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use eks_api::api::pagination;
 use eks_api::api::routes::Route;
 use eks_api::config::pattern::Patterns;
-use eks_api::http::browser::origin::Hosts;
+use eks_api::http::browser::origin::HostAllowlist;
 use eks_api::http::peer::Peer;
-use eks_api::http::request::etag::Known;
+use eks_api::http::request::etag::IfNoneMatch;
 use eks_api::http::request::media::{Media, accepts};
 use eks_api::http::request::parameters::Parameters;
 use eks_api::http::response::sse::EventId;
 use eks_api::jobs::filter::Filter;
 use eks_api::jobs::label_selector::{MAX_LEN, MAX_REQUIREMENTS, Selector};
-use eks_api::jobs::store::{Cache, Found};
+use eks_api::jobs::store::{Found, JobStore};
 use eks_api::kube::types::Job;
-use eks_api::kube::watcher::News;
+use eks_api::kube::watcher::WatchEvent;
 use hyper::Uri;
 use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use serde_json::json;
@@ -52,7 +52,7 @@ fn is_cheap(what: &str, mut work: impl FnMut()) {
 }
 
 /// A cache of jobs with 16 labels each, of values of their own.
-fn cache(namespace: impl Fn(usize) -> String) -> Cache {
+fn cache(namespace: impl Fn(usize) -> String) -> JobStore {
     let job = |number: usize| -> Job {
         let labels = (0..16).map(|label| (format!("k{:02}b", label * 2), format!("v{number}").into()));
         let labels: serde_json::Map<String, serde_json::Value> =
@@ -61,17 +61,20 @@ fn cache(namespace: impl Fn(usize) -> String) -> Cache {
             "uid": format!("u{number}"), "resourceVersion": (number + 1).to_string(), "labels": labels } }))
         .unwrap()
     };
-    let cache = Cache::default();
-    for news in
-        [News::Listing(JOBS as u64 + 1), News::Jobs((0..JOBS).map(job).collect()), News::Listed, News::Following]
-    {
-        cache.hear(news, Instant::now());
+    let cache = JobStore::default();
+    for news in [
+        WatchEvent::Init(JOBS as u64 + 1),
+        WatchEvent::InitApply((0..JOBS).map(job).collect()),
+        WatchEvent::InitDone,
+        WatchEvent::Watching,
+    ] {
+        cache.apply_event(news, Instant::now());
     }
     cache
 }
 
 #[track_caller]
-fn page(cache: &Cache, filter: &Filter) -> usize {
+fn page(cache: &JobStore, filter: &Filter) -> usize {
     match cache.page(filter, None, 1, Instant::now()) {
         Found::Hit { found, .. } => found.jobs.len() + found.remaining,
         Found::Miss => panic!("the jobs are not known"),
@@ -131,7 +134,7 @@ fn b1_no_header_and_no_query_costs_5_ms() {
     for tags in ["\"1\",", "W/\"18446744073709551615\",", ",", "\","] {
         let headers = header(IF_NONE_MATCH, &fill(tags));
         is_cheap("If-None-Match", || {
-            let known = Known::of(&headers).unwrap();
+            let known = IfNoneMatch::of(&headers).unwrap();
             // As often as a wait looks that is woken by a thousand changes.
             assert!(versions.iter().all(|version| !known.has(version)));
         });
@@ -154,7 +157,7 @@ fn b1_no_header_and_no_query_costs_5_ms() {
         let value = HeaderValue::from_str(&fill(id)).unwrap();
         is_cheap("Last-Event-ID", || assert!(EventId::parse(&value).is_none()));
     }
-    let hosts = Hosts::new((0..100).map(|number| format!("host-{number}.example.com")).collect());
+    let hosts = HostAllowlist::new((0..100).map(|number| format!("host-{number}.example.com")).collect());
     let peer = Peer { address: ([127, 0, 0, 1], 1).into(), over_tls: false, certificate: None };
     for name in ["[", "a", ":", "1.", "::"] {
         let headers = header(HOST, &fill(name));
