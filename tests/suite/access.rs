@@ -1,4 +1,4 @@
-//! Who may call, and what they then may: every route in every mode, and what README's section "Who may call" promises
+//! Who may call, and what they then may: every route in every mode, and what docs/ACCESS.md, "Who may call", promises
 //! beyond that. What the rooms below have in common: callers, their credentials, and what the cluster saw of them.
 
 mod browsers;

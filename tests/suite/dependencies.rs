@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The direct dependencies. One more needs its reason in README.md, section Dependencies.
+/// The direct dependencies. One more needs its reason in docs/DEPENDENCIES.md.
 const DIRECT: [&str; 26] = [
     "aws-config",
     "aws-credential-types",
@@ -79,12 +79,12 @@ fn of_kind(kind: &Value) -> BTreeSet<String> {
     found.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The names in the first column of the table in README's section Dependencies.
-fn explained() -> BTreeSet<String> {
-    let path = format!("{}/README.md", env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("README.md: {error}"));
-    let (_, section) = readme.split_once("\n## Dependencies\n").expect("README.md has no section ## Dependencies");
-    let section = section.split("\n## ").next().unwrap_or_default();
+/// The names in the first column of the table in a section of docs/DEPENDENCIES.md.
+fn explained(heading: &str) -> BTreeSet<String> {
+    let path = format!("{}/docs/DEPENDENCIES.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let section = page.split("\n## ").find(|section| section.lines().next() == Some(heading));
+    let section = section.unwrap_or_else(|| panic!("docs/DEPENDENCIES.md has no section {heading}"));
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let explained = rows.filter(|(_, reason)| reason.chars().any(char::is_alphabetic));
     explained.map(|(name, _)| name.to_owned()).collect()
@@ -109,12 +109,16 @@ fn the_build_needs_one_crate_that_needs_no_other_and_is_not_linked() {
 }
 
 #[test]
-fn readme_gives_a_reason_for_every_direct_dependency() {
-    let (direct, explained) = (direct(), explained());
-    let missing: Vec<_> = direct.difference(&explained).collect();
-    let stale: Vec<_> = explained.difference(&direct).collect();
-    assert!(missing.is_empty(), "README.md, section Dependencies, has no row with a reason for {missing:?}");
-    assert!(stale.is_empty(), "README.md, section Dependencies, has rows for what is no dependency: {stale:?}");
+fn every_direct_dependency_has_its_reason() {
+    let kinds =
+        [("Linked into the binary", Value::Null), ("Only to build", "build".into()), ("Only to test", "dev".into())];
+    for (heading, kind) in kinds {
+        let (direct, explained) = (of_kind(&kind), explained(heading));
+        let missing: Vec<_> = direct.difference(&explained).collect();
+        let stale: Vec<_> = explained.difference(&direct).collect();
+        assert!(missing.is_empty(), "docs/DEPENDENCIES.md, {heading}: no row with a reason for {missing:?}");
+        assert!(stale.is_empty(), "docs/DEPENDENCIES.md, {heading}: rows that are not dependencies: {stale:?}");
+    }
 }
 
 #[test]

@@ -34,12 +34,51 @@ fn table(page: &str, header: &str) -> Vec<Vec<String>> {
     rows
 }
 
+/// The settings as rows of a table.
+fn settings() -> BTreeSet<Vec<String>> {
+    let rows = VARIABLES.map(|variable| [variable.name, variable.default, variable.meaning].map(str::to_owned));
+    rows.into_iter().map(Vec::from).collect()
+}
+
 #[test]
-fn readme_has_every_setting_with_its_default_and_meaning_and_no_other() {
-    let known = VARIABLES.map(|variable| [variable.name, variable.default, variable.meaning].map(str::to_owned));
-    let known: BTreeSet<Vec<String>> = known.into_iter().map(Vec::from).collect();
-    let told: BTreeSet<Vec<String>> = table(&file("README.md"), "variable").into_iter().collect();
-    assert_eq!(told, known);
+fn configuration_has_every_setting_with_its_default_and_meaning_and_no_other() {
+    let shown: BTreeSet<Vec<String>> = table(&file("docs/CONFIGURATION.md"), "variable").into_iter().collect();
+    assert_eq!(shown, settings());
+}
+
+#[test]
+fn readme_has_six_settings_as_configuration_has_them() {
+    let shown: BTreeSet<Vec<String>> = table(&file("README.md"), "variable").into_iter().collect();
+    assert_eq!(shown.len(), 6);
+    assert!(shown.is_subset(&settings()), "{shown:#?}");
+}
+
+/// A setup need not name the cluster and the region.
+#[test]
+fn the_service_accepts_every_setup_in_configuration() {
+    let page = file("docs/CONFIGURATION.md");
+    let (_, section) = page.split_once("## Common setups\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let setups: Vec<&str> = section.split("\n\n").filter(|block| block.starts_with("    ")).collect();
+    assert!(setups.len() > 3, "{setups:?}");
+    for setup in setups {
+        let pairs = dotenv::parse(setup).unwrap();
+        let known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name);
+        assert!(pairs.iter().all(|(name, _)| known(name)), "{setup}");
+        let base = [("EKS_CLUSTER_NAME", "prod"), ("EKS_REGION", "us-east-1")];
+        let base = base.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert!(Settings::read(base.into_iter().chain(pairs)).is_ok(), "{setup}");
+    }
+}
+
+#[test]
+fn the_figures_in_readme_are_those_that_were_measured() {
+    let measured = file("docs/PERFORMANCE.md");
+    let figures = table(&file("README.md"), "figure");
+    assert_eq!(figures.len(), 5);
+    for row in figures {
+        assert!(measured.contains(&format!("| {} |", row[1])), "{row:?} is in no table of docs/PERFORMANCE.md");
+    }
 }
 
 #[test]
@@ -108,18 +147,6 @@ fn every_parameter_is_told_of() {
         let told = [format!("`{parameter}"), format!("{parameter}=")].iter().any(|text| page.contains(text));
         assert!(told, "{parameter}");
     }
-}
-
-#[test]
-fn every_direct_dependency_is_argued_in_readme() {
-    let manifest = file("Cargo.toml");
-    let (_, rest) = manifest.split_once("\n[dependencies]\n").unwrap();
-    let lines = rest.lines().take_while(|line| !line.starts_with('['));
-    let known: BTreeSet<&str> = lines.filter_map(|line| Some(line.split_once('=')?.0.trim())).collect();
-    let table = table(&file("README.md"), "crate");
-    let told: BTreeSet<&str> = table.iter().map(|row| row[0].as_str()).collect();
-    assert_eq!(told, known);
-    assert!(table.iter().all(|row| !row[1].is_empty()));
 }
 
 #[test]

@@ -6,11 +6,20 @@ use std::path::{Path, PathBuf};
 
 use super::file;
 
+/// README and all pages of docs/ and its folders, by their paths.
 fn pages() -> Vec<String> {
-    let docs = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let names = pages.map(|path| format!("docs/{}", path.file_name().unwrap().to_str().unwrap()));
-    names.chain(["README.md".to_owned()]).collect()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut pages, mut folders) = (vec!["README.md".to_owned()], vec![root.join("docs")]);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    pages
 }
 
 /// The page's text without its code blocks.
@@ -49,6 +58,18 @@ fn every_link_leads_to_a_file_and_a_heading_that_there_are() {
 }
 
 #[test]
+fn readme_leads_to_every_page() {
+    let readme = prose(&file("README.md"));
+    for name in pages().into_iter().filter(|name| name != "README.md") {
+        let folder = Path::new(&name).parent().unwrap().to_str().unwrap();
+        let leads = [name.as_str(), folder].iter().any(|target| readme.contains(&format!("]({target})")));
+        assert!(leads, "{name}");
+    }
+}
+
+#[test]
 fn readme_is_a_page_that_a_newcomer_finishes() {
-    assert!(file("README.md").lines().count() <= 220);
+    let readme = file("README.md");
+    let (lines, words) = (readme.lines().count(), readme.split_whitespace().count());
+    assert!(lines <= 150 && words <= 1_150, "{lines} lines, {words} words");
 }
