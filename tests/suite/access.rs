@@ -6,6 +6,7 @@ mod health;
 mod keys;
 mod limits;
 mod minutes;
+mod recipes;
 mod reviews;
 mod routes;
 mod tokens;

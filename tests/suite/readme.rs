@@ -1,4 +1,4 @@
-//! Holds what the documents say against what the program is: tables, roles, messages, the example environment, the unit
+//! Holds what the documents say against what the program is: tables, messages, the example environment, the unit
 //! file. The calls that they show are made in `calls`, and where their links lead is `links`'.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
@@ -111,33 +111,6 @@ fn the_values_of_the_example_environment_are_the_defaults() {
     let needed = || needed.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
     let as_written = Settings::read(pairs.into_iter().chain(needed())).unwrap();
     assert_eq!(format!("{as_written:?}"), format!("{:?}", Settings::read(needed()).unwrap()));
-}
-
-#[test]
-fn the_cluster_role_that_is_shown_grants_exactly_what_the_routes_need() {
-    let mut needed = BTreeSet::new();
-    for route in Route::ALL {
-        let Access::Cluster(_, permissions) = route.access() else { continue };
-        needed.extend(permissions.iter().map(|p| [p.group, p.resource, p.verb].map(str::to_owned)));
-    }
-    let page = file("docs/ACCESS.md");
-    let (_, role) = page.split_once("kind: ClusterRole\n").unwrap();
-    let (_, rules) = role.split_once("rules:\n").unwrap();
-    let lines: Vec<&str> = rules.lines().take_while(|line| *line != "---").collect();
-    let mut granted = BTreeSet::new();
-    for rule in lines.chunks(3) {
-        let list = |line: &str, name: &str| -> Vec<String> {
-            let list = line.get(2..).and_then(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            serde_json::from_str(list.unwrap_or_else(|| panic!("{line:?} is to be {name}"))).unwrap()
-        };
-        let (groups, resources) = (list(rule[0], "apiGroups"), list(rule[1], "resources"));
-        for verb in list(rule[2], "verbs") {
-            for (group, resource) in groups.iter().flat_map(|g| resources.iter().map(move |r| (g, r))) {
-                granted.insert([group.clone(), resource.clone(), verb.clone()]);
-            }
-        }
-    }
-    assert_eq!(granted, needed);
 }
 
 #[test]

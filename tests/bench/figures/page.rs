@@ -1,4 +1,4 @@
-//! Where the tables go on docs/PERFORMANCE.md: between two marks.
+//! Puts the table of bars between two marks of docs/PERFORMANCE.md.
 
 pub(crate) const BEGIN: &str = "<!-- measured by tests/bench/run: begin -->\n";
 pub(crate) const END: &str = "<!-- measured by tests/bench/run: end -->\n";

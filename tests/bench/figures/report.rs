@@ -125,28 +125,4 @@ impl Report {
     pub(crate) fn row(&self, scenario: &str, connections: usize) -> Option<&Row> {
         self.rows.iter().find(|row| row.scenario == scenario && row.connections == connections)
     }
-
-    /// What a request is held to that the cluster answers: next to nothing on top of the direct way.
-    pub(crate) fn bars_against_direct(&mut self, scenario: &str, (service, direct): (&str, &str)) {
-        for row in self.rows.clone().iter().filter(|row| row.scenario == scenario) {
-            let at = |bar: &str| format!("{scenario} at {} connections: {bar}", row.connections);
-            let (Some(own), Some(direct)) = (row.way(service), row.way(direct)) else { continue };
-            let ratio = own.ratio.median;
-            self.bar(&at("at least 0.95 of direct"), ratio >= 0.95, format!("{ratio:.3}"));
-            if row.connections == 1 {
-                let added = own.p50.median - direct.p50.median;
-                self.bar(&at("adds at most 150 µs"), added <= 150.0, format!("{added:.0} µs"));
-            }
-        }
-    }
-
-    /// What every row is held to that has both.
-    pub(crate) fn bar_against(&mut self, proxy: &str, service: &str) {
-        for row in self.rows.clone() {
-            let (Some(own), Some(proxy)) = (row.way(service), row.way(proxy)) else { continue };
-            let ratio = own.rate.median / proxy.rate.median;
-            let bar = format!("{} at {} connections: faster than {}", row.scenario, row.connections, proxy.way);
-            self.bar(&bar, ratio > 1.0, format!("{ratio:.2} times"));
-        }
-    }
 }

@@ -24,10 +24,16 @@ pub(crate) fn markdown(report: &Report) -> String {
         report.figures.iter().for_each(|found| text.push_str(&figure(found)));
     }
     if !report.bars.is_empty() {
-        text.push_str("\n### Bars\n\n| bar | measured | |\n|---|---|---|\n");
-        for Bar { name, met, measured } in &report.bars {
-            let _ = writeln!(text, "| {name} | {measured} | {} |", if *met { "met" } else { "MISSED" });
-        }
+        let _ = write!(text, "\n### Bars\n\n{}", bars(&report.bars));
+    }
+    text
+}
+
+/// The bars alone, for docs/PERFORMANCE.md.
+pub(crate) fn bars(bars: &[Bar]) -> String {
+    let mut text = "| bar | measured | |\n|---|---|---|\n".to_owned();
+    for Bar { name, met, measured } in bars {
+        let _ = writeln!(text, "| {name} | {measured} | {} |", if *met { "met" } else { "MISSED" });
     }
     text
 }

@@ -51,14 +51,6 @@ pub(crate) async fn run(bench: &mut Bench) {
         lines.push((kind.to_owned(), points.collect()));
         all.extend(rows);
     }
-    for row in &all {
-        let ratio = row.cells.last().map_or(0.0, |cell| cell.ratio.median);
-        bench.report.bar(
-            &format!("{}: with most at least 0.95 of with 10", row.scenario),
-            ratio >= 0.95,
-            format!("{ratio:.3}"),
-        );
-    }
     bench.report.rows.extend(all);
     bench.report.series("reads-by-jobs", "CPU time of a read", ("jobs in memory", "µs of CPU"), lines);
     bench.report.series(

@@ -70,12 +70,6 @@ pub(crate) async fn run(bench: &mut Bench) {
         if side.name == SERVICE {
             let each = float(process::resident(service.pid()).saturating_sub(before)) / float(streams as u64);
             bench.report.figure("memory for each of these streams", "bytes", &[each], "connection included");
-            let all = Spread::of(&side.all).unwrap_or_default().median;
-            bench.report.bar(
-                "a change reaches all streams within 50 ms",
-                told.is_ok() && all <= 50.0,
-                format!("{all:.1} ms"),
-            );
         }
         bench.generator.close(side.group);
         cluster.controls().wait_for_watches(1).await;

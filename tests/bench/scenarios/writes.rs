@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
-use crate::bench::{Bench, DIRECT, SERVICE, World, bearer, create, manifest, request, spec};
+use crate::bench::{Bench, PROXY, SERVICE, World, bearer, create, manifest, request, spec};
 use crate::contest::contest;
 use crate::generator::{Load, NUMBER};
+
+/// As many clients as scripts that start together.
+const SCRIPTS: usize = 8;
 
 /// At the API server, with a label of as many bytes that is not the service's own: else its watch would tell it of these
 /// jobs too, and what that costs would slow the direct way down.
@@ -39,8 +42,7 @@ async fn run_in(bench: &mut Bench, world: &World) {
     let token = world.cluster.token().await;
     let proxy = world.cluster.proxy(&token);
     let mut numbers = bench.pace.connections.to_vec();
-    // As many as scripts that start together.
-    numbers.insert(1, 8);
+    numbers.insert(1, SCRIPTS);
     for (place, connections) in (0..).zip(numbers) {
         // Each contest has numbers of its own: what one could not delete is not in the way of the next.
         let with = |[load, undo]: [Load; 2]| (Load { from: place * 1_000_000, ..load }, Some(undo));
@@ -54,5 +56,13 @@ async fn run_in(bench: &mut Bench, world: &World) {
         let rows = contest(&mut bench.generator, bench.pace.patient(), ("create", "delete"), connections, &mut ways);
         bench.report.rows.extend(rows);
     }
-    bench.report.bars_against_direct("create", (SERVICE, DIRECT));
+    let Some(row) = bench.report.row("create", SCRIPTS) else { return };
+    let Some(service) = row.way(SERVICE).cloned() else { return };
+    let proxy = row.way(PROXY).map(|proxy| proxy.server_cpu);
+    let ratio = service.ratio.median;
+    bench.report.bar("create, 8 clients: at least 0.75 of direct", ratio >= 0.75, format!("{ratio:.2}"));
+    if let Some(proxy) = proxy {
+        let measured = format!("{:.0} of {proxy:.0} µs", service.server_cpu);
+        bench.report.bar("create: at most the CPU time of kubectl proxy", service.server_cpu <= proxy, measured);
+    }
 }

@@ -1,4 +1,4 @@
-//! How tables get onto docs/PERFORMANCE.md.
+//! How the table of bars gets onto docs/PERFORMANCE.md.
 
 use super::figures::page::*;
 

@@ -1,6 +1,6 @@
 //! The report in words.
 
-use super::figures::report::{Cell, Figure, Row};
+use super::figures::report::{Bar, Cell, Figure, Row};
 use super::figures::table::*;
 
 #[test]
@@ -24,4 +24,13 @@ fn failed_requests_and_a_generator_at_its_end_are_told() {
     let line = line(&Row { scenario: String::new(), connections: 1, cells: Vec::new() }, &cell);
     assert!(line.contains("(7 FAILED: 429: 7)") && line.contains("99 % (all of it)"), "{line}");
     assert_eq!(line.matches('|').count(), 10, "{line}");
+}
+
+#[test]
+fn the_page_has_a_table_of_bars_and_each_says_whether_it_is_met() {
+    let bar = |name: &str, met| Bar { name: name.to_owned(), met, measured: "1 ms".to_owned() };
+    let table = bars(&[bar("fast", true), bar("small", false)]);
+    let (head, rows) = table.split_at(table.find("| fast").unwrap());
+    assert_eq!(rows, "| fast | 1 ms | met |\n| small | 1 ms | MISSED |\n");
+    assert!(include_str!("../../../docs/PERFORMANCE.md").contains(head), "the page has another table");
 }

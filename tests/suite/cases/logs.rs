@@ -132,7 +132,7 @@ async fn sse_nginx_streams_say_that_they_are_not_to_be_held_back() {
 fn sse_browser_key_the_sample_for_pages_with_a_key_sends_one() {
     let text = include_str!("../../../docs/API.md");
     let (_, section) = text.split_once("new EventSource(").unwrap();
-    let (sample, _) = section.split_once("### One job").unwrap();
+    let (sample, _) = section.split_once("### delete-job").unwrap();
     let (before, code) = sample.split_once("async function watch(").unwrap();
     assert!(before.contains("`EventSource` cannot send a key"), "{before}");
     for word in ["fetch(url, { headers })", "Authorization: \"Bearer \" + key", "getReader()", "Last-Event-ID"] {
