@@ -1,6 +1,5 @@
-# The IAM role of eks-api and its way into the cluster: one permission in IAM, an access entry that makes the role a
-# member of a group, and where it runs (an instance profile, or a Pod Identity association). What the group may do is
-# deploy/rbac.yaml's.
+# The IAM role of eks-api: one permission in IAM, an access entry that puts the role into a group of the cluster, and an
+# instance profile or a Pod Identity association. deploy/rbac.yaml has the permissions of the group.
 
 terraform {
   required_version = ">= 1.5"
@@ -16,7 +15,7 @@ data "aws_eks_cluster" "this" {
   name = var.cluster_name
 }
 
-# EC2 hands the role to an instance, EKS Pod Identity to a pod.
+# EC2 gives the role to an instance, EKS Pod Identity to a pod.
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = local.on_ec2 ? ["sts:AssumeRole"] : ["sts:AssumeRole", "sts:TagSession"]
@@ -27,7 +26,7 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# As deploy/iam-policy.json has it.
+# The same as deploy/iam-policy.json.
 data "aws_iam_policy_document" "describe" {
   statement {
     actions   = ["eks:DescribeCluster"]
@@ -37,7 +36,7 @@ data "aws_iam_policy_document" "describe" {
 
 locals {
   on_ec2 = var.runs_on == "ec2"
-  # With EKS_API_AUTH=kubernetes, as in deploy/kubernetes.yaml, the service itself only follows the jobs.
+  # With EKS_API_AUTH=kubernetes, as in deploy/kubernetes.yaml, the service itself only follows jobs.
   default_group = local.on_ec2 ? "eks-api" : "eks-api-follower"
 }
 
@@ -67,7 +66,7 @@ resource "aws_eks_pod_identity_association" "this" {
   role_arn        = aws_iam_role.this.arn
 }
 
-# The cluster's authentication mode has to be API or API_AND_CONFIG_MAP.
+# The cluster's authentication mode must be API or API_AND_CONFIG_MAP.
 resource "aws_eks_access_entry" "this" {
   cluster_name      = var.cluster_name
   principal_arn     = aws_iam_role.this.arn

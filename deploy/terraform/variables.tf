@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "runs_on" {
-  description = "Where eks-api runs: ec2 (an instance profile is made) or pods (a Pod Identity association is made)"
+  description = "Where eks-api runs: ec2 (with an instance profile) or pods (with a Pod Identity association)"
   type        = string
   default     = "ec2"
   validation {
@@ -20,7 +20,7 @@ variable "runs_on" {
 }
 
 variable "kubernetes_group" {
-  description = "Group in the cluster that the role is a member of; by default eks-api on ec2 and eks-api-follower in pods"
+  description = "Group of the role in the cluster; by default eks-api on ec2 and eks-api-follower in pods"
   type        = string
   default     = null
 }

@@ -175,9 +175,9 @@ fn the_source_map_has_every_folder() {
     }
 }
 
-/// A cell of the table may show several; between two `…` stands what the service says as it is.
+/// In a message `…` stands for what varies.
 #[test]
-fn every_message_in_the_troubleshooting_table_is_one_that_the_service_prints() {
+fn every_message_in_the_troubleshooting_tables_is_one_that_the_service_prints() {
     let mut code = String::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut code);
     // A literal may go on in the next line, and the variables' names are written once.
@@ -188,15 +188,32 @@ fn every_message_in_the_troubleshooting_table_is_one_that_the_service_prints() {
         let long = if name == "KEYS_FILE" { "EKS_API_KEYS_FILE".into() } else { format!("EKS_API_TLS_{name}_FILE") };
         code = code.replace(&format!("{{{name}}}"), &long);
     }
-    let rows = table(&file("docs/DEPLOYMENT_GUIDE.md"), "the service says");
-    assert!(rows.len() > 25, "the table is not understood");
+    let page = file("docs/OPERATION.md");
+    let section = page.split("\n## ").find_map(|section| section.strip_prefix("Troubleshooting\n")).unwrap();
+    let groups: Vec<&str> = section.split("\n### ").skip(1).collect();
+    assert_eq!(groups.len(), 4);
+    let rows: Vec<Vec<String>> = groups.into_iter().flat_map(|group| table(group, "message")).collect();
+    assert!(rows.len() > 25, "{rows:?}");
     for row in rows {
         let pieces = row[0].split('…').map(str::trim).filter(|piece| piece.chars().any(char::is_alphanumeric));
         for piece in pieces {
             assert!(code.contains(piece), "{piece:?} is nothing that the service says");
         }
-        assert!(row.len() == 3 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        assert!(row.len() == 2 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
     }
+}
+
+#[test]
+fn every_file_in_the_threat_model_exists() {
+    let page = file("docs/SECURITY.md");
+    let mut rows = 0;
+    for row in page.split("\n## ").filter(|section| section.contains("| threat |")).flat_map(|s| table(s, "threat")) {
+        for path in row[2].split(", ") {
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 25, "{rows} rows");
 }
 
 fn sources(folder: &Path, into: &mut String) {
