@@ -15,6 +15,7 @@ use crate::api::repeats::Repeats;
 use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::auth::{Auth, Caller, CallerId};
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::body_budget::HeldBody;
 use crate::http::limits::concurrency::{ConcurrencyLimits, Permit};
@@ -36,9 +37,7 @@ use crate::kube::names::{JobName, Namespace};
 /// What all calls share.
 #[derive(Debug)]
 pub struct AppState {
-    pub cluster: Arc<ApiServer>,
-    /// The jobs of that cluster.
-    pub cache: Arc<JobStore>,
+    pub clusters: Registry,
     pub auth: Arc<Auth>,
     pub policy: Policy,
     pub calls: ConcurrencyLimits,
@@ -50,6 +49,18 @@ pub struct AppState {
     /// Whether the documentation is served.
     pub docs: bool,
     pub draining: watch::Receiver<bool>,
+}
+
+impl AppState {
+    /// Returns the API server of the cluster that calls are about.
+    pub fn api_server(&self) -> &Arc<ApiServer> {
+        &self.clusters.default_cluster().api_server
+    }
+
+    /// Returns the jobs of that cluster.
+    pub fn store(&self) -> &Arc<JobStore> {
+        &self.clusters.default_cluster().store
+    }
 }
 
 /// One request on its way to an answer.

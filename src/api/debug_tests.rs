@@ -18,7 +18,7 @@ async fn b13_no_debug_output_of_a_call_shows_the_key_or_the_token_of_its_caller(
     let file = File::new("debug");
     let (_drain, draining) = watch::channel(false);
     let mut call = call(&file, draining);
-    let reviews = AccessReviewCache::new(Arc::clone(&call.shared.cluster), Duration::from_secs(30)).unwrap();
+    let reviews = AccessReviewCache::new(Arc::clone(call.shared.api_server()), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
     call.caller = auth.identify(Credentials { bearer: Some(Secret::new(SECRET)), ..Credentials::default() }).unwrap();
     call.session.with_bearer(call.caller.bearer().cloned());

@@ -49,7 +49,7 @@ impl Gate {
             check_csrf(&self.cors, &uri, &headers)?;
         }
         media::accepts(route.media(), &headers)?;
-        let mut session = Client::new(Arc::clone(&shared.cluster), line.started + shared.request_timeout);
+        let mut session = Client::new(Arc::clone(shared.api_server()), line.started + shared.request_timeout);
         session.with_bearer(caller.bearer().cloned());
         Ok(RequestContext {
             route,

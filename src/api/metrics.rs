@@ -41,11 +41,11 @@ pub(super) fn metrics(call: &RequestContext) -> Result<Reply, Problem> {
 fn service(text: &mut Exposition, shared: &AppState) {
     let mut info = text.family(Gauge, "eks_api_build_info", "Always 1; the label tells the version.");
     info.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    let ready = shared.cluster.is_ready() && !*shared.draining.borrow();
+    let ready = shared.api_server().is_ready() && !*shared.draining.borrow();
     text.family(Gauge, "eks_api_ready", "Whether /readyz answers 200.").sample(&[], u8::from(ready));
     let mut checks = text.family(Gauge, "eks_api_check_passed", "Whether a check of /health passes.");
     for check in Check::ALL {
-        let passed = shared.cluster.checks.outcome(check) == Outcome::Passed;
+        let passed = shared.api_server().checks.outcome(check) == Outcome::Passed;
         checks.sample(&[("check", check.name())], u8::from(passed));
     }
 }
@@ -105,7 +105,7 @@ fn limits(text: &mut Exposition, shared: &AppState) {
 }
 
 fn upstream(text: &mut Exposition, shared: &AppState) {
-    let traffic = &shared.cluster.traffic;
+    let traffic = &shared.api_server().traffic;
     let help = "Requests to the API server; the code is its status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
     for (what, histogram) in traffic.requests() {
@@ -124,7 +124,7 @@ fn upstream(text: &mut Exposition, shared: &AppState) {
 }
 
 fn identity(text: &mut Exposition, shared: &AppState) {
-    let (tokens, traffic) = (&shared.cluster.tokens, &shared.cluster.traffic);
+    let (tokens, traffic) = (&shared.api_server().tokens, &shared.api_server().traffic);
     outcomes(text, "eks_api_token_renewals_total", "Tokens that were to be signed, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
     let help = "Until when the token is used; 0 if there is none.";
@@ -143,7 +143,7 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
 }
 
 fn live_state(text: &mut Exposition, shared: &AppState) {
-    let watch = &shared.cluster.traffic.watch;
+    let watch = &shared.api_server().traffic.watch;
     let (now, help) = (watch.state(), "1 for the state that the watch is in, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {
@@ -160,7 +160,7 @@ fn live_state(text: &mut Exposition, shared: &AppState) {
     let mut last = text.family(Gauge, "eks_api_watch_last_event_timestamp_seconds", help);
     last.sample(&[], Seconds(watch.last_event.value()));
     let mut jobs = text.family(Gauge, "eks_api_cached_jobs", "Jobs in memory, by state.");
-    for (state, count) in State::ALL.into_iter().zip(shared.cache.counts()) {
+    for (state, count) in State::ALL.into_iter().zip(shared.store().counts()) {
         jobs.sample(&[("state", state.name())], count);
     }
 }

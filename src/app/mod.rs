@@ -2,6 +2,7 @@
 
 mod listen;
 mod reload;
+mod watchdog;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -26,7 +27,8 @@ use crate::aws::eks::Describer;
 use crate::aws::token::Tokens;
 use crate::aws::{Sdk, http_client};
 use crate::client::exit::Exit;
-use crate::clusters::background;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, SettingsErrors, access};
 use crate::http::browser::cors::Cors;
@@ -37,7 +39,6 @@ use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 use crate::jobs::policy::Policy;
-use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
 use crate::telemetry;
 use crate::telemetry::journal::Journal;
@@ -148,15 +149,15 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     tokio::spawn(reload.run(hangup));
 
     let sdk = Sdk::load(&settings.region, http).await;
-    let (cluster, describer) = cluster(&settings, &sdk);
-    let auth = Arc::new(auth(&settings, keyring, &cluster)?);
+    let (api_server, describer) = cluster(&settings, &sdk);
+    let auth = Arc::new(auth(&settings, keyring, &api_server)?);
     let (drain, draining) = watch::channel(false);
-    let cache = Arc::new(JobStore::default());
-    background::start(&cluster, &cache, describer, &notifier);
+    let cluster = Cluster::new(api_server);
+    cluster.start(describer, &notifier);
+    watchdog::start(&notifier);
     let limits = listen::bound_by_open_files(settings.limits);
     let shared = Arc::new(AppState {
-        cluster,
-        cache,
+        clusters: Registry::new(cluster),
         auth,
         policy: Policy {
             protected: settings.protected_namespaces,

@@ -8,7 +8,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::clusters::supervisor::{Task, supervise};
+use crate::clusters::supervisor::supervise;
 
 /// What can be read again, each part on its own.
 #[derive(Default)]
@@ -34,15 +34,15 @@ impl Reload {
     /// must not end the service.
     pub(super) async fn run(self, hangup: Signal) {
         let shared = Arc::new((self, Mutex::new(hangup)));
-        let task = move || -> Task {
+        let task = move || {
             let shared = Arc::clone(&shared);
-            Box::pin(async move {
+            async move {
                 let (reload, hangup) = &*shared;
                 let mut hangup = hangup.lock().await;
                 while hangup.recv().await.is_some() {
                     reload.all().await;
                 }
-            })
+            }
         };
         supervise("reload", task, || ()).await;
     }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::eks::Describer;
 use crate::aws::{clock, token};
+use crate::clusters::supervisor::supervise;
 use crate::jobs::pods::exit_lookup;
 use crate::jobs::store::{JobStore, LABEL_SELECTOR};
 use crate::kube::api_server::ApiServer;
@@ -16,10 +17,8 @@ use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::health::{Check, Outcome};
 use crate::kube::watcher::{self, Failure, WatchEvent};
-use crate::telemetry::systemd::{Notifier, watchdog_interval};
+use crate::telemetry::systemd::Notifier;
 use crate::util::backoff::Backoff;
-
-use crate::clusters::supervisor::{Task, supervise};
 
 /// A changed CA or endpoint is found within this time even if nothing fails.
 const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
@@ -32,86 +31,82 @@ const UNANSWERED: u32 = 2;
 /// First and longest pause after a failure.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// Starts all of it; it ends with the runtime.
-pub fn start(cluster: &Arc<ApiServer>, cache: &Arc<JobStore>, describer: Describer, notifier: &Arc<Notifier>) {
-    let keeper = BackgroundTasks {
-        cluster: Arc::clone(cluster),
-        notifier: Arc::clone(notifier),
-        announced: Arc::default(),
-        may_not_watch: Arc::default(),
-    };
-    let (cache, describer) = (Arc::clone(cache), Arc::new(describer));
-    keeper.supervised(Check::Credentials, |keeper| Box::pin(keeper.token()), || ());
-    keeper.supervised(Check::Cluster, move |keeper| Box::pin(keeper.description(Arc::clone(&describer))), || ());
-    keeper.supervised(Check::Kubernetes, |keeper| Box::pin(keeper.kubernetes()), || ());
-    let (failed, asked) = (Arc::clone(&cache), Arc::clone(cluster));
-    let lookups = move || -> Task { Box::pin(exit_lookup::follow(Arc::clone(&asked), Arc::clone(&failed))) };
-    tokio::spawn(supervise("exits", lookups, || ()));
-    let (followed, watched) = (Arc::clone(&cache), Arc::clone(cluster));
-    keeper.supervised(
-        Check::Watch,
-        move |keeper| Box::pin(keeper.jobs(Arc::clone(&followed))),
-        // A panic may have left the cache half changed.
-        move || {
-            watched.traffic.watch.apply_event(&WatchEvent::Disconnected(Failure::Broken(String::new())));
-            cache.clear();
-        },
-    );
-    if let Some(interval) = watchdog_interval() {
-        let notifier = Arc::clone(notifier);
-        let task = move || -> Task { Box::pin(watchdog(Arc::clone(&notifier), interval)) };
-        tokio::spawn(supervise("watchdog", task, || ()));
-    }
-}
-
-#[derive(Clone)]
-struct BackgroundTasks {
-    cluster: Arc<ApiServer>,
+/// The background work of one cluster: one task for each health check, and one for the exits of failed jobs.
+#[derive(Debug)]
+pub(super) struct BackgroundTasks {
+    api_server: Arc<ApiServer>,
+    store: Arc<JobStore>,
     notifier: Arc<Notifier>,
-    /// Whether it was said once that the service is ready.
-    announced: Arc<AtomicBool>,
-    /// Whether the right to watch is missing. That can last, and the service serves all the same.
-    may_not_watch: Arc<AtomicBool>,
+    /// Whether the log says already that the service is ready.
+    ready_logged: AtomicBool,
+    /// Whether the right to watch is missing. The service is ready without it.
+    may_not_watch: AtomicBool,
 }
 
 impl BackgroundTasks {
-    /// Runs the task that finds out how this check stands. While it is down, the check fails.
-    fn supervised(
-        &self,
-        check: Check,
-        task: impl Fn(Self) -> Task + Send + 'static,
-        failed: impl Fn() + Send + 'static,
-    ) {
-        let (keeper, reporter) = (self.clone(), self.clone());
-        let failed = move || {
-            failed();
-            reporter.note(check, Err("its background task failed and starts again"), None);
-        };
-        tokio::spawn(supervise(check.name(), move || task(keeper.clone()), failed));
+    pub(super) fn new(api_server: Arc<ApiServer>, store: Arc<JobStore>, notifier: Arc<Notifier>) -> Self {
+        Self {
+            api_server,
+            store,
+            notifier,
+            ready_logged: AtomicBool::new(false),
+            may_not_watch: AtomicBool::new(false),
+        }
     }
 
-    async fn token(self) {
+    /// Starts all tasks. They end with the runtime.
+    pub(super) fn start(self, describer: Describer) {
+        let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
+        let exits = move || exit_lookup::follow(Arc::clone(&api_server), Arc::clone(&store));
+        tokio::spawn(supervise("exits", exits, || ()));
+        let (tasks, describer) = (Arc::new(self), Arc::new(describer));
+        tasks.supervise(Check::Credentials, Self::renew_token);
+        tasks.supervise(Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
+        tasks.supervise(Check::Kubernetes, Self::probe_api_server);
+        tasks.supervise(Check::Watch, Self::watch_jobs);
+    }
+
+    /// Runs the task of a check. The check fails while the task is down.
+    fn supervise<F>(self: &Arc<Self>, check: Check, task: impl Fn(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (tasks, reporter) = (Arc::clone(self), Arc::clone(self));
+        let start = move || task(Arc::clone(&tasks));
+        tokio::spawn(supervise(check.name(), start, move || reporter.task_failed(check)));
+    }
+
+    fn task_failed(&self, check: Check) {
+        if check == Check::Watch {
+            // A panic may have left the store half changed.
+            self.api_server.traffic.watch.apply_event(&WatchEvent::Disconnected(Failure::Broken(String::new())));
+            self.store.clear();
+        }
+        self.note(check, Err("its background task failed and starts again"), None);
+    }
+
+    async fn renew_token(self: Arc<Self>) {
         let tell = |outcome: Result<(), token::Error>| {
             let in_full = outcome.as_ref().err().map(token::Error::told_in_full);
             self.note(Check::Credentials, outcome, in_full);
         };
-        self.cluster.tokens.keep_fresh(tell).await;
+        self.api_server.tokens.keep_fresh(tell).await;
     }
 
-    async fn description(self, describer: Arc<Describer>) {
+    async fn describe_cluster(self: Arc<Self>, describer: Arc<Describer>) {
         let (mut backoff, mut prompted) = (BACKOFF, Throttle::default());
         loop {
             let (answer, date) = describer.describe().await;
             self.note_clock(date);
             let taken = answer
                 .map_err(|error| error.to_string())
-                .and_then(|description| self.cluster.take_up(description).map_err(|error| error.to_string()));
-            let known = self.cluster.transport().ok();
+                .and_then(|description| self.api_server.take_up(description).map_err(|error| error.to_string()));
+            let known = self.api_server.transport().ok();
             if let (Ok(true), Some(transport)) = (&taken, &known) {
-                log::info!(cluster = self.cluster.name, endpoint = transport.described.endpoint; "cluster described");
+                log::info!(cluster = self.api_server.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = taken.is_err();
-            self.cluster.traffic.describe_ended(!failed);
+            self.api_server.traffic.describe_ended(!failed);
             self.note(Check::Cluster, taken.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
@@ -120,16 +115,16 @@ impl BackgroundTasks {
             backoff = BACKOFF;
             tokio::select! {
                 () = sleep(DESCRIBE_EVERY) => {}
-                () = self.cluster.describe_again.notified() => prompted.again().await,
+                () = self.api_server.describe_again.notified() => prompted.again().await,
             }
         }
     }
 
     /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
-    async fn kubernetes(self) {
+    async fn probe_api_server(self: Arc<Self>) {
         let mut backoff = BACKOFF;
         // Before the first description there is nobody to ask.
-        let mut described = self.cluster.described();
+        let mut described = self.api_server.described();
         described.first().await;
         let mut unanswered = 0;
         loop {
@@ -144,7 +139,7 @@ impl BackgroundTasks {
             unanswered = if is_answered { 0 } else { unanswered + 1 };
             if unanswered == UNANSWERED {
                 // A frozen server keeps its connections, and the watch on one of them would wait for minutes.
-                self.cluster.unanswered.notify_one();
+                self.api_server.unanswered.notify_one();
             }
             self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
@@ -155,13 +150,13 @@ impl BackgroundTasks {
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        let session = Client::new(Arc::clone(&self.cluster), Instant::now() + PROBE_TIMEOUT);
+        let session = Client::new(Arc::clone(&self.api_server), Instant::now() + PROBE_TIMEOUT);
         self.note_clock(session.server_date().await?);
         Ok(())
     }
 
-    /// Keeps the cache as the cluster is.
-    async fn jobs(self, cache: Arc<JobStore>) {
+    /// Keeps the store in step with the cluster.
+    async fn watch_jobs(self: Arc<Self>) {
         let tell = |news: WatchEvent| {
             let outcome = match &news {
                 WatchEvent::Watching => Some(Ok(())),
@@ -171,13 +166,13 @@ impl BackgroundTasks {
                 }
                 _ => None,
             };
-            self.cluster.traffic.watch.apply_event(&news);
-            cache.apply_event(news, std::time::Instant::now());
+            self.api_server.traffic.watch.apply_event(&news);
+            self.store.apply_event(news, std::time::Instant::now());
             if let Some(outcome) = outcome {
                 self.note(Check::Watch, outcome, None);
             }
         };
-        watcher::follow(&self.cluster, LABEL_SELECTOR, &cache.store_was_reset, tell).await;
+        watcher::follow(&self.api_server, LABEL_SELECTOR, &self.store.store_was_reset, tell).await;
     }
 
     /// Notes whether the clock is right, if the server has said its time.
@@ -194,7 +189,7 @@ impl BackgroundTasks {
             Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
             _ => None,
         };
-        if !self.cluster.checks.note(check, outcome) {
+        if !self.api_server.checks.note(check, outcome) {
             return;
         }
         if let Some(why) = failed {
@@ -202,20 +197,21 @@ impl BackgroundTasks {
         } else {
             log::debug!(check = check.name(); "check passed");
         }
-        let failing = self.cluster.checks.first_failing();
-        let (Ok(transport), true) = (self.cluster.transport(), failing.is_none() || self.cluster.is_ready()) else {
-            self.notifier.status(&format!("not ready: {}", self.cluster.why_not_ready()));
+        let failing = self.api_server.checks.first_failing();
+        let (Ok(transport), true) = (self.api_server.transport(), failing.is_none() || self.api_server.is_ready())
+        else {
+            self.notifier.status(&format!("not ready: {}", self.api_server.why_not_ready()));
             return;
         };
-        let (name, endpoint) = (&self.cluster.name, &transport.described.endpoint);
+        let (name, endpoint) = (&self.api_server.name, &transport.described.endpoint);
         if let Some((check, why)) = failing {
             let why = format!("{}: {why}", check.name());
             self.notifier.status(&format!("degraded: {why}"));
-            if self.may_not_watch.load(Ordering::Relaxed) && !self.announced.swap(true, Ordering::Relaxed) {
+            if self.may_not_watch.load(Ordering::Relaxed) && !self.ready_logged.swap(true, Ordering::Relaxed) {
                 log::info!(cluster = name, endpoint = endpoint, degraded = why; "ready");
             }
         } else {
-            self.announced.store(true, Ordering::Relaxed);
+            self.ready_logged.store(true, Ordering::Relaxed);
             log::info!(cluster = name, endpoint = endpoint; "ready");
             self.notifier.status(&format!("ready: cluster {name} at {endpoint}"));
         }
@@ -235,13 +231,6 @@ impl Throttle {
             tokio::time::sleep_until(last + DESCRIBE_AT_MOST_EVERY).await;
         }
         self.last = Some(Instant::now());
-    }
-}
-
-async fn watchdog(notifier: Arc<Notifier>, interval: Duration) {
-    loop {
-        notifier.watchdog();
-        sleep(interval).await;
     }
 }
 

@@ -22,47 +22,39 @@ async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_mi
     assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
 }
 
-fn keeper() -> BackgroundTasks {
+fn tasks() -> Arc<BackgroundTasks> {
     let key = Credentials::new("AKIA", "secret", None, None, "test");
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
-    BackgroundTasks {
-        cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
-        notifier: Arc::new(Notifier::from_environment()),
-        announced: Arc::default(),
-        may_not_watch: Arc::default(),
-    }
+    let api_server = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
+    Arc::new(BackgroundTasks::new(api_server, Arc::default(), Arc::new(Notifier::from_environment())))
 }
 
 #[tokio::test(start_paused = true)]
 async fn b5_a_watch_that_panics_fails_its_check_empties_the_cache_and_starts_again() {
-    let (keeper, cache) = (keeper(), Arc::new(JobStore::default()));
-    for news in [WatchEvent::Init(5), WatchEvent::InitApply(Vec::new()), WatchEvent::InitDone, WatchEvent::Watching] {
-        cache.apply_event(news, std::time::Instant::now());
+    let tasks = tasks();
+    for event in [WatchEvent::Init(5), WatchEvent::InitApply(Vec::new()), WatchEvent::InitDone, WatchEvent::Watching] {
+        tasks.store.apply_event(event, std::time::Instant::now());
     }
     let starts = Arc::new(AtomicU32::new(0));
-    let watch = {
-        let starts = Arc::clone(&starts);
-        move |keeper: BackgroundTasks| -> Task {
-            let is_first = starts.fetch_add(1, Ordering::Relaxed) == 0;
-            Box::pin(async move {
-                keeper.note(Check::Watch, Ok::<_, String>(()), None);
-                sleep(Duration::from_secs(5)).await;
-                assert!(!is_first, "injected");
-                std::future::pending::<()>().await;
-            })
+    let counter = Arc::clone(&starts);
+    tasks.supervise(Check::Watch, move |tasks| {
+        let is_first = counter.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            tasks.note(Check::Watch, Ok::<_, String>(()), None);
+            sleep(Duration::from_secs(5)).await;
+            assert!(!is_first, "injected");
+            std::future::pending::<()>().await;
         }
-    };
-    let cleared = Arc::clone(&cache);
-    keeper.supervised(Check::Watch, watch, move || cleared.clear());
+    });
     sleep(Duration::from_secs(4)).await;
-    assert!(cache.is_usable() && keeper.cluster.checks.outcome(Check::Watch) == Outcome::Passed);
+    assert!(tasks.store.is_usable() && tasks.api_server.checks.outcome(Check::Watch) == Outcome::Passed);
     sleep(Duration::from_millis(1400)).await;
-    assert!(!cache.is_usable(), "what it left behind is not trusted");
-    let Outcome::Failed(why) = keeper.cluster.checks.outcome(Check::Watch) else { panic!("the check passes") };
+    assert!(!tasks.store.is_usable(), "what it left behind is not trusted");
+    let Outcome::Failed(why) = tasks.api_server.checks.outcome(Check::Watch) else { panic!("the check passes") };
     assert!(why.contains("starts again") && !why.contains("injected"), "{why}");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(starts.load(Ordering::Relaxed), 2);
-    assert_eq!(keeper.cluster.checks.outcome(Check::Watch), Outcome::Passed);
+    assert_eq!(tasks.api_server.checks.outcome(Check::Watch), Outcome::Passed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,13 +63,13 @@ async fn c14_two_probes_in_a_row_without_an_answer_end_the_watch() {
     let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let endpoint = format!("https://{}", frozen.local_addr().unwrap());
-    let keeper = keeper();
-    keeper.cluster.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
+    let tasks = tasks();
+    tasks.api_server.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     let begun = Instant::now();
-    let probes = tokio::spawn(keeper.clone().kubernetes());
-    keeper.cluster.unanswered.notified().await;
+    let probes = tokio::spawn(Arc::clone(&tasks).probe_api_server());
+    tasks.api_server.unanswered.notified().await;
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(10) && took < Duration::from_secs(12), "{took:?}");
-    assert!(matches!(keeper.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)));
+    assert!(matches!(tasks.api_server.checks.outcome(Check::Kubernetes), Outcome::Failed(_)));
     probes.abort();
 }

@@ -1,4 +1,6 @@
-//! The clusters that are served: their background work, supervised.
+//! The clusters that are served, by name, and the background work of each.
 
-pub mod background;
+mod background;
+pub mod cluster;
+pub mod registry;
 pub mod supervisor;

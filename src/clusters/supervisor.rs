@@ -1,6 +1,5 @@
 //! Runs background tasks for as long as the service runs: one that panics or ends starts again after a pause.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -12,10 +11,11 @@ const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(
 /// After a run of this length the pauses begin anew.
 const LONG_RUN: Duration = Duration::from_mins(1);
 
-pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// Starts the task, and starts it again whenever it fails. `failed` is called before each pause.
-pub async fn supervise(name: &'static str, mut start: impl FnMut() -> Task + Send, mut failed: impl FnMut() + Send) {
+pub async fn supervise<F>(name: &'static str, start: impl Fn() -> F, failed: impl Fn())
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut backoff = PAUSE;
     loop {
         let begun = Instant::now();
@@ -47,15 +47,15 @@ mod tests {
         let (starts, failures) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let task = {
             let starts = Arc::clone(&starts);
-            move || -> Task {
+            move || {
                 let run = starts.fetch_add(1, Relaxed);
-                Box::pin(async move {
+                async move {
                     match run {
                         0 => panic!("injected"),
                         1 => {}
                         _ => std::future::pending().await,
                     }
-                })
+                }
             }
         };
         let counted = Arc::clone(&failures);

@@ -17,6 +17,8 @@ use crate::api::repeats::Repeats;
 use crate::auth::Auth;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::HostAllowlist;
@@ -42,8 +44,11 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (drain, draining) = watch::channel(false);
     let shared = AppState {
-        cluster: Arc::new(ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, clock))),
-        cache: Arc::default(),
+        clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new(
+            "lab",
+            "us-east-1",
+            Tokens::new("lab", "us-east-1", keys, clock),
+        )))),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         auth: Arc::new(Auth::None),
         calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),

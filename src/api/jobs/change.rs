@@ -51,13 +51,13 @@ pub(crate) async fn delete_job(call: &mut RequestContext, body: RequestBody) -> 
     let ending = match call.session.delete(&Path::job(&namespace, &name), &options).await? {
         DeletedJob::Ending(job) => {
             call.set_object_uid(&job.metadata.uid);
-            call.shared.cache.enter(&job);
+            call.shared.store().enter(&job);
             Some(job.metadata.uid)
         }
         DeletedJob::Gone(status) => {
             let uid = status.details.map(|details| details.uid).unwrap_or_default();
             call.set_object_uid(&uid);
-            call.shared.cache.tombstone(&namespace, &name, &uid);
+            call.shared.store().tombstone(&namespace, &name, &uid);
             None
         }
     };
@@ -68,7 +68,7 @@ pub(crate) async fn delete_job(call: &mut RequestContext, body: RequestBody) -> 
             let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
             Some(match wait::until(call, &job, time, WaitCondition::Gone).await {
                 // One that ended meanwhile and is gone is told as it was last.
-                Ok(_) => call.shared.cache.last_known(&namespace, &name, Some(&uid), Instant::now()).is_some(),
+                Ok(_) => call.shared.store().last_known(&namespace, &name, Some(&uid), Instant::now()).is_some(),
                 Err(problem) if problem.status == StatusCode::NOT_FOUND => true,
                 // The deletion has begun all the same.
                 Err(problem) => {
@@ -101,7 +101,7 @@ pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspen
     call.acquire_write_permit().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
     call.set_object_uid(&job.metadata.uid);
-    call.shared.cache.enter(&job);
+    call.shared.store().enter(&job);
     match job.spec.suspend {
         None if suspend => {
             let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";

@@ -75,7 +75,7 @@ pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> 
     call.acquire_write_permit().await?;
     let (submitted, name) = submitted_under_free_name(call, prepared).await?;
     call.set_object_uid(&submitted.job.metadata.uid);
-    call.shared.cache.enter(&submitted.job);
+    call.shared.store().enter(&submitted.job);
     let uid = submitted.job.metadata.uid.clone();
     let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
     let seen = match wait {

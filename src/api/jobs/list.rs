@@ -58,7 +58,7 @@ pub(crate) async fn list_jobs(call: &mut RequestContext) -> Result<Reply, Proble
     if !call.wants_no_cache() {
         may_list(call, &filter).await?;
         if !is_of_cluster
-            && let Found::Hit { found, age } = call.shared.cache.page(&filter, after, limit, Instant::now())
+            && let Found::Hit { found, age } = call.shared.store().page(&filter, after, limit, Instant::now())
         {
             let Page { mut jobs, next, remaining } = found;
             if !exits::hide_at_once(&call.shared, &call.caller, filter.namespace.as_ref(), &mut jobs) {
@@ -206,7 +206,7 @@ pub(super) async fn page(
         Err(Error::Refused(refusal)) if refusal.code == 410 => return Err(expired()),
         list => list?,
     };
-    let statuses = list.items.unwrap_or_default().into_iter().map(|job| call.shared.cache.status(&job));
+    let statuses = list.items.unwrap_or_default().into_iter().map(|job| call.shared.store().status(&job));
     let matching = statuses.filter(|status| filter.matches(status)).map(Arc::new).collect();
     Ok((matching, Some(list.metadata.r#continue).filter(|token| !token.is_empty())))
 }

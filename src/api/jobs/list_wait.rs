@@ -76,7 +76,7 @@ async fn look(
     filter: &Filter,
     no_cache: bool,
 ) -> Result<Option<(Arc<Status>, Source)>, Problem> {
-    if let Found::Hit { found, age } = call.shared.cache.unfinished(filter, Instant::now())
+    if let Found::Hit { found, age } = call.shared.store().unfinished(filter, Instant::now())
         && !no_cache
         && !Source::is_old(Source::Cache { age })
     {
@@ -104,5 +104,5 @@ async fn look_in_cluster(call: &RequestContext, filter: &Filter) -> Result<Optio
 
 fn subscribe(call: &RequestContext, status: &Status) -> Option<Subscription> {
     let (namespace, name) = (Namespace::parse(status.namespace()).ok()?, JobName::parse(status.name()).ok()?);
-    Some(call.shared.cache.subscribe(&namespace, &name))
+    Some(call.shared.store().subscribe(&namespace, &name))
 }

@@ -70,7 +70,7 @@ impl Source {
 }
 
 pub(super) fn in_cache(call: &RequestContext, job: &JobRef<'_>, now: Instant) -> Option<Seen> {
-    match call.shared.cache.find(job.namespace, job.name, now) {
+    match call.shared.store().find(job.namespace, job.name, now) {
         Found::Hit { found, age } if job.is(&found.uid) => Some(Seen { status: found, origin: Source::Cache { age } }),
         _ => None,
     }
@@ -79,11 +79,11 @@ pub(super) fn in_cache(call: &RequestContext, job: &JobRef<'_>, now: Instant) ->
 pub(super) async fn in_cluster(call: &RequestContext, job: &JobRef<'_>) -> Result<Seen, Error> {
     let found: Job = call.session.get(&Path::job(job.namespace, job.name)).await?;
     // Else a later answer from the cache could be older than this one.
-    call.shared.cache.enter(&found);
+    call.shared.store().enter(&found);
     if !job.is(&found.metadata.uid) {
         return Err(job.replaced());
     }
-    Ok(Seen { status: Arc::new(call.shared.cache.status(&found)), origin: Source::Cluster })
+    Ok(Seen { status: Arc::new(call.shared.store().status(&found)), origin: Source::Cluster })
 }
 
 /// The job as the caller wants it: from the cache if it is there, unless it asks for the cluster's own word.
@@ -102,7 +102,7 @@ async fn look_up(call: &RequestContext, job: &JobRef<'_>, no_cache: bool) -> Res
     match in_cache(call, job, Instant::now()).filter(|_| !no_cache) {
         Some(seen) if !seen.origin.is_old() => Ok(seen),
         Some(old) => {
-            if matches!(call.shared.cluster.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
+            if matches!(call.shared.api_server().checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
                 return Ok(old);
             }
             match timeout(REFRESH_TIMEOUT, in_cluster()).await {
@@ -133,7 +133,7 @@ pub(super) fn problem(call: &RequestContext, job: &JobRef<'_>, error: Error) -> 
 }
 
 fn last_known(call: &RequestContext, job: &JobRef<'_>) -> Option<Arc<Status>> {
-    let mut status = call.shared.cache.last_known(job.namespace, job.name, job.uid, Instant::now())?;
+    let mut status = call.shared.store().last_known(job.namespace, job.name, job.uid, Instant::now())?;
     exits::hide_if_unsure(&call.shared, &call.caller, job.namespace, &mut status);
     Some(status)
 }

@@ -79,14 +79,14 @@ async fn in_detail(call: &RequestContext, job: &JobRef<'_>, waited: Option<&Seen
     let details = details::of(&call.session, job.namespace, &full).await?;
     let job = full.into();
     // Else a later answer from the cache could be older than this one.
-    call.shared.cache.enter(&job);
+    call.shared.store().enter(&job);
     // The caller was let see the pods, and so may see the exit.
     let status = match &details.exit {
         Some(exit) => {
-            call.shared.cache.set_exit(&job, exit);
+            call.shared.store().set_exit(&job, exit);
             Status::with_exit(&job, exit.clone())
         }
-        None => call.shared.cache.status(&job),
+        None => call.shared.store().status(&job),
     };
     let body = merged(&status.json(), &json(&details)?);
     Ok(Reply::encoded(StatusCode::OK, body).with(X_CACHE, Source::Cluster.x_cache()))

@@ -58,7 +58,7 @@ pub(super) async fn until(
     let end = TokioInstant::now() + time;
     call.session.extend(time);
     // First this, then the look: nothing that happens in between is missed.
-    let mut subscription = call.shared.cache.subscribe(job.namespace, job.name);
+    let mut subscription = call.shared.store().subscribe(job.namespace, job.name);
     let (mut caller, mut draining) = (call.hung_up.take(), call.shared.draining.clone());
     let no_cache = call.wants_no_cache();
     let mut seen = look(call, job, no_cache).await.map_err(|error| problem(call, job, error))?;
@@ -98,7 +98,7 @@ pub(super) async fn until(
             if let Some(ended) = ended(call, job).filter(|_| !seen.status.state.is_final()) {
                 return Ok(ended);
             }
-            if is_told && call.shared.cache.is_usable() || no_cache {
+            if is_told && call.shared.store().is_usable() || no_cache {
                 next_poll = Some(TokioInstant::now());
             }
             seen.origin = Source::Cluster;

@@ -20,6 +20,8 @@ use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
 use crate::auth::{Auth, Credentials};
 use crate::aws::token::Tokens;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
@@ -67,8 +69,7 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Requ
     let auth = Auth::ApiKey(Arc::new(Keyring::open(&file.0).unwrap()));
     let caller = auth.identify(Credentials { api_key: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
     let shared = AppState {
-        cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
-        cache: Arc::default(),
+        clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
         auth: Arc::new(auth),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
@@ -83,14 +84,14 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Requ
     let metadata = json!({ "name": "hello", "namespace": "default", "uid": "u", "resourceVersion": "5" });
     let job = serde_json::from_value(json!({ "metadata": metadata })).unwrap();
     for news in [WatchEvent::Init(5), WatchEvent::InitApply(vec![job]), WatchEvent::InitDone, WatchEvent::Watching] {
-        shared.cache.apply_event(news, Instant::now());
+        shared.store().apply_event(news, Instant::now());
     }
     RequestContext {
         route: Route::GetJobStatus,
         request_id: RequestId::of(&HeaderMap::new()),
         parameters: Parameters::none(),
         headers: HeaderMap::new(),
-        session: Client::new(Arc::clone(&shared.cluster), TokioInstant::now() + shared.request_timeout),
+        session: Client::new(Arc::clone(shared.api_server()), TokioInstant::now() + shared.request_timeout),
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: Instant::now(),
         is_counted: false,
@@ -139,7 +140,7 @@ fn what_the_cluster_says_to_the_callers_own_token_is_not_made_up_for_from_memory
     let (_drain, draining) = watch::channel(false);
     let by_key = call(&file, draining.clone());
     let mut by_token = call(&file, draining);
-    let reviews = AccessReviewCache::new(Arc::clone(&by_token.shared.cluster), Duration::from_secs(30)).unwrap();
+    let reviews = AccessReviewCache::new(Arc::clone(by_token.shared.api_server()), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
     by_token.caller =
         auth.identify(Credentials { bearer: Some(Secret::new("token")), ..Credentials::default() }).unwrap();

@@ -28,7 +28,7 @@ use crate::kube::names::{JobName, Namespace};
 
 /// Proxies and browsers give up on a connection after a minute or so without a byte.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How many jobs are sent at a time while the stream begins.
+/// Jobs sent at a time while the stream begins.
 const PAGE: usize = 100;
 /// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
 const PARTLY: u64 = 0;
@@ -37,13 +37,14 @@ pub(crate) async fn watch_jobs(call: &mut RequestContext) -> Result<Reply, Probl
     let filter = filter(call)?;
     call.shared.auth.authorize(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
     let shared = Arc::clone(&call.shared);
-    if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
-        let detail = format!("jobs cannot be watched: {why}");
-        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
+    let (usable, watch) = (shared.store().is_usable(), shared.api_server().checks.outcome(Check::Watch));
+    if let (false, Outcome::Failed(why)) = (usable, watch) {
+        let why = format!("jobs cannot be watched: {why}");
+        return Err(Problem::unavailable("not_watching", why, Duration::from_mins(1)));
     }
     let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
         None => Start::Anew,
-        Some(Some(id)) if id.instance_id == shared.cache.instance_id => Start::After(id.change),
+        Some(Some(id)) if id.instance_id == shared.store().instance_id => Start::After(id.change),
         Some(_) => Start::Over,
     };
     let permit = shared.calls.begin_stream()?;
@@ -128,8 +129,7 @@ impl Feed {
     }
 
     async fn run(&mut self, start: Start) -> End {
-        let mut change_notifications = self.shared.cache.change_notifications();
-        let mut start = start;
+        let (mut change_notifications, mut start) = (self.shared.store().change_notifications(), start);
         loop {
             let Err(end) = self.follow(start, &mut change_notifications).await else {
                 start = Start::Over;
@@ -142,7 +142,7 @@ impl Feed {
     /// Sends what there is and then what changes, until the changes come faster than they are read, or the jobs cease
     /// to be known: then it has to start over.
     async fn follow(&mut self, start: Start, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
-        let cache = &Arc::clone(&self.shared.cache);
+        let cache = &Arc::clone(self.shared.store());
         while !cache.is_usable() {
             self.wait(change_notifications).await?;
         }

@@ -17,6 +17,8 @@ use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::auth::{Auth, Caller};
 use crate::aws::token::Tokens;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
@@ -52,8 +54,7 @@ impl Source {
         let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
         let (drain, draining) = watch::channel(false);
         let shared = AppState {
-            cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
-            cache: Arc::default(),
+            clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
             calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
@@ -81,7 +82,7 @@ impl Source {
     }
 
     fn tell(&self, news: WatchEvent) {
-        self.shared.cache.apply_event(news, std::time::Instant::now());
+        self.shared.store().apply_event(news, std::time::Instant::now());
     }
 
     /// The next version of this job, in this state.
@@ -115,7 +116,7 @@ impl Source {
 
     /// What a reader with this filter should know.
     pub(super) fn picture(&self, filter: &Filter) -> Picture {
-        let found = self.shared.cache.page(filter, None, usize::MAX, std::time::Instant::now());
+        let found = self.shared.store().page(filter, None, usize::MAX, std::time::Instant::now());
         let Found::Hit { found, .. } = found else { panic!("nothing is known") };
         found.jobs.iter().map(|status| known(&serde_json::from_slice(&status.json()).unwrap())).collect()
     }

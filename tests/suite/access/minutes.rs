@@ -17,6 +17,8 @@ use eks_api::auth::access_review_cache::AccessReviewCache;
 use eks_api::auth::{AccessRequest, Auth, Credentials};
 use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
+use eks_api::clusters::cluster::Cluster;
+use eks_api::clusters::registry::Registry;
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::cors::Cors;
 use eks_api::http::browser::origin::HostAllowlist;
@@ -73,8 +75,7 @@ async fn inside() -> Inside {
         auth: Arc::new(Auth::Kubernetes(Box::new(
             AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap(),
         ))),
-        cluster,
-        cache: Arc::default(),
+        clusters: Registry::new(Cluster::new(cluster)),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         calls: ConcurrencyLimits::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
         rates: RateLimits::new(0, 0),
@@ -87,7 +88,7 @@ async fn inside() -> Inside {
     });
     let jobs = vec![serde_json::from_value(stub.job("team-a", "hello").unwrap()).unwrap()];
     for news in [WatchEvent::Init(1), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
-        shared.cache.apply_event(news, std::time::Instant::now());
+        shared.store().apply_event(news, std::time::Instant::now());
     }
     let admission = Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) };
     let pipeline = Arc::new(Service { shared: Arc::clone(&shared), admission });

@@ -58,7 +58,8 @@ impl Cluster {
 
     /// Each question has the time of a call: a stream has any.
     fn session(&self) -> Client {
-        let mut session = Client::new(Arc::clone(&self.shared.cluster), Instant::now() + self.shared.request_timeout);
+        let mut session =
+            Client::new(Arc::clone(self.shared.api_server()), Instant::now() + self.shared.request_timeout);
         session.with_bearer(self.bearer.clone());
         session
     }
