@@ -44,7 +44,7 @@ pub struct AppState {
     pub rates: RateLimits,
     pub repeats: Repeats,
     pub audit: Audit,
-    pub traffic: HttpMetrics,
+    pub traffic: Arc<HttpMetrics>,
     pub request_timeout: Duration,
     /// Whether the documentation is served.
     pub docs: bool,
@@ -190,7 +190,7 @@ impl RequestContext {
     /// Drops the request's head and its body's part of the budget. A call that waits needs neither.
     pub(crate) fn forget_request(&mut self) {
         self.headers = HeaderMap::new();
-        self.parameters = Parameters::none();
+        self.parameters = Parameters::default();
         self.body = None;
     }
 

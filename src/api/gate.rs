@@ -10,13 +10,13 @@ use crate::api::context::{AppState, ObjectRef, RequestContext};
 use crate::api::request_log::RequestInfo;
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
+use crate::api::routes::query;
 use crate::auth::Caller;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
 use crate::http::request::credentials::shown;
 use crate::http::request::media;
-use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 use crate::kube::client::Client;
 
@@ -54,7 +54,7 @@ impl Gate {
         Ok(RequestContext {
             route,
             request_id: line.request_id,
-            parameters: Parameters::parse(route, uri)?,
+            parameters: query::parse(route, &uri)?,
             headers,
             session,
             shared: Arc::clone(shared),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::api::context::{AppState, RequestContext};
+use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -58,7 +59,7 @@ fn callers(text: &mut Exposition, shared: &AppState) {
     let help = "How long requests took, waits included; of a stream, until it began.";
     let mut times = text.family(Histogram, "eks_api_request_duration_seconds", help);
     for ([operation, code], histogram) in shared.traffic.requests() {
-        times.histogram(&[("operation", operation), ("code", code)], histogram);
+        times.histogram(&[("operation", operation), ("code", code)], &histogram);
     }
 }
 
@@ -80,13 +81,14 @@ fn limits(text: &mut Exposition, shared: &AppState) {
     let help = "How many there may be of what is open or in flight; of peer and caller, calls a second.";
     let mut most = text.family(Gauge, "eks_api_limit", help);
     let kinds = ["requests", "waits", "streams", "writes"].into_iter().zip([requests, waits, streams, writes]);
-    most.sample(&[("limit", "connections")], traffic.most_connections.value());
+    most.sample(&[("limit", "connections")], traffic.max_connections.value());
     for (name, kind) in kinds.clone() {
         most.sample(&[("limit", name)], kind.most);
     }
-    for (limit, rate) in [(Limit::Peer, &traffic.rate_of_peer), (Limit::Caller, &traffic.rate_of_caller)] {
-        if rate.value() > 0 {
-            most.sample(&[("limit", limit.name())], rate.value());
+    let RateLimits { peers, callers } = &shared.rates;
+    for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
+        if rate > 0 {
+            most.sample(&[("limit", limit.name())], rate);
         }
     }
     let mut refused =

@@ -107,7 +107,7 @@ impl Shown {
 
 pub(super) async fn create_namespace(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let in_query = call.parameters.optional("namespace_name");
-    let in_query = in_query.map(|name| parse_namespace("namespace_name", &name)).transpose()?;
+    let in_query = in_query.map(|name| parse_namespace("namespace_name", name)).transpose()?;
     let wanted: CreateNamespace = call.read_if_any(body).await?;
     let in_body = wanted.namespace_name.map(|name| parse_namespace("namespace_name", &name)).transpose()?;
     let name = agreed("namespace_name", in_query, in_body)?;

@@ -1,6 +1,5 @@
 //! The one path of every request: id and route, admission, handler, log line and audit, response.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use crate::api::request_guard::{Answer, RequestGuard, run, tell};
 use crate::api::request_log::RequestInfo;
 use crate::api::routes::{NotFound, Route};
 use crate::auth::Caller;
+use crate::http::connection::Handler;
 use crate::http::framing;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
@@ -43,32 +43,30 @@ struct Head {
     closes: bool,
 }
 
-impl Service {
-    /// Answers a request.
-    pub fn serve(
-        self: Arc<Self>,
-        peer: &Peer,
-        request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<HttpResponse, Infallible>> + use<> {
-        let (head, begun) = self.begin(peer, request);
-        // Boxed, as every connection has room for this future, also while nothing is asked of it.
-        Box::pin(async move {
-            let answer = match begun {
-                Ok((running, body)) => run(running, body).await,
-                Err(answer) => answer,
-            };
-            let mut response =
-                response(&head.request_id, answer.result, head.media, head.allow.as_deref(), answer.allowance);
-            let preflight = head.allow.as_deref().filter(|_| head.asks_options);
-            self.admission.cors.apply(head.origin.as_ref(), preflight, response.headers_mut());
-            // The drain may have begun without this connection having been polled since; the reply is to say so.
-            if head.closes || *self.shared.draining.borrow() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response)
-        })
+impl Handler for Service {
+    async fn handle(self: Arc<Self>, peer: Arc<Peer>, request: Request<RequestBody>) -> HttpResponse {
+        let (head, begun) = self.begin(&peer, request);
+        let answer = match begun {
+            Ok((running, body)) => run(running, body).await,
+            Err(answer) => answer,
+        };
+        let mut response =
+            response(&head.request_id, answer.result, head.media, head.allow.as_deref(), answer.allowance);
+        let preflight = head.allow.as_deref().filter(|_| head.asks_options);
+        self.admission.cors.apply(head.origin.as_ref(), preflight, response.headers_mut());
+        // The drain may have begun without this connection having been polled since; the reply is to say so.
+        if head.closes || *self.shared.draining.borrow() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
+    async fn finished(&self) {
+        self.shared.calls.ended().await;
+    }
+}
+
+impl Service {
     /// Admits the request: a call whose handler is to run, or the answer. The body of what is refused is dropped here.
     fn begin(
         &self,

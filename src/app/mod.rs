@@ -155,6 +155,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let cluster = Cluster::new(api_server);
     cluster.start(describer, &notifier);
     watchdog::start(&notifier);
+    let traffic = Arc::new(HttpMetrics::new(settings.metrics));
     let limits = listen::bound_by_open_files(settings.limits);
     let shared = Arc::new(AppState {
         clusters: Registry::new(cluster),
@@ -173,18 +174,24 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         rates: RateLimits::new(limits.by_peer, limits.by_caller),
         repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
-        traffic: HttpMetrics::new(settings.metrics),
+        traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
         docs: settings.docs,
-        draining,
+        draining: draining.clone(),
     });
     tokio::spawn(repeats::report(Arc::clone(&shared)));
     let pipeline = Arc::new(Service {
         shared: Arc::clone(&shared),
         admission: Gate { hosts: HostAllowlist::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
-    let door = ListenerConfig { tls, max_connections: limits.connections, max_per_peer: limits.connections_per_peer };
-    let mut serving = tokio::spawn(listener::run(listener, pipeline, door));
+    let config = ListenerConfig {
+        tls,
+        max_connections: limits.connections,
+        max_per_peer: limits.connections_per_peer,
+        metrics: traffic,
+        draining,
+    };
+    let mut serving = tokio::spawn(listener::run(listener, pipeline, config));
 
     let received = tokio::select! {
         _ = terminate.recv() => "SIGTERM",

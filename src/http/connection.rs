@@ -1,5 +1,6 @@
-//! One connection: the TLS handshake, HTTP/1.1, and how it ends. Requests are handled by `pipeline`.
+//! One connection: the TLS handshake, HTTP/1.1, and the end. A [`Handler`] answers its requests.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,13 +19,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::api::service::Service;
 use crate::http::client_cert::Certificate;
 use crate::http::connection_io::{ConnectionIo, ConnectionState};
 use crate::http::limits::bounds::{HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, LARGE_HEADS, MAX_HEADER_BYTES};
 use crate::http::limits::log_throttle::LogThrottle;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
+use crate::http::response::HttpResponse;
 use crate::http::response::stream_body::ReplyBody;
 
 /// Anybody can fail a handshake, so not every failure is logged.
@@ -33,18 +34,31 @@ const HANDSHAKES_LOGGED_EVERY: Duration = Duration::from_secs(10);
 const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\n\
     Connection: close\r\n\r\nthis port speaks TLS: use https://\n";
 
+/// Answers the requests of all connections.
+pub trait Handler: Send + Sync + 'static {
+    fn handle(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = HttpResponse> + Send;
+
+    /// Returns when no request is under way. The caller of such a request may have closed its connection.
+    fn finished(&self) -> impl Future<Output = ()> + Send;
+}
+
 /// What all connections of a listener share.
 #[derive(Debug)]
-pub struct Connections {
-    pipeline: Arc<Service>,
+pub struct Connections<H> {
+    handler: Arc<H>,
+    draining: watch::Receiver<bool>,
     refused_handshakes: LogThrottle,
     large_heads: Arc<Semaphore>,
 }
 
-impl Connections {
-    pub fn new(pipeline: Arc<Service>) -> Self {
+impl<H: Handler> Connections<H> {
+    pub fn new(handler: Arc<H>, draining: watch::Receiver<bool>) -> Self {
         let refused_handshakes = LogThrottle::new(HANDSHAKES_LOGGED_EVERY);
-        Self { pipeline, refused_handshakes, large_heads: Arc::new(Semaphore::new(LARGE_HEADS)) }
+        Self { handler, draining, refused_handshakes, large_heads: Arc::new(Semaphore::new(LARGE_HEADS)) }
     }
 
     /// Serves one connection to its end. `tls` is what to shake hands with, if callers are to speak TLS.
@@ -61,7 +75,7 @@ impl Connections {
     }
 
     async fn serve_tls(&self, tls: &TlsAcceptor, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
-        let mut draining = self.pipeline.shared.draining.clone();
+        let mut draining = self.draining.clone();
         let shaken = tokio::select! {
             shaken = timeout(HANDSHAKE_TIMEOUT, self.handshake(tls, stream)) => shaken,
             () = drain_started(&mut draining) => return,
@@ -104,17 +118,17 @@ impl Connections {
     }
 
     async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer, watcher: Watcher) {
-        let (address, state) = (peer.address, Arc::<ConnectionState>::default());
+        let (address, peer, state) = (peer.address, Arc::new(peer), Arc::<ConnectionState>::default());
         let service = service_fn(|request: Request<Incoming>| {
             state.begin(request.method());
             let request = request.map(|body| RequestBody::new(body, Arc::clone(&state)));
-            let reply = Arc::clone(&self.pipeline).serve(&peer, request);
+            // Boxed: every connection has room for this future, an idle one too.
+            let response = Box::pin(Arc::clone(&self.handler).handle(Arc::clone(&peer), request));
             let state = Arc::clone(&state);
             async move {
-                let reply = reply.await;
-                let is_stream = reply.as_ref().is_ok_and(|reply| matches!(reply.body(), ReplyBody::Stream(_)));
-                state.answered(is_stream);
-                reply
+                let response = response.await;
+                state.answered(matches!(response.body(), ReplyBody::Stream(_)));
+                Ok::<_, Infallible>(response)
             }
         });
         let io = TokioIo::new(ConnectionIo::new(stream, Arc::clone(&state), Arc::clone(&self.large_heads)));

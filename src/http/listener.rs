@@ -1,5 +1,4 @@
-//! Listens, accepts as many connections as the limits allow, and drains. `connection` serves each of them, and `pipeline`
-//! handles the requests.
+//! Listens, accepts as many connections as the limits allow, and drains. `connection` serves each of them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::api::service::Service;
-use crate::http::connection::{Connections, drain_started};
+use crate::http::connection::{Connections, Handler, drain_started};
 use crate::http::limits::bounds::DRAIN;
 use crate::http::limits::connections::ConnectionLimiter;
 use crate::http::limits::log_throttle::LogThrottle;
-use crate::http::metrics::Limit;
+use crate::http::metrics::{HttpMetrics, Limit};
 use crate::http::tls::Tls;
 
 /// The pause after the system refused another connection, mostly for lack of file descriptors.
@@ -29,20 +27,20 @@ pub struct ListenerConfig {
     pub tls: Option<Arc<Tls>>,
     pub max_connections: usize,
     pub max_per_peer: usize,
+    pub metrics: Arc<HttpMetrics>,
+    /// Turns true when the drain begins.
+    pub draining: watch::Receiver<bool>,
 }
 
-/// Serves until `pipeline.shared.draining` turns true, then lets open requests finish. False if some had to be cut off.
-pub async fn run(listener: TcpListener, pipeline: Arc<Service>, door: ListenerConfig) -> bool {
-    let permits = Arc::new(Semaphore::new(door.max_connections));
-    let peers = Arc::new(ConnectionLimiter::new(door.max_per_peer));
-    let (traffic, rates) = (&pipeline.shared.traffic, &pipeline.shared.rates);
-    traffic.most_connections.set(door.max_connections as u64);
-    traffic.rate_of_peer.set(rates.peers.per_second().into());
-    traffic.rate_of_caller.set(rates.callers.per_second().into());
+/// Serves until the drain begins, then lets open requests finish. Returns false if some did not finish in time.
+pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: ListenerConfig) -> bool {
+    let ListenerConfig { tls, max_connections, max_per_peer, metrics, mut draining } = config;
+    let permits = Arc::new(Semaphore::new(max_connections));
+    let peers = Arc::new(ConnectionLimiter::new(max_per_peer));
+    metrics.max_connections.set(max_connections as u64);
     let [accept_errors, full_peers] = [(); 2].map(|()| LogThrottle::new(LOGGED_EVERY));
-    let connections = Arc::new(Connections::new(Arc::clone(&pipeline)));
+    let connections = Arc::new(Connections::new(Arc::clone(&handler), draining.clone()));
     let graceful = GracefulShutdown::new();
-    let mut draining = pipeline.shared.draining.clone();
     loop {
         let accepted = tokio::select! {
             () = drain_started(&mut draining) => break,
@@ -50,17 +48,16 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Service>, door: ListenerCo
         };
         let Some((stream, address, permit)) = accepted else { continue };
         let Some(place) = peers.enter(address.ip()) else {
-            traffic.refused(Limit::Connections);
+            metrics.refused(Limit::Connections);
             if let Some(not_logged) = full_peers.allow(Instant::now()) {
-                let most = door.max_per_peer;
-                log::warn!(caller:% = address, most, not_logged; "a peer has as many connections as it may, and more are closed");
+                log::warn!(caller:% = address, most = max_per_peer, not_logged; "a peer has as many connections as it may, and more are closed");
             }
             continue;
         };
-        let tls = door.tls.as_ref().map(|tls| tls.acceptor());
-        let (pipeline, connections, watcher) = (Arc::clone(&pipeline), Arc::clone(&connections), graceful.watcher());
+        let tls = tls.as_ref().map(|tls| tls.acceptor());
+        let (metrics, connections, watcher) = (Arc::clone(&metrics), Arc::clone(&connections), graceful.watcher());
         tokio::spawn(async move {
-            let _counted = pipeline.shared.traffic.connections.hold();
+            let _counted = metrics.connections.hold();
             connections.serve(stream, address, tls, watcher).await;
             drop((permit, place));
         });
@@ -68,8 +65,7 @@ pub async fn run(listener: TcpListener, pipeline: Arc<Service>, door: ListenerCo
     drop(listener);
     let ended = async {
         graceful.shutdown().await;
-        // A call whose caller hung up has no connection any more.
-        pipeline.shared.calls.ended().await;
+        handler.finished().await;
     };
     tokio::time::timeout(DRAIN, ended).await.is_ok()
 }

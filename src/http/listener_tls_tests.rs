@@ -1,7 +1,5 @@
 //! The bounds on time of connections over TLS, on a real socket under paused time.
 
-use std::time::SystemTime;
-
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,7 +26,7 @@ async fn start(name: &str) -> Secure {
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
     let tls = Tls::load(files).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    let running = tests::start_with(SystemTime::now, Some(Arc::new(tls))).await;
+    let running = tests::start_with(Some(Arc::new(tls))).await;
     Secure { running, trusted: made.cert.der().clone() }
 }
 

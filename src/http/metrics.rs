@@ -1,26 +1,25 @@
-//! What is counted of callers: their requests, their connections, what limits refuse. Owns what they are told
-//! apart by, all of it from fixed sets.
+//! Counts requests, connections and refusals by a limit. Every label comes from a fixed set.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-use crate::api::routes::Route;
 use crate::http::limits::body_budget::BodyBudget;
-use crate::telemetry::metrics::{Code, CodeFamily, Counter, Gauge, Histogram};
+use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram};
+
+/// The operation and the status.
+type Labels = [&'static str; 2];
 
 #[derive(Debug)]
 pub struct HttpMetrics {
     /// Whether callers may read all this.
     pub is_shown: bool,
     pub started: SystemTime,
-    /// By route; the last row is for those that found none.
-    requests: CodeFamily<Histogram>,
+    requests: Mutex<BTreeMap<Labels, Arc<Histogram>>>,
     pub connections: Gauge,
-    pub most_connections: Gauge,
-    /// How many calls a second one address may make, and one caller; 0 for no limit.
-    pub rate_of_peer: Gauge,
-    pub rate_of_caller: Gauge,
+    pub max_connections: Gauge,
     refused: [Counter; Limit::ALL.len()],
     /// What the bodies of all callers together may take.
     pub bodies: BodyBudget,
@@ -54,29 +53,28 @@ impl HttpMetrics {
         Self {
             is_shown,
             started: SystemTime::now(),
-            requests: CodeFamily::new(Route::ALL.len() + 1),
+            requests: Mutex::default(),
             connections: Gauge::default(),
-            most_connections: Gauge::default(),
-            rate_of_peer: Gauge::default(),
-            rate_of_caller: Gauge::default(),
+            max_connections: Gauge::default(),
             refused: Default::default(),
             bodies: BodyBudget::default(),
         }
     }
 
-    pub fn answered(&self, route: Option<Route>, status: StatusCode, time: Duration) {
-        let row = route.map_or(Route::ALL.len(), |route| route as usize);
-        self.requests.at(row, Code::of(status.as_u16())).note(time);
+    pub fn answered(&self, operation: &'static str, status: StatusCode, time: Duration) {
+        let labels = [operation, Code::of(status.as_u16()).name()];
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry(labels).or_default().note(time);
     }
 
     pub fn refused(&self, limit: Limit) {
         self.refused[limit as usize].count();
     }
 
-    /// By operation and status.
-    pub fn requests(&self) -> impl Iterator<Item = ([&'static str; 2], &Histogram)> {
-        let operation = |row| Route::ALL.get(row).copied().map_or("none", Route::operation);
-        self.requests.used().map(move |(row, code, histogram)| ([operation(row), code.name()], histogram))
+    /// The requests by operation and status.
+    pub fn requests(&self) -> Vec<(Labels, Arc<Histogram>)> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.iter().map(|(labels, histogram)| (*labels, Arc::clone(histogram))).collect()
     }
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -92,14 +90,12 @@ mod tests {
     #[test]
     fn whatever_is_counted_is_counted_under_its_own_name() {
         let traffic = HttpMetrics::new(true);
-        for (index, route) in Route::ALL.into_iter().enumerate() {
-            assert_eq!(route as usize, index, "{route:?} is not in its place");
-            traffic.answered(Some(route), StatusCode::OK, Duration::ZERO);
+        for (operation, status) in [("create_job", 201), ("create_job", 201), ("create_job", 299), ("none", 404)] {
+            traffic.answered(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
         }
-        traffic.answered(None, StatusCode::NOT_FOUND, Duration::ZERO);
-        let mut told: Vec<_> = traffic.requests().map(|(labels, histogram)| (labels, histogram.count())).collect();
-        assert_eq!(told.pop(), Some((["none", "404"], 1)));
-        assert_eq!(told, Route::ALL.map(|route| ([route.operation(), "200"], 1)));
+        let counts: Vec<_> =
+            traffic.requests().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
+        assert_eq!(counts, [(["create_job", "201"], 2), (["create_job", "other"], 1), (["none", "404"], 1)]);
 
         for limit in Limit::ALL {
             (0..=limit as usize).for_each(|_| traffic.refused(limit));

@@ -44,7 +44,7 @@ pub(crate) async fn delete_job(call: &mut RequestContext, body: RequestBody) -> 
     let wait = call.parameters.wait()?;
     let options = DeleteOptions {
         grace_period_seconds: grace_period(call)?,
-        preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.into_owned() }),
+        preconditions: call.parameters.optional("uid").map(|uid| Preconditions { uid: uid.to_owned() }),
         ..DeleteOptions::new(propagation(call)?)
     };
     call.acquire_write_permit().await?;
@@ -88,11 +88,11 @@ pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspen
     let OneJob { job_name, namespace, wait } = call.read_if_any(body).await?;
     let parameters = &call.parameters;
     let in_body = job_name.map(|name| parse_job_name(&name)).transpose()?;
-    let in_query = parameters.optional("job_name").map(|name| parse_job_name(&name)).transpose()?;
+    let in_query = parameters.optional("job_name").map(parse_job_name).transpose()?;
     let name = agreed("job_name", in_query, in_body)?
         .ok_or_else(|| Problem::malformed("job_name", "is missing: name the job in the query, or in a JSON body"))?;
     let in_body = namespace.map(|name| parse_namespace("namespace", &name)).transpose()?;
-    let in_query = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let in_query = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
     let namespace =
         agreed("namespace", in_query, in_body)?.map_or_else(|| parse_namespace("namespace", "default"), Ok)?;
     let wait = agreed("wait", parameters.wait()?, wait.map(|time| wait_time(&time)).transpose()?)?;
@@ -146,5 +146,5 @@ fn grace_period(call: &RequestContext) -> Result<Option<u32>, Problem> {
     let most = u32::try_from(i32::MAX).unwrap_or(u32::MAX);
     let parse = |value: &str| value.parse().ok().filter(|seconds| *seconds <= most);
     let wrong = || Problem::malformed(NAME, "must be a whole number of seconds, 0 or more");
-    call.parameters.optional(NAME).map(|value| parse(&value).ok_or_else(wrong)).transpose()
+    call.parameters.optional(NAME).map(|value| parse(value).ok_or_else(wrong)).transpose()
 }

@@ -1,6 +1,5 @@
 //! create-job.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -58,7 +57,7 @@ struct Waited {
 pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let key = idempotency_key(call)?;
     // What the query says is judged before the body is read.
-    let in_query = call.parameters.optional("namespace").map(Cow::into_owned);
+    let in_query = call.parameters.optional("namespace").map(str::to_owned);
     let (time, _) =
         (call.parameters.wait()?, in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?);
     let CreateJob { job_manifest: manifest, namespace, wait } = call.read(body).await?;

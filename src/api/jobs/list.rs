@@ -97,18 +97,18 @@ fn wanted(call: &mut RequestContext) -> Result<Wanted, Problem> {
     let filter = filter(call)?;
     let limit = call.parameters.number("limit", 1..=LARGEST_PAGE)?.unwrap_or(LARGEST_PAGE);
     let token = call.parameters.optional("continue").filter(|token| !token.is_empty());
-    let from = token.map(|token| pagination::parse(&token)).transpose()?;
+    let from = token.map(pagination::parse).transpose()?;
     Ok(Wanted { filter, from, limit: limit as usize })
 }
 
 /// Which jobs the query asks for, of those that the policy lets anyone see.
 pub(super) fn filter(call: &mut RequestContext) -> Result<Filter, Problem> {
     let parameters = &call.parameters;
-    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
     let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
-    let selector = Selector::parse(parameters.optional("label_selector").as_deref().unwrap_or(""))
+    let selector = Selector::parse(parameters.optional("label_selector").unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
-    let state = parameters.optional("state").map(|name| state(&name)).transpose()?;
+    let state = parameters.optional("state").map(state).transpose()?;
     call.target.namespace.clone_from(&namespace);
     call.target.job.clone_from(&job);
     if let Some(namespace) = &namespace {

@@ -1,7 +1,5 @@
 //! get-job-status: from the cache, from the cluster, or after a wait.
 
-use std::borrow::Cow;
-
 use hyper::StatusCode;
 use hyper::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue};
 
@@ -24,7 +22,7 @@ pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 pub(crate) async fn get_job_status(call: &mut RequestContext) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
     let (known, wait) = (IfNoneMatch::of(&call.headers), call.parameters.wait()?);
-    let uid = call.parameters.optional("uid").map(Cow::into_owned);
+    let uid = call.parameters.optional("uid").map(str::to_owned);
     let job = JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() };
     if wait.is_none()
         && !with_details

@@ -76,7 +76,7 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Requ
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
-        traffic: HttpMetrics::new(true),
+        traffic: Arc::new(HttpMetrics::new(true)),
         docs: true,
         request_timeout: Duration::from_secs(30),
         draining,
@@ -89,7 +89,7 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Requ
     RequestContext {
         route: Route::GetJobStatus,
         request_id: RequestId::of(&HeaderMap::new()),
-        parameters: Parameters::none(),
+        parameters: Parameters::default(),
         headers: HeaderMap::new(),
         session: Client::new(Arc::clone(shared.api_server()), TokioInstant::now() + shared.request_timeout),
         peer: "127.0.0.1:4711".parse().unwrap(),

@@ -61,7 +61,7 @@ impl Source {
             rates: RateLimits::new(0, 0),
             repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
-            traffic: HttpMetrics::new(true),
+            traffic: Arc::new(HttpMetrics::new(true)),
             request_timeout: Duration::from_mins(5),
             docs: true,
             draining,

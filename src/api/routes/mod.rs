@@ -1,6 +1,7 @@
 //! The routes, and which of them a method and a path lead to. `table` has a row for each: its path, parameters and access.
 
 pub mod access;
+pub mod query;
 pub mod table;
 
 use hyper::Method;

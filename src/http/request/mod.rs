@@ -7,6 +7,5 @@ pub mod etag;
 pub mod headers;
 pub mod json_body;
 pub mod media;
-pub mod parameter_hints;
 pub mod parameters;
 pub mod request_id;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eks_api::api::routes::Route;
-use eks_api::http::request::parameters::{self, Parameters};
+use eks_api::api::routes::{Route, query};
+use eks_api::http::request::parameters;
 use eks_api::http::response::problem::Problem;
 use eks_api::jobs::label_selector::{MAX_LEN, Selector};
 use eks_api::kube::names::{BadName, ContainerName, JobName, Namespace, PodName};
@@ -87,14 +87,14 @@ pub(super) fn query(data: &[u8]) {
     let Ok(uri) = format!("/?{query}").parse::<Uri>() else { return };
     let given: Vec<_> = form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).collect();
     for route in Route::ALL {
-        let parameters = match Parameters::parse(route, uri.clone()) {
+        let parameters = match query::parse(route, &uri) {
             Ok(parameters) => parameters,
             Err(problem) => return is_a_sane_problem(&problem),
         };
         let once: BTreeMap<_, _> = given.iter().cloned().collect();
         assert!(once.len() == given.len() && once.keys().all(|name| route.parameters().contains(&&**name)), "{query}");
         for (name, value) in &once {
-            assert_eq!(parameters.optional(name).as_deref(), Some(&**value));
+            assert_eq!(parameters.optional(name), Some(&**value));
         }
         let number = parameters.number("limit", 1..=500);
         assert!(!matches!(number, Ok(Some(number)) if !(1..=500).contains(&number)), "{query}");

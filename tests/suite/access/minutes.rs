@@ -71,6 +71,14 @@ async fn inside() -> Inside {
     journal.set_nonblocking(true).unwrap();
     let (drain, draining) = watch::channel(false);
     let request_timeout = Duration::from_secs(30);
+    let metrics = Arc::new(HttpMetrics::new(true));
+    let config = ListenerConfig {
+        tls: None,
+        max_connections: 8,
+        max_per_peer: 8,
+        metrics: Arc::clone(&metrics),
+        draining: draining.clone(),
+    };
     let shared = Arc::new(AppState {
         auth: Arc::new(Auth::Kubernetes(Box::new(
             AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap(),
@@ -81,7 +89,7 @@ async fn inside() -> Inside {
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
-        traffic: HttpMetrics::new(true),
+        traffic: metrics,
         docs: true,
         request_timeout,
         draining,
@@ -94,7 +102,7 @@ async fn inside() -> Inside {
     let pipeline = Arc::new(Service { shared: Arc::clone(&shared), admission });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(listener::run(listener, pipeline, ListenerConfig { tls: None, max_connections: 8, max_per_peer: 8 }));
+    tokio::spawn(listener::run(listener, pipeline, config));
     Inside { address, cluster: stub, shared, journal, _folder: folder, _drain: drain }
 }
 

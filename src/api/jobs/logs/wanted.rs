@@ -62,6 +62,6 @@ fn name<T>(
     parameter: &str,
     parse: impl Fn(&str) -> Result<T, BadName>,
 ) -> Result<Option<T>, Problem> {
-    let parsed = parameters.optional(parameter).map(|value| parse(&value)).transpose();
+    let parsed = parameters.optional(parameter).map(parse).transpose();
     parsed.map_err(|error| Problem::invalid(parameter, &error.to_string()))
 }

@@ -1,6 +1,9 @@
-//! What to say of a parameter that a call does not take: where it belongs, or which one was meant.
+//! Parses a route's query. The error for an unknown parameter says where it belongs, or which name is similar.
+
+use hyper::Uri;
 
 use crate::api::routes::Route;
+use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 
 /// How many letters of a misspelt name may differ.
@@ -8,8 +11,12 @@ const MAX_TYPOS: usize = 2;
 /// How many other calls are named.
 const MAX_CALLS: usize = 3;
 
-/// 400 for a parameter in the query that the call does not take there.
-pub fn unknown(route: Route, name: &str) -> Problem {
+/// The query's parameters. 400 for a parameter that the route does not take.
+pub fn parse(route: Route, uri: &Uri) -> Result<Parameters, Problem> {
+    Parameters::parse(uri, route.parameters(), |name| unknown(route, name))
+}
+
+fn unknown(route: Route, name: &str) -> Problem {
     let known = route.parameters();
     let calls: Vec<&str> =
         Route::ALL.iter().filter(|other| other.parameters().contains(&name)).map(|other| other.path()).collect();
