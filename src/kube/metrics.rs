@@ -1,5 +1,5 @@
-//! What is counted of one cluster: the exchanges with it, the answers of `DescribeCluster` about it, and the watch.
-//! Owns what they are told apart by, all of it from fixed sets; who shows it is `http`'s.
+//! Metrics of one cluster: requests to the API server, calls of `DescribeCluster`, and the watch. All labels come from
+//! fixed sets.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::kube::error::Error;
 use crate::kube::url::{Path, RESOURCES};
-use crate::kube::watcher::{Failure, WatchEvent};
+use crate::kube::watcher::event::WatchEvent;
+use crate::kube::watcher::failure::Failure;
 use crate::telemetry::metrics::{Code, CodeFamily, Counter, Histogram, Outcomes, TimestampGauge};
 
 /// As RBAC names them.
@@ -37,7 +38,7 @@ impl Default for ClientMetrics {
     }
 }
 
-/// What an instrument stands for.
+/// The labels of a request metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLabels {
     pub verb: &'static str,
@@ -45,7 +46,7 @@ pub struct RequestLabels {
     pub code: &'static str,
 }
 
-/// One request to the API server, counted when it ends, or when nobody waits for it any more.
+/// One request to the API server. It is counted when it ends or is dropped.
 #[derive(Debug)]
 pub struct Exchange<'a> {
     traffic: &'a ClientMetrics,
@@ -59,7 +60,7 @@ impl ClientMetrics {
         Exchange { traffic: self, row: row(method, path), code: Code::ABANDONED, started: Instant::now() }
     }
 
-    /// Counts that a request is sent again, after this.
+    /// Counts a retry after this error.
     pub fn retried(&self, method: &Method, path: &Path, after: &Error) {
         self.retries.at(row(method, path), code(after)).count();
     }
@@ -72,16 +73,16 @@ impl ClientMetrics {
     }
 
     pub fn requests(&self) -> impl Iterator<Item = (RequestLabels, &Histogram)> {
-        self.requests.used().map(|(row, code, histogram)| (what(row, code), histogram))
+        self.requests.used().map(|(row, code, histogram)| (labels(row, code), histogram))
     }
 
     pub fn retries(&self) -> impl Iterator<Item = (RequestLabels, u64)> {
-        self.retries.used().map(|(row, code, counter)| (what(row, code), counter.value()))
+        self.retries.used().map(|(row, code, counter)| (labels(row, code), counter.value()))
     }
 }
 
 impl Exchange<'_> {
-    /// How long it took; of a stream, until it began.
+    /// Ends the request, or the opening of a stream, and returns its duration.
     pub fn ended(mut self, outcome: Result<StatusCode, &Error>) -> Duration {
         self.code = outcome.map_or_else(code, |status| Code::of(status.as_u16()));
         self.started.elapsed()
@@ -99,12 +100,12 @@ fn row(method: &Method, path: &Path) -> usize {
         Method::POST => 3,
         Method::PATCH => 4,
         Method::DELETE => 5,
-        _ => path.reading() as usize,
+        _ => path.verb() as usize,
     };
     verb * RESOURCES.len() + path.resource() as usize
 }
 
-fn what(row: usize, code: Code) -> RequestLabels {
+fn labels(row: usize, code: Code) -> RequestLabels {
     let (verb, resource) = (VERBS[row / RESOURCES.len()], RESOURCES[row % RESOURCES.len()]);
     RequestLabels { verb, resource, code: code.name() }
 }
@@ -120,7 +121,7 @@ fn code(error: &Error) -> Code {
     }
 }
 
-/// The watch, as its news tells of it.
+/// The state of the watch, by its events.
 #[derive(Debug, Default)]
 pub struct WatchMetrics {
     state: AtomicUsize,
@@ -129,13 +130,13 @@ pub struct WatchMetrics {
     pub last_event: TimestampGauge,
 }
 
-/// A stream that ended as it should and is about to be opened again counts as followed.
+/// A stream that ended regularly and is about to be reopened counts as `following`.
 pub const WATCH_STATES: [&str; 5] = ["pending", "listing", "following", "lost", "forbidden"];
 const LOSSES: [&str; 6] = ["gone", "forbidden", "throttled", "silent", "unreadable", "broken"];
 
 impl WatchMetrics {
-    pub fn apply_event(&self, news: &WatchEvent) {
-        match news {
+    pub fn apply_event(&self, event: &WatchEvent) {
+        match event {
             WatchEvent::Init(_) => self.state.store(1, Relaxed),
             WatchEvent::Watching => {
                 self.state.store(2, Relaxed);
@@ -164,7 +165,7 @@ impl WatchMetrics {
         WATCH_STATES[self.state.load(Relaxed)]
     }
 
-    /// How often the stream was opened again.
+    /// How often the stream was reopened.
     pub fn restarts(&self) -> u64 {
         self.opened.value().saturating_sub(1)
     }
