@@ -1,5 +1,5 @@
-//! Metrics of one cluster: requests to the API server, calls of `DescribeCluster`, and the watch. All labels come from
-//! fixed sets.
+//! What is counted of one cluster: the exchanges with it, the answers of `DescribeCluster` about it, and the watch.
+//! Owns what they are told apart by, all of it from fixed sets; who shows it is `http`'s.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -38,7 +38,7 @@ impl Default for ClientMetrics {
     }
 }
 
-/// The labels of a request metric.
+/// What an instrument stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLabels {
     pub verb: &'static str,
@@ -46,7 +46,7 @@ pub struct RequestLabels {
     pub code: &'static str,
 }
 
-/// One request to the API server. It is counted when it ends or is dropped.
+/// One request to the API server, counted when it ends, or when nobody waits for it any more.
 #[derive(Debug)]
 pub struct Exchange<'a> {
     traffic: &'a ClientMetrics,
@@ -60,7 +60,7 @@ impl ClientMetrics {
         Exchange { traffic: self, row: row(method, path), code: Code::ABANDONED, started: Instant::now() }
     }
 
-    /// Counts a retry after this error.
+    /// Counts that a request is sent again, after this.
     pub fn retried(&self, method: &Method, path: &Path, after: &Error) {
         self.retries.at(row(method, path), code(after)).count();
     }
@@ -73,16 +73,16 @@ impl ClientMetrics {
     }
 
     pub fn requests(&self) -> impl Iterator<Item = (RequestLabels, &Histogram)> {
-        self.requests.used().map(|(row, code, histogram)| (labels(row, code), histogram))
+        self.requests.used().map(|(row, code, histogram)| (what(row, code), histogram))
     }
 
     pub fn retries(&self) -> impl Iterator<Item = (RequestLabels, u64)> {
-        self.retries.used().map(|(row, code, counter)| (labels(row, code), counter.value()))
+        self.retries.used().map(|(row, code, counter)| (what(row, code), counter.value()))
     }
 }
 
 impl Exchange<'_> {
-    /// Ends the request, or the opening of a stream, and returns its duration.
+    /// How long it took; of a stream, until it began.
     pub fn ended(mut self, outcome: Result<StatusCode, &Error>) -> Duration {
         self.code = outcome.map_or_else(code, |status| Code::of(status.as_u16()));
         self.started.elapsed()
@@ -105,7 +105,7 @@ fn row(method: &Method, path: &Path) -> usize {
     verb * RESOURCES.len() + path.resource() as usize
 }
 
-fn labels(row: usize, code: Code) -> RequestLabels {
+fn what(row: usize, code: Code) -> RequestLabels {
     let (verb, resource) = (VERBS[row / RESOURCES.len()], RESOURCES[row % RESOURCES.len()]);
     RequestLabels { verb, resource, code: code.name() }
 }
@@ -121,7 +121,7 @@ fn code(error: &Error) -> Code {
     }
 }
 
-/// The state of the watch, by its events.
+/// The watch, as its news tells of it.
 #[derive(Debug, Default)]
 pub struct WatchMetrics {
     state: AtomicUsize,
@@ -130,13 +130,13 @@ pub struct WatchMetrics {
     pub last_event: TimestampGauge,
 }
 
-/// A stream that ended regularly and is about to be reopened counts as `following`.
+/// A stream that ended as it should and is about to be opened again counts as followed.
 pub const WATCH_STATES: [&str; 5] = ["pending", "listing", "following", "lost", "forbidden"];
 const LOSSES: [&str; 6] = ["gone", "forbidden", "throttled", "silent", "unreadable", "broken"];
 
 impl WatchMetrics {
-    pub fn apply_event(&self, event: &WatchEvent) {
-        match event {
+    pub fn apply_event(&self, news: &WatchEvent) {
+        match news {
             WatchEvent::Init(_) => self.state.store(1, Relaxed),
             WatchEvent::Watching => {
                 self.state.store(2, Relaxed);
@@ -165,7 +165,7 @@ impl WatchMetrics {
         WATCH_STATES[self.state.load(Relaxed)]
     }
 
-    /// How often the stream was reopened.
+    /// How often the stream was opened again.
     pub fn restarts(&self) -> u64 {
         self.opened.value().saturating_sub(1)
     }

@@ -1,4 +1,4 @@
-//! Each request and each event is counted once, with its labels.
+//! That each exchange and each piece of news is counted once, under its own name.
 
 use super::*;
 use crate::kube::names::Namespace;
@@ -6,7 +6,7 @@ use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 use crate::kube::url::LogOptions;
 
-/// Every kind of path, with the verb and the resource of its GET.
+/// A path of each kind with the verb and the resource of its GET.
 fn paths() -> Vec<(Path, &'static str, &'static str)> {
     let namespace = &Namespace::parse("a").unwrap();
     let job = crate::kube::names::JobName::parse("j").unwrap();
@@ -31,7 +31,7 @@ fn counted(traffic: &ClientMetrics) -> Vec<(&'static str, &'static str, &'static
 }
 
 #[test]
-fn every_path_has_its_verb_and_resource() {
+fn every_path_tells_what_it_reads() {
     for (path, verb, resource) in paths() {
         let traffic = ClientMetrics::default();
         traffic.begin(&Method::GET, &path).ended(Ok(StatusCode::OK));
@@ -55,7 +55,7 @@ fn every_change_has_its_verb() {
 }
 
 #[test]
-fn a_request_without_a_reply_is_counted_by_its_error() {
+fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
     let refusal = Refusal::new(409, Status::default(), None);
     for (error, code) in [
         (Error::Refused(Box::new(refusal)), "409"),
@@ -76,18 +76,18 @@ fn a_request_without_a_reply_is_counted_by_its_error() {
 }
 
 #[test]
-fn an_abandoned_request_is_counted() {
+fn an_exchange_that_nobody_waits_for_any_more_is_counted_too() {
     let traffic = ClientMetrics::default();
     drop(traffic.begin(&Method::GET, &Path::version()));
     assert_eq!(counted(&traffic), [("get", "version", "abandoned", 1)]);
 }
 
 #[test]
-fn the_watch_is_counted_by_its_events() {
+fn the_watch_is_counted_as_it_tells() {
     let watch = WatchMetrics::default();
     assert_eq!((watch.state(), watch.restarts(), watch.last_event.value()), ("pending", 0, Duration::ZERO));
     watch.apply_event(&WatchEvent::Init(1));
-    assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "no event yet");
+    assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "nothing was told yet");
     watch.apply_event(&WatchEvent::InitDone);
     assert!(watch.last_event.value() > Duration::ZERO);
     watch.apply_event(&WatchEvent::Watching);
