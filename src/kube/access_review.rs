@@ -1,5 +1,7 @@
 //! Permissions, and the API server's decision about them (SelfSubjectAccessReview): [`review`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kube::client::{Client, json};
@@ -29,20 +31,7 @@ struct Review<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec<'a> {
-    resource_attributes: Attributes<'a>,
-}
-
-#[derive(Serialize)]
-struct Attributes<'a> {
-    verb: &'a str,
-    group: &'a str,
-    resource: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subresource: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    resource_attributes: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Deserialize)]
@@ -80,12 +69,21 @@ pub async fn review(
     name: Option<&str>,
 ) -> Result<Answer, Error> {
     let Permission { verb, group, resource, .. } = permission;
-    let namespace = namespace.map(Namespace::as_str);
     let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
+    let attributes = [
+        ("verb", Some(verb)),
+        ("group", Some(group)),
+        ("resource", Some(resource)),
+        ("subresource", subresource),
+        ("namespace", namespace.map(Namespace::as_str)),
+        ("name", name),
+    ];
     let review = Review {
         api_version: "authorization.k8s.io/v1",
         kind: "SelfSubjectAccessReview",
-        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace, name } },
+        spec: Spec {
+            resource_attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        },
     };
     let reply = client.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
     Ok(match reply.object.status {
