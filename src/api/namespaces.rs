@@ -161,7 +161,7 @@ async fn phase_after(
     time: Duration,
 ) -> Result<String, Problem> {
     let end = Instant::now() + time;
-    call.session.extend(time);
+    call.session.extend_deadline(time);
     call.permit = Some(call.shared.calls.begin_wait()?);
     call.session.release_permit();
     let (mut caller, mut draining, mut poll) = (call.hung_up.take(), call.shared.draining.clone(), POLL);

@@ -241,7 +241,7 @@ async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_ta
     let endpoint = format!("https://{}", silent.local_addr().unwrap());
     let cluster = cluster();
     let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    cluster.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
+    cluster.set_description(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
         let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap()));
         let caller = auth.identify(Credentials { bearer: Some(Secret::new("one")), ..Credentials::default() }).unwrap();

@@ -1,15 +1,15 @@
-//! Compares this machine's clock with the `Date` header of a server: [`difference`].
+//! Compares this machine's clock with a server's `Date` header: [`difference`].
 
 use std::time::{Duration, SystemTime};
 
 /// AWS refuses a signature that is five minutes off
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
-/// A clock that drifts towards that is worth a warning.
+/// A smaller difference already causes a warning.
 const TOLERANCE: Duration = Duration::from_mins(1);
 
-/// How far this machine's clock is off, as a sentence; `None` if it is at most a minute.
+/// Describes the difference of the clocks, or returns `None` if it is at most a minute.
 ///
-/// It counts in minutes, so that a difference that stays is the same sentence at the next look.
+/// The text counts minutes, so that a constant difference gives the same text again.
 pub fn difference(theirs: SystemTime, ours: SystemTime) -> Option<String> {
     let (off, direction) = match ours.duration_since(theirs) {
         Ok(ahead) => (ahead, "ahead"),

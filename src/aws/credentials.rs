@@ -1,5 +1,5 @@
-//! Credentials by the SDK's default chain (environment, profile files, web identity, container, IMDSv2), read anew
-//! each time. The chain itself remembers a profile file for as long as it lives, so a rotated key would never be seen.
+//! Loads credentials by the SDK's default chain: environment, profile files, web identity, container, IMDSv2. Each load makes
+//! a new chain, as a chain caches profile files and would not see a rotated key.
 
 use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -8,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_eks::config::SharedHttpClient;
 
-use crate::aws::chain;
+use crate::util::error_chain::error_chain;
 
 #[derive(Clone, Debug)]
 pub struct CredentialChain {
@@ -28,15 +28,15 @@ impl CredentialChain {
     }
 }
 
-/// Says what a person can change where the SDK speaks to programmers, or of a process that this service may not start.
+/// Replaces errors of the SDK that only programmers understand by what a person can change.
 fn for_users(error: CredentialsError) -> CredentialsError {
     const NOT_BUILT_IN: &str = "the AWS profile signs in with IAM Identity Center (SSO) or a login session, which eks-api cannot do itself; \
          let the AWS CLI do it: give eks-api a profile with \
          credential_process = aws configure export-credentials --profile NAME --format process";
     const NOT_ALLOWED: &str = "credential_process failed; if this is the systemd service, its unit lets no other program run: \
                                name the program and what it needs in a drop-in with ExecPaths= (see NoExecPaths in the unit)";
-    let text = chain(&error);
-    // The SDK hands on nothing but texts. Its feature "credentials-process" is on, so those missing are for sign-in.
+    let text = error_chain(&error);
+    // The SDK's errors are only texts. The feature "credentials-process" is on, so a missing feature is for sign-in.
     if text.contains("cargo feature") {
         CredentialsError::invalid_configuration(NOT_BUILT_IN)
     } else if text.contains("external process") {

@@ -1,20 +1,21 @@
-//! `DescribeCluster`: where the cluster is and which CAs speak for it. Owns one question and what its failures mean;
-//! how often it is asked is `app`'s.
+//! Reads a cluster's endpoint and CA from EKS (`DescribeCluster`): [`Describer`].
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use aws_sdk_eks::Client;
 use aws_sdk_eks::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_eks::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_eks::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_eks::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_eks::operation::describe_cluster::{DescribeClusterError, DescribeClusterOutput};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::chain;
+use crate::aws::http_date;
+use crate::util::error_chain::error_chain;
 
-/// What the rest of the service needs of the cluster.
+/// A cluster as EKS describes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Description {
     pub endpoint: String,
@@ -29,7 +30,7 @@ impl fmt::Debug for Description {
 
 #[derive(Debug)]
 pub enum Error {
-    /// Being made (or gone wrong): there is no endpoint or no CA yet.
+    /// There is no endpoint or no CA yet: the cluster is being created, or failed.
     NotUsable {
         cluster: String,
         status: String,
@@ -61,70 +62,66 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Asks EKS about one cluster.
 #[derive(Debug)]
 pub struct Describer {
-    client: aws_sdk_eks::Client,
+    client: Client,
     cluster: String,
 }
 
-/// An answer, and the time that EKS' clock showed, if it did.
+/// A description, and the time of EKS' clock if the reply has one.
 pub type Described = (Result<Description, Error>, Option<SystemTime>);
 
 impl Describer {
     pub fn new(config: &aws_config::SdkConfig, cluster: &str) -> Self {
-        Self { client: aws_sdk_eks::Client::new(config), cluster: cluster.to_owned() }
+        Self { client: Client::new(config), cluster: cluster.to_owned() }
     }
 
     pub async fn describe(&self) -> Described {
-        let date = std::sync::Arc::new(ServerDate::default());
-        let call = self.client.describe_cluster().name(&self.cluster).customize().interceptor(Dated(date.clone()));
-        let outcome = call.send().await;
-        (self.judge(outcome), date.take())
+        let date = DateRecorder::default();
+        let call = self.client.describe_cluster().name(&self.cluster).customize().interceptor(date.clone());
+        let description = match call.send().await {
+            Ok(output) => self.description(&output),
+            Err(error) => Err(self.error(&error)),
+        };
+        (description, *date.lock())
     }
 
-    fn judge(
-        &self,
-        outcome: Result<
-            aws_sdk_eks::operation::describe_cluster::DescribeClusterOutput,
-            aws_sdk_eks::error::SdkError<aws_sdk_eks::operation::describe_cluster::DescribeClusterError>,
-        >,
-    ) -> Result<Description, Error> {
-        let cluster = || self.cluster.clone();
-        let output = outcome.map_err(|error| match (error.code(), error.message()) {
-            (Some("ResourceNotFoundException"), _) => Error::NotFound { cluster: cluster() },
+    fn error(&self, error: &SdkError<DescribeClusterError>) -> Error {
+        match (error.code(), error.message()) {
+            (Some("ResourceNotFoundException"), _) => Error::NotFound { cluster: self.cluster.clone() },
             (Some(code), message) => {
                 Error::Refused { code: code.to_owned(), message: message.unwrap_or("no message").to_owned() }
             }
-            (None, _) => Error::Unanswered(chain(&error)),
-        })?;
-        let found = output.cluster().ok_or_else(|| Error::NotFound { cluster: cluster() })?;
+            (None, _) => Error::Unanswered(error_chain(error)),
+        }
+    }
+
+    fn description(&self, output: &DescribeClusterOutput) -> Result<Description, Error> {
+        let cluster = self.cluster.clone();
+        let Some(found) = output.cluster() else { return Err(Error::NotFound { cluster }) };
         let ca = found.certificate_authority().and_then(|ca| ca.data()).filter(|data| !data.is_empty());
         let (Some(endpoint), Some(ca)) = (found.endpoint(), ca) else {
             let status = found.status().map_or("in an unknown state", |status| status.as_str()).to_owned();
-            return Err(Error::NotUsable { cluster: cluster(), status });
+            return Err(Error::NotUsable { cluster, status });
         };
         let ca_pem = STANDARD.decode(ca).map_err(|error| Error::BadCa(error.to_string()))?;
         Ok(Description { endpoint: endpoint.to_owned(), ca_pem })
     }
 }
 
-#[derive(Debug, Default)]
-struct ServerDate(Mutex<Option<SystemTime>>);
+/// Records the `Date` header of the reply, to check this machine's clock.
+#[derive(Clone, Debug, Default)]
+struct DateRecorder(Arc<Mutex<Option<SystemTime>>>);
 
-impl ServerDate {
-    fn take(&self) -> Option<SystemTime> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+impl DateRecorder {
+    fn lock(&self) -> MutexGuard<'_, Option<SystemTime>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Notes the Date header of the reply, by which a wrong clock of ours is found.
-#[derive(Debug)]
-struct Dated(std::sync::Arc<ServerDate>);
-
-impl Intercept for Dated {
+impl Intercept for DateRecorder {
     fn name(&self) -> &'static str {
-        "Dated"
+        "DateRecorder"
     }
 
     fn read_after_transmit(
@@ -133,8 +130,7 @@ impl Intercept for Dated {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date").and_then(crate::aws::http_date);
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        *self.lock() = context.response().headers().get("date").and_then(http_date);
         Ok(())
     }
 }

@@ -17,15 +17,15 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::util::files;
 
-/// The bundle of all public CAs has some 250 kB.
+/// A bundle of all public CAs has some 250 kB. A larger file is an error.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
 /// Loopback, and the addresses of instance metadata, of ECS' and of Pod Identity's credentials
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>). A proxy cannot reach ours.
 const NEVER_BY_PROXY: &str = "localhost,127.0.0.0/8,::1/128,169.254.0.0/16,fd00:ec2::/32";
-/// What the SDK takes credentials from, if these are set.
+/// Addresses that the SDK loads credentials from.
 const CREDENTIALS_ENDPOINTS: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT"];
 
-/// Makes the client for EKS, STS and the sources of credentials. The error is for the operator: it names the variable.
+/// Makes the client for EKS, STS and the sources of credentials. The error names the variable.
 pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<SharedHttpClient, String> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let proxy = proxy(&variable)?;
@@ -46,12 +46,12 @@ pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Sha
     }))
 }
 
-/// A proxy for `https` only: the addresses that give credentials are mostly `http`, and near.
+/// Returns the proxy for `https`. Most sources of credentials use `http` and are local.
 fn proxy(variable: &impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, String> {
     let either = |upper: &str, lower: &str| variable(upper).or_else(|| variable(lower));
     let Some(url) = either("HTTPS_PROXY", "https_proxy") else { return Ok(ProxyConfig::disabled()) };
     let url = if url.contains("://") { url } else { format!("http://{url}") };
-    // The URL may hold a password, so no message repeats it.
+    // The URL may contain a password, so no message shows it.
     let proxy =
         ProxyConfig::https(url).map_err(|_| "HTTPS_PROXY must be a URL such as http://proxy.example.com:3128")?;
     let endpoints = CREDENTIALS_ENDPOINTS.into_iter().filter_map(variable);
@@ -60,7 +60,7 @@ fn proxy(variable: &impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, Stri
     Ok(proxy.no_proxy(exceptions.collect::<Vec<_>>().join(",")))
 }
 
-/// The bundle as it is, if each of its certificates can be read: the SDK panics otherwise.
+/// Reads the bundle and checks each certificate. The SDK panics if one cannot be read.
 fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
     let pem = files::read(path, MAX_CA_BUNDLE_BYTES).map_err(|error| error.to_string())?;
     let mut roots = RootCertStore::empty();
@@ -68,7 +68,7 @@ fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
         let certificate = certificate.map_err(|_| "it is not in PEM form")?;
         roots.add(certificate).map_err(|error| format!("certificate {}: {error}", roots.len() + 1))?;
     }
-    if roots.is_empty() { Err("it holds no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
+    if roots.is_empty() { Err("it has no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
 }
 
 #[cfg(test)]
@@ -80,10 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_is_none_is_named_and_its_password_is_not() {
+    fn the_error_of_a_bad_proxy_does_not_show_its_password() {
         for bad in ["socks5://u:secret@proxy:1080", "http://u:secret@", "http://u:sec ret@proxy"] {
-            let told = error("HTTPS_PROXY", bad);
-            assert!(told.starts_with("HTTPS_PROXY must be") && !told.contains("ret@"), "{told}");
+            let text = error("HTTPS_PROXY", bad);
+            assert!(text.starts_with("HTTPS_PROXY must be") && !text.contains("ret@"), "{text}");
         }
         for good in ["http://u:secret@proxy:3128", "proxy:3128", "https://proxy", ""] {
             assert!(from_environment(|name| (name == "https_proxy").then(|| good.to_owned())).is_ok(), "{good}");
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_cannot_be_used_is_named() {
+    fn the_error_of_a_bad_bundle_names_the_file() {
         let license = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE");
         for (path, why) in
-            [("/nowhere", "No such file"), ("/dev/zero", "regular file"), (license, "holds no certificate")]
+            [("/nowhere", "No such file"), ("/dev/zero", "regular file"), (license, "has no certificate")]
         {
-            let told = error("AWS_CA_BUNDLE", path);
-            assert!(told.contains(path) && told.contains(why), "{told}");
+            let text = error("AWS_CA_BUNDLE", path);
+            assert!(text.contains(path) && text.contains(why), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The regional STS host of each AWS partition. The cluster's authenticator accepts tokens for this host only.
 
-/// Region prefixes and the DNS suffix of their partition; all others are in `aws`, `aws-us-gov` included.
+/// Region prefixes and the DNS suffix of their partition. All other regions, `us-gov-` included, use `amazonaws.com`.
 const SUFFIXES: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
     ("us-iso-", "c2s.ic.gov"),

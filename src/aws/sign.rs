@@ -1,5 +1,5 @@
-//! Makes one bearer token: a presigned `GetCallerIdentity` for the cluster. Owns its form; when to make the next one
-//! is `token`'s (<https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster>).
+//! Signs one bearer token: a presigned `GetCallerIdentity` for the cluster: [`bearer_token`]
+//! (<https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster>).
 
 use std::time::{Duration, SystemTime};
 
@@ -12,10 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::aws::partition;
 use crate::util::secret::Secret;
 
-/// What `aws eks get-token` asks for. STS honours the signature for 15 minutes whatever this says.
+/// The same value as in `aws eks get-token`. STS accepts the signature for 15 minutes in any case.
 const EXPIRES_IN: Duration = Duration::from_mins(1);
 
-/// The token for a cluster, signed at the given time; the error is the signer's own text.
+/// Returns the token for a cluster, signed at the given time. The error is the signer's text.
 pub fn bearer_token(
     credentials: Credentials,
     cluster: &str,
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn every_vector_of_the_aws_cli_is_met() {
+    fn tokens_equal_those_of_the_aws_cli() {
         let vectors: Value = serde_json::from_str(include_str!("../../fixtures/eks-token.json")).unwrap();
         let cases = vectors["cases"].as_array().unwrap();
         assert!(cases.len() >= 8);

@@ -1,5 +1,4 @@
-//! Keeps one bearer token fresh. Owns when a token is good, when the next is signed, and that only one signing goes
-//! on at a time; never signs per request.
+//! Keeps one bearer token fresh: [`Tokens`]. A token serves all requests, and only one is signed at a time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -10,38 +9,42 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::aws::{Clock, chain, sign};
+use crate::aws::{Clock, sign};
 use crate::telemetry::metrics::Outcomes;
+use crate::util::backoff::Backoff;
+use crate::util::error_chain::error_chain;
 use crate::util::secret::Secret;
 
-/// STS honours a token for 15 minutes from its date; one minute is left for clocks that differ and requests under way.
+/// STS accepts a token for 15 minutes. One minute is left for clocks that differ and for requests in progress.
 const GOOD_FOR: Duration = Duration::from_mins(14);
-/// The next token is made while the old one still has four minutes: time for several tries.
+/// The old token is then good for four more minutes: time for several attempts.
 const RENEW_AFTER: Duration = Duration::from_mins(10);
-/// The same for a token whose credentials end early: it is renewed this long before.
+/// A token whose credentials expire early is renewed this long before its end.
 const RENEW_AHEAD: Duration = Duration::from_mins(2);
-/// Credentials that end soon are not used to their last second.
+/// Credentials are not used in their last minute.
 const CREDENTIALS_MARGIN: Duration = Duration::from_mins(1);
-/// Loading credentials asks other services, such as instance metadata; none of them may hang us.
+/// Pauses between failed renewals.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(32));
+/// Credentials come from other services, such as instance metadata, which may hang.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Whoever asks within this time after a failure gets the same failure.
+/// After a failure, calls within this time get the same failure.
 const FAILURE_SHARED_FOR: Duration = Duration::from_secs(1);
-/// Tokens that the cluster refuses are replaced no more often than this: if it refuses ours for good, no other helps.
-const FORCED_AT_MOST_EVERY: Duration = Duration::from_secs(30);
-/// A cluster that accepted our token within this time is expected to accept it again: STS throttles, or the API server
-/// starts. Nobody takes access away so often that callers should not wait for that.
-const LATELY: Duration = Duration::from_mins(5);
+/// A refused token is replaced no more often than this. If the cluster does not know our role, a new token does not help.
+const MIN_FORCED_INTERVAL: Duration = Duration::from_secs(30);
+/// A cluster that accepted a token within this time is expected to accept one again. STS may throttle it, or the API server
+/// may start.
+const ACCEPTED_RECENTLY: Duration = Duration::from_mins(5);
 
 #[derive(Debug)]
 pub struct Token {
     pub value: Secret<String>,
-    /// The value as the header that every request bears: checked once, and shared, not copied.
+    /// The `Authorization` header of every request.
     pub authorization: HeaderValue,
     pub good_until: SystemTime,
     renew_at: SystemTime,
 }
 
-/// Why there is no token. Its own text may be shown to anyone; the cause can hold paths and is for the operator.
+/// Why there is no token. Display may be shown to anyone. The cause may contain paths and is for the operator.
 #[derive(Clone, Debug)]
 pub enum Error {
     Credentials { cause: String },
@@ -49,8 +52,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The whole of it, for the log.
-    pub fn told_in_full(&self) -> String {
+    /// Returns the text with the cause, for the log.
+    pub fn with_cause(&self) -> String {
         let (Self::Credentials { cause } | Self::Sign { cause }) = self;
         format!("{self}: {cause}")
     }
@@ -67,7 +70,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The token of one cluster.
+/// The tokens of one cluster.
 #[derive(Debug)]
 pub struct Tokens(Arc<Inner>);
 
@@ -86,10 +89,10 @@ type Outcome = Result<Arc<Token>, Error>;
 
 #[derive(Debug, Default)]
 struct State {
-    /// The signing under way. It goes on whether or not those who wait for it stay.
+    /// The attempt in progress. It goes on if its callers leave.
     attempt: Option<watch::Receiver<Option<Outcome>>>,
     failed: Option<(Instant, Error)>,
-    /// When a token was last signed because the cluster refused the one before.
+    /// When a refused token was last replaced.
     forced: Option<Instant>,
     accepted: Option<Instant>,
 }
@@ -107,7 +110,7 @@ impl Tokens {
         }))
     }
 
-    /// A good token: the one at hand, or, if it is no longer good, a new one.
+    /// Returns the current token, or a new one if it is no longer good.
     pub async fn current(&self) -> Outcome {
         let now = (self.0.clock)();
         match self.0.held() {
@@ -116,14 +119,14 @@ impl Tokens {
         }
     }
 
-    /// A token other than the one that the cluster refused: of many that were refused at once, one signs for all. If such
-    /// a token was signed a short time ago, the refused one is returned.
+    /// Returns another token than the refused one. Calls at the same time share one. If a token was replaced a short time
+    /// ago, the refused one is returned.
     pub async fn refresh_after_rejection(&self, refused: &Arc<Token>) -> Outcome {
         let is_other = |token: &Arc<Token>| !Arc::ptr_eq(token, refused);
         if self.0.held().is_some_and(|token| !is_other(&token)) {
             let mut state = self.0.state();
             if state.attempt.is_none() {
-                if state.forced.is_some_and(|last| last.elapsed() < FORCED_AT_MOST_EVERY) {
+                if state.forced.is_some_and(|last| last.elapsed() < MIN_FORCED_INTERVAL) {
                     return Ok(Arc::clone(refused));
                 }
                 state.forced = Some(Instant::now());
@@ -132,48 +135,47 @@ impl Tokens {
         self.refresh_unless(is_other).await
     }
 
-    /// Notes that the cluster accepted a token of ours.
+    /// Records that the cluster accepted a token.
     pub fn note_accepted(&self) {
         self.0.state().accepted = Some(Instant::now());
     }
 
-    pub fn was_accepted_lately(&self) -> bool {
-        self.0.state().accepted.is_some_and(|time| time.elapsed() < LATELY)
+    pub fn was_accepted_recently(&self) -> bool {
+        self.0.state().accepted.is_some_and(|time| time.elapsed() < ACCEPTED_RECENTLY)
     }
 
     pub fn renewals(&self) -> &Outcomes {
         &self.0.renewals
     }
 
-    /// Whether a good token is at hand.
+    /// Whether the current token is good.
     pub fn is_good(&self) -> bool {
         self.0.held().is_some_and(|token| (self.0.clock)() < token.good_until)
     }
 
-    /// Until when the token at hand is good.
+    /// Returns the end of the current token.
     pub fn good_until(&self) -> Option<SystemTime> {
         self.0.held().map(|token| token.good_until)
     }
 
-    /// Renews the token before it stops being good, for ever; tells each outcome.
-    pub async fn keep_fresh(&self, tell: impl Fn(Result<(), Error>)) {
-        let mut failures = 0;
+    /// Renews the token before it expires, for ever. Reports each outcome.
+    pub async fn keep_fresh(&self, report: impl Fn(Result<(), Error>)) {
+        let mut backoff = BACKOFF;
         loop {
             let outcome = self.refresh_unless(|token| (self.0.clock)() < token.renew_at).await;
             let pause = if let Ok(token) = &outcome {
-                failures = 0;
-                // At least a second, as credentials about to end give a token that is due at once.
+                backoff = BACKOFF;
+                // At least a second, as credentials that expire soon give a token that is due at once.
                 token.renew_at.duration_since((self.0.clock)()).unwrap_or_default().max(Duration::from_secs(1))
             } else {
-                failures += 1;
-                Duration::from_secs(1 << failures.min(5))
+                backoff.pause()
             };
-            tell(outcome.map(|_| ()));
+            report(outcome.map(|_| ()));
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// The token at hand if it is good, else that of the signing under way or of a new one.
+    /// Returns the current token if it is good, else that of the attempt in progress or of a new one.
     async fn refresh_unless(&self, good: impl Fn(&Arc<Token>) -> bool) -> Outcome {
         let mut attempt = {
             let mut state = self.0.state();
@@ -184,13 +186,13 @@ impl Tokens {
                 Some((time, error)) if time.elapsed() < FAILURE_SHARED_FOR => return Err(error.clone()),
                 _ => {}
             }
-            // One that ended without an outcome is not waited for.
+            // An attempt that panicked has no outcome.
             let _ = state.attempt.take_if(|attempt| attempt.has_changed().is_err());
-            state.attempt.get_or_insert_with(|| Inner::begin(&self.0)).clone()
+            state.attempt.get_or_insert_with(|| Inner::start(&self.0)).clone()
         };
         let ended = attempt.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-        let record_aborted = || Err(Error::Credentials { cause: "loading them was cut off".to_owned() });
-        ended.ok().flatten().unwrap_or_else(record_aborted)
+        let aborted = || Err(Error::Credentials { cause: "loading them was aborted".to_owned() });
+        ended.ok().flatten().unwrap_or_else(aborted)
     }
 }
 
@@ -203,9 +205,9 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Signs in a task of its own.
-    fn begin(this: &Arc<Self>) -> watch::Receiver<Option<Outcome>> {
-        let (tell, attempt) = watch::channel(None);
+    /// Starts a task that signs a token.
+    fn start(this: &Arc<Self>) -> watch::Receiver<Option<Outcome>> {
+        let (sender, attempt) = watch::channel(None);
         let this = Arc::clone(this);
         tokio::spawn(async move {
             let signed = this.sign().await.map(Arc::new);
@@ -216,7 +218,7 @@ impl Inner {
             if let Ok(token) = &signed {
                 *this.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(token));
             }
-            tell.send_replace(Some(signed));
+            sender.send_replace(Some(signed));
         });
         attempt
     }
@@ -224,7 +226,7 @@ impl Inner {
     async fn sign(&self) -> Result<Token, Error> {
         let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.credentials.provide_credentials()).await;
         let no_answer = || format!("no answer within {} s", LOAD_TIMEOUT.as_secs());
-        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| chain(&error)));
+        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| error_chain(&error)));
         let credentials = loaded.map_err(|cause| Error::Credentials { cause })?;
         let now = (self.clock)();
         let mut good_until = now + GOOD_FOR;
@@ -236,7 +238,7 @@ impl Inner {
         let value = value.map_err(|cause| Error::Sign { cause })?;
         let authorization = HeaderValue::try_from(format!("Bearer {}", value.expose()));
         let mut authorization = authorization.map_err(|error| Error::Sign { cause: error.to_string() })?;
-        // Keeps it out of what Debug prints.
+        // Debug does not show a sensitive header.
         authorization.set_sensitive(true);
         Ok(Token { value, authorization, good_until, renew_at })
     }

@@ -1,4 +1,4 @@
-//! The token's life under paused time: renewal, single signing, credentials that end or fail.
+//! Tokens under paused time: renewal, shared attempts, credentials that expire or fail.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ fn clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001) + start.elapsed()
 }
 
-/// Counts how often it is asked; its keys end after `life`, and it fails while `failing` is above zero.
+/// Counts its calls. Its keys expire after `life`. It fails while `failing` is above zero.
 #[derive(Debug)]
 struct Source {
     asked: Arc<AtomicUsize>,
@@ -61,13 +61,13 @@ fn keep(kept: &Kept) {
     tokio::spawn(async move { tokens.keep_fresh(|_| ()).await });
 }
 
-/// Lets the paused clock run, waking what becomes due on the way.
+/// Lets the paused clock run.
 async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_callers_share_one_signing() {
+async fn many_callers_share_one_attempt() {
     let kept = tokens(None);
     let calls: Vec<_> = (0..100)
         .map(|_| {
@@ -84,7 +84,7 @@ async fn many_callers_share_one_signing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_token_is_renewed_before_it_ends_without_a_caller_waiting() {
+async fn the_token_is_renewed_in_the_background() {
     let kept = tokens(None);
     keep(&kept);
     let first = kept.tokens.current().await.unwrap();
@@ -101,7 +101,7 @@ async fn the_token_is_renewed_before_it_ends_without_a_caller_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_token_is_served_while_renewal_fails_and_until_it_ends() {
+async fn the_old_token_is_returned_until_its_end_while_renewal_fails() {
     let kept = tokens(None);
     keep(&kept);
     let first = kept.tokens.current().await.unwrap();
@@ -111,7 +111,7 @@ async fn the_old_token_is_served_while_renewal_fails_and_until_it_ends() {
     pass(MINUTE * 2).await;
     assert!(!kept.tokens.is_good());
     let error = kept.tokens.current().await.unwrap_err();
-    assert!(!error.to_string().contains("metadata is down") && error.told_in_full().ends_with("metadata is down"));
+    assert!(!error.to_string().contains("metadata is down") && error.with_cause().ends_with("metadata is down"));
     kept.failing.store(0, Ordering::SeqCst);
     pass(FAILURE_SHARED_FOR).await;
     assert!(kept.tokens.current().await.is_ok());
@@ -127,7 +127,7 @@ async fn a_token_never_outlives_its_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_about_to_end_do_not_make_renewal_spin() {
+async fn credentials_that_expire_soon_are_renewed_once_a_second() {
     let kept = tokens(Some(Duration::from_secs(30)));
     keep(&kept);
     pass(MINUTE).await;
@@ -135,7 +135,7 @@ async fn credentials_about_to_end_do_not_make_renewal_spin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_replaced_once_for_all_that_were_refused() {
+async fn a_refused_token_is_replaced_once_for_all_callers() {
     let kept = tokens(None);
     let refused = kept.tokens.current().await.unwrap();
     advance(Duration::from_secs(1)).await;
@@ -147,7 +147,7 @@ async fn a_refused_token_is_replaced_once_for_all_that_were_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b8_a_cluster_that_refuses_every_token_gets_a_new_one_twice_a_minute() {
+async fn b8_a_token_is_replaced_twice_a_minute_if_all_are_refused() {
     let kept = tokens(None);
     let mut token = kept.tokens.current().await.unwrap();
     for _ in 0..600 {
@@ -158,7 +158,7 @@ async fn b8_a_cluster_that_refuses_every_token_gets_a_new_one_twice_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b3_a_failure_is_shared_by_all_who_wait_and_by_who_comes_within_a_second() {
+async fn b3_a_failure_is_shared_by_waiting_callers_and_those_of_the_next_second() {
     let kept = tokens(None);
     kept.failing.store(usize::MAX, Ordering::SeqCst);
     let ask = || {
@@ -177,7 +177,7 @@ async fn b3_a_failure_is_shared_by_all_who_wait_and_by_who_comes_within_a_second
     assert_eq!(kept.asked.load(Ordering::SeqCst), 2);
 }
 
-/// Never answers, and counts how often it is asked.
+/// Counts its calls and never answers.
 #[derive(Debug)]
 struct Hanging(Arc<AtomicUsize>);
 
@@ -192,17 +192,17 @@ impl ProvideCredentials for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b3_credentials_that_hang_are_loaded_once_for_all_who_wait() {
+async fn b3_credentials_that_hang_are_loaded_once_for_all_callers() {
     let asked = Arc::<AtomicUsize>::default();
     let source = SharedCredentialsProvider::new(Hanging(Arc::clone(&asked)));
     let tokens = Arc::new(Tokens::new("lab", "us-east-1", source, clock));
     let begun = Instant::now();
-    // The first one leaves before the rest: what it began goes on.
+    // The first caller leaves. Its attempt goes on.
     assert!(tokio::time::timeout(Duration::from_secs(1), tokens.current()).await.is_err());
     let calls: Vec<_> = (0..20)
         .map(|_| {
             let tokens = Arc::clone(&tokens);
-            tokio::spawn(async move { tokens.current().await.unwrap_err().told_in_full() })
+            tokio::spawn(async move { tokens.current().await.unwrap_err().with_cause() })
         })
         .collect();
     for call in calls {
@@ -212,7 +212,7 @@ async fn b3_credentials_that_hang_are_loaded_once_for_all_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_secret_is_in_debug_output() {
+async fn debug_output_has_no_secret() {
     let kept = tokens(None);
     let token = kept.tokens.current().await.unwrap();
     let shown = format!("{:?} {:?}", kept.tokens, token);

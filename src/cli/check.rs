@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
 
     let credentials = cluster.tokens.current().await;
     let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
-    let signed = signed.map_err(token::Error::told_in_full);
+    let signed = signed.map_err(token::Error::with_cause);
     report.line(
         "credentials",
         signed,
@@ -47,7 +47,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
         "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
     );
     let Ok(description) = answer else { return report.end() };
-    if let Err(error) = cluster.take_up(description) {
+    if let Err(error) = cluster.set_description(description) {
         report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
         return report.end();
     }

@@ -53,7 +53,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
     let sdk = sdk(settings).await?;
     let (cluster, _) = cluster(settings, &sdk);
-    let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.told_in_full()))?;
+    let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.with_cause()))?;
     let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);
     let expiration = whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok());
     let credential = ExecCredential {

@@ -1,5 +1,5 @@
-//! What runs in the background: the token kept fresh, the cluster described again and again, the API server asked
-//! for its version, the jobs followed, systemd told. Each task is supervised.
+//! The background tasks of one cluster, supervised: they renew the token, describe the cluster, probe the API server, watch
+//! the jobs, and look up exits. They report to health checks, log and systemd.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,15 +20,15 @@ use crate::kube::watcher::{self, Failure, WatchEvent};
 use crate::telemetry::systemd::Notifier;
 use crate::util::backoff::Backoff;
 
-/// A changed CA or endpoint is found within this time even if nothing fails.
-const DESCRIBE_EVERY: Duration = Duration::from_mins(10);
-/// Failing connections cause no more descriptions than this.
-const DESCRIBE_AT_MOST_EVERY: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// A changed CA or endpoint is found within this time, even if no connection fails.
+const DESCRIBE_INTERVAL: Duration = Duration::from_mins(10);
+/// The shortest time between descriptions that failing connections cause.
+const MIN_DESCRIBE_INTERVAL: Duration = Duration::from_secs(30);
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// So many probes in a row without an answer, and what the watch told is no longer taken for live.
-const UNANSWERED: u32 = 2;
-/// First and longest pause after a failure.
+/// After this many probes without an answer in a row, the watch is opened again.
+const MAX_UNANSWERED: u32 = 2;
+/// Pauses after failures.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// The background work of one cluster: one task for each health check, and one for the exits of failed jobs.
@@ -86,79 +86,78 @@ impl BackgroundTasks {
     }
 
     async fn renew_token(self: Arc<Self>) {
-        let tell = |outcome: Result<(), token::Error>| {
-            let in_full = outcome.as_ref().err().map(token::Error::told_in_full);
-            self.note(Check::Credentials, outcome, in_full);
+        let report = |outcome: Result<(), token::Error>| {
+            let with_cause = outcome.as_ref().err().map(token::Error::with_cause);
+            self.note(Check::Credentials, outcome, with_cause);
         };
-        self.api_server.tokens.keep_fresh(tell).await;
+        self.api_server.tokens.keep_fresh(report).await;
     }
 
     async fn describe_cluster(self: Arc<Self>, describer: Arc<Describer>) {
-        let (mut backoff, mut prompted) = (BACKOFF, Throttle::default());
+        let (mut backoff, mut throttle) = (BACKOFF, Throttle::default());
         loop {
-            let (answer, date) = describer.describe().await;
+            let (description, date) = describer.describe().await;
             self.note_clock(date);
-            let taken = answer
-                .map_err(|error| error.to_string())
-                .and_then(|description| self.api_server.take_up(description).map_err(|error| error.to_string()));
+            let is_new = description.map_err(|error| error.to_string()).and_then(|description| {
+                self.api_server.set_description(description).map_err(|error| error.to_string())
+            });
             let known = self.api_server.transport().ok();
-            if let (Ok(true), Some(transport)) = (&taken, &known) {
+            if let (Ok(true), Some(transport)) = (&is_new, &known) {
                 log::info!(cluster = self.api_server.name, endpoint = transport.described.endpoint; "cluster described");
             }
-            let failed = taken.is_err();
+            let failed = is_new.is_err();
             self.api_server.traffic.describe_ended(!failed);
-            self.note(Check::Cluster, taken.map(|_| ()), None);
+            self.note(Check::Cluster, is_new.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
                 continue;
             }
             backoff = BACKOFF;
             tokio::select! {
-                () = sleep(DESCRIBE_EVERY) => {}
-                () = self.api_server.describe_again.notified() => prompted.again().await,
+                () = sleep(DESCRIBE_INTERVAL) => {}
+                () = self.api_server.describe_again.notified() => throttle.wait().await,
             }
         }
     }
 
-    /// Asks the API server something harmless, with the token: it answers only if address, CA and token are right.
+    /// Requests the version again and again. The API server answers if address, CA and token are right.
     async fn probe_api_server(self: Arc<Self>) {
         let mut backoff = BACKOFF;
-        // Before the first description there is nobody to ask.
-        let mut described = self.api_server.described();
-        described.first().await;
+        let mut transport = self.api_server.subscribe();
+        let _ = transport.wait_for(Option::is_some).await;
         let mut unanswered = 0;
         loop {
             let outcome = self.probe().await;
             let pause = if outcome.is_ok() {
                 backoff = BACKOFF;
-                PROBE_EVERY
+                PROBE_INTERVAL
             } else {
                 backoff.pause()
             };
             let is_answered = !matches!(outcome, Err(Error::Timeout | Error::Unreachable(_) | Error::Broken(_)));
             unanswered = if is_answered { 0 } else { unanswered + 1 };
-            if unanswered == UNANSWERED {
-                // A frozen server keeps its connections, and the watch on one of them would wait for minutes.
+            if unanswered == MAX_UNANSWERED {
+                // A frozen server keeps its connections open. Without this, the watch would wait for minutes.
                 self.api_server.unanswered.notify_one();
             }
             self.note(Check::Kubernetes, outcome, None);
             tokio::select! {
                 () = sleep(pause) => {}
-                () = described.anew() => {}
+                _ = transport.changed() => {}
             }
         }
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        let session = Client::new(Arc::clone(&self.api_server), Instant::now() + PROBE_TIMEOUT);
-        self.note_clock(session.server_date().await?);
+        let client = Client::new(Arc::clone(&self.api_server), Instant::now() + PROBE_TIMEOUT);
+        self.note_clock(client.server_date().await?);
         Ok(())
     }
 
     /// Keeps the store in step with the cluster.
     async fn watch_jobs(self: Arc<Self>) {
-        let tell = |news: WatchEvent| {
-            let outcome = match &news {
+        let report = |event: WatchEvent| {
+            let outcome = match &event {
                 WatchEvent::Watching => Some(Ok(())),
                 WatchEvent::Disconnected(failure) => {
                     self.may_not_watch.store(matches!(failure, Failure::Forbidden(_)), Ordering::Relaxed);
@@ -166,27 +165,27 @@ impl BackgroundTasks {
                 }
                 _ => None,
             };
-            self.api_server.traffic.watch.apply_event(&news);
-            self.store.apply_event(news, std::time::Instant::now());
+            self.api_server.traffic.watch.apply_event(&event);
+            self.store.apply_event(event, std::time::Instant::now());
             if let Some(outcome) = outcome {
                 self.note(Check::Watch, outcome, None);
             }
         };
-        watcher::follow(&self.api_server, LABEL_SELECTOR, &self.store.store_was_reset, tell).await;
+        watcher::follow(&self.api_server, LABEL_SELECTOR, &self.store.store_was_reset, report).await;
     }
 
-    /// Notes whether the clock is right, if the server has said its time.
+    /// Checks the clock, if the server has sent its time.
     fn note_clock(&self, date: Option<SystemTime>) {
         let Some(date) = date else { return };
         let differs = clock::difference(date, SystemTime::now());
         self.note(Check::Clock, differs.map_or(Ok(()), Err), None);
     }
 
-    /// Notes an outcome, and tells the operator if it is news: in full, where that is not for everyone.
-    fn note(&self, check: Check, outcome: Result<(), impl ToString>, in_full: Option<String>) {
+    /// Records an outcome. If it changed, reports it to log and systemd. `with_cause` is the text for the log.
+    fn note(&self, check: Check, outcome: Result<(), impl ToString>, with_cause: Option<String>) {
         let outcome = outcome.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Passed);
         let failed = match &outcome {
-            Outcome::Failed(why) => Some(in_full.unwrap_or_else(|| why.clone())),
+            Outcome::Failed(why) => Some(with_cause.unwrap_or_else(|| why.clone())),
             _ => None,
         };
         if !self.api_server.checks.note(check, outcome) {
@@ -218,17 +217,17 @@ impl BackgroundTasks {
     }
 }
 
-/// Paces the descriptions that failing connections ask for. The first is made at once, for callers' own retries.
+/// Limits the rate of descriptions. The first is made at once, so that callers' retries can succeed.
 #[derive(Debug, Default)]
 struct Throttle {
     last: Option<Instant>,
 }
 
 impl Throttle {
-    /// Returns when the next may be made.
-    async fn again(&mut self) {
+    /// Waits until the next may be made.
+    async fn wait(&mut self) {
         if let Some(last) = self.last {
-            tokio::time::sleep_until(last + DESCRIBE_AT_MOST_EVERY).await;
+            tokio::time::sleep_until(last + MIN_DESCRIBE_INTERVAL).await;
         }
         self.last = Some(Instant::now());
     }

@@ -1,4 +1,4 @@
-//! Tests of the pace and the supervision of the background tasks, under paused time.
+//! The rate and the supervision of background tasks, under paused time.
 
 use std::sync::atomic::AtomicU32;
 
@@ -10,15 +10,15 @@ use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 
 #[tokio::test(start_paused = true)]
-async fn the_first_failure_is_acted_on_at_once_and_the_next_not_before_half_a_minute() {
-    let (start, mut prompted) = (Instant::now(), Throttle::default());
-    prompted.again().await;
+async fn the_first_failure_describes_at_once_and_the_next_after_half_a_minute() {
+    let (start, mut throttle) = (Instant::now(), Throttle::default());
+    throttle.wait().await;
     assert_eq!(start.elapsed(), Duration::ZERO);
-    prompted.again().await;
+    throttle.wait().await;
     assert_eq!(start.elapsed().as_secs(), 30);
     sleep(Duration::from_mins(10)).await;
     let later = Instant::now();
-    prompted.again().await;
+    throttle.wait().await;
     assert_eq!(later.elapsed(), Duration::ZERO, "a failure long after the last one need not wait");
 }
 
@@ -30,7 +30,7 @@ fn tasks() -> Arc<BackgroundTasks> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b5_a_watch_that_panics_fails_its_check_empties_the_cache_and_starts_again() {
+async fn b5_a_watch_that_panics_fails_its_check_clears_the_store_and_starts_again() {
     let tasks = tasks();
     for event in [WatchEvent::Init(5), WatchEvent::InitApply(Vec::new()), WatchEvent::InitDone, WatchEvent::Watching] {
         tasks.store.apply_event(event, std::time::Instant::now());
@@ -49,7 +49,7 @@ async fn b5_a_watch_that_panics_fails_its_check_empties_the_cache_and_starts_aga
     sleep(Duration::from_secs(4)).await;
     assert!(tasks.store.is_usable() && tasks.api_server.checks.outcome(Check::Watch) == Outcome::Passed);
     sleep(Duration::from_millis(1400)).await;
-    assert!(!tasks.store.is_usable(), "what it left behind is not trusted");
+    assert!(!tasks.store.is_usable(), "the store is not trusted");
     let Outcome::Failed(why) = tasks.api_server.checks.outcome(Check::Watch) else { panic!("the check passes") };
     assert!(why.contains("starts again") && !why.contains("injected"), "{why}");
     sleep(Duration::from_secs(1)).await;
@@ -58,17 +58,17 @@ async fn b5_a_watch_that_panics_fails_its_check_empties_the_cache_and_starts_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn c14_two_probes_in_a_row_without_an_answer_end_the_watch() {
-    // The system accepts connections for it, and nobody answers: as an API server that is stopped.
+async fn c14_two_probes_without_an_answer_end_the_watch() {
+    // Connections are accepted but never answered, as by a stopped API server.
     let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let endpoint = format!("https://{}", frozen.local_addr().unwrap());
     let tasks = tasks();
-    tasks.api_server.take_up(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
-    let begun = Instant::now();
+    tasks.api_server.set_description(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
+    let started = Instant::now();
     let probes = tokio::spawn(Arc::clone(&tasks).probe_api_server());
     tasks.api_server.unanswered.notified().await;
-    let took = begun.elapsed();
+    let took = started.elapsed();
     assert!(took > Duration::from_secs(10) && took < Duration::from_secs(12), "{took:?}");
     assert!(matches!(tasks.api_server.checks.outcome(Check::Kubernetes), Outcome::Failed(_)));
     probes.abort();

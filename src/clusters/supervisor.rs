@@ -1,4 +1,4 @@
-//! Runs background tasks for as long as the service runs: one that panics or ends starts again after a pause.
+//! Restarts background tasks that panic or end: [`supervise`].
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use tokio::time::{Instant, sleep};
 
 use crate::util::backoff::Backoff;
 
-/// The first and the longest pause before a task starts again.
-const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
-/// After a run of this length the pauses begin anew.
+/// Pauses before restarts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// A run of this length resets the pauses.
 const LONG_RUN: Duration = Duration::from_mins(1);
 
-/// Starts the task, and starts it again whenever it fails. `failed` is called before each pause.
+/// Starts the task, and restarts it when it fails. Calls `failed` before each pause.
 pub async fn supervise<F>(name: &'static str, start: impl Fn() -> F, failed: impl Fn())
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let mut backoff = PAUSE;
+    let mut backoff = BACKOFF;
     loop {
-        let begun = Instant::now();
+        let started = Instant::now();
         let why = match tokio::spawn(start()).await {
             // The runtime ends.
             Err(error) if error.is_cancelled() => return,
             Err(error) => error.to_string(),
             Ok(()) => "it ended".to_owned(),
         };
-        if begun.elapsed() > LONG_RUN {
-            backoff = PAUSE;
+        if started.elapsed() > LONG_RUN {
+            backoff = BACKOFF;
         }
         let pause = backoff.pause();
         log::error!(task = name, error = why, pause_ms = pause.as_millis(); "background task failed; it starts again");

@@ -1,4 +1,6 @@
-//! What the service needs to be allowed to do, and the question whether it is (SelfSubjectAccessReview).
+//! Permissions, and the API server's decision about them (SelfSubjectAccessReview): [`review`].
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +14,9 @@ use crate::kube::url::Path;
 pub struct Permission {
     pub verb: &'static str,
     pub group: &'static str,
-    /// With its subresource, if it is about one: `pods/log`.
+    /// With its subresource, if any: `pods/log`.
     pub resource: &'static str,
-    /// What part of the service does not work without it.
+    /// The part of the service that needs it.
     pub needed_for: &'static str,
 }
 
@@ -29,20 +31,7 @@ struct Review<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec<'a> {
-    resource_attributes: Attributes<'a>,
-}
-
-#[derive(Serialize)]
-struct Attributes<'a> {
-    verb: &'a str,
-    group: &'a str,
-    resource: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subresource: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    resource_attributes: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Deserialize)]
@@ -58,36 +47,45 @@ struct Verdict {
     evaluation_error: String,
 }
 
-/// What the cluster says to the question.
+/// The API server's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Allowed,
     Denied,
-    /// No, but not all that could have allowed it was heard: another time it may be yes.
+    /// Denied, but an authorizer failed. The next decision may differ.
     Unsure,
 }
 
-/// Whether the session's identity may do this, in one namespace or (`None`) in all.
-pub async fn allowed(session: &Client, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
-    Ok(review(session, permission, namespace, None).await? == Answer::Allowed)
+/// Whether the client's identity has the permission in a namespace, or (`None`) in all.
+pub async fn allowed(client: &Client, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
+    Ok(review(client, permission, namespace, None).await? == Answer::Allowed)
 }
 
-/// The same, of one object or of all.
+/// Reviews the permission for one object, or (`None`) for all.
 pub async fn review(
-    session: &Client,
+    client: &Client,
     permission: Permission,
     namespace: Option<&Namespace>,
     name: Option<&str>,
 ) -> Result<Answer, Error> {
     let Permission { verb, group, resource, .. } = permission;
-    let namespace = namespace.map(Namespace::as_str);
     let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
+    let attributes = [
+        ("verb", Some(verb)),
+        ("group", Some(group)),
+        ("resource", Some(resource)),
+        ("subresource", subresource),
+        ("namespace", namespace.map(Namespace::as_str)),
+        ("name", name),
+    ];
     let review = Review {
         api_version: "authorization.k8s.io/v1",
         kind: "SelfSubjectAccessReview",
-        spec: Spec { resource_attributes: Attributes { verb, group, resource, subresource, namespace, name } },
+        spec: Spec {
+            resource_attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        },
     };
-    let reply = session.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
+    let reply = client.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
     Ok(match reply.object.status {
         Verdict { allowed: true, .. } => Answer::Allowed,
         Verdict { evaluation_error, .. } if !evaluation_error.is_empty() => Answer::Unsure,

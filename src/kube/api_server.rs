@@ -1,5 +1,4 @@
-//! Everything of one cluster in one value that is passed along: its name, its token, the connection in force, and
-//! what is known of its health.
+//! One cluster's API server: [`ApiServer`] holds its name, token, connections, health and metrics.
 
 use std::sync::Arc;
 
@@ -20,29 +19,10 @@ pub struct ApiServer {
     pub checks: HealthChecks,
     pub traffic: ClientMetrics,
     transport: watch::Sender<Option<Arc<Transport>>>,
-    /// Rings when the connection fails in a way that a new description may mend.
+    /// Notified when no connection can be made. The endpoint or the CA may have changed.
     pub describe_again: Notify,
-    /// Rings when the API server does not answer, although the connections to it may be open.
+    /// Notified when the API server does not answer, although connections to it may be open.
     pub unanswered: Notify,
-}
-
-/// Waits for descriptions on behalf of one task.
-#[derive(Debug)]
-pub struct Described(watch::Receiver<Option<Arc<Transport>>>);
-
-impl Described {
-    /// Returns as soon as there is a description.
-    pub async fn first(&mut self) {
-        // The sender is the cluster's own, and outlives whoever waits.
-        let _ = self.0.wait_for(Option::is_some).await;
-    }
-
-    /// Returns when another is taken up than was there at the last call.
-    pub async fn anew(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 impl ApiServer {
@@ -59,9 +39,9 @@ impl ApiServer {
         }
     }
 
-    /// Takes up a description: true if it was new and connections are made anew. Requests under way finish on the
-    /// old connection.
-    pub fn take_up(&self, description: Description) -> Result<bool, SetupError> {
+    /// Connects by this description. Returns false if it is the current one. Requests in progress finish on their old
+    /// connections.
+    pub fn set_description(&self, description: Description) -> Result<bool, SetupError> {
         if self.transport().is_ok_and(|transport| transport.described == description) {
             return Ok(false);
         }
@@ -74,13 +54,13 @@ impl ApiServer {
         self.transport.borrow().clone().ok_or_else(|| self.not_ready())
     }
 
-    /// Tells whenever a new description is taken up.
-    pub fn described(&self) -> Described {
-        Described(self.transport.subscribe())
+    /// Returns a receiver of every new transport.
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Transport>>> {
+        self.transport.subscribe()
     }
 
-    /// Whether requests can be served: the API server was reached once, and its address and a good token are at hand.
-    /// An API server that is down for a while does not count, as callers then get a clear 502 from here.
+    /// Whether requests can be served: the API server answered once, and there is a good token. It stays true while the API
+    /// server is down, as callers then get a clear 502.
     pub fn is_ready(&self) -> bool {
         self.checks.ever_passed(Check::Kubernetes) && self.tokens.is_good()
     }
@@ -88,11 +68,11 @@ impl ApiServer {
     pub fn why_not_ready(&self) -> String {
         match self.checks.first_failing() {
             Some((check, why)) => format!("{}: {why}", check.name()),
-            None => "the token has ended and could not be renewed yet".to_owned(),
+            None => "the token has expired and is not renewed yet".to_owned(),
         }
     }
 
-    /// The error of a request that cannot be sent.
+    /// Returns the error of a request that cannot be sent.
     fn not_ready(&self) -> Error {
         let failing = self.checks.first_failing();
         let (check, cause) = failing.unwrap_or_else(|| (Check::Cluster, "not described yet".to_owned()));

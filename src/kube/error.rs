@@ -1,5 +1,4 @@
-//! What can go wrong between the service and the cluster. What an answer means is `refusal`'s, and what a caller reads
-//! is `http::error`'s.
+//! Errors of requests to the API server: [`Error`]. [`refusal`](crate::kube::refusal) classifies its error replies.
 
 use std::fmt;
 
@@ -7,29 +6,28 @@ use crate::kube::refusal::Refusal;
 
 #[derive(Debug)]
 pub enum Error {
-    /// No cluster to talk to yet, or no token for it: the name of the check that fails, for everybody, and the cause,
-    /// for the log alone.
+    /// The cluster is not described yet, or there is no token. Callers read the failing check; only the log has the cause.
     NotReady { check: &'static str, cause: String },
-    /// The API server answered, and said no.
+    /// The API server answered with an error.
     Refused(Box<Refusal>),
-    /// 401 again and again, with fresh tokens. It is passing if the cluster accepted our token a short time ago.
+    /// 401 for new tokens too. `is_passing` is whether the cluster accepted a token recently.
     Unauthorized { is_passing: bool },
-    /// 401 for the token that a caller sent.
+    /// 401 for the caller's own token.
     CallerUnauthorized,
-    /// The request was not sent: no connection could be made.
+    /// No connection could be made. The request was not sent.
     Unreachable(String),
-    /// The request may have been received; no whole reply came.
+    /// The connection broke before the reply was complete. The request may have been received.
     Broken(String),
-    /// No reply in time; whether the request was received is unknown.
+    /// No reply in time. The request may have been received.
     Timeout,
-    /// A reply that reports success is not the expected object, or too large to read.
+    /// A successful reply is not the expected object, or too large.
     BadReply(String),
-    /// The answer is not Kubernetes', as the page of a load balancer: what answered.
+    /// Something else answered, such as a load balancer. The text describes the reply.
     NotKubernetes(String),
 }
 
 impl Error {
-    /// Whether the request may have had its effect although no reply says so.
+    /// Whether the request may have had its effect although it failed.
     pub fn is_ambiguous(&self) -> bool {
         match self {
             Self::Broken(_) | Self::Timeout | Self::BadReply(_) | Self::NotKubernetes(_) => true,
@@ -38,12 +36,21 @@ impl Error {
         }
     }
 
-    /// Whether another try may succeed if the caller can tell afterwards whether this one had its effect.
+    /// Whether another attempt may succeed, if the caller can find out whether this one had its effect.
     pub fn is_worth_repeating(&self) -> bool {
         self.is_ambiguous() || matches!(self, Self::Refused(refusal) if refusal.is_server_error())
     }
 
-    /// The refusal, if its code and Kubernetes' reason are these.
+    /// Whether what failed may work a little later, without a change by a person.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.may_pass(),
+            Self::CallerUnauthorized => false,
+            _ => true,
+        }
+    }
+
+    /// Returns the refusal if it has this code and Kubernetes' reason.
     pub fn refusal(&self, code: u16, reason: &str) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) if refusal.code == code && refusal.status.reason == reason => Some(refusal),

@@ -1,20 +1,19 @@
-//! What is known of what the service depends on, for /health, /readyz and `systemctl status`.
-//! Owns the facts only; who finds them out is `app`'s.
+//! Health checks of the service's dependencies, for /health, /readyz and `systemctl status`: [`HealthChecks`].
 
 use std::sync::{PoisonError, RwLock};
 
-/// The dependencies, in the order in which one needs the other.
+/// The checks. Each depends on those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// AWS credentials, and a token signed with them.
+    /// There are AWS credentials, and a token signed with them.
     Credentials,
-    /// This machine's clock agrees with that of AWS. It counts as passed until a server has said its time.
+    /// This machine's clock agrees with AWS. Passed until a server has sent its time.
     Clock,
     /// EKS has described the cluster.
     Cluster,
     /// The API server answers, and accepts the token.
     Kubernetes,
-    /// The jobs are followed live. Without this, reads go to the cluster one by one.
+    /// The jobs are watched. Without the watch, every read goes to the cluster.
     Watch,
 }
 
@@ -52,7 +51,7 @@ impl Default for HealthChecks {
 }
 
 impl HealthChecks {
-    /// Notes an outcome; true if it differs from the last one.
+    /// Records an outcome. Returns whether it differs from the last one.
     pub fn note(&self, check: Check, outcome: Outcome) -> bool {
         let mut checks = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let (known, ever_passed) = &mut checks[check as usize];
@@ -66,12 +65,12 @@ impl HealthChecks {
         self.0.read().unwrap_or_else(PoisonError::into_inner)[check as usize].0.clone()
     }
 
-    /// Whether the check passed at some time, now failing or not.
+    /// Whether the check passed at least once.
     pub fn ever_passed(&self, check: Check) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner)[check as usize].1
     }
 
-    /// The check to mend first, and why: one that failed, else one that was not tried yet.
+    /// Returns the first failed check and the cause, or else the first check that did not run yet.
     pub fn first_failing(&self) -> Option<(Check, String)> {
         let failed = Check::ALL.into_iter().find_map(|check| match self.outcome(check) {
             Outcome::Failed(why) => Some((check, why)),
@@ -87,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_failing_check_is_the_one_to_mend_first() {
+    fn a_failed_check_comes_before_a_pending_one() {
         let checks = HealthChecks::default();
         assert_eq!(checks.first_failing().unwrap().0, Check::Credentials);
         checks.note(Check::Kubernetes, Outcome::Failed("down".into()));
-        assert_eq!(checks.first_failing().unwrap().0, Check::Kubernetes, "what failed before what is only pending");
+        assert_eq!(checks.first_failing().unwrap().0, Check::Kubernetes, "a failed check first");
         assert!(checks.note(Check::Credentials, Outcome::Passed));
-        assert!(!checks.note(Check::Credentials, Outcome::Passed), "nothing new");
+        assert!(!checks.note(Check::Credentials, Outcome::Passed), "the outcome is the same");
         checks.note(Check::Cluster, Outcome::Failed("throttled".into()));
         assert_eq!(checks.first_failing(), Some((Check::Cluster, "throttled".into())));
         assert!(checks.ever_passed(Check::Credentials) && !checks.ever_passed(Check::Cluster));

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::kube::error::Error;
 use crate::kube::url::{Path, RESOURCES};
-use crate::kube::watcher::{Failure, WatchEvent};
+use crate::kube::watcher::event::WatchEvent;
+use crate::kube::watcher::failure::Failure;
 use crate::telemetry::metrics::{Code, CodeFamily, Counter, Histogram, Outcomes, TimestampGauge};
 
 /// As RBAC names them.
@@ -99,7 +100,7 @@ fn row(method: &Method, path: &Path) -> usize {
         Method::POST => 3,
         Method::PATCH => 4,
         Method::DELETE => 5,
-        _ => path.reading() as usize,
+        _ => path.verb() as usize,
     };
     verb * RESOURCES.len() + path.resource() as usize
 }

@@ -1,5 +1,4 @@
-//! The cluster: names, URLs, the few fields of its objects, one client, its TLS and its errors.
-//! Owns how Kubernetes is spoken to; what a Job means is `jobs`', what a caller reads is `http`'s.
+//! The client for the Kubernetes API: names, URLs, objects, requests, errors, and the watcher of jobs.
 
 pub mod access_review;
 pub mod api_server;

@@ -1,11 +1,26 @@
-//! Names of namespaces and jobs, parsed once at the door. Owns Kubernetes' rules for them; nothing else makes these
-//! types, so whatever holds one may go into a URL.
+//! Names of Kubernetes objects, validated: [`Namespace`], [`JobName`], [`PodName`] and [`ContainerName`]. Only valid names
+//! can be parsed, so every name is safe in a URL.
 
 use std::fmt;
 
-/// The rule a name breaks, as a sentence that tells what to change.
+use crate::util::text::truncate;
+
+/// The maximal length of a DNS label and of a label's value (`job-id`).
+const MAX_NAME_LEN: usize = 63;
+const MAX_SUBDOMAIN_LEN: usize = 253;
+
+/// Names the broken rule, and how to follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadName(String);
+
+impl BadName {
+    /// The name is shortened and escaped: it may contain anything.
+    fn new(name: &str, rule: &str) -> Self {
+        let start = truncate(name, MAX_NAME_LEN + 1);
+        let shown = if start.len() < name.len() { format!("{start}…") } else { start.to_owned() };
+        Self(format!("{shown:?} is not {rule}"))
+    }
+}
 
 impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,151 +30,72 @@ impl fmt::Display for BadName {
 
 impl std::error::Error for BadName {}
 
-/// The length that both a DNS label and a label value (`job-id`) allow.
-const LONGEST: usize = 63;
-const LONGEST_SUBDOMAIN: usize = 253;
+/// Defines the type of a name, and the rule that it follows.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $is_valid:ident, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(String);
 
-/// A namespace's name: a DNS-1123 label
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namespace(Short);
+        impl $name {
+            pub fn parse(name: &str) -> Result<Self, BadName> {
+                if $is_valid(name) { Ok(Self(name.to_owned())) } else { Err(BadName::new(name, $rule)) }
+            }
 
-/// A job's name: a DNS-1123 subdomain, as Kubernetes allows, of at most 63 characters, as its pods' labels demand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobName(Short);
-
-/// A name of at most [`LONGEST`] bytes, in place: nearly every request has two of them, and allocates neither.
-#[derive(Clone, PartialEq, Eq)]
-struct Short {
-    bytes: [u8; LONGEST],
-    length: u8,
-}
-
-impl Short {
-    /// `None` if it is too long.
-    fn of(name: &str) -> Option<Self> {
-        let mut bytes = [0; LONGEST];
-        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
-        Some(Self { bytes, length: name.len().try_into().ok()? })
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-/// A pod's name: a DNS-1123 subdomain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodName(String);
-
-/// A container's name: a DNS-1123 label.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerName(String);
-
-impl Namespace {
-    pub fn parse(name: &str) -> Result<Self, BadName> {
-        if let Some(short) = Short::of(name).filter(|_| is_label(name)) {
-            return Ok(Self(short));
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-        Err(BadName(format!(
-            "{} is not a namespace name: use at most {LONGEST} lower case letters, digits and '-', beginning and ending with a letter or digit",
-            shown(name)
-        )))
-    }
 
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl JobName {
-    pub fn parse(name: &str) -> Result<Self, BadName> {
-        if let Some(short) = Short::of(name).filter(|_| name.split('.').all(is_label)) {
-            return Ok(Self(short));
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
         }
-        Err(BadName(format!(
-            "{} is not a job name: use at most {LONGEST} lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit",
-            shown(name)
-        )))
-    }
-
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
+    };
 }
 
-impl PodName {
-    pub fn parse(name: &str) -> Result<Self, BadName> {
-        if name.len() <= LONGEST_SUBDOMAIN && name.split('.').all(is_label) {
-            return Ok(Self(name.to_owned()));
-        }
-        Err(BadName(format!("{} is not a pod's name; get-job-status with details=true lists them", shown(name))))
-    }
+name!(
+    /// A DNS-1123 label
+    /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
+    Namespace,
+    is_label,
+    "a namespace name: use at most 63 lower case letters, digits and '-', beginning and ending with a letter or digit"
+);
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+name!(
+    /// A DNS-1123 subdomain of at most 63 characters, as the labels of its pods demand.
+    JobName,
+    is_short_subdomain,
+    "a job name: use at most 63 lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
+);
+
+name!(
+    /// A DNS-1123 subdomain.
+    PodName,
+    is_subdomain,
+    "a pod's name; get-job-status with details=true lists them"
+);
+
+name!(
+    /// A DNS-1123 label.
+    ContainerName,
+    is_label,
+    "a container's name; get-job-status with details=true lists them"
+);
+
+fn is_subdomain(name: &str) -> bool {
+    name.len() <= MAX_SUBDOMAIN_LEN && name.split('.').all(is_label)
 }
 
-impl ContainerName {
-    pub fn parse(name: &str) -> Result<Self, BadName> {
-        if is_label(name) {
-            return Ok(Self(name.to_owned()));
-        }
-        Err(BadName(format!("{} is not a container's name; get-job-status with details=true lists them", shown(name))))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PodName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for ContainerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for JobName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn is_short_subdomain(name: &str) -> bool {
+    name.len() <= MAX_NAME_LEN && is_subdomain(name)
 }
 
 fn is_label(name: &str) -> bool {
-    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    let bytes = name.as_bytes();
-    (1..=LONGEST).contains(&bytes.len())
-        && bytes.iter().all(|c| inner(*c))
-        && bytes[0] != b'-'
-        && bytes[bytes.len() - 1] != b'-'
-}
-
-/// The name as an error may repeat it: short, and without characters that act on a terminal or a log.
-fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(LONGEST + 1).collect();
-    if shown.len() < name.len() {
-        shown.push('…');
-    }
-    format!("{shown:?}")
+    let is_inner = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-';
+    let has_dash_at_end = name.starts_with('-') || name.ends_with('-');
+    (1..=MAX_NAME_LEN).contains(&name.len()) && name.as_bytes().iter().all(is_inner) && !has_dash_at_end
 }
 
 #[cfg(test)]
@@ -178,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_names_never_become_a_name() {
+    fn hostile_names_are_refused() {
         let long = "n".repeat(64);
         let hostile = [
             "",
@@ -214,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn an_error_repeats_the_name_shortened_and_escaped() {
-        let told = JobName::parse(&format!("\u{1b}[31m{}", "x".repeat(500))).unwrap_err().to_string();
-        assert!(told.starts_with("\"\\u{1b}[31mxxx"), "{told}");
-        assert!(told.len() < 300, "{told}");
+    fn an_error_shows_the_name_shortened_and_escaped() {
+        let error = JobName::parse(&format!("\u{1b}[31m{}", "x".repeat(500))).unwrap_err().to_string();
+        assert!(error.starts_with("\"\\u{1b}[31mxxx"), "{error}");
+        assert!(error.len() < 300, "{error}");
     }
 }

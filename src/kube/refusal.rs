@@ -1,11 +1,11 @@
-//! What it means when the API server answers anything but success: what the caller gets, whether the request is worth
-//! another try, and whether the change may have been made. No other file judges the API server's codes and messages.
+//! Classifies error replies of the API server: [`Refusal`] has the caller's status, the number of attempts, and whether the
+//! request may have had its effect. No other file decides by the API server's messages.
 
 use std::time::Duration;
 
 use crate::kube::types::Status;
 
-/// An answer of the API server that is no success.
+/// An error reply of the API server.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The status that a caller gets.
@@ -19,7 +19,7 @@ pub struct Refusal {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The request itself is wrong, or not allowed.
+    /// The request is wrong, or not allowed.
     Final,
     /// The request had no effect and may succeed later.
     Conflict,
@@ -28,10 +28,10 @@ enum Kind {
 }
 
 impl Refusal {
-    /// Judges an answer by its code and its Status object.
+    /// Classifies a reply by its code and its Status object.
     pub fn new(answered: u16, mut status: Status, retry_after: Option<Duration>) -> Self {
-        let (kind, code) = judge(answered, &status.message);
-        // The API server's own reason belongs to the code that it sent.
+        let (kind, code) = classify(answered, &status.message);
+        // The API server's reason belongs to the code that it sent.
         let is_recoded = kind == Kind::Final && code != answered && code < 500;
         if is_recoded || status.reason.is_empty() {
             default_reason(code).clone_into(&mut status.reason);
@@ -39,7 +39,7 @@ impl Refusal {
         Self { code, answered, status, retry_after, kind }
     }
 
-    /// How many times the request is sent at most.
+    /// Returns the maximal number of attempts.
     pub(super) const fn max_tries(&self) -> u32 {
         match self.kind {
             Kind::Final => 1,
@@ -52,14 +52,31 @@ impl Refusal {
         matches!(self.kind, Kind::ServerError)
     }
 
-    /// Whether the request may have had its effect all the same. The API server says Timeout when it stops waiting for
-    /// its store. Errors of the store itself have no reason.
+    /// Whether the request may have had its effect. The API server answers Timeout when it stops waiting for etcd. Errors of
+    /// etcd itself have no reason.
     pub fn is_ambiguous(&self) -> bool {
         self.is_server_error() && matches!(self.status.reason.as_str(), "" | "Timeout" | "ServerTimeout")
     }
+
+    /// Whether a read may succeed a little later. A new node has no certificate yet, a kubelet restarts, the API server is
+    /// replaced, or a container does not run yet.
+    pub fn may_pass(&self) -> bool {
+        let is_early = self.is_from_kubelet("is waiting to start") || self.is_from_kubelet("is not available");
+        matches!(self.code, 408 | 429 | 500..) || is_early
+    }
+
+    /// Whether a log was requested of a run that the container did not have.
+    pub fn is_no_previous_run(&self) -> bool {
+        self.is_from_kubelet("previous terminated container")
+    }
+
+    /// Whether the kubelet refused to send a log with this text. Only the text tells its errors apart.
+    fn is_from_kubelet(&self, text: &str) -> bool {
+        self.code == 400 && self.status.reason == "BadRequest" && self.status.message.contains(text)
+    }
 }
 
-fn judge(answered: u16, message: &str) -> (Kind, u16) {
+fn classify(answered: u16, message: &str) -> (Kind, u16) {
     match answered {
         401 if is_denial(message) => (Kind::Final, 403),
         409 if is_quota_conflict(message) => (Kind::Conflict, 409),
@@ -88,7 +105,7 @@ fn is_quota_conflict(message: &str) -> bool {
     message.contains("resourcequotas") && message.contains("the object has been modified")
 }
 
-/// Kubernetes' reason for a code; empty if it has none that says more than the code.
+/// Returns Kubernetes' reason for a code, or an empty text.
 const fn default_reason(code: u16) -> &'static str {
     match code {
         400 => "BadRequest",

@@ -1,4 +1,4 @@
-//! Each row of the table: code and message in, what the caller gets and how often it is tried out.
+//! Each class of error replies: the caller's status and the number of attempts.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -80,8 +80,8 @@ fn etcd_too_large_is_final_and_says_413() {
     let grpc = "rpc error: code = ResourceExhausted desc = trying to send message larger than max (3 vs. 2)";
     for message in ["etcdserver: request is too large", grpc] {
         let refusal = refusal(500, "", message);
-        let told = (refusal.code, refusal.status.reason.as_str(), refusal.max_tries(), refusal.is_ambiguous());
-        assert_eq!(told, (413, "RequestEntityTooLarge", 1, false), "{message}");
+        let actual = (refusal.code, refusal.status.reason.as_str(), refusal.max_tries(), refusal.is_ambiguous());
+        assert_eq!(actual, (413, "RequestEntityTooLarge", 1, false), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS to the cluster: trusts the CA certificates that `DescribeCluster` names, and nothing else.
+//! TLS to the cluster. Trusts only the CA certificates that `DescribeCluster` returns.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::util::net;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A PEM block that cannot be read, or a certificate that cannot be an anchor of trust.
+    /// A PEM block cannot be read, or a certificate cannot be a trust anchor.
     BadCertificate(String),
     NoCertificate,
     Provider(String),
@@ -18,7 +18,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadCertificate(why) => write!(f, "the cluster's CA data: {why}"),
-            Self::NoCertificate => f.write_str("the cluster's CA data holds no certificate"),
+            Self::NoCertificate => f.write_str("the cluster's CA data has no certificate"),
             Self::Provider(why) => write!(f, "TLS: {why}"),
         }
     }
@@ -26,7 +26,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A client's TLS settings that trust every certificate of the PEM text: while EKS rotates a CA it names two.
+/// Returns TLS settings that trust every certificate of the PEM text. It has two while EKS rotates the CA.
 pub fn client_config(ca_pem: &[u8]) -> Result<ClientConfig, Error> {
     let roots = net::roots(ca_pem).map_err(Error::BadCertificate)?;
     if roots.is_empty() {

@@ -1,7 +1,7 @@
-//! Reads `Warning` headers (RFC 7234, section 5.5): `code agent "text" ["date"]`, several in one line after commas. A text
-//! may hold any bytes, and a backslash means the character after it.
+//! Parses `Warning` headers (RFC 7234, section 5.5): `code agent "text" ["date"]`, separated by commas. A text may contain
+//! any bytes. A backslash escapes the next character.
 
-/// The texts of one header line. What does not follow the grammar is left out, up to the next comma.
+/// Returns the texts of one header line. A warning with wrong syntax is skipped.
 pub(super) fn texts(line: &[u8]) -> Vec<String> {
     let (mut rest, mut texts) = (line, Vec::new());
     while !rest.is_empty() {
@@ -12,7 +12,7 @@ pub(super) fn texts(line: &[u8]) -> Vec<String> {
     texts
 }
 
-/// The text of the first warning, and what follows its comma.
+/// Returns the text of the first warning, and the rest after its comma.
 fn warning(line: &[u8]) -> (Option<String>, &[u8]) {
     let line = line.trim_ascii_start();
     let (before, quoted) =
@@ -27,7 +27,7 @@ fn warning(line: &[u8]) -> (Option<String>, &[u8]) {
     (text, after_comma(after))
 }
 
-/// What is in the quotes that the bytes begin with, unescaped, and what follows them.
+/// Returns the quoted string at the begin, unescaped, and the rest.
 fn quoted_string(bytes: &[u8]) -> (Option<Vec<u8>>, &[u8]) {
     let Some(inside) = bytes.strip_prefix(b"\"") else { return (None, bytes) };
     let (mut text, mut rest) = (Vec::new(), inside.iter());
@@ -41,7 +41,7 @@ fn quoted_string(bytes: &[u8]) -> (Option<Vec<u8>>, &[u8]) {
     (None, &[])
 }
 
-/// What follows the next comma that is not in quotes, as those of a date are.
+/// Returns the rest after the next comma outside of quotes. A date has a comma in quotes.
 fn after_comma(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     loop {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warn_utf8_a_header_is_read_by_the_grammar_that_it_is_sent_in() {
+    fn warn_utf8_headers_follow_the_grammar() {
         let date = r#""Wed, 21 Oct 2015 07:28:00 GMT""#;
         let dated = [r#"299 agent/1.0 "text" "#, date, r#", 299 - "next""#].concat();
         let cases: [(&str, &[&str]); 14] = [
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn warn_utf8_bytes_that_are_no_utf8_do_not_lose_the_warning() {
+    fn warn_utf8_bytes_that_are_not_utf8_are_replaced() {
         assert_eq!(texts(b"299 - \"Gr\xF6\xDFe\""), ["Gr\u{FFFD}\u{FFFD}e"]);
     }
 }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::error::Category;
 
+use crate::util::text::truncate;
+
 /// Objects and arrays inside each other. A Job needs about a dozen.
 pub const MAX_DEPTH: usize = 64;
 
@@ -49,8 +51,8 @@ pub fn path_of(text: &str, error: &serde_json::Error) -> String {
 
 /// Adds a member to a path, in the form of Kubernetes' own messages: `spec.containers`, `annotations[example.com/a]`.
 pub fn push_member(path: &mut String, name: &str) {
-    let cut = name.char_indices().nth(MAX_SHOWN).map(|(end, _)| &name[..end]);
-    let (shown, end) = cut.map_or((name, ""), |cut| (cut, "…"));
+    let shown = truncate(name, MAX_SHOWN);
+    let end = if shown.len() < name.len() { "…" } else { "" };
     let is_word = !shown.is_empty() && shown.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
     let dot = if path.is_empty() { "" } else { "." };
     let _ = if is_word { write!(path, "{dot}{shown}{end}") } else { write!(path, "[{}{end}]", shown.escape_debug()) };

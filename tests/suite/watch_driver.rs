@@ -1,5 +1,5 @@
-//! The watch of jobs on a real connection: lists in pages, and streams that end, break, fall silent, say nonsense or are
-//! refused. What follows from what is proved without a connection, in `kube::watch::machine`.
+//! The watch of jobs on a real connection: lists in pages, and streams that end, break, send nothing, cannot be read or are
+//! refused. The unit tests of `kube::watcher::state_machine` need no connection.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -34,7 +34,7 @@ impl Follower {
         let key = Credentials::new("AKIALABSTATIC0000001", "lab-secret-one/with+chars", None, None, "test");
         let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
         let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
-        cluster.take_up(description(stub)).unwrap();
+        cluster.set_description(description(stub)).unwrap();
         let (tell, news) = mpsc::unbounded_channel();
         let followed = Arc::clone(&cluster);
         tokio::spawn(async move {
@@ -153,6 +153,20 @@ async fn a_list_of_many_pages_is_told_whole_and_then_every_change() {
     ];
     follower.tells(&expected.each_ref().map(String::as_str)).await;
     assert_eq!((pages(&stub).len(), stub.watch_opened_at()), (3, vec![version]));
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_large_is_requested_in_smaller_pages() {
+    let stub = stub().await;
+    stub.put_jobs((0..500).map(|number| {
+        let mut job = labelled(&format!("job-{number:03}"), "eks-api");
+        job["metadata"]["annotations"] = json!({ "text": "x".repeat(40 << 10) });
+        job
+    }));
+    let mut follower = Follower::of(&stub);
+    follower.loses("more than 16 MiB").await;
+    follower.tells(&[&format!("listing {}", stub.resource_version())]).await;
+    follower.tells(&["125 jobs", "125 jobs", "125 jobs", "125 jobs", "listed", "following"]).await;
 }
 
 /// Holds the second page of the next list.

@@ -24,7 +24,7 @@ pub(super) async fn all_ended(call: &mut RequestContext, filter: &Filter, time: 
     may_list(call, filter).await?;
     call.enter()?;
     let end = TokioInstant::now() + time;
-    call.session.extend(time);
+    call.session.extend_deadline(time);
     let no_cache = call.wants_no_cache();
     let Some((mut unfinished, _)) = look(call, filter, no_cache).await? else { return Ok(true) };
     call.permit = Some(call.shared.calls.begin_wait()?);

@@ -56,7 +56,7 @@ pub(super) async fn until(
     let asked = [asked(job.namespace, job.name)];
     Box::pin(call.shared.auth.authorize(&call.caller, &asked)).await?;
     let end = TokioInstant::now() + time;
-    call.session.extend(time);
+    call.session.extend_deadline(time);
     // First this, then the look: nothing that happens in between is missed.
     let mut subscription = call.shared.store().subscribe(job.namespace, job.name);
     let (mut caller, mut draining) = (call.hung_up.take(), call.shared.draining.clone());

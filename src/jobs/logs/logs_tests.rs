@@ -146,7 +146,7 @@ fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
         Error::Unreachable(String::new()),
         Error::Timeout,
     ] {
-        assert!(may_pass(&passing), "{passing}");
+        assert!(passing.may_pass(), "{passing}");
     }
     for last in [
         refused(400, "BadRequest", r#"container "c" in pod "p" is terminated"#),
@@ -154,7 +154,7 @@ fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
         refused(404, "NotFound", ""),
         Error::CallerUnauthorized,
     ] {
-        assert!(!may_pass(&last), "{last}");
+        assert!(!last.may_pass(), "{last}");
     }
 }
 

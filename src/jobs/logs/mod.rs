@@ -157,7 +157,7 @@ impl LogUnavailable {
         }
         match &error {
             _ if error.is_not_found() => Ok(Self::Gone),
-            _ if says(&error, "previous terminated container") => Ok(Self::NoPrevious),
+            Error::Refused(refusal) if refusal.is_no_previous_run() => Ok(Self::NoPrevious),
             Error::Refused(refusal) if refusal.code == 400 || refusal.code >= 500 => Ok(Self::Refused(error)),
             _ => Err(error),
         }
@@ -176,26 +176,6 @@ pub fn replaced(job: &JobInFull) -> Error {
     let message = format!("job {} was deleted, and another job has its name", job.metadata.name);
     let status = Status { reason: "NotFound".to_owned(), message, ..Status::default() };
     Error::Refused(Box::new(Refusal::new(404, status, None)))
-}
-
-/// Whether a log that could not be opened, or a job that could not be read, may be there a little later. A new node has no
-/// certificate yet, a kubelet restarts, the API server is replaced; or the kubelet finds the container further back than
-/// its status said.
-pub fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::Refused(refusal) => {
-            matches!(refusal.code, 408 | 429 | 500..)
-                || says(error, "is waiting to start")
-                || says(error, "is not available")
-        }
-        Error::CallerUnauthorized => false,
-        _ => true,
-    }
-}
-
-/// The kubelet tells its cases apart by their texts alone.
-fn says(error: &Error, text: &str) -> bool {
-    error.refusal(400, "BadRequest").is_some_and(|refusal| refusal.status.message.contains(text))
 }
 
 impl fmt::Display for LogUnavailable {

@@ -1,4 +1,4 @@
-//! A call whose token does not come: it ends at its own deadline.
+//! A call without a token ends at its own deadline.
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
@@ -18,13 +18,13 @@ impl ProvideCredentials for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b3_a_call_waits_for_a_token_no_longer_than_for_anything_else() {
+async fn b3_a_call_waits_for_a_token_until_its_deadline() {
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(Hanging), SystemTime::now);
     let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
     let begun = Instant::now();
     let call = |seconds| {
-        let session = Client::new(Arc::clone(&cluster), begun + Duration::from_secs(seconds));
-        async move { (session.get::<Ignored>(&Path::version()).await, begun.elapsed().as_secs()) }
+        let client = Client::new(Arc::clone(&cluster), begun + Duration::from_secs(seconds));
+        async move { (client.get::<Ignored>(&Path::version()).await, begun.elapsed().as_secs()) }
     };
     let (short, long) = tokio::join!(call(2), call(60));
     for ((outcome, seconds), expected) in [(short, 2), (long, 10)] {

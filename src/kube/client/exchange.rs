@@ -1,4 +1,4 @@
-//! One exchange with the API server: a request and its answer, counted, within its time.
+//! One attempt of a request: sent, timed and counted.
 
 use std::time::Duration;
 
@@ -10,22 +10,21 @@ use tokio::time::{Instant, timeout_at};
 use crate::kube::api_server::ApiServer;
 use crate::kube::client::reply;
 use crate::kube::client::stream::Stream;
-use crate::kube::client::transport::{RawReply, whole};
+use crate::kube::client::transport::{RawReply, collect_body};
 use crate::kube::error::Error;
 use crate::kube::url::Path;
 
-/// A read that takes longer is asked again on the chance of a better replica or connection.
-const READ_ATTEMPT: Duration = Duration::from_secs(10);
+/// A read that takes longer is sent again. Another replica or connection may be faster.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Admission webhooks may take 10 seconds each (the default of their timeoutSeconds).
-const WRITE_ATTEMPT: Duration = Duration::from_secs(15);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A request, as often as it is sent.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a Path,
     pub(super) body: Bytes,
-    /// Whether a success is read as it comes.
+    /// Whether a successful reply is read as it arrives.
     pub(super) is_stream: bool,
 }
 
@@ -38,43 +37,38 @@ pub(super) enum Response {
 impl Request<'_> {
     pub(super) async fn send(
         &self,
-        cluster: &ApiServer,
+        api_server: &ApiServer,
         authorization: HeaderValue,
         deadline: Instant,
     ) -> Result<Response, Error> {
-        let transport = cluster.transport()?;
-        let most = if *self.method == Method::GET { READ_ATTEMPT } else { WRITE_ATTEMPT };
-        let exchange = cluster.traffic.begin(self.method, self.path);
-        let until = deadline.min(exchange.started + most);
-        let answer = if self.is_stream {
-            match transport.open(self.path, authorization, until).await {
-                Ok(response) if response.status().is_success() => {
-                    Ok(Response::Stream(Stream::new(response.into_body())))
-                }
-                Ok(response) => {
-                    let reply = timeout_at(until, whole(response)).await;
-                    reply.unwrap_or(Err(Error::Timeout)).map(Response::Whole)
-                }
-                Err(error) => Err(error),
+        let transport = api_server.transport()?;
+        let timeout = if *self.method == Method::GET { READ_TIMEOUT } else { WRITE_TIMEOUT };
+        let exchange = api_server.traffic.begin(self.method, self.path);
+        let deadline = deadline.min(exchange.started + timeout);
+        let attempt = async {
+            let is_whole_read = *self.method == Method::GET && !self.is_stream;
+            let _permit = if is_whole_read { transport.acquire_read().await } else { None };
+            let response = transport.send(self.method, self.path, authorization, self.body.clone()).await?;
+            if self.is_stream && response.status().is_success() {
+                return Ok(Response::Stream(Stream::new(response.into_body())));
             }
-        } else {
-            let reply = transport.exchange(self.method, self.path, authorization, self.body.clone(), until).await;
-            reply.map(Response::Whole)
+            collect_body(response).await.map(Response::Whole)
         };
-        exchange.ended(match &answer {
+        let outcome = timeout_at(deadline, attempt).await.unwrap_or(Err(Error::Timeout));
+        exchange.ended(match &outcome {
             Ok(Response::Whole(reply)) => Ok(reply.status),
             Ok(Response::Stream(_)) => Ok(StatusCode::OK),
             Err(error) => Err(error),
         });
-        if matches!(answer, Err(Error::Unreachable(_))) {
-            cluster.describe_again.notify_one();
+        if matches!(outcome, Err(Error::Unreachable(_))) {
+            api_server.describe_again.notify_one();
         }
-        answer
+        outcome
     }
 }
 
 impl Response {
-    /// The error, if the token is refused.
+    /// Returns the error if the token is refused.
     pub(super) fn unauthorized(&self) -> Option<Error> {
         match self {
             Self::Whole(reply) if reply.status == StatusCode::UNAUTHORIZED => {

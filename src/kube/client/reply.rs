@@ -1,4 +1,4 @@
-//! Reads a whole reply of the API server: the object that was asked for, or the error that it says.
+//! Reads a reply of the API server: the requested object, or an error.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::kube::refusal::{Refusal, is_denial};
 use crate::kube::types::Status;
 use crate::kube::types::json;
 use crate::kube::warning;
+use crate::util::text::truncate;
 
 /// A reply that reports success.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub fn decode<T: DeserializeOwned>(reply: &RawReply) -> Result<Reply<T>, Error> 
     Ok(Reply { object, warnings: warnings.collect() })
 }
 
-/// The error that a reply says which reports no success.
+/// Returns the error of a reply that reports no success.
 pub(crate) fn error(reply: &RawReply) -> Error {
     let answered = reply.status.as_u16();
     let status = json::read::<Status>(&reply.body).ok().filter(|status| status.kind == "Status");
@@ -46,11 +47,11 @@ pub(crate) fn error(reply: &RawReply) -> Error {
     Error::Refused(Box::new(Refusal::new(answered, status, seconds.map(Duration::from_secs))))
 }
 
-/// What answered: the code, the type of the body and the name of the server, without the body itself.
+/// Describes a reply by its status, media type and server, without its body.
 fn description(reply: &RawReply) -> String {
     let header = |name: HeaderName| {
         let value = reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
-        value.chars().take(64).collect::<String>()
+        truncate(value, 64)
     };
     let (code, media, server) = (reply.status.as_u16(), header(CONTENT_TYPE), header(SERVER));
     format!("{code}, content type {media}, server {server}")

@@ -1,4 +1,4 @@
-//! Whether, how often and how soon a request is sent again after an error. What an answer means is `refusal`'s.
+//! Decides whether, when and how often a request is sent again. [`refusal`](crate::kube::refusal) classifies replies.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use hyper::Method;
 use crate::kube::error::Error;
 use crate::util::backoff::Backoff;
 
-/// Another connection is worth a try at once; a store that elects its leader takes seconds.
+/// Another connection may work at once. An etcd that elects a leader takes seconds.
 const SHORT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 const LONG: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
-/// For a reply that no API server sends.
+/// Attempts if the reply is not an API server's.
 const BAD_REPLY_TRIES: u32 = 5;
 
-/// The tries of one request.
+/// The attempts of one request.
 #[derive(Debug)]
 pub struct Attempts {
     answered: u32,
@@ -28,9 +28,10 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// The pause before the next try, or `None` after the last one. What was not answered is tried until the deadline.
+    /// Returns the pause before the next attempt, or `None` after the last one. A request without a reply is sent again until
+    /// the deadline.
     pub fn next(&mut self, error: &Error) -> Option<Duration> {
-        let most = match error {
+        let max_tries = match error {
             Error::Unreachable(_) | Error::Broken(_) | Error::Timeout => return Some(self.short.pause()),
             Error::Unauthorized { is_passing: true } => return Some(self.long.pause()),
             Error::Refused(refusal) => refusal.max_tries(),
@@ -38,11 +39,11 @@ impl Attempts {
             Error::NotReady { .. } | Error::Unauthorized { .. } | Error::CallerUnauthorized => 1,
         };
         self.answered += 1;
-        if self.answered >= most {
+        if self.answered >= max_tries {
             return None;
         }
         Some(match error {
-            // Never sooner than it was asked for, never at once, and not all callers in step.
+            // At least the requested pause, never none, and with jitter.
             Error::Refused(refusal) if !refusal.is_server_error() => {
                 refusal.retry_after.unwrap_or_default().saturating_add(self.short.pause())
             }
@@ -52,9 +53,8 @@ impl Attempts {
     }
 }
 
-/// Whether a request of this method does no harm if it is sent again after this error. A read never does, nor does a patch
-/// that sets fields to given values. Anything else must have had no effect. A create that knows its own object again may
-/// be sent more often: that is up to its caller.
+/// Whether a request may be sent again after this error. A read and a merge patch always may. Other requests must have had
+/// no effect. A caller that recognizes its own object may send a create more often.
 pub(super) fn is_safe(method: &Method, error: &Error) -> bool {
     let is_idempotent = *method == Method::GET || *method == Method::PATCH;
     match error {

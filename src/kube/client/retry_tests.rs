@@ -1,4 +1,4 @@
-//! What is sent again, how often, and what is not.
+//! Which requests are sent again, and how often.
 
 use super::*;
 use crate::kube::refusal::Refusal;
@@ -10,7 +10,7 @@ fn refused(code: u16, reason: &str, retry_after: Option<Duration>) -> Error {
 }
 
 #[test]
-fn only_what_does_no_harm_is_sent_again() {
+fn only_a_harmless_request_is_sent_again() {
     let broken = || Error::Broken(String::new());
     for (method, error, expected) in [
         (Method::GET, broken(), true),
@@ -39,14 +39,14 @@ fn only_what_does_no_harm_is_sent_again() {
     }
 }
 
-/// How many times a request is sent whose every try ends so; 100 for until the deadline.
+/// Attempts of a request that always fails with this error. 100 means until the deadline.
 fn tries(error: &Error) -> usize {
     let mut attempts = Attempts::default();
     1 + (1..100).take_while(|_| attempts.next(error).is_some()).count()
 }
 
 #[test]
-fn c1_tries_are_bounded_by_what_was_answered() {
+fn c1_attempts_are_limited_by_the_error() {
     for (error, expected) in [
         (Error::Unreachable(String::new()), 100),
         (Error::Broken(String::new()), 100),
@@ -71,7 +71,7 @@ fn c1_tries_are_bounded_by_what_was_answered() {
 }
 
 #[test]
-fn a_pause_is_never_shorter_than_was_asked_for() {
+fn a_pause_is_never_shorter_than_requested() {
     for code in [429, 503] {
         let pause = Attempts::default().next(&refused(code, "", Some(Duration::from_secs(7)))).unwrap();
         assert!(pause > Duration::from_secs(7) && pause < Duration::from_secs(8), "{pause:?}");

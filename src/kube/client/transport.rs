@@ -1,6 +1,5 @@
-//! One exchange with one API server: a pool of HTTP/1.1 connections over TLS, measured to cost less than the streams of
-//! one HTTP/2 connection (docs/OPERATION.md). Owns connecting, time-outs and the size of a reply; tokens, retries and
-//! meaning are `session`'s.
+//! Connections to one API server: a pool of HTTP/1.1 connections over TLS. They were measured to cost less than streams of
+//! one HTTP/2 connection (docs/OPERATION.md).
 
 use std::time::Duration;
 
@@ -13,35 +12,31 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::aws::eks::Description;
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error;
 use crate::kube::tls;
 use crate::kube::url::Path;
+use crate::util::error_chain::causes;
 use crate::util::net;
 
-/// A connection within a VPC takes milliseconds; what takes longer than this is a dead address.
+/// A connection within a VPC takes milliseconds. An address that needs longer is dead.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that died without a word (a NAT's or load balancer's idle limit, a failed node) is found within this
-/// time: idle ones are probed by TCP, and data sent must be acknowledged.
-const SILENCE: Duration = Duration::from_secs(10);
-/// Shorter than the 350 s after which AWS' load balancers forget a connection.
-const IDLE: Duration = Duration::from_mins(1);
-/// Whole reads under way; more wait for their turn. Each has a connection for as long as it takes, and to make one costs
-/// the API server more than to answer a read on one that is there.
-const READS: usize = 128;
-/// Connections kept for the next calls: those of all reads, and of as many changes as there may be unless set otherwise.
-/// More are made when needed, and closed again.
-const MOST_IDLE: usize = READS + 64;
-/// What is read at a time: of a busy watch no more than some tens of events, so that callers need not wait for longer.
-const LARGEST_CHUNK: usize = 64 << 10;
-/// A list of one job's pods with all their fields stays far below.
-const LARGEST_REPLY: usize = 16 << 20;
+/// Idle connections are probed by TCP after this time, and sent data must be acknowledged within it. So a connection that
+/// a NAT, a load balancer or a failed node dropped is found.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Shorter than the 350 s after which AWS' load balancers drop an idle connection.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Reads at the same time; others wait. Each needs a connection, and a new one costs the API server more than a read.
+const MAX_READS: usize = 128;
+/// Idle connections that are kept: those of all reads, and of 64 changes.
+const MAX_IDLE_CONNECTIONS: usize = MAX_READS + 64;
+/// Bytes read at once. A chunk of a busy watch has some tens of events, so that callers do not wait for long.
+const MAX_CHUNK_BYTES: usize = 64 << 10;
 
-/// The user agent's first part becomes the field manager of what we write.
+/// The API server takes the first part of the user agent as the field manager of changes.
 const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat!("eks-api/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
@@ -52,7 +47,7 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, */*");
 pub struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     reads: Semaphore,
-    /// The endpoint, taken apart once rather than for every request. An EKS endpoint has no path.
+    /// Host and path of the endpoint. An EKS endpoint has no path.
     authority: Authority,
     prefix: String,
     pub described: Description,
@@ -66,7 +61,7 @@ pub struct RawReply {
     pub body: Bytes,
 }
 
-/// Why the described cluster cannot be connected to at all.
+/// Why the description of a cluster cannot be used.
 #[derive(Debug)]
 pub enum SetupError {
     Tls(tls::Error),
@@ -92,47 +87,37 @@ impl Transport {
         };
         let prefix = uri.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let tls = tls::client_config(&described.ca_pem).map_err(SetupError::Tls)?;
-        let tcp = net::tcp(CONNECT_TIMEOUT, SILENCE, SILENCE);
+        let tcp = net::tcp(CONNECT_TIMEOUT, KEEPALIVE, KEEPALIVE);
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .http1_max_buf_size(LARGEST_CHUNK)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+            .http1_max_buf_size(MAX_CHUNK_BYTES)
             .build(connector.wrap_connector(tcp));
-        Ok(Self { client, reads: Semaphore::new(READS), authority, prefix, described })
+        Ok(Self { client, reads: Semaphore::new(MAX_READS), authority, prefix, described })
     }
 
-    /// Asks for something that may never end, and gives its reply as soon as the head is there.
-    pub async fn open(
-        &self,
-        path: &Path,
-        authorization: HeaderValue,
-        until: Instant,
-    ) -> Result<Response<Incoming>, Error> {
-        let request = self.request(&Method::GET, path, authorization, Bytes::new())?;
-        let head = async { self.client.request(request).await.map_err(|error| failed(&error)) };
-        tokio::time::timeout_at(until, head).await.unwrap_or(Err(Error::Timeout))
+    /// Waits for a permit to read. Hold it until the reply is read.
+    pub(super) async fn acquire_read(&self) -> Option<SemaphorePermit<'_>> {
+        // It fails only if the semaphore is closed, and nothing closes it.
+        self.reads.acquire().await.ok()
     }
 
-    /// Sends once and reads the whole reply, both before `until`. An error tells whether the request went out.
-    pub async fn exchange(
+    /// Sends a request, and returns the response with the body still to be read. The error shows whether it was sent.
+    pub(super) async fn send(
         &self,
         method: &Method,
         path: &Path,
         authorization: HeaderValue,
         body: Bytes,
-        until: Instant,
-    ) -> Result<RawReply, Error> {
+    ) -> Result<Response<Incoming>, Error> {
         let request = self.request(method, path, authorization, body)?;
-        let exchange = async {
-            // It fails only if the semaphore were closed, which nobody does.
-            let _turn = if *method == Method::GET { self.reads.acquire().await.ok() } else { None };
-            let response = self.client.request(request).await.map_err(|error| failed(&error))?;
-            whole(response).await
-        };
-        tokio::time::timeout_at(until, exchange).await.unwrap_or(Err(Error::Timeout))
+        self.client.request(request).await.map_err(|error| {
+            let why = causes(&error);
+            if error.is_connect() { Error::Unreachable(why) } else { Error::Broken(why) }
+        })
     }
 
     fn request(
@@ -165,40 +150,7 @@ impl Transport {
     }
 }
 
-/// Reads a reply to its end. What comes in one piece is not copied; the pieces of more are let go as they come, as those
-/// of a page of jobs would leave holes of megabytes among what is kept.
-pub async fn whole(response: Response<Incoming>) -> Result<RawReply, Error> {
+pub(super) async fn collect_body(response: Response<Incoming>) -> Result<RawReply, Error> {
     let (head, body) = response.into_parts();
-    let mut stream = Stream::new(body);
-    let mut body = stream.next().await?.unwrap_or_default();
-    if let Some(second) = stream.next().await? {
-        let mut pieces = Vec::from(body);
-        let mut next = Some(second);
-        while let Some(piece) = next {
-            if pieces.len() + piece.len() > LARGEST_REPLY {
-                return Err(Error::BadReply(format!("more than {} MiB", LARGEST_REPLY >> 20)));
-            }
-            pieces.extend_from_slice(&piece);
-            next = stream.next().await?;
-        }
-        body = pieces.into();
-    }
-    Ok(RawReply { status: head.status, headers: head.headers, body })
-}
-
-fn failed(error: &hyper_util::client::legacy::Error) -> Error {
-    let told = chain(error);
-    if error.is_connect() { Error::Unreachable(told) } else { Error::Broken(told) }
-}
-
-/// The causes below the library's own words, of which "client error" and the like say nothing.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let mut told: Vec<String> = Vec::new();
-    for text in causes.map(ToString::to_string) {
-        if !told.iter().any(|known| known.contains(&text)) {
-            told.push(text);
-        }
-    }
-    if told.is_empty() { error.to_string() } else { told.join(": ") }
+    Ok(RawReply { status: head.status, headers: head.headers, body: Stream::new(body).collect().await? })
 }

@@ -1,11 +1,13 @@
-//! Jobs. What every job that the watch tells of is read for is little; what few calls need is in a type of its own.
+//! Jobs: [`Job`] has the fields that the watch needs, [`JobInFull`] those of single calls.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::kube::types::{Condition, LabelSelector, Metadata, PodFailurePolicy, PodTemplate, Status, Time};
+use crate::kube::types::meta::{Condition, Metadata, Status, Time};
+use crate::kube::types::pod::{LabelSelector, PodTemplate};
+use crate::kube::types::pod_failure_policy::PodFailurePolicy;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -27,8 +29,9 @@ pub struct JobMetadata {
     pub labels: Labels,
 }
 
-/// Labels in the order of their keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Labels, sorted by key. They need less memory than a map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<BTreeMap<Box<str>, Box<str>>>")]
 pub struct Labels(pub Vec<(Box<str>, Box<str>)>);
 
 impl Labels {
@@ -43,32 +46,9 @@ impl Serialize for Labels {
     }
 }
 
-impl<'de> Deserialize<'de> for Labels {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Labels;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("labels")
-            }
-
-            fn visit_unit<E>(self) -> Result<Labels, E> {
-                Ok(Labels::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                pairs.sort_unstable();
-                Ok(Labels(pairs))
-            }
-        }
-
-        deserializer.deserialize_any(Pairs)
+impl From<Option<BTreeMap<Box<str>, Box<str>>>> for Labels {
+    fn from(labels: Option<BTreeMap<Box<str>, Box<str>>>) -> Self {
+        Self(labels.into_iter().flatten().collect())
     }
 }
 
@@ -80,7 +60,7 @@ pub struct JobSpec {
     pub backoff_limit: Option<i32>,
     pub suspend: Option<bool>,
     pub completion_mode: Option<String>,
-    /// The controller of the job, where it is not Kubernetes' own.
+    /// The job's controller, if it is not that of Kubernetes.
     pub managed_by: Option<String>,
 }
 
@@ -95,13 +75,13 @@ pub struct JobStatus {
     pub start_time: Option<Time>,
     pub completion_time: Option<Time>,
     pub conditions: Vec<Condition>,
-    /// Ranges such as `0,2-3`, of an indexed job.
+    /// Ranges such as `0,2-3`, for an indexed job.
     pub completed_indexes: Option<String>,
     pub failed_indexes: Option<String>,
     pub uncounted_terminated_pods: Option<UncountedTerminatedPods>,
 }
 
-/// The uids of pods that ended and that `succeeded` and `failed` do not count yet.
+/// The uids of ended pods that `succeeded` and `failed` do not count yet.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct UncountedTerminatedPods {
@@ -157,7 +137,7 @@ impl From<JobInFull> for Job {
     }
 }
 
-/// What comes back from deleting a job: the job, as long as something has to end first, or a word that it is gone.
+/// The reply to the deletion of a job: the job, while it has finalizers, or a Status.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind")]
 pub enum DeletedJob {

@@ -1,12 +1,12 @@
-//! Reads the JSON of the API server.
+//! Parses JSON of the API server.
 
 use serde::de::DeserializeOwned;
 
-/// What it says. It is found to be UTF-8 once, and not string by string.
+/// Parses a value. Checking UTF-8 once is faster than string by string.
 pub fn read<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     match str::from_utf8(json) {
         Ok(text) => serde_json::from_str(text),
-        // The API server passes managed fields on as they are, whatever is in them; nobody reads them here.
+        // The API server does not check managed fields. The service does not read them.
         Err(_) => serde_json::from_str(&String::from_utf8_lossy(json)),
     }
 }
@@ -17,7 +17,7 @@ mod tests {
     use crate::kube::types::Job;
 
     #[test]
-    fn what_is_no_utf8_in_a_field_that_nobody_reads_is_no_error() {
+    fn bytes_that_are_not_utf8_are_no_error_in_an_unused_field() {
         let json =
             |name: &[u8], rest: &[u8]| [br#"{"metadata":{"name":""#, name, br#"","x":""#, rest, br#""}}"#].concat();
         let job: Job = read(&json(b"hello", b"\xff\xfe")).unwrap();

@@ -1,8 +1,8 @@
-//! Namespaces: their phase, and the conditions that say what blocks a deletion.
+//! Namespaces: their phase, and the conditions that explain a blocked deletion.
 
 use serde::Deserialize;
 
-use crate::kube::types::{Condition, Metadata};
+use crate::kube::types::meta::{Condition, Metadata};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -11,7 +11,7 @@ pub struct Namespace {
     pub status: NamespaceStatus,
 }
 
-/// A namespace has an object here, a Status, which can come instead of one, a word.
+/// The status is an object in a namespace, but a word in a Status, which may be returned in place of a namespace.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum NamespaceStatus {

@@ -1,10 +1,10 @@
-//! Pods, their containers, and events: what tells how a job's work goes.
+//! Pods, their containers, and events.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::kube::types::{Condition, Metadata, Time};
+use crate::kube::types::meta::{Condition, Metadata, Time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -15,7 +15,7 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Whether this is an init container that runs beside the others.
+    /// Whether this is a sidecar: an init container that runs beside the others.
     pub fn is_sidecar(&self, container: &str) -> bool {
         self.spec.init_containers.iter().any(|init| init.name == container && init.is_sidecar())
     }
@@ -30,7 +30,7 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
 }
 
-/// What a job makes its pods of.
+/// The template of a job's pods.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PodTemplate {
@@ -41,12 +41,12 @@ pub struct PodTemplate {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub name: String,
-    /// If it differs from the pod's. An init container with `Always` runs beside the others: a sidecar.
+    /// Overrides the pod's policy. An init container with `Always` is a sidecar.
     pub restart_policy: Option<String>,
 }
 
 impl Container {
-    /// Of an init container: whether it runs beside the others until they have ended.
+    /// Whether this init container is a sidecar.
     pub fn is_sidecar(&self) -> bool {
         self.restart_policy.as_deref() == Some("Always")
     }
@@ -70,7 +70,7 @@ pub struct ContainerStatus {
     pub name: String,
     pub restart_count: i32,
     pub state: ContainerState,
-    /// How the run before this state ended, if there was one.
+    /// The end of the run before this state.
     pub last_state: ContainerState,
 }
 
@@ -92,7 +92,7 @@ pub struct StateDetail {
     pub finished_at: Option<Time>,
 }
 
-/// Which pods a job looks for (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
+/// Selects the pods of a job (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
@@ -109,7 +109,7 @@ struct Requirement {
 }
 
 impl LabelSelector {
-    /// As the query of a list has it.
+    /// Returns the selector as the query of a list has it.
     pub fn to_query(&self) -> String {
         let labels = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
         let expressions = self.match_expressions.iter().map(|Requirement { key, operator, values }| {

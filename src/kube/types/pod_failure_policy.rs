@@ -1,9 +1,9 @@
-//! What a job's spec says of pods that fail
+//! The pod failure policy of a job
 //! (<https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy>).
 
 use serde::Deserialize;
 
-use crate::kube::types::PodStatus;
+use crate::kube::types::pod::PodStatus;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -35,7 +35,7 @@ struct OnPodCondition {
 }
 
 impl PodFailurePolicy {
-    /// The first rule that matches a failed pod, as the job controller finds it.
+    /// Returns the first rule that matches a failed pod. The job controller applies the same rule.
     pub fn rule(&self, pod: &PodStatus) -> Option<&PodFailurePolicyRule> {
         self.rules.iter().find(|rule| match &rule.on_exit_codes {
             Some(codes) => codes.match_pod(pod),

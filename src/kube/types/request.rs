@@ -1,4 +1,4 @@
-//! The bodies that the service itself makes and sends; a caller's manifest is not among them.
+//! Bodies of requests that the service makes. A caller's manifest is sent as it is.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl<'a> NewNamespace<'a> {
     }
 }
 
-/// How an object is to be deleted, sent as the body of DELETE.
+/// The body of a DELETE.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteOptions {
@@ -63,7 +63,7 @@ impl DeleteOptions {
     }
 }
 
-/// A merge patch that suspends a job, or lets it go on.
+/// A merge patch that suspends or resumes a job.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Suspension {
     spec: SuspensionSpec,

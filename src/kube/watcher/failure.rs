@@ -1,4 +1,4 @@
-//! Why the watch is lost.
+//! Why a list or a watch failed: [`Failure`].
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use crate::kube::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// What was asked to go on from is no longer known (410).
+    /// The API server no longer has the requested version (410).
     Gone,
-    /// The API server's store is older than what it told before, as after a restore.
+    /// The API server's store is older than before, as after a restore.
     SetBack,
-    /// No right to list or to watch.
+    /// The right to list or to watch is missing.
     Forbidden(String),
-    /// Asked to come back later.
+    /// The API server asks for a pause.
     Throttled(Duration),
-    /// Neither a byte nor an end.
+    /// The stream is open, but sends nothing.
     IdleTimeout,
-    /// What one side says, the other cannot understand: our place in the list, or a line of the watch.
+    /// One side cannot read what the other sent: a continue token, or a line of the watch.
     Unreadable(String),
     Broken(String),
 }

@@ -1,5 +1,4 @@
-//! What a refusal (403) of the watch is worth. An API server that starts refuses everybody until it has read its rules,
-//! so one that let us watch before is not believed at once.
+//! Delays the belief in a 403 of the watch. An API server that starts refuses every request until it has read its rules.
 
 use std::time::Duration;
 
@@ -9,38 +8,33 @@ use crate::kube::watcher::failure::Failure;
 use crate::kube::watcher::state_machine::Input;
 
 /// An API server reads its rules within seconds.
-const DOUBT: Duration = Duration::from_secs(20);
+const FORBIDDEN_GRACE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
-pub(super) struct Rights {
-    /// Whether we were let watch since the last refusal that was believed.
-    had: bool,
-    /// Since when there are only refusals.
-    refused: Option<Instant>,
+pub(super) struct ForbiddenGrace {
+    /// Whether a watch was opened since the last 403 that counted.
+    was_allowed: bool,
+    /// Begin of the current series of 403s.
+    forbidden_since: Option<Instant>,
 }
 
-impl Rights {
-    /// A refusal in doubt becomes a failure like any other: with the same words, and with another try soon.
-    pub(super) fn weigh(&mut self, input: Input, now: Instant) -> Input {
+impl ForbiddenGrace {
+    /// Turns a 403 within the grace period into a failure that is retried soon. The message stays.
+    pub(super) fn filter(&mut self, input: Input, now: Instant) -> Input {
         match input {
-            Input::Opened => *self = Self { had: true, refused: None },
-            Input::Failed(Failure::Forbidden(_)) if self.had => {
-                if now.saturating_duration_since(*self.refused.get_or_insert(now)) < DOUBT {
-                    return doubted(input);
+            Input::Opened => *self = Self { was_allowed: true, forbidden_since: None },
+            Input::Failed(failure @ Failure::Forbidden(_)) if self.was_allowed => {
+                let since = *self.forbidden_since.get_or_insert(now);
+                if now.saturating_duration_since(since) < FORBIDDEN_GRACE {
+                    return Input::Failed(Failure::Broken(failure.to_string()));
                 }
                 *self = Self::default();
+                return Input::Failed(failure);
             }
-            Input::Failed(_) => self.refused = None,
+            Input::Failed(_) => self.forbidden_since = None,
             _ => {}
         }
         input
-    }
-}
-
-fn doubted(input: Input) -> Input {
-    match input {
-        Input::Failed(failure) => Input::Failed(Failure::Broken(failure.to_string())),
-        input => input,
     }
 }
 
@@ -48,44 +42,44 @@ fn doubted(input: Input) -> Input {
 mod tests {
     use super::*;
 
-    /// What a refusal, so many seconds after the beginning, is taken for.
-    fn refused(rights: &mut Rights, begun: Instant, seconds: u64) -> Failure {
-        let refusal = Input::Failed(Failure::Forbidden("no".to_owned()));
-        match rights.weigh(refusal, begun + Duration::from_secs(seconds)) {
+    /// Filters a 403 that comes so many seconds after `begin`.
+    fn forbidden(grace: &mut ForbiddenGrace, begin: Instant, seconds: u64) -> Failure {
+        let input = Input::Failed(Failure::Forbidden("no".to_owned()));
+        match grace.filter(input, begin + Duration::from_secs(seconds)) {
             Input::Failed(failure) => failure,
             other => panic!("{other:?}"),
         }
     }
 
-    fn is_believed(failure: &Failure) -> bool {
+    fn counts(failure: &Failure) -> bool {
         matches!(failure, Failure::Forbidden(_))
     }
 
     #[test]
-    fn who_never_watched_has_no_right_to() {
-        let (mut rights, begun) = (Rights::default(), Instant::now());
-        assert!(is_believed(&refused(&mut rights, begun, 0)));
+    fn a_403_counts_at_once_if_no_watch_was_opened_before() {
+        let (mut grace, begin) = (ForbiddenGrace::default(), Instant::now());
+        assert!(counts(&forbidden(&mut grace, begin, 0)));
     }
 
     #[test]
-    fn a_right_that_we_had_is_gone_only_if_it_stays_away() {
-        let (mut rights, begun) = (Rights::default(), Instant::now());
-        rights.weigh(Input::Opened, begun);
-        let in_doubt = refused(&mut rights, begun, 100);
-        assert_eq!(in_doubt, Failure::Broken(Failure::Forbidden("no".to_owned()).to_string()));
-        assert!(!is_believed(&refused(&mut rights, begun, 119)));
-        assert!(is_believed(&refused(&mut rights, begun, 120)));
-        assert!(is_believed(&refused(&mut rights, begun, 121)), "until the right is back");
-        rights.weigh(Input::Opened, begun);
-        assert!(!is_believed(&refused(&mut rights, begun, 300)));
+    fn a_403_after_a_watch_counts_when_it_lasts() {
+        let (mut grace, begin) = (ForbiddenGrace::default(), Instant::now());
+        grace.filter(Input::Opened, begin);
+        let within_grace = forbidden(&mut grace, begin, 100);
+        assert_eq!(within_grace, Failure::Broken(Failure::Forbidden("no".to_owned()).to_string()));
+        assert!(!counts(&forbidden(&mut grace, begin, 119)));
+        assert!(counts(&forbidden(&mut grace, begin, 120)));
+        assert!(counts(&forbidden(&mut grace, begin, 121)), "until a watch is opened");
+        grace.filter(Input::Opened, begin);
+        assert!(!counts(&forbidden(&mut grace, begin, 300)));
     }
 
     #[test]
-    fn doubt_begins_anew_when_something_else_fails() {
-        let (mut rights, begun) = (Rights::default(), Instant::now());
-        rights.weigh(Input::Opened, begun);
-        assert!(!is_believed(&refused(&mut rights, begun, 0)));
-        rights.weigh(Input::Failed(Failure::Broken("refused".to_owned())), begun);
-        assert!(!is_believed(&refused(&mut rights, begun, 60)));
+    fn the_grace_period_begins_again_after_another_failure() {
+        let (mut grace, begin) = (ForbiddenGrace::default(), Instant::now());
+        grace.filter(Input::Opened, begin);
+        assert!(!counts(&forbidden(&mut grace, begin, 0)));
+        grace.filter(Input::Failed(Failure::Broken("refused".to_owned())), begin);
+        assert!(!counts(&forbidden(&mut grace, begin, 60)));
     }
 }

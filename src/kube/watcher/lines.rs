@@ -1,59 +1,37 @@
-//! Cuts a stream of chunks into lines, each of bounded length.
+//! Splits a stream of chunks into lines of bounded length: [`Lines`].
 
-use std::io::BufRead;
+/// An object has at most 1.5 MiB in etcd's binary form. Its JSON with managed fields can be larger.
+const MAX_LINE_LEN: usize = 8 << 20;
+/// Memory that is kept for the next line. Most objects fit.
+const KEPT_CAPACITY: usize = 64 << 10;
 
-/// An object is at most 1.5 MiB in etcd's binary form; as JSON, with its managed fields, it can be larger.
-const LONGEST: usize = 8 << 20;
-
-/// As much room as most objects need is kept for the next line.
-const KEPT: usize = 64 << 10;
-
-/// A line is longer than any object can be.
+/// The line is longer than [`MAX_LINE_LEN`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooLong;
 
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The beginning of a line whose end has not come.
-    begun: Vec<u8>,
+    /// The begin of a line that is not complete.
+    line: Vec<u8>,
 }
 
 impl Lines {
-    /// Takes a chunk in, and gives every line that is whole by now to `each`. Blank lines are none.
-    pub fn feed(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), TooLong> {
-        while let Some(end) = line_end(chunk) {
-            let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
-            self.check(line.len())?;
-            if self.begun.is_empty() {
-                give(line, &mut each);
-            } else {
-                self.begun.extend_from_slice(line);
-                give(&self.begun, &mut each);
-                self.begun.clear();
-                self.begun.shrink_to(KEPT);
+    /// Adds a chunk, and passes every complete line to `each`. Blank lines are skipped.
+    pub fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), TooLong> {
+        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
+            if self.line.len() + part.len() > MAX_LINE_LEN {
+                return Err(TooLong);
             }
-            chunk = rest;
+            self.line.extend_from_slice(part);
+            if let Some(line) = self.line.strip_suffix(b"\n") {
+                if !line.trim_ascii().is_empty() {
+                    each(line);
+                }
+                self.line.clear();
+                self.line.shrink_to(KEPT_CAPACITY);
+            }
         }
-        self.check(chunk.len())?;
-        self.begun.extend_from_slice(chunk);
         Ok(())
-    }
-
-    fn check(&self, more: usize) -> Result<(), TooLong> {
-        if self.begun.len() + more > LONGEST { Err(TooLong) } else { Ok(()) }
-    }
-}
-
-/// Where the first line ends. The standard library looks for it in steps of many bytes.
-fn line_end(mut chunk: &[u8]) -> Option<usize> {
-    let whole = chunk;
-    let end = chunk.skip_until(b'\n').ok()?.checked_sub(1)?;
-    (whole[end] == b'\n').then_some(end)
-}
-
-fn give(line: &[u8], each: &mut impl FnMut(&[u8])) {
-    if !line.trim_ascii().is_empty() {
-        each(line);
     }
 }
 
@@ -61,30 +39,30 @@ fn give(line: &[u8], each: &mut impl FnMut(&[u8])) {
 mod tests {
     use super::*;
 
-    fn fed(chunks: &[&str]) -> Vec<String> {
-        let (mut lines, mut told) = (Lines::default(), Vec::new());
+    fn lines(chunks: &[&str]) -> Vec<String> {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
         for chunk in chunks {
-            lines.feed(chunk.as_bytes(), |line| told.push(String::from_utf8(line.to_vec()).unwrap())).unwrap();
+            lines.feed(chunk.as_bytes(), |line| found.push(String::from_utf8(line.to_vec()).unwrap())).unwrap();
         }
-        told
+        found
     }
 
     #[test]
-    fn lines_are_the_same_however_they_are_cut_into_chunks() {
-        assert_eq!(fed(&["one\ntwo\n"]), ["one", "two"]);
-        assert_eq!(fed(&["o", "ne", "\n", "two\nth", "ree"]), ["one", "two"], "the third has no end yet");
-        assert_eq!(fed(&["\n\r\n one\n"]), [" one"]);
+    fn lines_do_not_depend_on_the_chunks() {
+        assert_eq!(lines(&["one\ntwo\n"]), ["one", "two"]);
+        assert_eq!(lines(&["o", "ne", "\n", "two\nth", "ree"]), ["one", "two"], "the third is not complete");
+        assert_eq!(lines(&["\n\r\n one\n"]), [" one"]);
         let text = "{\"a\":1}\n{\"b\":2}\n";
         for cut in 0..=text.len() {
-            assert_eq!(fed(&[&text[..cut], &text[cut..]]), ["{\"a\":1}", "{\"b\":2}"], "cut at {cut}");
+            assert_eq!(lines(&[&text[..cut], &text[cut..]]), ["{\"a\":1}", "{\"b\":2}"], "cut at {cut}");
         }
     }
 
     #[test]
-    fn a_line_over_the_bound_is_an_error_even_before_its_end() {
+    fn a_line_over_the_limit_fails_before_it_is_complete() {
         let (mut lines, chunk) = (Lines::default(), vec![b'x'; 1 << 20]);
         let fed: Vec<_> = (0..9).map(|_| lines.feed(&chunk, |_| ())).collect();
         assert!(fed[..8].iter().all(Result::is_ok) && fed[8] == Err(TooLong));
-        assert!(lines.begun.len() <= LONGEST);
+        assert!(lines.line.len() <= MAX_LINE_LEN);
     }
 }

@@ -1,12 +1,10 @@
-//! Follows the jobs of one cluster: lists them, then reads what happens to them, for ever. Owns the exchanges and the
-//! pauses; what comes after what is [`machine`]'s, what is done with the news the caller's.
+//! Lists the jobs of one cluster, then watches them: [`follow`]. [`state_machine`] decides what follows what.
 
-mod failure;
+pub mod event;
+pub mod failure;
 mod forbidden_grace;
-pub mod items;
 pub mod lines;
 pub mod state_machine;
-mod turns;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -15,142 +13,151 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::kube::api_server::ApiServer;
 use crate::kube::client::Client;
+use crate::kube::client::stream::Stream;
 use crate::kube::error::Error;
 use crate::kube::types::json;
 use crate::kube::types::{Job, List};
 use crate::kube::url::Path;
 use crate::util::backoff::Backoff;
+pub use event::{Version, WatchEvent};
 pub use failure::Failure;
-use forbidden_grace::Rights;
-use items::Items;
+use forbidden_grace::ForbiddenGrace;
 use lines::Lines;
 use state_machine::{Backlog, Event, Input, Pause, State, Step};
-pub use state_machine::{Version, WatchEvent};
-use turns::Turns;
 
-/// So many jobs of a few KiB each come as a reply of some 2 MiB.
-const PAGE: u32 = 500;
+/// Jobs in one page of a list. A page of usual jobs has some 2 MiB.
+const PAGE_SIZE: u32 = 500;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the server is asked to keep a stream: at most this, and a random part less, so that many services do not
-/// come back in step.
-const LONGEST_STREAM: u64 = 300;
-/// The server sends a bookmark a minute. Nothing for longer than two of them, and the stream is dead although nobody
-/// said so.
-const SILENCE: Duration = Duration::from_secs(150);
-/// A server that answers, and sends nothing for so long, has nothing more to send.
-const QUIET: Duration = Duration::from_secs(10);
+/// Seconds that the server keeps a stream open, at most. A random part less keeps services from reconnecting in step.
+const MAX_STREAM_SECONDS: u64 = 300;
+/// The server sends a bookmark a minute. A stream is dead if two of them are missing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
+/// A server that answers and sends nothing for this long has sent the whole backlog.
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
-/// A missing right is granted by a person.
-const LASTING: Duration = Duration::from_mins(3);
+/// A person grants a missing right.
+const LONG_BACKOFF: Duration = Duration::from_mins(3);
 
-/// Tells all that happens to the jobs with these labels. `store_was_reset` rings when the API server's store was set back.
-/// It ends when it is dropped.
+/// Reports all changes of the jobs with these labels. Lists again when `store_was_reset` is notified. Runs until it is
+/// dropped.
 pub async fn follow(
-    cluster: &Arc<ApiServer>,
+    api_server: &Arc<ApiServer>,
     label_selector: &str,
     store_was_reset: &Notify,
-    mut tell: impl FnMut(WatchEvent),
+    mut report: impl FnMut(WatchEvent),
 ) -> Infallible {
-    let mut described = cluster.described();
-    described.first().await;
-    let mut watch = Watch { cluster, label_selector, stream: None, current: None };
-    let (mut state, mut rights, mut backoff) = (State::default(), Rights::default(), BACKOFF);
+    let mut transport = api_server.subscribe();
+    let _ = transport.wait_for(Option::is_some).await;
+    let mut watcher = Watcher { api_server, label_selector, page_size: PAGE_SIZE, stream: None, current_version: None };
+    let (mut state, mut grace, mut backoff) = (State::default(), ForbiddenGrace::default(), BACKOFF);
     loop {
         let input = tokio::select! {
             () = store_was_reset.notified() => Input::Failed(Failure::SetBack),
-            () = cluster.unanswered.notified() => {
+            () = api_server.unanswered.notified() => {
                 Input::Failed(Failure::Broken("the API server does not answer".to_owned()))
             }
-            input = watch.input(&state) => input,
+            input = watcher.input(&state) => input,
         };
-        let input = rights.weigh(input, Instant::now());
+        let input = grace.filter(input, Instant::now());
         if matches!(&input, Input::Event(event) if !matches!(event, Event::Error(_))) {
             backoff = BACKOFF;
         }
-        let step = state.step(input);
-        let Step { news, pause, .. } = step;
-        state = step.state;
+        let Step { state: next, events, pause } = state.step(input);
+        state = next;
         if !matches!(state, State::Watching { .. }) {
-            // Whatever ended it, nobody reads it any more.
-            (watch.stream, watch.current) = (None, None);
+            (watcher.stream, watcher.current_version) = (None, None);
         }
-        news.into_iter().for_each(&mut tell);
+        events.into_iter().for_each(&mut report);
         let pause = match pause {
             Pause::No => continue,
             Pause::Backoff => backoff.pause(),
-            Pause::AtLeast(time) => time.min(LASTING) + backoff.pause(),
-            Pause::LongBackoff => LASTING + backoff.pause(),
+            Pause::AtLeast(time) => time.min(LONG_BACKOFF) + backoff.pause(),
+            Pause::LongBackoff => LONG_BACKOFF + backoff.pause(),
         };
         tokio::select! {
             () = sleep(pause) => {}
-            () = described.anew() => {}
+            _ = transport.changed() => {}
         }
     }
 }
 
-struct Watch<'a> {
-    cluster: &'a Arc<ApiServer>,
+struct Watcher<'a> {
+    api_server: &'a Arc<ApiServer>,
     label_selector: &'a str,
-    stream: Option<Events>,
-    /// Asks for the version that the API server is at, while a backlog is read.
-    current: Option<Pin<Box<dyn Future<Output = Version> + Send>>>,
+    page_size: u32,
+    stream: Option<EventStream>,
+    /// Asks for the API server's current version while a backlog is read.
+    current_version: Option<Pin<Box<dyn Future<Output = Version> + Send>>>,
 }
 
-impl Watch<'_> {
-    /// Does what the state asks for, and says what came of it.
+impl Watcher<'_> {
+    /// Sends the request of this state, or reads on, and returns the result.
     async fn input(&mut self, state: &State) -> Input {
-        let session = || Client::new(Arc::clone(self.cluster), Instant::now() + PAGE_TIMEOUT);
         match state {
             State::Listing { next } => {
-                let token = next.as_ref().map(|next| next.token.as_str());
-                let path = Path::jobs_page(None, self.label_selector, PAGE, token);
-                let page = timeout(PAGE_TIMEOUT, page(&session(), &path)).await;
-                page.unwrap_or(Err(Error::Timeout)).map_or_else(refused, Input::Page)
+                let page = self.page(next.as_ref().map(|next| next.token.as_str()));
+                let page = timeout(PAGE_TIMEOUT, page).await.unwrap_or(Err(Error::Timeout));
+                page.map_or_else(failed, Input::Page)
             }
             State::Connecting { version, resumes } => {
-                let seconds = fastrand::u64(LONGEST_STREAM - 60..=LONGEST_STREAM);
-                match session().open(&Path::jobs_watch(self.label_selector, *version, seconds)).await {
+                let seconds = fastrand::u64(MAX_STREAM_SECONDS - 60..=MAX_STREAM_SECONDS);
+                let path = Path::jobs_watch(self.label_selector, *version, seconds);
+                match client(self.api_server).open(&path).await {
                     Ok(stream) => {
-                        let (turns, lines) = (Turns::new(stream), Lines::default());
-                        self.stream = Some(Events { turns, lines, whole: VecDeque::new() });
-                        self.current = resumes.then(|| {
+                        self.stream = Some(EventStream { stream, lines: Lines::default(), inputs: VecDeque::new() });
+                        self.current_version = resumes.then(|| {
                             let path = Path::jobs_page(None, self.label_selector, 1, None);
-                            Box::pin(current(Arc::clone(self.cluster), path)) as _
+                            Box::pin(current_version(Arc::clone(self.api_server), path)) as _
                         });
                         Input::Opened
                     }
-                    Err(error) => refused(error),
+                    Err(error) => failed(error),
                 }
             }
             State::Watching { backlog, .. } => {
-                let Some(events) = &mut self.stream else { return Input::Ended };
-                match (backlog, &mut self.current) {
-                    (Backlog::Unknown, Some(current)) => tokio::select! {
+                let Some(stream) = &mut self.stream else { return Input::Ended };
+                match (backlog, &mut self.current_version) {
+                    (Backlog::Unknown, Some(current_version)) => tokio::select! {
                         biased;
-                        input = events.next() => input,
-                        version = current => {
-                            self.current = None;
+                        input = stream.next() => input,
+                        version = current_version => {
+                            self.current_version = None;
                             Input::Current(version)
                         }
                     },
-                    (Backlog::UpTo(_), _) => timeout(QUIET, events.next()).await.unwrap_or(Input::Quiet),
-                    _ => events.next().await,
+                    (Backlog::UpTo(_), _) => timeout(BACKLOG_TIMEOUT, stream.next()).await.unwrap_or(Input::Quiet),
+                    _ => stream.next().await,
                 }
             }
         }
     }
+
+    /// Reads a page of the list, in one attempt.
+    async fn page(&mut self, token: Option<&str>) -> Result<List<Job>, Error> {
+        let path = Path::jobs_page(None, self.label_selector, self.page_size, token);
+        let body = client(self.api_server).open(&path).await?.collect().await;
+        if matches!(body, Err(Error::BadReply(_))) {
+            // The page is too large. The next attempt asks for fewer jobs.
+            self.page_size = (self.page_size / 4).max(1);
+        }
+        json::read(&body?).map_err(|error| Error::BadReply(format!("a page of the list: {error}")))
+    }
 }
 
-/// The version that the API server is at. It asks until there is an answer.
-async fn current(cluster: Arc<ApiServer>, path: Path) -> Version {
+fn client(api_server: &Arc<ApiServer>) -> Client {
+    Client::new(Arc::clone(api_server), Instant::now() + PAGE_TIMEOUT)
+}
+
+/// Returns the API server's current version. Asks until there is an answer.
+async fn current_version(api_server: Arc<ApiServer>, path: Path) -> Version {
     let mut backoff = BACKOFF;
     loop {
-        let session = Client::new(Arc::clone(&cluster), Instant::now() + PAGE_TIMEOUT);
-        if let Ok(list) = session.get::<List<Job>>(&path).await
+        if let Ok(list) = client(&api_server).get::<List<Job>>(&path).await
             && let Ok(version) = list.metadata.resource_version.parse()
         {
             return version;
@@ -159,61 +166,35 @@ async fn current(cluster: Arc<ApiServer>, path: Path) -> Version {
     }
 }
 
-/// A page of the list, of which never more than an item is held as it came.
-async fn page(session: &Client, path: &Path) -> Result<List<Job>, Error> {
-    let unreadable = |error: serde_json::Error| Error::BadReply(format!("a page of the list: {error}"));
-    let (mut reply, mut items) = (Turns::new(session.open(path).await?), Items::default());
-    let (mut jobs, mut bad) = (Vec::with_capacity(PAGE as usize), None);
-    while let Some(piece) = reply.next().await? {
-        let fed = items.feed(&piece, |item| match json::read::<Job>(item) {
-            Ok(job) => jobs.push(job),
-            Err(error) => bad = Some(error),
-        });
-        fed.map_err(|_| Error::BadReply("a job of the list is longer than any job".to_owned()))?;
-    }
-    if let Some(error) = bad {
-        return Err(unreadable(error));
-    }
-    let list: List<Job> = json::read(&items.into_rest()).map_err(unreadable)?;
-    // What was not told apart on the way, as of a list that is written with other spaces, is still there.
-    jobs.extend(list.items.into_iter().flatten());
-    Ok(List { metadata: list.metadata, items: Some(jobs) })
-}
-
-fn refused(error: Error) -> Input {
+fn failed(error: Error) -> Input {
     Input::Failed(error.into())
 }
 
-/// A stream, line by line.
-struct Events {
-    turns: Turns,
+/// The events of a watch that is open.
+struct EventStream {
+    stream: Stream,
     lines: Lines,
-    whole: VecDeque<Input>,
+    inputs: VecDeque<Input>,
 }
 
-impl Events {
+impl EventStream {
     async fn next(&mut self) -> Input {
         loop {
-            if let Some(input) = self.whole.pop_front() {
+            if let Some(input) = self.inputs.pop_front() {
                 return input;
             }
-            let silent = Instant::now() + SILENCE;
-            let piece = match timeout_at(silent, self.turns.next()).await {
+            // A busy stream always has a next chunk. Other tasks run first.
+            yield_now().await;
+            let chunk = match timeout(IDLE_TIMEOUT, self.stream.next()).await {
                 Err(_) => return Input::Failed(Failure::IdleTimeout),
-                Ok(Err(error)) => return refused(error),
+                Ok(Err(error)) => return failed(error),
                 Ok(Ok(None)) => return Input::Ended,
-                Ok(Ok(Some(piece))) => piece,
+                Ok(Ok(Some(chunk))) => chunk,
             };
-            let whole = &mut self.whole;
-            let fed = self.lines.feed(&piece, |line| whole.push_back(event(line)));
-            if fed.is_err() {
-                whole.push_back(Input::Failed(Failure::Unreadable("a line is longer than any job".to_owned())));
+            let inputs = &mut self.inputs;
+            if self.lines.feed(&chunk, |line| inputs.push_back(Input::from_line(line))).is_err() {
+                inputs.push_back(Input::Failed(Failure::Unreadable("a line is longer than any job".to_owned())));
             }
         }
     }
-}
-
-fn event(line: &[u8]) -> Input {
-    let unreadable = |error: serde_json::Error| Input::Failed(Failure::Unreadable(format!("a line: {error}")));
-    json::read(line).map_or_else(unreadable, Input::Event)
 }

@@ -1,69 +1,66 @@
-//! The watch as a state machine: what is known, what happened, what to do next. Pure: no clock, no connection.
+//! The watch as a state machine: state and input give the next state, events and a pause. It has no clock and no
+//! connection.
 //!
 //! ```text
 //!             page, more to come                  line
 //!               ┌─────┐                          ┌─────┐
 //!               │     v          opened          │     v
-//!   start ───> Listing ──> Opening ──────────> Following
+//!   start ───> Listing ──> Connecting ────────> Watching
 //!               ^   last page  ^ │  ^                │ │
 //!               │              │ │  └── end, broken ─┘ │
 //!               │      failure └─┘                     │
-//!               └── 410, ERROR, silence, unreadable ───┘
+//!               └── 410, ERROR, idle, unreadable ──────┘
 //! ```
 //!
-//! A stream that resumes a lost one has a backlog. Until it is read, nobody is told that the jobs are followed.
+//! A stream that resumes a lost one has a backlog. `Watching` is reported after the backlog is read.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::kube::types::{Job, List, Metadata, Status};
+use crate::kube::types::{Job, List, Metadata, Status, json};
+use crate::kube::watcher::event::{Version, WatchEvent};
 use crate::kube::watcher::failure::Failure;
-
-/// A resource version. Those of one kind can be compared as numbers
-/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
-pub type Version = u64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Asking for the list: for its first page, or for the next.
+    /// Requests the first page of the list, or the next.
     Listing { next: Option<NextPage> },
-    /// Asking for all that happens after this version. `resumes` is whether an earlier stream was lost there.
+    /// Opens a watch from this version. `resumes` is whether an earlier stream was lost there.
     Connecting { version: Version, resumes: bool },
-    /// Reading what happens. `heard` is whether anything came on this stream.
+    /// Reads events. `heard` is whether this stream sent any.
     Watching { version: Version, heard: bool, backlog: Backlog },
 }
 
-/// What happened while no stream was open, and is still to be read.
+/// Changes that happened while no stream was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backlog {
-    /// All of it has been read.
+    /// All are read.
     Read,
-    /// Nobody knows yet how much it is.
+    /// The last of them is not known.
     Unknown,
-    /// Everything up to this version.
+    /// They end at this version.
     UpTo(Version),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextPage {
     pub token: String,
-    /// That of the first page: all pages show the same moment.
+    /// The version of the first page. All pages show the same moment.
     version: Version,
 }
 
-/// What happened.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is matched at once")]
 pub enum Input {
     Page(List<Job>),
     Opened,
     Event(Event),
-    /// The API server is at this version now.
+    /// The API server's current version.
     Current(Version),
-    /// A backlog is expected, and nothing has come for long.
+    /// A backlog is expected, but the stream sends nothing.
     Quiet,
-    /// The server ended the stream, as it does after the time it was asked for.
+    /// The server ended the stream, as it does after the requested time.
     Ended,
     Failed(Failure),
 }
@@ -75,50 +72,40 @@ pub enum Event {
     Added(Job),
     Modified(Job),
     Deleted(Job),
-    Bookmark(Mark),
+    Bookmark(Bookmark),
     Error(Status),
 }
 
-/// Nothing happened up to this version.
+/// All changes up to this version were sent.
 #[derive(Debug, Deserialize)]
-pub struct Mark {
+pub struct Bookmark {
     metadata: Metadata,
 }
 
-/// What the follower is told. In this order it is a whole and true account.
-#[derive(Debug)]
-pub enum WatchEvent {
-    /// A list as of this version begins.
-    Init(Version),
-    InitApply(Vec<Job>),
-    /// The list is whole: what is not in it is gone, unless it is newer than the list.
-    InitDone,
-    /// All changes up to now have been told, and from now on every change is.
-    Watching,
-    Apply(Job),
-    Delete(Job),
-    /// All up to this version has been told.
-    Bookmark(Version),
-    /// From now on changes happen that are not told, until the next `Following`.
-    Disconnected(Failure),
-}
-
-/// What to wait for before the next step.
+/// The pause before the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     No,
     Backoff,
-    /// At least as long as the server asked for.
+    /// At least the time that the server asks for.
     AtLeast(Duration),
-    /// Until somebody may have granted the right.
+    /// Long enough for a person to grant a right.
     LongBackoff,
 }
 
 #[derive(Debug)]
 pub struct Step {
     pub state: State,
-    pub news: Vec<WatchEvent>,
+    pub events: Vec<WatchEvent>,
     pub pause: Pause,
+}
+
+impl Input {
+    /// Reads a line of the watch.
+    pub fn from_line(line: &[u8]) -> Self {
+        let unreadable = |error: serde_json::Error| Self::Failed(Failure::Unreadable(format!("a line: {error}")));
+        json::read(line).map_or_else(unreadable, Self::Event)
+    }
 }
 
 impl Default for State {
@@ -134,7 +121,7 @@ impl State {
             (Self::Connecting { version, resumes: false }, Input::Opened) => caught_up(version, false, Vec::new()),
             (Self::Connecting { version, resumes: true }, Input::Opened) => {
                 let state = Self::Watching { version, heard: false, backlog: Backlog::Unknown };
-                Step { state, news: Vec::new(), pause: Pause::No }
+                Step { state, events: Vec::new(), pause: Pause::No }
             }
             (Self::Watching { version, backlog, .. }, Input::Event(event)) => line(version, backlog, event),
             (Self::Watching { version, .. }, Input::Current(current)) if current < version => {
@@ -142,21 +129,20 @@ impl State {
             }
             (Self::Watching { version, heard, .. }, Input::Current(current)) if current > version => {
                 let state = Self::Watching { version, heard, backlog: Backlog::UpTo(current) };
-                Step { state, news: Vec::new(), pause: Pause::No }
+                Step { state, events: Vec::new(), pause: Pause::No }
             }
             (Self::Watching { version, heard, .. }, Input::Current(_) | Input::Quiet) => {
                 caught_up(version, heard, Vec::new())
             }
             (Self::Watching { version, heard, backlog }, Input::Ended) => {
-                // A stream without so much as a bookmark is what a version from the future gives: that of a cluster
-                // whose store was set back.
+                // A version from the future gives an empty stream, without a bookmark. The store was set back.
                 let resumes = backlog != Backlog::Read;
                 let state = if heard { Self::Connecting { version, resumes } } else { Self::default() };
-                Step { state, news: Vec::new(), pause: Pause::Backoff }
+                Step { state, events: Vec::new(), pause: Pause::Backoff }
             }
             (state, Input::Failed(failure)) => failed(state, failure),
-            // Nothing asks for what does not belong to its state.
-            (state, _) => Step { state, news: Vec::new(), pause: Pause::Backoff },
+            // Other inputs do not belong to their state.
+            (state, _) => Step { state, events: Vec::new(), pause: Pause::Backoff },
         }
     }
 }
@@ -165,30 +151,30 @@ fn page(begun: Option<Version>, list: List<Job>) -> Step {
     let Some(version) = begun.or_else(|| list.metadata.resource_version.parse().ok()) else {
         return failed(State::default(), no_number(&list.metadata.resource_version));
     };
-    let mut news = Vec::new();
+    let mut events = Vec::new();
     if begun.is_none() {
-        news.push(WatchEvent::Init(version));
+        events.push(WatchEvent::Init(version));
     }
-    news.push(WatchEvent::InitApply(list.items.unwrap_or_default()));
+    events.push(WatchEvent::InitApply(list.items.unwrap_or_default()));
     let token = list.metadata.r#continue;
     let state = if token.is_empty() {
-        news.push(WatchEvent::InitDone);
+        events.push(WatchEvent::InitDone);
         State::Connecting { version, resumes: false }
     } else {
         State::Listing { next: Some(NextPage { token, version }) }
     };
-    Step { state, news, pause: Pause::No }
+    Step { state, events, pause: Pause::No }
 }
 
-fn caught_up(version: Version, heard: bool, mut news: Vec<WatchEvent>) -> Step {
-    news.push(WatchEvent::Watching);
-    Step { state: State::Watching { version, heard, backlog: Backlog::Read }, news, pause: Pause::No }
+fn caught_up(version: Version, heard: bool, mut events: Vec<WatchEvent>) -> Step {
+    events.push(WatchEvent::Watching);
+    Step { state: State::Watching { version, heard, backlog: Backlog::Read }, events, pause: Pause::No }
 }
 
 fn line(known: Version, backlog: Backlog, event: Event) -> Step {
-    let told = match &event {
+    let version = match &event {
         Event::Added(job) | Event::Modified(job) | Event::Deleted(job) => &job.metadata.resource_version,
-        Event::Bookmark(mark) => &mark.metadata.resource_version,
+        Event::Bookmark(bookmark) => &bookmark.metadata.resource_version,
         Event::Error(status) => {
             let failure = match (status.code, status.details.as_ref().and_then(|d| d.retry_after_seconds)) {
                 (410, _) => Failure::Gone,
@@ -198,15 +184,15 @@ fn line(known: Version, backlog: Backlog, event: Event) -> Step {
             return failed(State::default(), failure);
         }
     };
-    let Ok(version) = told.parse::<Version>() else {
-        return failed(State::default(), no_number(told));
+    let Ok(version) = version.parse::<Version>() else {
+        return failed(State::default(), no_number(version));
     };
-    let (news, is_bookmark) = match event {
+    let (event, is_bookmark) = match event {
         Event::Added(job) | Event::Modified(job) => (WatchEvent::Apply(job), false),
         Event::Deleted(job) => (WatchEvent::Delete(job), false),
         Event::Bookmark(_) | Event::Error(_) => (WatchEvent::Bookmark(version), true),
     };
-    // A bookmark follows all that happened before it. Events come in the order of their versions.
+    // A bookmark comes after all earlier changes. Events come in the order of their versions.
     let is_last = match backlog {
         Backlog::Read => false,
         Backlog::Unknown => is_bookmark,
@@ -214,9 +200,9 @@ fn line(known: Version, backlog: Backlog, event: Event) -> Step {
     };
     let version = version.max(known);
     if is_last {
-        return caught_up(version, true, vec![news]);
+        return caught_up(version, true, vec![event]);
     }
-    Step { state: State::Watching { version, heard: true, backlog }, news: vec![news], pause: Pause::No }
+    Step { state: State::Watching { version, heard: true, backlog }, events: vec![event], pause: Pause::No }
 }
 
 fn failed(state: State, failure: Failure) -> Step {
@@ -227,7 +213,7 @@ fn failed(state: State, failure: Failure) -> Step {
         _ => Pause::Backoff,
     };
     let state = match (state, &failure) {
-        // The stream broke, not what is known of the cluster: go on from there.
+        // Only the stream broke. The next one resumes at the same version.
         (
             State::Connecting { version, .. } | State::Watching { version, .. },
             Failure::Broken(_) | Failure::Throttled(_),
@@ -235,7 +221,7 @@ fn failed(state: State, failure: Failure) -> Step {
         (State::Listing { next }, Failure::Broken(_) | Failure::Throttled(_)) => State::Listing { next },
         _ => State::default(),
     };
-    Step { state, news: vec![WatchEvent::Disconnected(failure)], pause }
+    Step { state, events: vec![WatchEvent::Disconnected(failure)], pause }
 }
 
 fn no_number(version: &str) -> Failure {

@@ -1,22 +1,22 @@
-//! What the watch makes of failures: where it goes on, and after what pause.
+//! Failures of the watch: the next state and the pause.
 
 use super::*;
 
 #[test]
-fn a_broken_exchange_is_repeated_from_where_it_was() {
+fn a_broken_exchange_is_repeated_in_the_same_place() {
     let resuming = State::Connecting { version: 863, resumes: true };
     for (state, expected) in
         [(START, START), (in_the_list(), in_the_list()), (OPENING, resuming.clone()), (FOLLOWING, resuming.clone())]
     {
-        let (next, news, pause) = step(&state, broken());
-        assert_eq!((next, news, pause), (expected, vec!["lost: connection reset".to_owned()], Pause::Backoff));
+        let (next, events, pause) = step(&state, broken());
+        assert_eq!((next, events, pause), (expected, vec!["lost: connection reset".to_owned()], Pause::Backoff));
     }
     let unheard = State::Watching { version: 863, heard: false, backlog: Backlog::Read };
-    assert_eq!(step(&unheard, broken()).0, resuming, "a stream that broke tells nothing of its version");
+    assert_eq!(step(&unheard, broken()).0, resuming, "a stream that broke proves nothing about its version");
 }
 
 #[test]
-fn silence_and_what_cannot_be_read_list_again() {
+fn an_idle_timeout_and_unreadable_lines_list_again() {
     for input in [
         Input::Failed(Failure::IdleTimeout),
         line("rubbish"),
@@ -26,60 +26,60 @@ fn silence_and_what_cannot_be_read_list_again() {
         line(r#"{"type":"BOOKMARK","object":{"metadata":{}}}"#),
     ] {
         let shown = format!("{input:?}");
-        let (state, news, pause) = step(&FOLLOWING, input);
-        assert_eq!((state, news.len(), pause), (START, 1, Pause::Backoff), "{shown}");
-        assert!(news[0].starts_with("lost: "), "{shown}: {news:?}");
+        let (state, events, pause) = step(&FOLLOWING, input);
+        assert_eq!((state, events.len(), pause), (START, 1, Pause::Backoff), "{shown}");
+        assert!(events[0].starts_with("lost: "), "{shown}: {events:?}");
     }
 }
 
 #[test]
-fn a_list_without_a_version_is_asked_for_again() {
+fn a_list_without_a_version_is_requested_again() {
     for metadata in [serde_json::json!({}), serde_json::json!({ "resourceVersion": "1x", "continue": "token" })] {
-        let (state, news, pause) = step(&START, page("job-list-page-1", Some(metadata)));
+        let (state, events, pause) = step(&START, page("job-list-page-1", Some(metadata)));
         assert_eq!((state, pause), (START, Pause::Backoff));
-        assert!(news.len() == 1 && news[0].contains("is no number"), "{news:?}");
+        assert!(events.len() == 1 && events[0].contains("is no number"), "{events:?}");
     }
 }
 
 #[test]
-fn a_missing_right_empties_all_and_is_asked_for_after_a_long_pause() {
+fn a_missing_right_lists_again_after_a_long_pause() {
     let body = recorded("forbidden-rbac")["body"].take();
     for state in [START, in_the_list(), OPENING] {
-        let (next, news, pause) = step(&state, refused(403, None, &body));
+        let (next, events, pause) = step(&state, refused(403, None, &body));
         assert_eq!((next, pause), (START, Pause::LongBackoff));
-        assert!(news[0].starts_with("lost: no right to list and watch jobs: secrets is forbidden"), "{news:?}");
+        assert!(events[0].starts_with("lost: no right to list and watch jobs: secrets is forbidden"), "{events:?}");
     }
 }
 
 #[test]
-fn whoever_asks_to_come_back_later_is_asked_again_in_the_same_place() {
+fn a_throttled_request_is_repeated_in_the_same_place() {
     let (body, seven) = (serde_json::json!({ "kind": "Status", "code": 429 }), Duration::from_secs(7));
     let resuming = State::Connecting { version: 863, resumes: true };
     for state in [START, in_the_list(), resuming] {
         for code in [429, 503] {
-            let (next, news, pause) = step(&state, refused(code, Some("7"), &body));
+            let (next, events, pause) = step(&state, refused(code, Some("7"), &body));
             assert_eq!((&next, pause), (&state, Pause::AtLeast(seven)));
-            assert_eq!(news, ["lost: the API server asks to come back in 7 s"]);
+            assert_eq!(events, ["lost: the API server asks to come back in 7 s"]);
         }
         let (next, _, pause) = step(&state, refused(429, None, &body));
-        assert_eq!((&next, pause), (&state, Pause::Backoff), "it did not say how much later");
+        assert_eq!((&next, pause), (&state, Pause::Backoff), "the reply has no Retry-After");
     }
 }
 
 #[test]
-fn a_token_that_is_refused_for_good_is_tried_again_in_the_same_place() {
+fn a_refused_token_is_retried_in_the_same_place() {
     for state in [START, in_the_list(), State::Connecting { version: 863, resumes: true }] {
-        let (next, news, pause) = step(&state, Input::Failed(Error::Unauthorized { is_passing: false }.into()));
+        let (next, events, pause) = step(&state, Input::Failed(Error::Unauthorized { is_passing: false }.into()));
         assert_eq!((&next, pause), (&state, Pause::Backoff));
-        assert!(news[0].contains("does not accept our token"), "{news:?}");
+        assert!(events[0].contains("does not accept our token"), "{events:?}");
     }
 }
 
 #[test]
 fn an_error_of_any_kind_in_the_stream_lists_again() {
-    let (state, news, pause) = step(&FOLLOWING, line(r#"{"type":"ERROR","object":{"code":500,"message":"etcd"}}"#));
+    let (state, events, pause) = step(&FOLLOWING, line(r#"{"type":"ERROR","object":{"code":500,"message":"etcd"}}"#));
     assert_eq!((state, pause), (START, Pause::Backoff));
-    assert_eq!(news, ["lost: the watch ended with an error: etcd"]);
+    assert_eq!(events, ["lost: the watch ended with an error: etcd"]);
 
     let later = r#"{"type":"ERROR","object":{"code":429,"details":{"retryAfterSeconds":3}}}"#;
     let (state, _, pause) = step(&FOLLOWING, line(later));
@@ -87,7 +87,7 @@ fn an_error_of_any_kind_in_the_stream_lists_again() {
 }
 
 #[test]
-fn what_does_not_belong_to_a_state_changes_nothing() {
+fn an_input_of_another_state_changes_nothing() {
     for (state, input) in [
         (START, Input::Opened),
         (START, Input::Quiet),
@@ -100,7 +100,7 @@ fn what_does_not_belong_to_a_state_changes_nothing() {
 }
 
 #[test]
-fn every_refusal_is_told_apart_by_its_code_before_its_words() {
+fn a_refusal_is_classified_by_its_code() {
     let failure = |code, retry_after| {
         let refusal = Refusal::new(code, Status::default(), retry_after);
         Failure::from(Error::Refused(Box::new(refusal)))

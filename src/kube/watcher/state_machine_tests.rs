@@ -1,4 +1,4 @@
-//! The steps of the watch, from what a real API server answered.
+//! Steps of the watch, with replies recorded from a real API server.
 
 use serde_json::Value;
 
@@ -7,7 +7,6 @@ use crate::kube::client::reply::decode;
 use crate::kube::client::transport::RawReply;
 use crate::kube::error::Error;
 use crate::kube::refusal::Refusal;
-use crate::kube::watcher::event;
 
 fn recorded(name: &str) -> Value {
     let path = format!("{}/fixtures/kubernetes-1.36/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -26,14 +25,14 @@ fn page(name: &str, metadata: Option<Value>) -> Input {
 
 fn lines(name: &str) -> Vec<Input> {
     let response = recorded(name);
-    response["lines"].as_array().unwrap().iter().map(|line| event(line.to_string().as_bytes())).collect()
+    response["lines"].as_array().unwrap().iter().map(|line| Input::from_line(line.to_string().as_bytes())).collect()
 }
 
 fn line(text: &str) -> Input {
-    event(text.as_bytes())
+    Input::from_line(text.as_bytes())
 }
 
-/// What comes of a refusal with this status and body.
+/// A refusal with this status and body.
 fn refused(code: u16, retry_after: Option<&str>, body: &Value) -> Input {
     let mut headers = hyper::HeaderMap::new();
     if let Some(seconds) = retry_after {
@@ -48,9 +47,9 @@ fn broken() -> Input {
     Input::Failed(Failure::Broken("connection reset".to_owned()))
 }
 
-fn told(news: &WatchEvent) -> String {
+fn text(event: &WatchEvent) -> String {
     let named = |job: &Job| format!("{}@{}", job.metadata.name, job.metadata.resource_version);
-    match news {
+    match event {
         WatchEvent::Init(version) => format!("listing {version}"),
         WatchEvent::InitApply(jobs) => format!("jobs {}", jobs.iter().map(named).collect::<Vec<_>>().join(" ")),
         WatchEvent::InitDone => "listed".to_owned(),
@@ -62,10 +61,10 @@ fn told(news: &WatchEvent) -> String {
     }
 }
 
-/// Where a step leads, what is told, and what is waited for.
+/// The next state, the events as text, and the pause.
 fn step(state: &State, input: Input) -> (State, Vec<String>, Pause) {
-    let Step { state, news, pause } = state.clone().step(input);
-    (state, news.iter().map(told).collect(), pause)
+    let Step { state, events, pause } = state.clone().step(input);
+    (state, events.iter().map(text).collect(), pause)
 }
 
 const START: State = State::Listing { next: None };
@@ -84,60 +83,60 @@ fn token(state: &State) -> Option<&str> {
 }
 
 #[test]
-fn it_begins_with_a_list() {
+fn a_watch_begins_with_a_list() {
     assert_eq!(State::default(), START);
 }
 
 #[test]
-fn a_list_of_several_pages_is_as_of_the_first_ones_version() {
-    let (first, news, pause) = step(&START, page("job-list-page-1", None));
+fn all_pages_of_a_list_have_the_version_of_the_first() {
+    let (first, events, pause) = step(&START, page("job-list-page-1", None));
     let continues = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6ODUxLCJzdGFydCI6Ii9oZWxsb1x1MDAwMCJ9";
     assert_eq!((token(&first), pause), (Some(continues), Pause::No));
-    assert_eq!(news, ["listing 851", "jobs fails@782 gen-64gfz@733 hello@729"]);
+    assert_eq!(events, ["listing 851", "jobs fails@782 gen-64gfz@733 hello@729"]);
 
-    let (second, news, pause) = step(&first, page("job-list-page-2", None));
+    let (second, events, pause) = step(&first, page("job-list-page-2", None));
     assert!(token(&second).is_some_and(|token| token != continues), "{second:?}");
-    assert_eq!((news, pause), (vec!["jobs late@775 nopull@839 parallel@818".to_owned()], Pause::No));
+    assert_eq!((events, pause), (vec!["jobs late@775 nopull@839 parallel@818".to_owned()], Pause::No));
 
     let last = page("job-list-page-2", Some(serde_json::json!({ "resourceVersion": "999" })));
-    let (state, news, pause) = step(&second, last);
+    let (state, events, pause) = step(&second, last);
     assert_eq!((state, pause), (State::Connecting { version: 851, resumes: false }, Pause::No));
-    assert_eq!(news, ["jobs late@775 nopull@839 parallel@818", "listed"]);
+    assert_eq!(events, ["jobs late@775 nopull@839 parallel@818", "listed"]);
 }
 
 #[test]
-fn a_list_of_one_page_or_of_none_is_whole_at_once() {
-    let (state, news, _) = step(&START, page("job-list-empty-namespace", None));
+fn a_list_of_one_page_or_of_no_items_is_complete_at_once() {
+    let (state, events, _) = step(&START, page("job-list-empty-namespace", None));
     assert_eq!(
-        (state, news),
+        (state, events),
         (State::Connecting { version: 851, resumes: false }, ["listing 851", "jobs ", "listed"].map(Into::into).into())
     );
     let nil = r#"{ "metadata": { "resourceVersion": "7" }, "items": null }"#;
-    let (state, news, _) = step(&START, Input::Page(serde_json::from_str(nil).unwrap()));
+    let (state, events, _) = step(&START, Input::Page(serde_json::from_str(nil).unwrap()));
     assert_eq!(
-        (state, news),
+        (state, events),
         (State::Connecting { version: 7, resumes: false }, ["listing 7", "jobs ", "listed"].map(Into::into).into())
     );
 }
 
 #[test]
-fn a_list_whose_next_page_is_not_to_be_had_begins_anew() {
+fn a_list_starts_over_if_its_next_page_is_refused() {
     let gone = recorded("watch-gone")["lines"][0]["object"].take();
-    let (state, news, pause) = step(&in_the_list(), refused(410, None, &gone));
+    let (state, events, pause) = step(&in_the_list(), refused(410, None, &gone));
     assert_eq!((state, pause), (START, Pause::Backoff));
-    assert_eq!(news, ["lost: the API server no longer knows where we were; listing again"]);
+    assert_eq!(events, ["lost: the API server no longer knows where we were; listing again"]);
 
     let bad = recorded("job-list-bad-continue")["body"].take();
-    let (state, news, pause) = step(&in_the_list(), refused(400, None, &bad));
-    assert_eq!((state, pause), (START, Pause::Backoff), "the token stays as bad as it is");
-    assert!(news[0].starts_with("lost: the API server answered 400: invalid continue token"), "{news:?}");
+    let (state, events, pause) = step(&in_the_list(), refused(400, None, &bad));
+    assert_eq!((state, pause), (START, Pause::Backoff), "the token stays bad");
+    assert!(events[0].starts_with("lost: the API server answered 400: invalid continue token"), "{events:?}");
 }
 
 #[test]
-fn the_life_of_a_job_is_told_line_by_line() {
-    let (mut state, news, pause) = step(&OPENING, Input::Opened);
+fn every_line_of_a_jobs_life_is_an_event() {
+    let (mut state, events, pause) = step(&OPENING, Input::Opened);
     assert_eq!((&state, pause), (&State::Watching { version: 863, heard: false, backlog: Backlog::Read }, Pause::No));
-    assert_eq!(news, ["following"]);
+    assert_eq!(events, ["following"]);
     let expected = [
         (864, "changed retrying@864"),
         (866, "changed retrying@866"),
@@ -150,21 +149,21 @@ fn the_life_of_a_job_is_told_line_by_line() {
     ];
     let lines = lines("watch-life-of-a-job");
     assert_eq!(lines.len(), expected.len());
-    for (line, (version, told)) in lines.into_iter().zip(expected) {
-        let (next, news, pause) = step(&state, line);
+    for (line, (version, expected)) in lines.into_iter().zip(expected) {
+        let (next, events, pause) = step(&state, line);
         assert_eq!((&next, pause), (&State::Watching { version, heard: true, backlog: Backlog::Read }, Pause::No));
-        assert_eq!(news, [told]);
+        assert_eq!(events, [expected]);
         state = next;
     }
 }
 
 #[test]
-fn bookmarks_alone_carry_the_version_on() {
+fn bookmarks_alone_advance_the_version() {
     let mut state = State::Watching { version: 863, heard: false, backlog: Backlog::Read };
     for line in lines("watch-quiet-bookmark") {
-        let (next, news, _) = step(&state, line);
+        let (next, events, _) = step(&state, line);
         assert_eq!(
-            (&next, news),
+            (&next, events),
             (&State::Watching { version: 925, heard: true, backlog: Backlog::Read }, vec!["up to 925".to_owned()])
         );
         state = next;
@@ -173,14 +172,14 @@ fn bookmarks_alone_carry_the_version_on() {
 }
 
 #[test]
-fn an_older_line_does_not_carry_the_version_back() {
+fn an_older_line_does_not_lower_the_version() {
     let initial = lines("watch-from-initial-events").remove(1);
-    let (state, news, _) = step(&FOLLOWING, initial);
-    assert_eq!((state, news), (FOLLOWING, vec!["changed starved@851".to_owned()]));
+    let (state, events, _) = step(&FOLLOWING, initial);
+    assert_eq!((state, events), (FOLLOWING, vec!["changed starved@851".to_owned()]));
 }
 
 #[test]
-fn a_stream_that_ends_goes_on_from_the_last_version_without_a_list() {
+fn a_stream_that_ends_resumes_at_the_last_version_without_a_list() {
     assert_eq!(step(&FOLLOWING, Input::Ended), (OPENING, Vec::new(), Pause::Backoff));
 }
 
@@ -193,7 +192,7 @@ fn a_stream_that_ends_without_a_single_line_lists_again() {
 }
 
 #[test]
-fn a_version_that_is_gone_lists_again_whether_a_line_or_the_status_says_so() {
+fn a_version_that_is_gone_lists_again_for_a_line_and_for_a_status() {
     let word = vec!["lost: the API server no longer knows where we were; listing again".to_owned()];
     for line in lines("watch-gone") {
         assert_eq!(step(&FOLLOWING, line), (START, word.clone(), Pause::Backoff));

@@ -1,13 +1,11 @@
-//! What the cluster sends piece by piece: lists, and the lines of a watch.
+//! Lines of a watch in chunks, and inputs of the watch's state machine.
 
 use std::time::Duration;
 
 use eks_api::kube::types::{Job, List};
-use eks_api::kube::watcher::items::Items;
 use eks_api::kube::watcher::lines::Lines;
 use eks_api::kube::watcher::state_machine::{Backlog, Event, Input, State, Step};
 use eks_api::kube::watcher::{Failure, Version, WatchEvent};
-use serde_json::Value;
 
 use super::{first_line, text};
 
@@ -42,33 +40,6 @@ pub(super) fn watch_lines(data: &[u8]) {
     expected.pop();
     expected.retain(|line| !line.trim_ascii().is_empty());
     assert_eq!(told, expected);
-}
-
-fn items(pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
-    let (mut items, mut told) = (Items::default(), Vec::new());
-    for piece in pieces {
-        assert!(items.feed(piece, |item| told.push(item.to_vec())).is_ok());
-    }
-    (told, items.into_rest())
-}
-
-pub(super) fn list_items(data: &[u8]) {
-    let (whole, pieces) = cut(data);
-    let (told, rest) = items(&pieces);
-    assert_eq!((&told, &rest), (&items(&[whole]).0, &items(&[whole]).1), "by pieces it is another list");
-    let _ = serde_json::from_slice::<List<Job>>(&rest);
-    // A list in which all items are objects is told whole: what was not told apart is in the rest.
-    let Ok(Value::Object(list)) = serde_json::from_slice(whole) else { return };
-    let Some(Value::Array(all)) = list.get("items") else { return };
-    let is_plain = whole.windows(6).filter(|part| part == b"items\"").count() == 1;
-    if !is_plain || !all.iter().all(Value::is_object) {
-        return;
-    }
-    let mut told: Vec<Value> = told.iter().filter_map(|item| serde_json::from_slice(item).ok()).collect();
-    let rest: Value = serde_json::from_slice(&rest).unwrap_or_else(|error| panic!("the rest: {error}"));
-    told.extend(rest["items"].as_array().into_iter().flatten().cloned());
-    assert_eq!(&told, all);
-    assert_eq!(rest["metadata"], list.get("metadata").cloned().unwrap_or_default());
 }
 
 /// What may be told after what was told so far.
@@ -138,8 +109,8 @@ pub(super) fn watch_machine(data: &[u8]) {
         rest = others;
         let known = version(&state);
         let was_following = matches!(state, State::Watching { .. });
-        let Step { state: next, news, pause: _ } = state.step(input(line));
-        for news in &news {
+        let Step { state: next, events, pause: _ } = state.step(input(line));
+        for news in &events {
             account.tell(news);
             if let WatchEvent::Disconnected(failure) = news {
                 let _ = failure.to_string();

@@ -64,7 +64,7 @@ async fn inside() -> Inside {
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
     let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
     let ca_pem = stub.ca_pem().into();
-    cluster.take_up(Description { endpoint: stub.endpoint(), ca_pem }).unwrap();
+    cluster.set_description(Description { endpoint: stub.endpoint(), ca_pem }).unwrap();
     let folder = Folder::new();
     let path = folder.path().join("journal");
     let journal = UnixDatagram::bind(&path).unwrap();

@@ -161,7 +161,7 @@ async fn another_description_ends_every_pause() {
     other.put_job(labelled("hello", "eks-api"));
     let mut follower = Follower::of(&stub);
     follower.loses("no right").await;
-    assert!(follower.cluster.take_up(description(&other)).unwrap());
+    assert!(follower.cluster.set_description(description(&other)).unwrap());
     follower.lists(&other).await;
     assert_eq!(stub.count("GET", JOBS), 1);
 }
@@ -180,7 +180,7 @@ async fn nothing_is_asked_before_the_cluster_is_described() {
     });
     pass(Duration::from_mins(10)).await;
     assert!(news.is_empty());
-    cluster.take_up(description(&stub)).unwrap();
+    cluster.set_description(description(&stub)).unwrap();
     assert!(matches!(news.recv().await, Some(WatchEvent::Disconnected(_))), "its key is nobody's");
 }
 

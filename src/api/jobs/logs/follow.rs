@@ -14,7 +14,7 @@ use crate::api::jobs::logs::reading::{PATIENCE, Reading};
 use crate::api::jobs::logs::run_log::{RunLog, Settled};
 use crate::api::jobs::logs::source::{Source, Target};
 use crate::jobs::logs::availability::{self, Run};
-use crate::jobs::logs::{self, LogUnavailable, Seen};
+use crate::jobs::logs::{LogUnavailable, Seen};
 use crate::kube::error::Error as KubeError;
 use crate::kube::url::LogOptions;
 use crate::util::backoff::Backoff;
@@ -192,7 +192,7 @@ impl<S: Source> Reading<S> {
             let spent = u64::try_from((begun.elapsed() + pause).as_millis()).unwrap_or(u64::MAX);
             let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_patience = u128::from(waited) < PATIENCE_ENDED.as_millis();
-            if !(self.wanted.all && logs::may_pass(&error) && has_patience) {
+            if !(self.wanted.all && error.may_pass() && has_patience) {
                 return Err(target.no_log(LogUnavailable::of(error, &target.pod)?));
             }
             sleep(pause).await;
@@ -209,7 +209,7 @@ impl<S: Source> Reading<S> {
 impl Failure {
     fn may_pass(&self) -> bool {
         match self {
-            Self::Cluster(error) => logs::may_pass(error),
+            Self::Cluster(error) => error.may_pass(),
             Self::Kubelet(_) => true,
         }
     }

@@ -198,7 +198,7 @@ impl<S: Source> Reading<S> {
             LogAvailability::Gone => LogUnavailable::Gone,
         };
         // The log is there, but nobody could read it.
-        if matches!(&why, LogUnavailable::Refused(error) if logs::may_pass(error)) {
+        if matches!(&why, LogUnavailable::Refused(error) if error.may_pass()) {
             self.is_lossy.store(true, Ordering::Relaxed);
         }
         self.remark(&mut heading, &why).await?;
@@ -222,7 +222,7 @@ impl<S: Source> Reading<S> {
                 }
                 Ok(now) => return Ok(now),
                 Err(error) if error.is_not_found() => return Err(End::JobGone(error)),
-                Err(error) if !(self.wanted.options.follow && logs::may_pass(&error)) => return Err(error.into()),
+                Err(error) if !(self.wanted.options.follow && error.may_pass()) => return Err(error.into()),
                 Err(error) if began.elapsed() >= PATIENCE => return Err(error.into()),
                 Err(_) => sleep(pause.pause()).await,
             }

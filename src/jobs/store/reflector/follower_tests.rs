@@ -79,9 +79,9 @@ impl Follower {
             Input::Event(Event::Deleted(job)) => Some(Status::of(job)),
             _ => None,
         };
-        let Step { state, news, .. } = std::mem::take(&mut self.watching).step(input);
+        let Step { state, events, .. } = std::mem::take(&mut self.watching).step(input);
         self.watching = state;
-        for news in news {
+        for news in events {
             let forgets = matches!(news, WatchEvent::Disconnected(Failure::Forbidden(_)));
             let (was_usable, was_set_back) = (self.live.is_usable(), self.live.list.is_set_back);
             self.live.apply_event(news, Instant::now());
