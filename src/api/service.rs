@@ -18,7 +18,6 @@ use crate::http::framing;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::credentials;
-use crate::http::request::headers::lines;
 use crate::http::request::media::Media;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
@@ -62,7 +61,7 @@ impl Handler for Service {
     }
 
     async fn finished(&self) {
-        self.shared.calls.ended().await;
+        self.shared.calls.idle().await;
     }
 }
 
@@ -85,7 +84,7 @@ impl Service {
         };
         let mut head = Head {
             request_id: line.request_id,
-            origin: lines(&parts.headers, ORIGIN).next().cloned(),
+            origin: parts.headers.get(ORIGIN).cloned(),
             asks_options: parts.method == Method::OPTIONS,
             media: route.as_ref().map_or(Media::Json, |route| route.media()),
             allow: None,

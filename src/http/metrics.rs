@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-use crate::http::limits::body_budget::BodyBudget;
 use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram};
 
 /// The operation and the status.
@@ -21,8 +20,6 @@ pub struct HttpMetrics {
     pub connections: Gauge,
     pub max_connections: Gauge,
     refused: [Counter; Limit::ALL.len()],
-    /// What the bodies of all callers together may take.
-    pub bodies: BodyBudget,
 }
 
 /// What bounds callers, beside the numbers of calls, which count what they refuse themselves.
@@ -57,7 +54,6 @@ impl HttpMetrics {
             connections: Gauge::default(),
             max_connections: Gauge::default(),
             refused: Default::default(),
-            bodies: BodyBudget::default(),
         }
     }
 
@@ -78,8 +74,7 @@ impl HttpMetrics {
     }
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let limits = Limit::ALL.into_iter().map(Limit::name).zip(self.refused.iter().map(Counter::value));
-        limits.chain([("memory", self.bodies.refused.value())])
+        Limit::ALL.into_iter().map(Limit::name).zip(self.refused.iter().map(Counter::value))
     }
 }
 
@@ -100,7 +95,7 @@ mod tests {
         for limit in Limit::ALL {
             (0..=limit as usize).for_each(|_| traffic.refused(limit));
         }
-        let expected = [("peer", 1), ("caller", 2), ("connections", 3), ("memory", 0)];
+        let expected = [("peer", 1), ("caller", 2), ("connections", 3)];
         assert_eq!(traffic.refusals().collect::<Vec<_>>(), expected);
     }
 }

@@ -88,7 +88,7 @@ async fn look(
 
 /// The same, page by page up to the first. Of one caller one at a time asks, as all lists of the cluster do.
 async fn look_in_cluster(call: &RequestContext, filter: &Filter) -> Result<Option<(Arc<Status>, Source)>, Problem> {
-    let _turn = call.shared.calls.lists.begin(call.caller_id()).await?;
+    let _permit = call.shared.calls.acquire_list(call.caller_id()).await?;
     let mut token = None;
     loop {
         let (jobs, next) = page(call, filter, LARGEST_PAGE as usize, token.as_deref()).await?;

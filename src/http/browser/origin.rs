@@ -8,7 +8,6 @@ use hyper::{StatusCode, header::HeaderValue};
 
 use crate::http::browser::cors::Cors;
 use crate::http::peer::Peer;
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 
 /// The names that a caller may call the service by.
@@ -31,7 +30,7 @@ impl HostAllowlist {
         if !is_loopback && self.named.is_empty() {
             return Ok(());
         }
-        let given = lines(headers, HOST).map(HeaderValue::as_bytes);
+        let given = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
         let given = given.chain(uri.authority().map(|authority| authority.as_str().as_bytes()));
         for name in given {
             let host = std::str::from_utf8(name).ok().and_then(host).filter(|host| self.is_ours(host, is_loopback));
@@ -62,17 +61,14 @@ fn host(name: &str) -> Option<&str> {
 
 /// 403 if a page of another site makes the browser send what changes something, unless its origin is one that may call.
 /// Browsers say so in `Origin` and (to sites they trust) `Sec-Fetch-Site`; other callers send neither.
-pub fn check_csrf(cors: &Cors, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+pub fn check_csrf(cors: &Cors, headers: &HeaderMap) -> Result<(), Problem> {
     let origin = headers.get(ORIGIN);
     if origin.is_some_and(|origin| cors.names(origin)) {
         return Ok(());
     }
     let is_own = |origin: &HeaderValue| {
         let named = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host.as_bytes());
-        // HTTP/2 has the name in the target instead.
-        let host = headers.get(HOST).map(HeaderValue::as_bytes);
-        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes()));
-        named.is_some() && named == host
+        named.is_some() && named == headers.get(HOST).map(HeaderValue::as_bytes)
     };
     let site = headers.get("sec-fetch-site").map_or(&b"none"[..], HeaderValue::as_bytes);
     if origin.is_none_or(is_own) && matches!(site, b"none" | b"same-origin") {

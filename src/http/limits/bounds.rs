@@ -22,9 +22,6 @@ pub const BODIES_BYTES: usize = 12 << 20;
 pub const SMALL_BODY_BYTES: usize = 16 << 10;
 /// A large body that waits longer than this for its part is better sent again.
 pub const BODY_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A change counts as one more of those under way for each so many bytes of its body: however large they are, all those
-/// that the cluster is making have 4 MiB, with as many as there may be by default.
-pub const LARGE_BODY: usize = 64 << 10;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// systemd waits 90 s by default and Kubernetes 30 s before it kills.
 pub const DRAIN: Duration = Duration::from_secs(25);

@@ -3,8 +3,9 @@
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::limits::body_budget::{BodyBudget, HeldBody};
+use crate::http::limits::body_budget::BodyBudget;
 use crate::http::limits::bounds::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::request::json_body;
@@ -16,7 +17,7 @@ pub async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: RequestBody,
     budget: &BodyBudget,
-) -> Result<(T, HeldBody), Problem> {
+) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
     media::require_json(headers)?;
     let late = || {
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
@@ -28,7 +29,7 @@ pub async fn json<T: DeserializeOwned>(
 }
 
 /// The body, copied piece by piece: each piece keeps the whole buffer that it was read into.
-async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, HeldBody), Problem> {
+async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
     // Judged before the body is read, so that a caller who waits for 100 Continue need not send it.
     let length = body.content_length().map_or(Some(MAX_BODY_BYTES), |length| usize::try_from(length).ok());
     let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(too_large)?;
@@ -40,7 +41,8 @@ async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, H
         }
         bytes.extend_from_slice(&piece);
     }
-    held.shrink_to(bytes.len());
+    // Gives back the bytes that a body in chunks did not need.
+    drop(held.as_mut().and_then(|held| held.split(length.saturating_sub(bytes.len()))));
     bytes.shrink_to_fit();
     Ok((bytes, held))
 }

@@ -4,7 +4,6 @@ use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, P
 
 use crate::auth::Credentials;
 use crate::http::peer::Peer;
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 use crate::util::secret::Secret;
 
@@ -35,7 +34,7 @@ pub fn shown<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Credentials<'
 
 /// The value of all lines of this name.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Problem> {
-    let mut values = lines(headers, name.clone());
+    let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.any(|other| Some(other) != first) {
         let field = if *name == AUTHORIZATION { "Authorization" } else { "X-API-Key" };

@@ -2,8 +2,6 @@
 
 use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 
-use crate::http::request::headers::lines;
-
 pub fn of(inside: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{inside}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
@@ -23,7 +21,7 @@ pub enum IfNoneMatch {
 
 impl IfNoneMatch {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let lines = lines(headers, IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
+        let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
         let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim).peekable();
         tags.peek()?;
         let mut known = Vec::new();

@@ -3,7 +3,6 @@
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 
 /// What a successful reply is.
@@ -64,7 +63,7 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// 406 if Accept rules out what the route replies with. The most specific range decides (RFC 9110, section 12.5.1).
 pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
-    let accepted = lines(headers, ACCEPT).map(|value| value.to_str().unwrap_or("*/*"));
+    let accepted = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or("*/*"));
     let ranges = accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty());
     // The rank of the most specific range so far, and whether it takes the reply. Of two with one rank, the one that does.
     let decided = ranges.map(|range| judged(media, range)).max();
@@ -115,7 +114,7 @@ fn is_none(part: &str) -> bool {
 
 /// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
 pub fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = lines(headers, ACCEPT_ENCODING).map(|value| value.to_str().unwrap_or_default());
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().map(|value| value.to_str().unwrap_or_default());
     let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let said = |coding: &str| {
         codings.iter().find_map(|one| {

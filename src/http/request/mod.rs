@@ -4,7 +4,6 @@ pub mod body;
 pub mod body_stream;
 pub mod credentials;
 pub mod etag;
-pub mod headers;
 pub mod json_body;
 pub mod media;
 pub mod parameters;

@@ -4,8 +4,6 @@ use std::fmt;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::http::request::headers::lines;
-
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest that a caller may choose.
@@ -20,7 +18,7 @@ pub struct RequestId {
 
 impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = lines(headers, HEADER).next().map(HeaderValue::as_bytes).filter(|id| is_sane(id));
+        let given = headers.get(HEADER).map(HeaderValue::as_bytes).filter(|id| is_sane(id));
         given.map_or_else(Self::random, Self::copied)
     }
 

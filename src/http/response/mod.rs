@@ -11,7 +11,7 @@ use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 
-use crate::http::limits::rate_limit::Allowance;
+use crate::http::limits::allowance::Allowance;
 use crate::http::request::media::{Media, UNSUPPORTED_ENCODING};
 use crate::http::request::request_id::{self, RequestId};
 use crate::http::response::problem::Problem;
@@ -62,7 +62,7 @@ pub fn response(
         headers.insert(WWW_AUTHENTICATE, CHALLENGE);
     }
     if let Some(allowance) = allowance {
-        allowance.tell(headers);
+        allowance.write(headers);
     }
     if let Some(time) = retry_after {
         headers.insert(RETRY_AFTER, time.as_secs().max(1).into());
