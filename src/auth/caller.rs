@@ -1,4 +1,4 @@
-//! A caller: what it is called, how it was known, and what it may do.
+//! A caller: its name, its method of authentication and its rights.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,17 +13,16 @@ use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
 use crate::kube::names::Namespace;
 
-/// Who makes a call.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub method: Method,
-    /// A key's or a certificate's.
+    /// The name of a key or of a certificate.
     name: Option<Arc<str>>,
     pub(super) right: Right,
 }
 
-/// Which caller it is, for the limits and for what is summed up: a key by its name, a token by its hash, a certificate by its
-/// name, or an address where nothing else is known.
+/// The identity of a caller, for limits and summaries: the name of a key or certificate, the hash of a token, or the
+/// address of an anonymous caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CallerId {
     Key(Arc<str>),
@@ -32,28 +31,28 @@ pub enum CallerId {
     Address(IpAddr),
 }
 
-/// How a caller was known.
+/// The method of authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Nobody was asked, or who was asked gave nothing that was accepted.
+    /// No credential was required, or none was valid.
     None,
     ApiKey,
-    /// By a token of the cluster's, which the cluster judges.
+    /// A token, which the cluster checks.
     Kubernetes,
     Certificate,
 }
 
-/// What a caller may do.
+/// The rights of a caller.
 #[derive(Clone, Debug)]
 pub(super) enum Right {
     Everything,
     Granted(Arc<Grant>, Holder),
-    /// What the cluster lets it.
+    /// The cluster decides.
     Cluster(Bearer),
 }
 
 impl Caller {
-    pub fn nobody() -> Self {
+    pub fn anonymous() -> Self {
         Self::new(Method::None, None, Right::Everything)
     }
 
@@ -61,8 +60,7 @@ impl Caller {
         Self { method, name: name.cloned(), right }
     }
 
-    /// The name of its key or certificate; else the beginning of its token's hash, by which its calls can be told from
-    /// those of others; else nothing.
+    /// The name of its key or certificate. Without one, the beginning of its token's hash. An anonymous caller has none.
     pub fn name(&self) -> Arc<str> {
         match (&self.name, &self.right) {
             (Some(name), _) => Arc::clone(name),
@@ -71,7 +69,7 @@ impl Caller {
         }
     }
 
-    /// Which caller it is. The address counts only where nothing else is known.
+    /// The identity. The address is used for an anonymous caller only.
     pub fn id(&self, address: IpAddr) -> CallerId {
         match (&self.right, &self.name) {
             (Right::Granted(grant, Holder::Key(_)), _) => CallerId::Key(Arc::clone(&grant.name)),
@@ -83,7 +81,7 @@ impl Caller {
         }
     }
 
-    /// Whether its role is enough. Where the cluster judges, there is none.
+    /// Whether its role suffices. Only API keys and named certificates have roles.
     pub fn may(&self, needs: Role) -> Result<(), Denied> {
         match &self.right {
             Right::Granted(grant, _) if grant.role < needs => Err(Denied::Role { has: grant.role, needs }),
@@ -91,7 +89,7 @@ impl Caller {
         }
     }
 
-    /// The namespaces that it is confined to.
+    /// The only namespaces that it may use, if they are restricted.
     pub fn namespaces(&self) -> Option<&Patterns> {
         match &self.right {
             Right::Granted(grant, _) => Some(&grant.namespaces),
@@ -106,7 +104,7 @@ impl Caller {
         }
     }
 
-    /// The token in whose name the cluster is asked, if not in the service's own.
+    /// The token for requests to the cluster, in place of the service's own.
     pub fn bearer(&self) -> Option<&Bearer> {
         match &self.right {
             Right::Cluster(bearer) => Some(bearer),
@@ -137,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_is_its_token_its_certificate_or_its_address() {
+    fn a_caller_is_identified_by_its_token_its_certificate_or_its_address() {
         let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let token = |text| Caller::new(Method::Kubernetes, None, Right::Cluster(Bearer::parse(text).unwrap()));
         assert_eq!(token("one").id(here), token("one").id(there));
@@ -145,11 +143,11 @@ mod tests {
         let certificate = |name: &str| Caller::new(Method::Certificate, Some(&name.into()), Right::Everything);
         assert_eq!(certificate("ci").id(here), certificate("ci").id(there));
         assert_ne!(certificate("ci").id(here), certificate("ops").id(here));
-        assert_ne!(Caller::nobody().id(here), Caller::nobody().id(there));
+        assert_ne!(Caller::anonymous().id(here), Caller::anonymous().id(there));
     }
 
     #[test]
-    fn a_token_is_called_by_the_hash_that_sha256sum_would_print() {
+    fn a_token_is_named_by_its_sha256() {
         let bearer = Bearer::parse("one").unwrap();
         let caller = Caller::new(Method::Kubernetes, None, Right::Cluster(bearer));
         assert_eq!(&*caller.name(), "token:7692c3ad3540");

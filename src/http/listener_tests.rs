@@ -36,7 +36,7 @@ impl Handler for ReadsBodies {
             body::json::<Value>(&parts.headers, body, &BodyBudget::default()).await.map(drop)
         };
         let result = read.and_then(|()| Reply::json(StatusCode::OK, &json!({ "status": "ok" })));
-        response(&RequestId::of(&parts.headers), result, Media::Json, None, None)
+        response(&RequestId::parse(&parts.headers), result, Media::Json, None, None)
     }
 
     async fn finished(&self) {}

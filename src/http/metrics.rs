@@ -86,7 +86,7 @@ mod tests {
     fn whatever_is_counted_is_counted_under_its_own_name() {
         let traffic = HttpMetrics::new(true);
         for (operation, status) in [("create_job", 201), ("create_job", 201), ("create_job", 299), ("none", 404)] {
-            traffic.answered(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
+            traffic.record(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
         }
         let counts: Vec<_> =
             traffic.requests().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();

@@ -30,7 +30,7 @@ impl From<Denied> for Problem {
             Denied::Role { .. } => (StatusCode::FORBIDDEN, "role_not_sufficient"),
             Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
             Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),
-            Denied::Unanswered(error) => {
+            Denied::ReviewFailed(error) => {
                 let detail = "the cluster could not be asked whether you may do this; try again";
                 return match **error {
                     KubeError::NotReady { .. } => Self::unavailable("not_ready", detail, Duration::from_secs(5)),

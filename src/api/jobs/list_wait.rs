@@ -31,7 +31,7 @@ pub(super) async fn all_ended(call: &mut RequestContext, filter: &Filter, time: 
     let (shared, who, mut poll) = (Arc::clone(&call.shared), call.caller.clone(), POLL);
     let mut draining = shared.draining.clone();
     let asked = [AccessRequest { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None }];
-    let mut lost = pin!(shared.auth.lost(&who, &asked));
+    let mut lost = pin!(shared.auth.wait_until_revoked(&who, &asked));
     loop {
         // First this, then the look: nothing that happens in between is missed.
         let mut subscription = subscribe(call, &unfinished);

@@ -54,7 +54,7 @@ mod tests {
     fn a_version_is_known_by_its_own_tag() {
         let known = |lines: &[&'static str]| {
             let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_static(line)));
-            IfNoneMatch::of(&lines.collect())
+            IfNoneMatch::parse(&lines.collect())
         };
         let named = |text: &'static str| known(&[text]).unwrap().has("42");
         for known in ["\"42\"", "W/\"42\"", "\"1\", \"42\"", "*"] {

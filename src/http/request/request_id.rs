@@ -70,7 +70,7 @@ mod tests {
 
     fn of(id: &'static str) -> String {
         let headers = HeaderMap::from_iter([(HEADER, HeaderValue::from_static(id))]);
-        RequestId::of(&headers).to_string()
+        RequestId::parse(&headers).to_string()
     }
 
     #[test]
@@ -79,6 +79,6 @@ mod tests {
         for bad in ["", "a b", "a\"b", "<0>x", "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii"] {
             assert_eq!(of(bad).len(), 32, "{bad:?}");
         }
-        assert_ne!(RequestId::of(&HeaderMap::new()), RequestId::of(&HeaderMap::new()));
+        assert_ne!(RequestId::parse(&HeaderMap::new()), RequestId::parse(&HeaderMap::new()));
     }
 }

@@ -9,20 +9,20 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 /// For how long a reader that reads nothing may hold up the drain.
-pub const LAST_WORDS: Duration = Duration::from_secs(1);
+pub const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The stream broke off: what was sent is not all there was. The connection is then torn down rather than ended well,
 /// so that the caller can tell.
 #[derive(Debug)]
-pub struct BrokenOff;
+pub struct StreamAborted;
 
-impl std::fmt::Display for BrokenOff {
+impl std::fmt::Display for StreamAborted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the stream broke off")
     }
 }
 
-impl std::error::Error for BrokenOff {}
+impl std::error::Error for StreamAborted {}
 
 #[derive(Debug)]
 enum Piece {
@@ -34,11 +34,11 @@ enum Piece {
 #[derive(Debug)]
 pub enum ReplyBody {
     Whole(Bytes),
-    Stream(Pieces),
+    Stream(ChannelBody),
 }
 
 #[derive(Debug)]
-pub struct Pieces {
+pub struct ChannelBody {
     receiver: mpsc::Receiver<Piece>,
     is_breaking: bool,
     has_ended: bool,
@@ -55,7 +55,7 @@ pub struct Gone;
 impl ReplyBody {
     pub fn stream() -> (Sink, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        (Sink(sender), Self::Stream(Pieces { receiver, is_breaking: false, has_ended: false }))
+        (Sink(sender), Self::Stream(ChannelBody { receiver, is_breaking: false, has_ended: false }))
     }
 }
 
@@ -79,9 +79,9 @@ impl Sink {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = StreamAborted;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamAborted>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -95,7 +95,7 @@ impl Body for ReplyBody {
                 }
                 ended => {
                     pieces.has_ended = true;
-                    Poll::Ready(if ended.is_some() { None } else { Some(Err(BrokenOff)) })
+                    Poll::Ready(if ended.is_some() { None } else { Some(Err(StreamAborted)) })
                 }
             },
         }
