@@ -19,7 +19,7 @@ use crate::kube::error::Error;
 
 /// A revoked right stays in force for at most this time.
 const CACHE_LIFETIME: Duration = Duration::from_secs(10);
-/// Enough for a few thousand callers with a few namespaces each. Beyond it the cache is emptied.
+/// Enough for a few thousand callers with a few namespaces each. Beyond it expired entries go first, then all.
 const MAX_ENTRIES: usize = 16_384;
 /// How long a caller waits for a review.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);

@@ -4,10 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
-
 use crate::auth::denied::Denied;
-use crate::auth::keys::{Grant, Holder, hex};
+use crate::auth::keys::{Grant, Hash, Holder, hex, sha256};
 use crate::auth::role::Role;
 use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
@@ -26,7 +24,7 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CallerId {
     Key(Arc<str>),
-    Token([u8; 32]),
+    Token(Hash),
     Certificate(Arc<str>),
     Address(IpAddr),
 }
@@ -64,7 +62,7 @@ impl Caller {
     pub fn name(&self) -> Arc<str> {
         match (&self.name, &self.right) {
             (Some(name), _) => Arc::clone(name),
-            (None, Right::Cluster(bearer)) => format!("token:{}", hex(&hash(bearer.token())[..6])).into(),
+            (None, Right::Cluster(bearer)) => format!("token:{}", hex(&sha256(bearer.token())[..6])).into(),
             (None, _) => Arc::default(),
         }
     }
@@ -76,7 +74,7 @@ impl Caller {
             (Right::Granted(_, Holder::Certificate(name)), _) | (Right::Everything, Some(name)) => {
                 CallerId::Certificate(Arc::clone(name))
             }
-            (Right::Cluster(bearer), _) => CallerId::Token(hash(bearer.token())),
+            (Right::Cluster(bearer), _) => CallerId::Token(sha256(bearer.token())),
             (Right::Everything, None) => CallerId::Address(address),
         }
     }
@@ -111,12 +109,6 @@ impl Caller {
             _ => None,
         }
     }
-}
-
-fn hash(token: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, token).as_ref());
-    hash
 }
 
 impl fmt::Display for Method {

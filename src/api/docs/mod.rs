@@ -41,7 +41,7 @@ pub(super) fn openapi(call: &RequestContext) -> Result<Reply, Problem> {
 pub(super) fn page(call: &RequestContext) -> Result<Reply, Problem> {
     is_shown(call)?;
     let found = swagger_ui::file(call.route).ok_or_else(|| none("this program was built without the documentation"))?;
-    if found.is_gzip && !media::takes_gzip(&call.headers) {
+    if found.is_gzip && !media::accepts_gzip(&call.headers) {
         let detail = "this is sent compressed only: send Accept-Encoding: gzip (curl --compressed)";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail));
     }

@@ -1,4 +1,4 @@
-//! Reads a request's body: labelled JSON, bounded in size and time, of the expected form.
+//! Reads JSON bodies within limits on size and time.
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -12,7 +12,7 @@ use crate::http::request::json_body;
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
 
-/// The value that the body holds, and the body's part of the budget.
+/// Returns the parsed body and the permit for its bytes.
 pub async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: RequestBody,
@@ -28,9 +28,9 @@ pub async fn json<T: DeserializeOwned>(
     Ok((read, held))
 }
 
-/// The body, copied piece by piece: each piece keeps the whole buffer that it was read into.
+/// Copies the pieces of the body: each piece keeps the whole read buffer alive.
 async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
-    // Judged before the body is read, so that a caller who waits for 100 Continue need not send it.
+    // Checked before the body is read: a caller that awaits 100 Continue need not send it.
     let length = body.content_length().map_or(Some(MAX_BODY_BYTES), |length| usize::try_from(length).ok());
     let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(too_large)?;
     let mut held = budget.acquire(length).await?;
@@ -47,10 +47,10 @@ async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, O
     Ok((bytes, held))
 }
 
-/// 400 if there is a body, for a call whose parameters stand in the query: what the body says would be dropped in silence.
+/// 400 if there is a body, for calls that take their parameters from the query alone.
 pub async fn none(mut body: RequestBody) -> Result<(), Problem> {
     let is_empty = async {
-        // A body in chunks can be empty, too.
+        // A body in chunks can be empty.
         while let Some(piece) = body.next().await? {
             if !piece.is_empty() {
                 return Ok(false);

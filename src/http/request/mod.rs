@@ -1,4 +1,4 @@
-//! Reads a request: its header, its query, its body.
+//! Parses requests: headers, query, body.
 
 pub mod body;
 pub mod body_stream;

@@ -1,4 +1,4 @@
-//! The one place that turns a handler's result into a response.
+//! Converts the result of a handler into a response.
 
 pub mod problem;
 pub mod reply;
@@ -18,12 +18,12 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
 
-/// One scheme for both kinds of credentials; a key can be sent as X-API-Key too.
+/// One scheme for tokens and API keys. An API key may also come as X-API-Key.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"eks-api\"");
 
 pub type HttpResponse = Response<ReplyBody>;
 
-/// `media` is what the route replies with, and `allow` what its path takes, where the reply is to say so.
+/// `media` is the type of a successful reply. `allow` is the value of the header Allow, if the reply needs one.
 pub fn response(
     request_id: &RequestId,
     result: Result<Reply, Problem>,

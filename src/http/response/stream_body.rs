@@ -1,5 +1,5 @@
-//! The body of a reply: whole, or a stream that a task of its own fills. Owns the hand-over between the two: one piece
-//! at a time, so that whoever fills it goes no faster than the caller reads, and learns at once that the caller left.
+//! The body of a response: whole, or a stream that another task writes. The channel holds one piece, so the writer goes at
+//! the reader's pace.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,11 +8,10 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// For how long a reader that reads nothing may hold up the drain.
+/// How long the last write of a stream may take. A reader that reads nothing does not hold up the drain longer.
 pub const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The stream broke off: what was sent is not all there was. The connection is then torn down rather than ended well,
-/// so that the caller can tell.
+/// The stream ended before its end. hyper then breaks the connection, so the caller notices.
 #[derive(Debug)]
 pub struct StreamAborted;
 
@@ -26,7 +25,7 @@ impl std::error::Error for StreamAborted {}
 
 #[derive(Debug)]
 enum Piece {
-    /// Boxed, as a channel has room for 32 pieces from the start, and there are thousands of streams.
+    /// Boxed: a channel allocates 32 pieces, and there are thousands of streams.
     Data(Box<Bytes>),
     End,
 }
@@ -40,39 +39,38 @@ pub enum ReplyBody {
 #[derive(Debug)]
 pub struct ChannelBody {
     receiver: mpsc::Receiver<Piece>,
-    is_breaking: bool,
+    is_aborting: bool,
     has_ended: bool,
 }
 
-/// Where a stream's pieces go. Unless it is ended before it is dropped, for whatever reason, the stream breaks off.
+/// The writer's side of a stream. A drop without [`Sink::end`] aborts the stream.
 #[derive(Debug)]
 pub struct Sink(mpsc::Sender<Piece>);
 
-/// The caller hung up.
 #[derive(Debug)]
-pub struct Gone;
+pub struct ClientDisconnected;
 
 impl ReplyBody {
     pub fn stream() -> (Sink, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        (Sink(sender), Self::Stream(ChannelBody { receiver, is_breaking: false, has_ended: false }))
+        (Sink(sender), Self::Stream(ChannelBody { receiver, is_aborting: false, has_ended: false }))
     }
 }
 
 impl Sink {
-    /// Hands over a piece as soon as the one before was taken.
-    pub async fn send(&self, piece: Bytes) -> Result<(), Gone> {
-        self.0.send(Piece::Data(Box::new(piece))).await.map_err(|_| Gone)
+    /// Sends a piece. Waits until the one before it is taken.
+    pub async fn send(&self, piece: Bytes) -> Result<(), ClientDisconnected> {
+        self.0.send(Piece::Data(Box::new(piece))).await.map_err(|_| ClientDisconnected)
     }
 
-    /// Ends the stream: this was all.
+    /// Ends the stream.
     pub async fn end(&self) {
-        // Whoever hung up does not care.
+        // Fails only if the client has disconnected.
         let _ = self.0.send(Piece::End).await;
     }
 
-    /// Returns when the caller has hung up.
-    pub async fn gone(&self) {
+    /// Returns when the client has disconnected.
+    pub async fn disconnected(&self) {
         self.0.closed().await;
     }
 }
@@ -88,8 +86,8 @@ impl Body for ReplyBody {
             Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
             Self::Stream(pieces) => match ready!(pieces.receiver.poll_recv(cx)) {
                 Some(Piece::Data(bytes)) => Poll::Ready(Some(Ok(Frame::data(*bytes)))),
-                // hyper drops what it has not written yet when a body fails. While the body is pending, it writes.
-                None if !std::mem::replace(&mut pieces.is_breaking, true) => {
+                // If a body fails, hyper drops its unwritten output. It writes that output while the body is pending.
+                None if !std::mem::replace(&mut pieces.is_aborting, true) => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
