@@ -14,8 +14,7 @@ use std::time::Duration;
 
 pub use crate::auth::access_request::AccessRequest;
 use crate::auth::access_review_cache::{AccessReviewCache, Decision, ReviewError};
-use crate::auth::caller::Right;
-pub use crate::auth::caller::{Caller, CallerId, Method};
+pub use crate::auth::caller::{Caller, CallerId};
 pub use crate::auth::denied::Denied;
 use crate::auth::keyring::Keyring;
 use crate::auth::keys::Holder;
@@ -59,7 +58,7 @@ impl Auth {
     pub fn may_see_diagnostics(&self, caller: &Caller) -> bool {
         match self {
             Self::None => true,
-            Self::ApiKey(_) => caller.method != Method::None,
+            Self::ApiKey(_) => !matches!(caller, Caller::Anonymous),
             Self::Kubernetes(_) => false,
         }
     }
@@ -68,26 +67,22 @@ impl Auth {
     pub fn identify(&self, credentials: Credentials<'_>) -> Result<Caller, Denied> {
         let Credentials { bearer, api_key, certificate } = credentials;
         match self {
-            Self::None => Ok(certificate.map_or_else(Caller::anonymous, |name| {
-                Caller::new(Method::Certificate, Some(name), Right::Everything)
-            })),
+            Self::None => Ok(certificate.map_or(Caller::Anonymous, |name| Caller::Certificate(Arc::clone(name)))),
             Self::ApiKey(keyring) => {
                 let keys = keyring.keys();
                 if let Some(key) = api_key.or(bearer) {
                     let (hash, grant) = keys.find(key.expose()).ok_or(Denied::Unknown("this API key is not known"))?;
-                    let right = Right::Granted(Arc::clone(grant), Holder::Key(hash));
-                    return Ok(Caller::new(Method::ApiKey, Some(&grant.name), right));
+                    return Ok(Caller::Granted(Arc::clone(grant), Holder::Key(hash)));
                 }
                 let missing = Denied::Missing("send an API key, as Authorization: Bearer or as X-API-Key");
                 let name = certificate.ok_or(missing)?;
                 let grant = keys.find_certificate(name).ok_or(Denied::NotNamed)?;
-                let right = Right::Granted(Arc::clone(grant), Holder::Certificate(Arc::clone(name)));
-                Ok(Caller::new(Method::Certificate, Some(name), right))
+                Ok(Caller::Granted(Arc::clone(grant), Holder::Certificate(Arc::clone(name))))
             }
             Self::Kubernetes(_) => {
                 let token = bearer.ok_or(NO_TOKEN)?;
                 let bearer = Bearer::parse(token.expose()).ok_or(Denied::Unknown("this is not a bearer token"))?;
-                Ok(Caller::new(Method::Kubernetes, certificate, Right::Cluster(bearer)))
+                Ok(Caller::Cluster(bearer, certificate.cloned()))
             }
         }
     }
@@ -133,7 +128,7 @@ impl Auth {
 
     /// Whether the caller may still see this.
     pub async fn reauthorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
-        if let (Self::ApiKey(keyring), Right::Granted(grant, holder)) = (self, &caller.right)
+        if let (Self::ApiKey(keyring), Caller::Granted(grant, holder)) = (self, caller)
             && !keyring.keys().grants(grant, holder)
         {
             return Err(Denied::Unknown("what was granted to this caller has changed"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 
-use crate::auth::{Caller, CallerId, Method};
+use crate::auth::{Caller, CallerId};
 use crate::http::limits::allowance::{Allowance, BURST_SECONDS};
 use crate::http::metrics::{HttpMetrics, Limit};
 use crate::http::peer::client_prefix;
@@ -41,8 +41,8 @@ impl RateLimits {
     ) -> Result<Option<Allowance>, Problem> {
         let address = client_prefix(address);
         let allowance = self.peers.take(address, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
-        match caller.method {
-            Method::None => Ok(allowance),
+        match caller {
+            Caller::Anonymous => Ok(allowance),
             _ => self.callers.take(caller.id(address), now).inspect_err(|_| traffic.refused(Limit::Caller)),
         }
     }
