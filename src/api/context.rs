@@ -17,14 +17,13 @@ use crate::api::routes::Route;
 use crate::auth::{Auth, Caller, CallerId};
 use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
-use crate::http::limits::body_budget::HeldBody;
+use crate::http::limits::allowance::Allowance;
 use crate::http::limits::concurrency::{ConcurrencyLimits, Permit};
-use crate::http::limits::rate_limit::{Allowance, RateLimits};
+use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
 use crate::http::peer::client_prefix;
 use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
-use crate::http::request::headers::lines;
 use crate::http::request::parameters::Parameters;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
@@ -80,8 +79,8 @@ pub struct RequestContext {
     pub allowance: Option<Allowance>,
     /// Held until the handler is done; a handler that goes on as a wait exchanges it.
     pub permit: Option<Permit>,
-    /// Its body's part of the budget.
-    pub body: Option<HeldBody>,
+    /// The body's bytes in the memory of all bodies. A small body takes none.
+    pub body: Option<Permit>,
     pub caller: Caller,
     /// Ends when the caller of a change hangs up. Whoever reads needs no word of it: the read is dropped.
     pub hung_up: Option<oneshot::Receiver<Infallible>>,
@@ -133,8 +132,8 @@ impl RequestContext {
     /// callers would keep the others out. What such bodies may take is bounded in bytes.
     pub(crate) async fn read<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
         self.permit = None;
-        let (read, held) = body::json(&self.headers, body, &self.shared.traffic.bodies).await?;
-        self.body = Some(held);
+        let (read, held) = body::json(&self.headers, body, &self.shared.calls.bodies).await?;
+        self.body = held;
         self.permit = Some(self.shared.calls.begin()?);
         Ok(read)
     }
@@ -146,8 +145,7 @@ impl RequestContext {
 
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     pub(crate) async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
-        let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
-        let permit = self.shared.calls.acquire_write(self.caller_id(), bytes).await?;
+        let permit = self.shared.calls.acquire_write(self.caller_id()).await?;
         self.session.hold(permit);
         Ok(())
     }
@@ -196,7 +194,7 @@ impl RequestContext {
 
     /// Whether the caller asks for an answer from the cluster itself (RFC 9111, section 5.2.1.4).
     pub(crate) fn wants_no_cache(&self) -> bool {
-        let lines = lines(&self.headers, CACHE_CONTROL).filter_map(|value| value.to_str().ok());
+        let lines = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 }

@@ -8,7 +8,7 @@ use crate::api::jobs::wait::tests::{File, call};
 use crate::api::request_guard::RequestGuard;
 use crate::auth::Credentials;
 use crate::auth::access_review_cache::AccessReviewCache;
-use crate::http::request::credentials::hide;
+use crate::http::request::credentials;
 use crate::util::secret::Secret;
 
 const SECRET: &str = "eks-api-hunter2";
@@ -24,7 +24,7 @@ async fn b13_no_debug_output_of_a_call_shows_the_key_or_the_token_of_its_caller(
     call.session.with_bearer(call.caller.bearer().cloned());
     call.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
     call.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
-    hide(&mut call.headers);
+    credentials::mark_sensitive(&mut call.headers);
     let line =
         RequestInfo { request_id: call.request_id, route: Some(call.route), peer: call.peer, started: call.started };
     let account = call.account(call.route);

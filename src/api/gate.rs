@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
-use crate::http::request::credentials::shown;
+use crate::http::request::credentials;
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
 use crate::kube::client::Client;
@@ -39,14 +39,14 @@ impl Gate {
         self.hosts.check(peer, &uri, &headers)?;
         match route.access() {
             Access::Cluster(needs, _) => {
-                *caller = shared.auth.identify(shown(&headers, peer)?)?;
+                *caller = shared.auth.identify(credentials::parse(&headers, peer)?)?;
                 caller.may(needs)?;
             }
             Access::Open if route.tells_more_to_callers() => *caller = recognized(shared, (line, peer), &headers)?,
             Access::Open => {}
         }
         if !route.is_read() {
-            check_csrf(&self.cors, &uri, &headers)?;
+            check_csrf(&self.cors, &headers)?;
         }
         media::accepts(route.media(), &headers)?;
         let mut session = Client::new(Arc::clone(shared.api_server()), line.started + shared.request_timeout);
@@ -73,10 +73,10 @@ impl Gate {
 
 /// Who calls, on a route that needs no credential. A wrong credential is treated as none, and is counted.
 fn recognized(shared: &AppState, (line, peer): (&RequestInfo, &Peer), headers: &HeaderMap) -> Result<Caller, Problem> {
-    let shown = shown(headers, peer)?;
-    let caller = shared.auth.identify(shown);
-    if caller.is_err() && !shown.is_empty() {
-        shared.rates.count(&shared.traffic, peer.address.ip(), &Caller::nobody(), line.started)?;
+    let given = credentials::parse(headers, peer)?;
+    let caller = shared.auth.identify(given);
+    if caller.is_err() && !given.is_empty() {
+        shared.rates.count(&shared.traffic, peer.address.ip(), &Caller::anonymous(), line.started)?;
     }
-    Ok(caller.unwrap_or_else(|_| Caller::nobody()))
+    Ok(caller.unwrap_or_else(|_| Caller::anonymous()))
 }

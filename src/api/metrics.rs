@@ -64,7 +64,7 @@ fn callers(text: &mut Exposition, shared: &AppState) {
 }
 
 fn limits(text: &mut Exposition, shared: &AppState) {
-    let (traffic, [requests, waits, streams, writes]) = (&shared.traffic, shared.calls.standing());
+    let (traffic, [requests, waits, streams, writes]) = (&shared.traffic, shared.calls.stats());
     let open = [
         ("eks_api_open_connections", "Connections of callers.", traffic.connections.value()),
         (
@@ -83,7 +83,7 @@ fn limits(text: &mut Exposition, shared: &AppState) {
     let kinds = ["requests", "waits", "streams", "writes"].into_iter().zip([requests, waits, streams, writes]);
     most.sample(&[("limit", "connections")], traffic.max_connections.value());
     for (name, kind) in kinds.clone() {
-        most.sample(&[("limit", name)], kind.most);
+        most.sample(&[("limit", name)], kind.max);
     }
     let RateLimits { peers, callers } = &shared.rates;
     for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
@@ -93,7 +93,11 @@ fn limits(text: &mut Exposition, shared: &AppState) {
     }
     let mut refused =
         text.family(Counter, "eks_api_refused_total", "What was refused because of a limit, by the limit.");
-    for (name, count) in traffic.refusals().chain(kinds.map(|(name, kind)| (name, kind.refused))) {
+    for (name, count) in traffic
+        .refusals()
+        .chain([("memory", shared.calls.bodies.refused.value())])
+        .chain(kinds.map(|(name, kind)| (name, kind.refused)))
+    {
         refused.sample(&[("limit", name)], count);
     }
     let help = "Records of the audit: written, among them those fallen back from the journal to stderr, or lost.";

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod context;
 mod dispatch;
 pub mod docs;
+mod errors;
 pub mod gate;
 pub mod jobs;
 pub mod metrics;

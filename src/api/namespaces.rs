@@ -167,7 +167,7 @@ async fn phase_after(
     let (mut caller, mut draining, mut poll) = (call.hung_up.take(), call.shared.draining.clone(), POLL);
     let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
     // Where the cluster judges, it does so at each look.
-    let mut lost = pin!(shared.auth.lost(&who, &[]));
+    let mut lost = pin!(shared.auth.wait_until_revoked(&who, &[]));
     loop {
         match call.session.get::<Namespace>(&Path::namespace(name)).await {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),

@@ -34,7 +34,7 @@ struct Probe {
 }
 
 pub(super) fn health(call: &RequestContext) -> Result<Reply, Problem> {
-    let (cluster, tells_why) = (&call.session.cluster, call.shared.auth.trusts(&call.caller));
+    let (cluster, tells_why) = (&call.session.cluster, call.shared.auth.may_see_diagnostics(&call.caller));
     let report = |check| match cluster.checks.outcome(check) {
         Outcome::Passed => CheckReport { status: "passed", detail: None },
         Outcome::Pending => CheckReport { status: "pending", detail: None },
@@ -63,7 +63,7 @@ pub(super) fn readyz(call: &RequestContext) -> Result<Reply, Problem> {
     let cluster = &call.session.cluster;
     if !cluster.is_ready() {
         let told = match cluster.checks.first_failing() {
-            Some((check, _)) if !call.shared.auth.trusts(&call.caller) => check.name().to_owned(),
+            Some((check, _)) if !call.shared.auth.may_see_diagnostics(&call.caller) => check.name().to_owned(),
             _ => cluster.why_not_ready(),
         };
         return Err(Problem::unavailable("not_ready", format!("not ready yet: {told}"), AGAIN));

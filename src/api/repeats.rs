@@ -51,7 +51,7 @@ impl Repeats {
             Some(Kind { caller: caller.id(client_prefix(line.peer.ip())), route: line.route, status: problem.status });
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
-            (kind, line.route, caller) = (None, None, Caller::nobody());
+            (kind, line.route, caller) = (None, None, Caller::anonymous());
         }
         match kinds.entry(kind) {
             Entry::Occupied(mut known) => {
@@ -109,9 +109,9 @@ mod tests {
 
     fn is_first(repeats: &Repeats, address: impl Into<IpAddr>, route: Route, status: StatusCode) -> bool {
         let peer = SocketAddr::new(address.into(), 1);
-        let request_id = RequestId::of(&HeaderMap::new());
+        let request_id = RequestId::parse(&HeaderMap::new());
         let line = RequestInfo { request_id, route: Some(route), peer, started: Instant::now() };
-        let (caller, target) = (Caller::nobody(), ObjectRef::default());
+        let (caller, target) = (Caller::anonymous(), ObjectRef::default());
         let subject = Subject { line: &line, caller: &caller, target: &target };
         repeats.is_first(&subject, &Problem::new(status, "reason", "detail"))
     }

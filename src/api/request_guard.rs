@@ -14,7 +14,7 @@ use crate::api::audit::Subject;
 use crate::api::context::{AppState, RequestContext};
 use crate::api::dispatch;
 use crate::api::request_log::RequestInfo;
-use crate::http::limits::rate_limit::Allowance;
+use crate::http::limits::allowance::Allowance;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;

@@ -28,7 +28,7 @@ impl RequestInfo {
     /// Counts the request among those answered.
     pub fn count(&self, traffic: &HttpMetrics, result: &Result<Reply, Problem>) {
         let status = result.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);
-        traffic.answered(self.route.map_or("none", Route::operation), status, self.started.elapsed());
+        traffic.record(self.route.map_or("none", Route::operation), status, self.started.elapsed());
     }
 
     /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.

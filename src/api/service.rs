@@ -18,7 +18,6 @@ use crate::http::framing;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::credentials;
-use crate::http::request::headers::lines;
 use crate::http::request::media::Media;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
@@ -62,7 +61,7 @@ impl Handler for Service {
     }
 
     async fn finished(&self) {
-        self.shared.calls.ended().await;
+        self.shared.calls.idle().await;
     }
 }
 
@@ -75,24 +74,24 @@ impl Service {
     ) -> (Head, Result<(Box<RequestGuard>, RequestBody), Answer>) {
         let framed = framing::check(&request);
         let (mut parts, body) = request.into_parts();
-        credentials::hide(&mut parts.headers);
+        credentials::mark_sensitive(&mut parts.headers);
         let route = Route::find(&parts.method, parts.uri.path());
         let line = RequestInfo {
-            request_id: RequestId::of(&parts.headers),
+            request_id: RequestId::parse(&parts.headers),
             route: route.as_ref().ok().copied(),
             peer: peer.address,
             started: Instant::now(),
         };
         let mut head = Head {
             request_id: line.request_id,
-            origin: lines(&parts.headers, ORIGIN).next().cloned(),
+            origin: parts.headers.get(ORIGIN).cloned(),
             asks_options: parts.method == Method::OPTIONS,
             media: route.as_ref().map_or(Media::Json, |route| route.media()),
             allow: None,
             closes: framed.is_err(),
         };
         if let Err(problem) = framed {
-            return (head, Err(self.refused(&line, &Caller::nobody(), problem)));
+            return (head, Err(self.refused(&line, &Caller::anonymous(), problem)));
         }
         let route = match route {
             Ok(route) => route,
@@ -102,7 +101,7 @@ impl Service {
                 return (head, Err(answer));
             }
         };
-        let mut caller = Caller::nobody();
+        let mut caller = Caller::anonymous();
         let request = (parts.uri, parts.headers);
         let begun = match self.admission.admit(&self.shared, (route, &line, peer), request, &mut caller) {
             Ok(call) => Ok((Box::new(RequestGuard::new(call, line)), body)),
@@ -131,14 +130,14 @@ impl Service {
             }
             _ => {
                 let counted =
-                    self.shared.rates.count(&self.shared.traffic, line.peer.ip(), &Caller::nobody(), line.started);
+                    self.shared.rates.count(&self.shared.traffic, line.peer.ip(), &Caller::anonymous(), line.started);
                 let allowance = counted.as_ref().ok().copied().flatten();
                 let result = counted.map(|_| Reply::empty(StatusCode::NO_CONTENT));
-                self.tell(line, &Caller::nobody(), &result);
+                self.tell(line, &Caller::anonymous(), &result);
                 return Answer { result, allowance };
             }
         };
-        self.refused(line, &Caller::nobody(), problem)
+        self.refused(line, &Caller::anonymous(), problem)
     }
 
     fn tell(&self, line: &RequestInfo, caller: &Caller, result: &Result<Reply, Problem>) {

@@ -1,6 +1,5 @@
-//! What the cluster lets callers do, by their own tokens, for the calls that are answered from memory: each question is
-//! asked once (SelfSubjectAccessReview) and its answer remembered for a moment. A question that gets no answer allows
-//! nothing, and is not remembered.
+//! The cluster's decisions on its callers' tokens, for the calls that are answered from memory. A SelfSubjectAccessReview
+//! asks for each decision once, and the decision is cached for ten seconds. A failed review allows nothing and is not cached.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,118 +10,126 @@ use ring::rand::SystemRandom;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::auth::AccessRequest;
+use crate::auth::access_request::AccessRequest;
 use crate::kube::access_review::{Answer, review};
 use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
 use crate::kube::error::Error;
 
-/// A right that was taken away counts for so much longer.
-const REMEMBERED: Duration = Duration::from_secs(10);
-/// As many as a few thousand callers with a few namespaces each; more are asked for again.
-const MOST: usize = 16_384;
-/// How long a caller waits at most for the cluster's word.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A revoked right stays in force for at most this time.
+const CACHE_LIFETIME: Duration = Duration::from_secs(10);
+/// Enough for a few thousand callers with a few namespaces each. Beyond it expired entries go first, then all.
+const MAX_ENTRIES: usize = 16_384;
+/// How long a caller waits for a review.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     Allowed,
     Denied,
-    /// The cluster does not know the token.
+    /// The cluster does not accept the token.
     Unauthorized,
 }
 
-/// Why there is no verdict. All who asked together are told.
+/// Why there is no decision. Every caller that awaits the same review gets the same error.
 #[derive(Clone, Debug)]
-pub enum NoVerdict {
-    /// No, for now.
-    Unsure,
-    Unanswered(Arc<Error>),
+pub enum ReviewError {
+    /// The cluster could not evaluate its rules.
+    Undecided,
+    Failed(Arc<Error>),
 }
 
 #[derive(Debug)]
-struct Said {
-    verdict: Result<Verdict, NoVerdict>,
+struct CachedDecision {
+    decision: Result<Decision, ReviewError>,
     since: Instant,
 }
 
-type Known = Arc<OnceCell<Said>>;
+impl CachedDecision {
+    fn is_current(&self) -> bool {
+        self.decision.is_ok() && self.since.elapsed() < CACHE_LIFETIME
+    }
+}
+
+/// Empty while the review is in progress.
+type Entry = Arc<OnceCell<CachedDecision>>;
+
+/// The hash of a token and a request.
+type Key = [u8; 32];
 
 #[derive(Debug)]
 pub struct AccessReviewCache {
     cluster: Arc<ApiServer>,
-    /// Tokens are not kept: what they were asked about is found by a hash under a key of this run.
-    key: hmac::Key,
-    known: Mutex<HashMap<[u8; 32], Known>>,
-    patience: Duration,
+    /// Random, new with each start. So the cache holds no token, and nobody can guess a token from a hash.
+    hash_key: hmac::Key,
+    entries: Mutex<HashMap<Key, Entry>>,
+    timeout: Duration,
 }
 
 impl AccessReviewCache {
-    /// A question may take no longer than a call. None if the system has no randomness to give.
+    /// Returns `None` if the system gives no randomness. A review takes no longer than a request may.
     pub fn new(cluster: Arc<ApiServer>, request_timeout: Duration) -> Option<Self> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        Some(Self { cluster, key, known: Mutex::default(), patience: PATIENCE.min(request_timeout) })
+        let hash_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
+        Some(Self { cluster, hash_key, entries: Mutex::default(), timeout: REVIEW_TIMEOUT.min(request_timeout) })
     }
 
-    /// The verdict that is known already.
-    pub fn remembered(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Option<Verdict> {
-        let known = self.lock();
-        let said = known.get(&self.place(bearer, asked))?.get()?;
-        said.verdict.as_ref().ok().filter(|_| said.since.elapsed() < REMEMBERED).copied()
+    /// The decision, if it is cached.
+    pub fn cached(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<Decision> {
+        let entries = self.lock();
+        let cached = entries.get(&self.key(bearer, request))?.get()?;
+        cached.decision.as_ref().ok().filter(|_| cached.is_current()).copied()
     }
 
-    /// The verdict, from the cluster if it is not known. Whoever asks the same meanwhile waits for the same answer.
-    pub async fn judge(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Result<Verdict, NoVerdict> {
-        let cell = self.cell(self.place(bearer, asked));
-        // If the one who asks hangs up, another who waits asks.
-        cell.get_or_init(|| self.ask(bearer, asked)).await.verdict.clone()
+    /// The decision, from the cluster if it is not cached. Callers with the same question share one review.
+    pub async fn review(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Result<Decision, ReviewError> {
+        let entry = self.entry(self.key(bearer, request));
+        // If the first caller hangs up, the next one in the queue asks.
+        entry.get_or_init(|| self.ask(bearer, request)).await.decision.clone()
     }
 
-    async fn ask(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> Said {
-        let mut session = Client::new(Arc::clone(&self.cluster), Instant::now() + self.patience);
+    async fn ask(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedDecision {
+        let mut session = Client::new(Arc::clone(&self.cluster), Instant::now() + self.timeout);
         session.with_bearer(Some(bearer.clone()));
-        // The memory is counted from the question, as the right may be lost while the answer is on its way.
+        // The lifetime begins with the question: the right can be revoked while the answer is in transit.
         let since = Instant::now();
-        let verdict = match review(&session, asked.permission, asked.namespace, asked.name).await {
-            Ok(Answer::Allowed) => Ok(Verdict::Allowed),
-            Ok(Answer::Denied) => Ok(Verdict::Denied),
-            Ok(Answer::Unsure) => Err(NoVerdict::Unsure),
-            Err(Error::CallerUnauthorized) => Ok(Verdict::Unauthorized),
-            Err(error) => Err(NoVerdict::Unanswered(Arc::new(error))),
+        let decision = match review(&session, request.permission, request.namespace, request.name).await {
+            Ok(Answer::Allowed) => Ok(Decision::Allowed),
+            Ok(Answer::Denied) => Ok(Decision::Denied),
+            Ok(Answer::Unsure) => Err(ReviewError::Undecided),
+            Err(Error::CallerUnauthorized) => Ok(Decision::Unauthorized),
+            Err(error) => Err(ReviewError::Failed(Arc::new(error))),
         };
-        Said { verdict, since }
+        CachedDecision { decision, since }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the answer is, or will be.
-    fn cell(&self, place: [u8; 32]) -> Known {
-        // What failed is told to those who asked then, and to nobody else.
-        let is_void = |said: &Said| said.verdict.is_err() || said.since.elapsed() >= REMEMBERED;
-        let is_old = |cell: &Known| cell.get().is_some_and(is_void);
-        let mut known = self.lock();
-        if let Some(cell) = known.get(&place).filter(|cell| !is_old(cell)) {
-            return Arc::clone(cell);
+    /// The entry of a key, new if the old one has expired or failed.
+    fn entry(&self, key: Key) -> Entry {
+        let is_expired = |entry: &Entry| entry.get().is_some_and(|cached| !cached.is_current());
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get(&key).filter(|entry| !is_expired(entry)) {
+            return Arc::clone(entry);
         }
-        if known.len() >= MOST {
-            known.retain(|_, cell| !is_old(cell));
-            if known.len() >= MOST {
-                // Whoever waits for an answer holds it on its own.
-                known.clear();
+        if entries.len() >= MAX_ENTRIES {
+            entries.retain(|_, entry| !is_expired(entry));
+            if entries.len() >= MAX_ENTRIES {
+                // Callers that await a review keep their entry alive.
+                entries.clear();
             }
         }
-        let cell = Known::default();
-        known.insert(place, Arc::clone(&cell));
-        cell
+        let entry = Entry::default();
+        entries.insert(key, Arc::clone(&entry));
+        entry
     }
 
-    /// The hash of token and question, each part with its length, so that no two questions are written alike.
-    fn place(&self, bearer: &Bearer, asked: &AccessRequest<'_>) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.key);
-        let AccessRequest { permission, namespace, name } = asked;
+    /// Hashes each part with its length, so no two questions have the same input.
+    fn key(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Key {
+        let mut context = hmac::Context::with_key(&self.hash_key);
+        let AccessRequest { permission, namespace, name } = request;
         let namespace = namespace.map_or("", |namespace| namespace.as_str());
         let name = name.unwrap_or("");
         let parts = [permission.verb, permission.group, permission.resource, namespace, name];
@@ -130,9 +137,9 @@ impl AccessReviewCache {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
         }
-        let mut place = [0; 32];
-        place.copy_from_slice(context.sign().as_ref());
-        place
+        let mut key = [0; 32];
+        key.copy_from_slice(context.sign().as_ref());
+        key
     }
 }
 

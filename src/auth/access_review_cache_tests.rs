@@ -1,4 +1,4 @@
-//! Tests of `reviews` that need no cluster; those with one are in the suite.
+//! Tests that need no cluster. The suite has those with one.
 
 use super::*;
 use crate::kube::access_review::Permission;
@@ -7,10 +7,10 @@ use crate::kube::names::Namespace;
 const GET: Permission = Permission { verb: "get", group: "batch", resource: "jobs", needed_for: "a test" };
 
 impl AccessReviewCache {
-    /// Remembers this as if the cluster had just said it.
-    pub(in crate::auth) fn suppose(&self, bearer: &Bearer, asked: &AccessRequest<'_>, verdict: Verdict) {
-        let said = Said { verdict: Ok(verdict), since: Instant::now() };
-        self.lock().insert(self.place(bearer, asked), Arc::new(OnceCell::new_with(Some(said))));
+    /// Caches a decision as if the cluster had just made it.
+    pub(in crate::auth) fn insert(&self, bearer: &Bearer, request: &AccessRequest<'_>, decision: Decision) {
+        let cached = CachedDecision { decision: Ok(decision), since: Instant::now() };
+        self.lock().insert(self.key(bearer, request), Arc::new(OnceCell::new_with(Some(cached))));
     }
 }
 
@@ -23,59 +23,59 @@ fn reviews() -> AccessReviewCache {
 }
 
 #[test]
-fn every_part_of_the_question_and_the_token_count() {
+fn the_key_depends_on_the_token_and_on_every_part_of_the_request() {
     let (reviews, one, other) = (reviews(), Bearer::parse("one").unwrap(), Bearer::parse("other").unwrap());
     let [a, b] = ["a", "b"].map(|name| Namespace::parse(name).unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
     let list = AccessRequest { permission: Permission { verb: "list", ..GET }, ..all };
-    let places = [
-        reviews.place(&one, &all),
-        reviews.place(&other, &all),
-        reviews.place(&one, &list),
-        reviews.place(&one, &AccessRequest { permission: Permission { resource: "pods", ..GET }, ..all }),
-        reviews.place(&one, &AccessRequest { permission: Permission { group: "", ..GET }, ..all }),
-        reviews.place(&one, &AccessRequest { namespace: Some(&a), ..all }),
-        reviews.place(&one, &AccessRequest { namespace: Some(&b), ..all }),
-        reviews.place(&one, &AccessRequest { name: Some("a"), ..all }),
-        reviews.place(&one, &AccessRequest { namespace: Some(&a), name: Some("a"), ..all }),
+    let keys = [
+        reviews.key(&one, &all),
+        reviews.key(&other, &all),
+        reviews.key(&one, &list),
+        reviews.key(&one, &AccessRequest { permission: Permission { resource: "pods", ..GET }, ..all }),
+        reviews.key(&one, &AccessRequest { permission: Permission { group: "", ..GET }, ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&a), ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&b), ..all }),
+        reviews.key(&one, &AccessRequest { name: Some("a"), ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&a), name: Some("a"), ..all }),
     ];
-    let distinct: std::collections::BTreeSet<_> = places.iter().collect();
-    assert_eq!(distinct.len(), places.len());
-    assert_eq!(places[0], reviews.place(&one, &all));
-    assert_ne!(places[0], super::tests::reviews().place(&one, &all), "another run hashes otherwise");
+    let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!(distinct.len(), keys.len());
+    assert_eq!(keys[0], reviews.key(&one, &all));
+    assert_ne!(keys[0], super::tests::reviews().key(&one, &all), "the hash key is random");
 }
 
 #[tokio::test]
-async fn what_got_no_answer_allows_nothing_and_is_not_remembered() {
+async fn a_failed_review_allows_nothing_and_is_not_cached() {
     let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
     for _ in 0..2 {
-        assert!(matches!(reviews.judge(&token, &all).await, Err(NoVerdict::Unanswered(_))));
-        assert_eq!(reviews.remembered(&token, &all), None);
+        assert!(matches!(reviews.review(&token, &all).await, Err(ReviewError::Failed(_))));
+        assert_eq!(reviews.cached(&token, &all), None);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verdict_is_remembered_for_ten_seconds() {
+async fn a_decision_is_cached_for_ten_seconds() {
     let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
-    let said = Said { verdict: Ok(Verdict::Denied), since: Instant::now() };
-    reviews.cell(reviews.place(&token, &all)).set(said).unwrap();
+    let cached = CachedDecision { decision: Ok(Decision::Denied), since: Instant::now() };
+    reviews.entry(reviews.key(&token, &all)).set(cached).unwrap();
     tokio::time::advance(Duration::from_millis(9_999)).await;
-    assert_eq!(reviews.remembered(&token, &all), Some(Verdict::Denied));
-    assert_eq!(reviews.judge(&token, &all).await.unwrap(), Verdict::Denied);
+    assert_eq!(reviews.cached(&token, &all), Some(Decision::Denied));
+    assert_eq!(reviews.review(&token, &all).await.unwrap(), Decision::Denied);
     tokio::time::advance(Duration::from_millis(1)).await;
-    assert_eq!(reviews.remembered(&token, &all), None);
-    assert!(reviews.judge(&token, &all).await.is_err(), "it is asked anew");
+    assert_eq!(reviews.cached(&token, &all), None);
+    assert!(reviews.review(&token, &all).await.is_err(), "the cluster is asked again");
 }
 
 #[tokio::test]
-async fn there_are_never_more_than_so_many() {
+async fn the_number_of_entries_is_bounded() {
     let reviews = reviews();
-    for number in 0..MOST + 10 {
-        let mut place = [0; 32];
-        place[..8].copy_from_slice(&number.to_le_bytes());
-        reviews.cell(place);
+    for number in 0..MAX_ENTRIES + 10 {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&number.to_le_bytes());
+        reviews.entry(key);
     }
-    assert!(reviews.lock().len() <= MOST);
+    assert!(reviews.lock().len() <= MAX_ENTRIES);
 }

@@ -1,5 +1,4 @@
-//! Tests of who calls and of what becomes of a right: who is known by what, a file that is read again, and the look once
-//! a minute. Time is paused: it runs on as soon as all wait.
+//! Tests of authentication, of a reload of the keys, and of the check each minute. Time is paused.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -16,10 +15,12 @@ use super::*;
 use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
+use crate::kube::access_review::Permission;
 use crate::kube::api_server::ApiServer;
+use crate::kube::names::Namespace;
 use crate::util::secret::Secret;
 
-/// A file that goes with its handle.
+/// A file that is removed on drop.
 struct File(PathBuf);
 
 impl File {
@@ -60,10 +61,14 @@ fn by_key(key: &Secret<String>) -> Credentials<'_> {
     Credentials { api_key: Some(Secret::new(key.expose().as_str())), ..Credentials::default() }
 }
 
-/// How many lines are in force then.
+/// Returns the number of lines in force.
 fn reload(auth: &Auth) -> Result<usize, keyring::Error> {
     let Auth::ApiKey(keyring) = auth else { panic!("no keys") };
     keyring.reload().map(|()| keyring.keys().len())
+}
+
+fn bearer(token: &str) -> Credentials<'_> {
+    Credentials { bearer: Some(Secret::new(token)), ..Credentials::default() }
 }
 
 fn cluster() -> Arc<ApiServer> {
@@ -79,26 +84,22 @@ const GET: Permission = Permission { verb: "get", group: "batch", resource: "job
 const ALL: AccessRequest<'static> = AccessRequest { permission: GET, namespace: None, name: None };
 
 #[test]
-fn without_authentication_a_certificate_gives_a_name_and_everybody_may_everything() {
-    let name: Arc<str> = "ci.example.com".into();
-    let known = Credentials { certificate: Some(&name), ..Credentials::default() };
-    for (shown, method, called) in [
-        (Credentials::default(), Method::None, ""),
-        (
-            Credentials { bearer: Some(Secret::new("x")), api_key: Some(Secret::new("y")), certificate: None },
-            Method::None,
-            "",
-        ),
-        (known, Method::Certificate, "ci.example.com"),
+fn without_authentication_a_certificate_gives_a_name_and_everyone_has_every_right() {
+    let ci: Arc<str> = "ci.example.com".into();
+    let known = Credentials { certificate: Some(&ci), ..Credentials::default() };
+    for (credentials, method, name) in [
+        (Credentials::default(), "none", ""),
+        (Credentials { api_key: Some(Secret::new("y")), ..bearer("x") }, "none", ""),
+        (known, "certificate", "ci.example.com"),
     ] {
-        let caller = Auth::None.identify(shown).unwrap();
-        assert_eq!((caller.method, &*caller.name()), (method, called));
+        let caller = Auth::None.identify(credentials).unwrap();
+        assert_eq!((caller.method(), &*caller.name()), (method, name));
         assert!(caller.may(Role::Admin).is_ok() && caller.namespaces().is_none() && caller.bearer().is_none());
     }
 }
 
 #[test]
-fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_for() {
+fn a_key_takes_precedence_over_a_certificate_also_if_it_is_wrong() {
     let (ci, line) = key("ci", Role::Write);
     let file = File::new(&format!("{line}\ncert:*.example.com role=read namespaces=a\n"));
     let auth = file.auth();
@@ -106,9 +107,9 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
     let with = |certificate| Credentials { certificate: Some(certificate), ..Credentials::default() };
 
     let caller = auth.identify(Credentials { certificate: Some(&named), ..by_key(&ci) }).unwrap();
-    assert_eq!((caller.method, &*caller.name()), (Method::ApiKey, "ci"));
+    assert_eq!((caller.method(), &*caller.name()), ("api-key", "ci"));
     let caller = auth.identify(with(&named)).unwrap();
-    assert_eq!((caller.method, &*caller.name()), (Method::Certificate, "ops.example.com"), "its own, not the line's");
+    assert_eq!((caller.method(), &*caller.name()), ("certificate", "ops.example.com"), "its own, not the line's");
     assert!(caller.may(Role::Read).is_ok() && caller.may(Role::Write).is_err());
     assert!(caller.may_use(&Namespace::parse("a").unwrap()).is_ok());
     assert!(caller.may_use(&Namespace::parse("b").unwrap()).is_err());
@@ -117,47 +118,38 @@ fn with_keys_a_key_counts_before_a_certificate_and_a_wrong_one_is_not_made_up_fo
     assert!(matches!(auth.identify(with(&stranger)), Err(Denied::NotNamed)));
     let wrong = Credentials { api_key: Some(Secret::new("wrong")), ..with(&named) };
     assert!(matches!(auth.identify(wrong), Err(Denied::Unknown(_))));
-    let two = Credentials {
-        api_key: Some(Secret::new("wrong")),
-        bearer: Some(Secret::new(ci.expose().as_str())),
-        certificate: None,
-    };
-    assert!(matches!(auth.identify(two), Err(Denied::Unknown(_))), "X-API-Key is the one that counts");
-    // A certificate's name is nobody's key, and a line's hash is none either.
+    let two = Credentials { api_key: Some(Secret::new("wrong")), ..bearer(ci.expose()) };
+    assert!(matches!(auth.identify(two), Err(Denied::Unknown(_))), "X-API-Key takes precedence");
+    // Neither a name nor the hash of a line is a key.
     for other in ["ops.example.com", "ci", line.rsplit('=').next().unwrap()] {
-        assert!(
-            auth.identify(Credentials { api_key: Some(Secret::new(other)), ..Credentials::default() }).is_err(),
-            "{other}"
-        );
+        let key = Credentials { api_key: Some(Secret::new(other)), ..Credentials::default() };
+        assert!(auth.identify(key).is_err(), "{other}");
     }
     let debug = format!("{auth:?} {:?}", auth.identify(by_key(&ci)));
     assert!(!debug.contains(ci.expose()), "{debug}");
 }
 
 #[test]
-fn with_tokens_a_certificate_gives_the_name_and_the_token_the_rights() {
+fn with_tokens_a_certificate_gives_the_name_and_the_token_gives_the_rights() {
     let (auth, name): (Auth, Arc<str>) = (kubernetes(), "ci.example.com".into());
     let certificate = Credentials { certificate: Some(&name), ..Credentials::default() };
-    assert!(matches!(auth.identify(certificate), Err(Denied::Missing(_))), "by itself it is no caller");
-    let caller = auth.identify(Credentials { bearer: Some(Secret::new("secret-token")), ..certificate }).unwrap();
-    assert_eq!((caller.method, &*caller.name()), (Method::Kubernetes, "ci.example.com"));
+    assert!(matches!(auth.identify(certificate), Err(Denied::Missing(_))), "a certificate alone is not enough");
+    let caller = auth.identify(Credentials { certificate: Some(&name), ..bearer("secret-token") }).unwrap();
+    assert_eq!((caller.method(), &*caller.name()), ("kubernetes", "ci.example.com"));
     assert!(caller.bearer().is_some() && !format!("{caller:?}").contains("secret-token"));
-    assert!(matches!(
-        auth.identify(Credentials { bearer: Some(Secret::new("a b")), ..certificate }),
-        Err(Denied::Unknown(_))
-    ));
+    assert!(matches!(auth.identify(bearer("a b")), Err(Denied::Unknown(_))));
 }
 
 #[tokio::test]
-async fn where_the_cluster_judges_nobody_without_a_token_sees_anything() {
+async fn where_the_cluster_decides_a_caller_without_a_token_sees_nothing() {
     let auth = kubernetes();
-    let nobody = Caller::nobody();
-    assert!(matches!(auth.authorize_cached(&nobody, &ALL), Some(Err(Denied::Missing(_)))));
-    assert!(matches!(auth.authorize(&nobody, &[ALL]).await, Err(Denied::Missing(_))));
+    let anonymous = Caller::anonymous();
+    assert!(matches!(auth.authorize_cached(&anonymous, &ALL), Some(Err(Denied::Missing(_)))));
+    assert!(matches!(auth.authorize(&anonymous, &[ALL]).await, Err(Denied::Missing(_))));
 }
 
 #[test]
-fn a_file_that_is_wrong_leaves_the_keys_before_in_force() {
+fn a_wrong_file_leaves_the_old_keys_in_force() {
     let ((old, old_line), (new, new_line)) = (key("old", Role::Read), key("new", Role::Read));
     let file = File::new(&old_line);
     let auth = file.auth();
@@ -178,18 +170,18 @@ fn a_file_that_is_wrong_leaves_the_keys_before_in_force() {
     assert!(auth.identify(by_key(&old)).is_err() && auth.identify(by_key(&new)).is_ok());
 }
 
-/// How long it takes until the right is lost, of at most ten minutes.
-async fn lost(auth: &Auth, caller: &Caller) -> Option<(Denied, u64)> {
+/// The seconds until the right is revoked. Waits ten minutes at most.
+async fn revoked(auth: &Auth, caller: &Caller) -> Option<(Denied, u64)> {
     let begun = Instant::now();
-    let lost = timeout(Duration::from_mins(10), auth.lost(caller, &[ALL])).await;
-    lost.ok().map(|denied| (denied, begun.elapsed().as_secs()))
+    let revoked = timeout(Duration::from_mins(10), auth.wait_until_revoked(caller, &[ALL])).await;
+    revoked.ok().map(|denied| (denied, begun.elapsed().as_secs()))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_whose_line_is_gone_or_another_is_lost_within_a_minute() {
+async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
     let (ci, line) = key("ci", Role::Read);
     let alike = key("ci", Role::Read).1;
-    for (after, is_lost) in [
+    for (after, is_revoked) in [
         (line.clone(), false),
         (format!("{alike}\n{line}"), false),
         (alike, true),
@@ -201,42 +193,46 @@ async fn a_key_whose_line_is_gone_or_another_is_lost_within_a_minute() {
         let caller = auth.identify(by_key(&ci)).unwrap();
         advance(Duration::from_secs(30)).await;
         file.write(&after);
-        assert_eq!(lost(&auth, &caller).await.map(|(_, seconds)| seconds), None, "it counts when it is read again");
+        assert_eq!(
+            revoked(&auth, &caller).await.map(|(_, seconds)| seconds),
+            None,
+            "the file takes effect when it is reloaded"
+        );
         reload(&auth).unwrap();
-        let lost = lost(&auth, &caller).await;
-        assert_eq!(lost.as_ref().map(|(_, seconds)| *seconds), is_lost.then_some(60), "{after}");
-        assert!(lost.is_none_or(|(denied, _)| matches!(denied, Denied::Unknown(_))));
+        let denied = revoked(&auth, &caller).await;
+        assert_eq!(denied.as_ref().map(|(_, seconds)| *seconds), is_revoked.then_some(60), "{after}");
+        assert!(denied.is_none_or(|(denied, _)| matches!(denied, Denied::Unknown(_))));
     }
-    assert!(lost(&Auth::None, &Caller::nobody()).await.is_none());
+    assert!(revoked(&Auth::None, &Caller::anonymous()).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_cluster_says_each_minute_decides_whether_a_caller_goes_on() {
-    use access_review_cache::Verdict::{Allowed, Denied as No, Unauthorized};
+async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
+    use access_review_cache::Decision::{self, Allowed, Denied as No, Unauthorized};
 
     let auth = kubernetes();
-    let caller = auth.identify(Credentials { bearer: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
+    let caller = auth.identify(bearer("one")).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
-    let bearer = caller.bearer().unwrap();
-    // What the cluster said just before each look.
-    let says = async |verdicts: &[access_review_cache::Verdict]| {
+    let token = caller.bearer().unwrap();
+    // The cluster's decision just before each check.
+    let says = async |decisions: &[Decision]| {
         tokio::time::sleep(Duration::from_secs(55)).await;
-        for verdict in verdicts {
-            reviews.suppose(bearer, &ALL, *verdict);
+        for decision in decisions {
+            reviews.insert(token, &ALL, *decision);
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
     };
-    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed, Allowed, No]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed, Allowed, No]));
     assert!(matches!(ended, Some((Denied::Cluster(_), 180))), "{ended:?}");
-    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed, Unauthorized]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed, Unauthorized]));
     assert!(matches!(ended, Some((Denied::Unknown(_), 120))), "{ended:?}");
-    // A cluster that cannot be asked has not said yes.
-    let (ended, ()) = tokio::join!(lost(&auth, &caller), says(&[Allowed]));
-    assert!(matches!(ended, Some((Denied::Unanswered(_), 120))), "{ended:?}");
+    // A failed review allows nothing.
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed]));
+    assert!(matches!(ended, Some((Denied::ReviewFailed(_), 120))), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_take() {
+async fn a_review_takes_no_longer_than_a_request_may() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://{}", silent.local_addr().unwrap());
     let cluster = cluster();
@@ -244,10 +240,10 @@ async fn a_cluster_that_says_nothing_is_not_waited_for_longer_than_a_call_may_ta
     cluster.set_description(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
         let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap()));
-        let caller = auth.identify(Credentials { bearer: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
+        let caller = auth.identify(bearer("one")).unwrap();
         let begun = Instant::now();
-        assert!(matches!(auth.authorize(&caller, &[ALL]).await, Err(Denied::Unanswered(_))));
+        assert!(matches!(auth.authorize(&caller, &[ALL]).await, Err(Denied::ReviewFailed(_))));
         assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());
-        assert!(auth.authorize_cached(&caller, &ALL).is_none(), "that there was no answer is not remembered");
+        assert!(auth.authorize_cached(&caller, &ALL).is_none(), "a failure is not cached");
     }
 }

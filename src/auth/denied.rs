@@ -1,4 +1,4 @@
-//! Why a caller may not. Owns the reasons and their words; which status and header go with each is `http::error`'s.
+//! Why a caller may not do something. `api::errors` chooses the status.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,14 +6,13 @@ use std::sync::Arc;
 use crate::auth::role::Role;
 use crate::kube::error::Error as KubeError;
 
-/// Why a caller may not.
 #[derive(Clone, Debug)]
 pub enum Denied {
-    /// No credential: which one there has to be.
+    /// There is no credential. The text says which one to send.
     Missing(&'static str),
-    /// One that is not known, or not any more.
+    /// The credential is unknown, or no longer valid.
     Unknown(&'static str),
-    /// A certificate that no line of the keys file names.
+    /// No line of the keys file names the certificate.
     NotNamed,
     Role {
         has: Role,
@@ -23,23 +22,23 @@ pub enum Denied {
         namespace: String,
         allowed: String,
     },
-    /// The cluster says no, or (if it is not sure) did not say yes.
+    /// The cluster denies it, or cannot evaluate its rules.
     Cluster(String),
-    /// The cluster could not be asked.
-    Unanswered(Arc<KubeError>),
+    /// The access review failed.
+    ReviewFailed(Arc<KubeError>),
 }
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(what) | Self::Unknown(what) => f.write_str(what),
+            Self::Missing(text) | Self::Unknown(text) => f.write_str(text),
             Self::NotNamed => f.write_str("this certificate is not named in the keys file, and there is no API key"),
             Self::Role { has, needs } => write!(f, "this needs the role {needs}, and yours is {has}"),
             Self::Namespace { namespace, allowed } => {
                 write!(f, "you may use the namespaces {allowed} only, not {namespace}")
             }
-            Self::Cluster(what) => f.write_str(what),
-            Self::Unanswered(error) => write!(f, "the cluster could not be asked whether you may do this: {error}"),
+            Self::Cluster(text) => f.write_str(text),
+            Self::ReviewFailed(error) => write!(f, "the cluster could not be asked whether you may do this: {error}"),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The keys in force, and how others take their place. A file that cannot be read leaves the old ones in force.
+//! Holds the keys in force, and reloads their file. If the file is wrong, the old keys stay in force.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::auth::keys::{Keys, Mistake};
+use crate::auth::keys::{Keys, LineError};
 use crate::util::files;
 
-/// Some 8,000 keys.
+/// About 8,000 keys.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub struct Keyring {
     keys: RwLock<Arc<Keys>>,
 }
 
-/// Why a file was not taken up.
+/// Why a file was rejected.
 #[derive(Debug)]
 pub enum Error {
     Unreadable(std::io::Error),
-    Wrong(Mistake),
-    /// A service that nobody may call is nothing that anyone wants.
+    Invalid(LineError),
+    /// With no key, nobody could call the service.
     Empty,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => error.fmt(f),
-            Self::Wrong(mistake) => mistake.fmt(f),
+            Self::Invalid(error) => error.fmt(f),
             Self::Empty => f.write_str("there is no key in it: make one with eks-api keygen"),
         }
     }
@@ -46,7 +46,7 @@ impl Keyring {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes up the file as it is now.
+    /// Reads the file again and puts its keys in force.
     pub fn reload(&self) -> Result<(), Error> {
         let keys = read(&self.path)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -56,7 +56,7 @@ impl Keyring {
 
 fn read(path: &Path) -> Result<Keys, Error> {
     let text = files::read_text(path, MAX_FILE_BYTES).map_err(Error::Unreadable)?;
-    let keys = Keys::parse(&text).map_err(Error::Wrong)?;
+    let keys = Keys::parse(&text).map_err(Error::Invalid)?;
     if let Some(pattern) = keys.without_kind() {
         log::warn!(file:% = path.display(), line = pattern; "cert: lines without a kind match DNS names and e-mail addresses only: write cert:uri: or cert:cn:");
     }

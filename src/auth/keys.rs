@@ -1,7 +1,6 @@
-//! API keys: how one is made, and the file that says who may do what with which. The file holds hashes only, so whoever
-//! reads it cannot call. Owns form and lookup; reading the file again is `keyring`'s.
+//! API keys: generates a key, and parses the keys file. The file holds hashes only, so it lets nobody call.
 //!
-//! A line for each key, and for certificates of mutual TLS, whose names may hold one `*`. The kind of a name is `dns:`,
+//! Each line is for a key, or for the client certificates with a name. That name may contain one `*`. Its kind is `dns:`,
 //! `email:`, `uri:` or `cn:` (common name). Without a kind it is a DNS name or an e-mail address:
 //!
 //! ```text
@@ -22,16 +21,16 @@ use crate::auth::role::Role;
 use crate::config::pattern::{Patterns, matches};
 use crate::util::secret::Secret;
 
-/// Scanners that look for leaked secrets find keys by this.
+/// Secret scanners recognize leaked keys by this prefix.
 const PREFIX: &str = "eks-api-";
 const CERTIFICATE: &str = "cert:";
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LEN: usize = 64;
 const HASH: usize = 32;
 
-/// A key's SHA-256, by which it is known.
+/// The SHA-256 of a key.
 pub type Hash = [u8; HASH];
 
-/// What a line grants.
+/// The rights that a line grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub name: Arc<str>,
@@ -39,74 +38,74 @@ pub struct Grant {
     pub namespaces: Patterns,
 }
 
-/// Whom it is granted to. Two keys may have one name, and lines that are alike but for the hash.
+/// The holder of a grant. Two keys can have the same name and the same rights, so a key is identified by its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     Key(Hash),
-    /// By its own name, which is not the line's if that is a pattern.
+    /// The certificate's own name. The line may have a pattern.
     Certificate(Arc<str>),
 }
 
-/// All that a file grants.
+/// The content of a keys file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     keys: Vec<(Hash, Arc<Grant>)>,
-    /// By patterns of certificates' names, which the grants bear as theirs.
+    /// The name of each grant is a pattern.
     certificates: Vec<Arc<Grant>>,
 }
 
-/// What is wrong with a file, and in which line. It never repeats what could be a key.
+/// An error in a line of the file. The message never repeats text that could be a key.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct LineError {
     line: usize,
-    what: String,
+    message: String,
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for Mistake {}
+impl std::error::Error for LineError {}
 
-/// A new key of 256 random bits, to be shown once; none if the system has no randomness to give.
+/// Returns a new key of 256 random bits, or `None` if the system gives no randomness.
 pub fn generate() -> Option<Secret<String>> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
 }
 
-/// The line for the file.
+/// Returns the line for the keys file.
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
-    let hash = hex(&hash(key.expose()));
+    let hash = hex(&sha256(key.expose().as_bytes()));
     let namespaces = grant.namespaces.to_string().replace(' ', "");
     format!("{} role={} namespaces={namespaces} sha256={hash}", grant.name, grant.role)
 }
 
-/// A plain hash is enough: there is nothing to guess in a random key.
-fn hash(key: &str) -> Hash {
+/// A plain hash suffices: a random key cannot be guessed.
+pub(super) fn sha256(secret: &[u8]) -> Hash {
     let mut hash = [0; HASH];
-    hash.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
+    hash.copy_from_slice(digest(&SHA256, secret).as_ref());
     hash
 }
 
-/// Whether a key may be called so.
+/// Whether this is a valid name of a key.
 pub fn is_name(name: &str) -> bool {
-    let sane = |c: u8| c.is_ascii_alphanumeric() || b"-_.@".contains(&c);
-    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(sane)
+    let is_valid = |c: u8| c.is_ascii_alphanumeric() || b"-_.@".contains(&c);
+    (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(is_valid)
 }
 
 impl Keys {
-    /// Reads a file's text.
-    pub fn parse(text: &str) -> Result<Self, Mistake> {
+    /// Parses the text of a file.
+    pub fn parse(text: &str) -> Result<Self, LineError> {
         let mut keys = Self::default();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            keys.add(line).map_err(|what| Mistake { line: index + 1, what })?;
+            keys.add(line).map_err(|message| LineError { line: index + 1, message })?;
         }
         Ok(keys)
     }
@@ -116,10 +115,10 @@ impl Keys {
         let name = words.next().unwrap_or_default();
         let pattern = name.strip_prefix(CERTIFICATE);
         let name = pattern.unwrap_or(name);
-        let is_sane = pattern.map_or_else(|| is_name(name), is_certificate_pattern);
-        if !is_sane {
+        let is_valid = pattern.map_or_else(|| is_name(name), is_certificate_pattern);
+        if !is_valid {
             return Err(format!(
-                "the name must be 1 to {LONGEST_NAME} letters, digits and -_.@ (and one * after cert:)"
+                "the name must be 1 to {MAX_NAME_LEN} letters, digits and -_.@ (and one * after cert:)"
             ));
         }
         let (mut role, mut namespaces, mut sha256) = (None, None, None);
@@ -129,7 +128,7 @@ impl Keys {
                 "role" => role.replace(value).is_none(),
                 "namespaces" => namespaces.replace(value).is_none(),
                 "sha256" if pattern.is_none() => sha256.replace(value).is_none(),
-                // Its value could be a key.
+                // The message leaves the word out: it could be a key.
                 _ => return Err("a word is none of role=, namespaces= and (not after cert:) sha256=".to_owned()),
             };
             if !is_new {
@@ -152,7 +151,7 @@ impl Keys {
         Ok(())
     }
 
-    /// How many lines there are that let anyone in.
+    /// The number of lines for keys and certificates.
     pub const fn len(&self) -> usize {
         self.keys.len() + self.certificates.len()
     }
@@ -161,29 +160,29 @@ impl Keys {
         self.len() == 0
     }
 
-    /// What a key grants, and its hash. Takes as long whichever key it is, and if it is none.
+    /// Finds the hash and the grant of a key. Takes the same time for every key, known or not.
     pub fn find(&self, key: &str) -> Option<(Hash, &Arc<Grant>)> {
-        let hash = hash(key);
-        let mut place = u64::MAX;
+        let hash = sha256(key.as_bytes());
+        let mut found = u64::MAX;
         for (index, (known, _)) in (0_u64..).zip(&self.keys) {
             let is_this: Choice = known.ct_eq(&hash);
-            place.conditional_assign(&index, is_this);
+            found.conditional_assign(&index, is_this);
         }
-        self.keys.get(usize::try_from(place).ok()?).map(|(hash, grant)| (*hash, grant))
+        self.keys.get(usize::try_from(found).ok()?).map(|(hash, grant)| (*hash, grant))
     }
 
-    /// What a certificate of this name grants, by the first line that fits.
+    /// Finds the grant of a certificate with this name. The first matching line counts.
     pub fn find_certificate(&self, name: &str) -> Option<&Arc<Grant>> {
         self.certificates.iter().find(|grant| certificate_matches(&grant.name, name))
     }
 
-    /// A pattern without a kind that no DNS name or e-mail address can match, if there is one.
+    /// Finds a pattern without a kind that no DNS name or e-mail address can match.
     pub fn without_kind(&self) -> Option<&str> {
         let patterns = self.certificates.iter().map(|grant| &*grant.name);
         patterns.filter(|pattern| kind(pattern).is_none()).find(|pattern| pattern.contains(['/', ':']))
     }
 
-    /// Whether the file says the same of the same holder.
+    /// Whether the file still grants the same to the same holder.
     pub fn grants(&self, grant: &Grant, holder: &Holder) -> bool {
         let found = match holder {
             Holder::Key(hash) => self.keys.iter().find(|(known, _)| known == hash).map(|(_, grant)| grant),
@@ -195,12 +194,12 @@ impl Keys {
 
 const KINDS: [&str; 4] = ["dns:", "email:", "uri:", "cn:"];
 
-/// The kind that a text begins with, and the rest.
+/// Splits the kind from the rest of a name.
 fn kind(text: &str) -> Option<(&'static str, &str)> {
     KINDS.into_iter().find_map(|kind| Some((kind, text.strip_prefix(kind)?)))
 }
 
-/// Whether a line's pattern is for a certificate of this name, as `http::certificate` gives it: a DNS name without its kind.
+/// Whether a pattern matches the name of a certificate. `http::client_cert` returns a DNS name without its kind.
 fn certificate_matches(pattern: &str, name: &str) -> bool {
     let (name_kind, name) = kind(name).unwrap_or(("dns:", name));
     match kind(pattern) {
@@ -215,7 +214,7 @@ fn is_certificate_pattern(pattern: &str) -> bool {
         && pattern.bytes().filter(|c| *c == b'*').count() <= 1
 }
 
-/// Two digits for each byte.
+/// Returns two digits for each byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()

@@ -1,4 +1,4 @@
-//! Tests of `keys`.
+//! Tests of the keys file.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn one(grant: &Grant) -> (Keys, Secret<String>) {
 }
 
 #[test]
-fn b14_a_name_counts_as_what_it_is_and_a_line_without_a_kind_is_for_hosts_and_mail() {
+fn b14_a_pattern_matches_names_of_its_kind_and_without_a_kind_dns_names_and_email_addresses() {
     let keys = |lines: &[&str]| {
         let lines: Vec<String> = lines.iter().map(|line| format!("cert:{line} role=read namespaces=*")).collect();
         Keys::parse(&lines.join("\n")).unwrap()
@@ -37,7 +37,7 @@ fn b14_a_name_counts_as_what_it_is_and_a_line_without_a_kind_is_for_hosts_and_ma
 }
 
 #[test]
-fn a_key_is_random_and_its_line_lets_it_in_without_showing_it() {
+fn a_key_is_random_and_its_line_does_not_reveal_it() {
     let ci = grant("ci", Role::Write, "a,team-*");
     let key = generate().unwrap();
     assert_ne!(key.expose(), generate().unwrap().expose());
@@ -52,7 +52,7 @@ fn a_key_is_random_and_its_line_lets_it_in_without_showing_it() {
 }
 
 #[test]
-fn no_other_key_is_found() {
+fn only_the_exact_key_is_found() {
     let (keys, key) = one(&grant("ci", Role::Read, "*"));
     let key = key.expose();
     for other in ["", &key[1..], &key[..key.len() - 1], &format!("{key} "), &key.to_lowercase(), "ci"] {
@@ -61,7 +61,7 @@ fn no_other_key_is_found() {
 }
 
 #[test]
-fn each_of_many_keys_is_found_as_its_own() {
+fn each_of_many_keys_has_its_own_grant() {
     let made: Vec<_> = (0..20).map(|n| (grant(&format!("k{n}"), Role::Read, "*"), generate().unwrap())).collect();
     let text: String = made.iter().map(|(grant, key)| line(grant, key) + "\n").collect();
     let keys = Keys::parse(&text).unwrap();
@@ -71,13 +71,13 @@ fn each_of_many_keys_is_found_as_its_own() {
 }
 
 #[test]
-fn comments_and_blank_lines_are_passed_over() {
+fn comments_and_blank_lines_are_ignored() {
     let keys = Keys::parse("# keys\n\n  \t\n   # more\n").unwrap();
     assert!(keys.is_empty());
 }
 
 #[test]
-fn a_certificate_is_known_by_the_first_line_that_fits() {
+fn the_first_line_that_matches_a_certificate_counts() {
     let keys = Keys::parse(
         "cert:ci.example.com role=admin namespaces=*\ncert:*.example.com role=read namespaces=a\ncert:CN* role=write namespaces=b",
     )
@@ -91,25 +91,28 @@ fn a_certificate_is_known_by_the_first_line_that_fits() {
 }
 
 #[test]
-fn what_is_granted_to_another_key_or_certificate_is_not_granted_to_this_one() {
+fn a_grant_to_another_key_or_certificate_is_not_a_grant_to_this_one() {
     let ci = grant("ci", Role::Write, "a");
     let ((old, key), (new, _)) = (one(&ci), one(&ci));
     let holder = Holder::Key(old.find(key.expose()).unwrap().0);
-    assert!(old.grants(&ci, &holder) && !new.grants(&ci, &holder), "a line that is alike is another key's");
+    assert!(
+        old.grants(&ci, &holder) && !new.grants(&ci, &holder),
+        "an equal line with another hash is for another key"
+    );
 
     let before = Keys::parse("cert:*.example.com role=admin namespaces=*").unwrap();
     let grant = before.find_certificate("ci.example.com").unwrap();
     let holder = Holder::Certificate("ci.example.com".into());
     assert!(before.grants(grant, &holder));
     let text = "cert:ci.example.com role=read namespaces=*\ncert:*.example.com role=admin namespaces=*";
-    assert!(!Keys::parse(text).unwrap().grants(grant, &holder), "the line that counts for it now is another");
+    assert!(!Keys::parse(text).unwrap().grants(grant, &holder), "another line matches first now");
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_never_with_what_may_be_a_key() {
+fn an_error_names_its_line_and_never_repeats_a_possible_key() {
     let hash = "0".repeat(64);
     let good = format!("ci role=read namespaces=* sha256={hash}");
-    for (bad, told) in [
+    for (bad, expected) in [
         ("ci".to_owned(), "role="),
         (format!("ci role=root namespaces=* sha256={hash}"), "role="),
         (format!("ci role=read sha256={hash}"), "namespaces="),
@@ -127,8 +130,8 @@ fn a_mistake_is_told_with_its_line_and_never_with_what_may_be_a_key() {
         ("cert: role=read namespaces=*".to_owned(), "the name"),
         (good.clone(), "already"),
     ] {
-        let mistake = Keys::parse(&format!("{good}\n\n{bad}\n")).unwrap_err().to_string();
-        assert!(mistake.starts_with("line 3: ") && mistake.contains(told), "{bad}: {mistake}");
-        assert!(!mistake.contains("SECRET"), "{mistake}");
+        let error = Keys::parse(&format!("{good}\n\n{bad}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("line 3: ") && error.contains(expected), "{bad}: {error}");
+        assert!(!error.contains("SECRET"), "{error}");
     }
 }

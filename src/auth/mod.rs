@@ -1,6 +1,7 @@
-//! Who calls, and whether they may. Owns the kinds of callers and the decision; what a route needs is `http::access`',
-//! and how a caller's word comes in (headers, certificates) is `http`'s.
+//! Authenticates and authorizes callers. `api::routes::access` holds what a route needs, and `http::request::credentials`
+//! reads the headers.
 
+pub mod access_request;
 pub mod access_review_cache;
 mod caller;
 mod denied;
@@ -11,48 +12,38 @@ pub mod role;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::access_review_cache::{AccessReviewCache, NoVerdict, Verdict};
-use crate::auth::caller::Right;
-pub use crate::auth::caller::{Caller, CallerId, Method};
+pub use crate::auth::access_request::AccessRequest;
+use crate::auth::access_review_cache::{AccessReviewCache, Decision, ReviewError};
+pub use crate::auth::caller::{Caller, CallerId};
 pub use crate::auth::denied::Denied;
 use crate::auth::keyring::Keyring;
 use crate::auth::keys::Holder;
-use crate::kube::access_review::Permission;
 use crate::kube::bearer::Bearer;
-use crate::kube::names::Namespace;
 use crate::util::secret::Secret;
 
-/// How often it is asked again whether a stream or a wait may go on.
-const RECHECK: Duration = Duration::from_mins(1);
+/// How often the right of a stream or a wait is checked again.
+const RECHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 const NO_TOKEN: Denied =
-    Denied::Missing("send a token of the cluster's as Authorization: Bearer, such as aws eks get-token gives");
+    Denied::Missing("send a token of the cluster as Authorization: Bearer, for example from aws eks get-token");
 
-/// Who may call at all, as the settings say.
+/// The method of authentication that the settings name.
 #[derive(Debug)]
 pub enum Auth {
-    /// Whoever reaches the address.
+    /// Everyone may call.
     None,
     ApiKey(Arc<Keyring>),
-    /// Whoever the cluster lets, by a token of its own.
+    /// The cluster decides, by the caller's own token.
     Kubernetes(Box<AccessReviewCache>),
 }
 
-/// What a caller shows of itself.
+/// The credentials of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Credentials<'a> {
     pub bearer: Option<Secret<&'a str>>,
     pub api_key: Option<Secret<&'a str>>,
-    /// Whose name the connection has proved.
+    /// The name in the verified client certificate of the connection.
     pub certificate: Option<&'a Arc<str>>,
-}
-
-/// What a caller wants to see, as RBAC would say it: one object or all, in one namespace or in all.
-#[derive(Clone, Copy, Debug)]
-pub struct AccessRequest<'a> {
-    pub permission: Permission,
-    pub namespace: Option<&'a Namespace>,
-    pub name: Option<&'a str>,
 }
 
 impl Credentials<'_> {
@@ -62,116 +53,96 @@ impl Credentials<'_> {
 }
 
 impl Auth {
-    /// Whether a caller may be told what goes wrong inside, as far as that is known without asking. Whether a token is any
-    /// good, only the cluster could say, and that may be what is wrong.
-    pub fn trusts(&self, caller: &Caller) -> bool {
+    /// Whether a caller may see internal causes of failures. Asks nobody, so it is false for every token: only the
+    /// cluster can check a token, and the cluster may be what has failed.
+    pub fn may_see_diagnostics(&self, caller: &Caller) -> bool {
         match self {
             Self::None => true,
-            Self::ApiKey(_) => caller.method != Method::None,
+            Self::ApiKey(_) => !matches!(caller, Caller::Anonymous),
             Self::Kubernetes(_) => false,
         }
     }
 
-    /// Who it is that shows this.
-    pub fn identify(&self, shown: Credentials<'_>) -> Result<Caller, Denied> {
+    /// The caller with these credentials.
+    pub fn identify(&self, credentials: Credentials<'_>) -> Result<Caller, Denied> {
+        let Credentials { bearer, api_key, certificate } = credentials;
         match self {
-            Self::None => Ok(shown
-                .certificate
-                .map_or_else(Caller::nobody, |name| Caller::new(Method::Certificate, Some(name), Right::Everything))),
+            Self::None => Ok(certificate.map_or(Caller::Anonymous, |name| Caller::Certificate(Arc::clone(name)))),
             Self::ApiKey(keyring) => {
                 let keys = keyring.keys();
-                let (grant, name, holder) = if let Some(key) = shown.api_key.or(shown.bearer) {
-                    let key = key.expose();
-                    let (hash, grant) = keys.find(key).ok_or(Denied::Unknown("this API key is not known"))?;
-                    (grant, &grant.name, Holder::Key(hash))
-                } else if let Some(name) = shown.certificate {
-                    let grant = keys.find_certificate(name).ok_or(Denied::NotNamed)?;
-                    (grant, name, Holder::Certificate(Arc::clone(name)))
-                } else {
-                    let missing = "send an API key, as Authorization: Bearer or as X-API-Key";
-                    return Err(Denied::Missing(missing));
-                };
-                let method = if matches!(holder, Holder::Key(_)) { Method::ApiKey } else { Method::Certificate };
-                Ok(Caller::new(method, Some(name), Right::Granted(Arc::clone(grant), holder)))
+                if let Some(key) = api_key.or(bearer) {
+                    let (hash, grant) = keys.find(key.expose()).ok_or(Denied::Unknown("this API key is not known"))?;
+                    return Ok(Caller::Granted(Arc::clone(grant), Holder::Key(hash)));
+                }
+                let missing = Denied::Missing("send an API key, as Authorization: Bearer or as X-API-Key");
+                let name = certificate.ok_or(missing)?;
+                let grant = keys.find_certificate(name).ok_or(Denied::NotNamed)?;
+                Ok(Caller::Granted(Arc::clone(grant), Holder::Certificate(Arc::clone(name))))
             }
             Self::Kubernetes(_) => {
-                let token = shown.bearer.ok_or(NO_TOKEN)?;
+                let token = bearer.ok_or(NO_TOKEN)?;
                 let bearer = Bearer::parse(token.expose()).ok_or(Denied::Unknown("this is not a bearer token"))?;
-                Ok(Caller::new(Method::Kubernetes, shown.certificate, Right::Cluster(bearer)))
+                Ok(Caller::Cluster(bearer, certificate.cloned()))
             }
         }
     }
 
-    /// Whether the caller may see this: the answer, if it is known at once.
-    pub fn authorize_cached(&self, caller: &Caller, asked: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
+    /// Whether the caller may see this, or `None` if only the cluster can tell.
+    pub fn authorize_cached(&self, caller: &Caller, request: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
         let Self::Kubernetes(reviews) = self else { return Some(Ok(())) };
         let Some(bearer) = caller.bearer() else { return Some(Err(NO_TOKEN)) };
-        reviews.remembered(bearer, asked).map(|verdict| judged(verdict, asked))
+        reviews.cached(bearer, request).map(|decision| check(decision, request))
     }
 
     /// Whether the caller may see all of this.
-    pub async fn authorize(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Result<(), Denied> {
+    pub async fn authorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
         let Self::Kubernetes(reviews) = self else { return Ok(()) };
         let bearer = caller.bearer().ok_or(NO_TOKEN)?;
-        for asked in asked {
-            match reviews.judge(bearer, asked).await {
-                Ok(verdict) => judged(verdict, asked)?,
-                Err(NoVerdict::Unsure) => return Err(Denied::Cluster(asked.told())),
-                Err(NoVerdict::Unanswered(error)) => return Err(Denied::Unanswered(error)),
+        for request in requests {
+            match reviews.review(bearer, request).await {
+                Ok(decision) => check(decision, request)?,
+                Err(ReviewError::Undecided) => return Err(Denied::Cluster(request.refusal())),
+                Err(ReviewError::Failed(error)) => return Err(Denied::ReviewFailed(error)),
             }
         }
         Ok(())
     }
 
-    /// Returns when the caller may not see this any more.
-    pub async fn lost(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Denied {
+    /// Returns when the caller may no longer see this.
+    pub async fn wait_until_revoked(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Denied {
         loop {
-            self.time_to_ask().await;
-            if let Err(denied) = self.reauthorize(caller, asked).await {
+            self.recheck_due().await;
+            if let Err(denied) = self.reauthorize(caller, requests).await {
                 return denied;
             }
         }
     }
 
-    /// Returns when it is to be asked again whether a caller may go on.
-    pub async fn time_to_ask(&self) {
+    /// Returns when a caller's right has to be checked again. Without authentication there is nothing to check.
+    pub async fn recheck_due(&self) {
         if matches!(self, Self::None) {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(RECHECK).await;
+        tokio::time::sleep(RECHECK_INTERVAL).await;
     }
 
-    /// Whether the caller may see this still.
-    pub async fn reauthorize(&self, caller: &Caller, asked: &[AccessRequest<'_>]) -> Result<(), Denied> {
-        if let (Self::ApiKey(keyring), Right::Granted(grant, holder)) = (self, &caller.right)
+    /// Whether the caller may still see this.
+    pub async fn reauthorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
+        if let (Self::ApiKey(keyring), Caller::Granted(grant, holder)) = (self, caller)
             && !keyring.keys().grants(grant, holder)
         {
             return Err(Denied::Unknown("what was granted to this caller has changed"));
         }
-        // Boxed, as a thousand who wait keep room for it, and one at a time needs it.
-        Box::pin(self.authorize(caller, asked)).await
+        // Boxed: each of a thousand waiting calls keeps room for this future, and few use it at a time.
+        Box::pin(self.authorize(caller, requests)).await
     }
 }
 
-fn judged(verdict: Verdict, asked: &AccessRequest<'_>) -> Result<(), Denied> {
-    match verdict {
-        Verdict::Allowed => Ok(()),
-        Verdict::Denied => Err(Denied::Cluster(asked.told())),
-        Verdict::Unauthorized => Err(Denied::Unknown("the cluster does not accept this token")),
-    }
-}
-
-impl AccessRequest<'_> {
-    /// In the words of the cluster's own refusals.
-    fn told(&self) -> String {
-        let Permission { verb, resource, group, .. } = self.permission;
-        let name = self.name.map(|name| format!(" {name:?}")).unwrap_or_default();
-        let place = match self.namespace {
-            Some(namespace) => format!("in the namespace {:?}", namespace.as_str()),
-            None => "in all namespaces; name one that is allowed".to_owned(),
-        };
-        let dot = if group.is_empty() { "" } else { "." };
-        format!("{resource}{dot}{group}{name} is forbidden: the cluster does not let you {verb} {resource} {place}")
+fn check(decision: Decision, request: &AccessRequest<'_>) -> Result<(), Denied> {
+    match decision {
+        Decision::Allowed => Ok(()),
+        Decision::Denied => Err(Denied::Cluster(request.refusal())),
+        Decision::Unauthorized => Err(Denied::Unknown("the cluster does not accept this token")),
     }
 }
 

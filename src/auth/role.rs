@@ -1,8 +1,8 @@
-//! What a key lets its holder do, in three steps.
+//! The roles of API keys.
 
 use std::fmt;
 
-/// Each role may do what those before it may.
+/// Each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// See jobs, their logs, and namespaces.

@@ -54,7 +54,7 @@ pub const VARIABLES: [Variable; 30] = [
     variable(
         "EKS_API_MAX_WRITES",
         "64",
-        "changes to the cluster at a time (one of 64 KiB and more counts as several); one caller has at most half of them; others wait for 2s, then are answered 503",
+        "changes to the cluster at a time; one caller has at most half of them; others wait for 2s, then are answered 503",
     ),
     variable("EKS_API_RATE_LIMIT", "500", "calls a second of one caller; or off. A status from memory is not counted"),
     variable("EKS_API_PEER_RATE_LIMIT", "1000", "the same of one address, whoever calls from it; or off"),

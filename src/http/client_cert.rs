@@ -1,10 +1,10 @@
-//! Reads what a certificate says of its holder: whom it names, and from when to when it is good. Owns as much of X.509
-//! as that takes; whether the certificate can be believed is rustls' to judge, before anything is read here.
+//! Reads the name and the validity of a certificate (X.509, RFC 5280). rustls verifies a client certificate before this
+//! module reads it.
 
 use time::{Date, Month, OffsetDateTime, Time};
 
-/// X.509 lets a common name be 64 characters long and DNS a host name 253; only URIs can be longer.
-const LONGEST_NAME: usize = 256;
+/// The longest name, in bytes. A common name has at most 64 characters and a DNS name 253. A longer URI is rejected.
+const MAX_NAME_LEN: usize = 256;
 
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -25,7 +25,7 @@ const URI: u8 = 0x86;
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
 const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 0x11];
 
-/// The parts of a certificate that are looked at, still encoded.
+/// The encoded parts of a certificate that this module reads.
 #[derive(Debug)]
 pub struct Certificate<'a> {
     validity: &'a [u8],
@@ -47,9 +47,9 @@ impl<'a> Certificate<'a> {
         Some(Self { validity, subject, alt_names: alt_names(parts)? })
     }
 
-    /// The first DNS name, e-mail address or URI that it is for, else the common name of its subject. The kind stands
-    /// before all but a DNS name: `email:`, `uri:`, `cn:`. `None` if the name is missing, is too long or holds anything
-    /// but printable text, as it goes into logs and rights depend on it.
+    /// The first DNS name, e-mail address or URI, or else the common name of the subject. All but a DNS name have a prefix:
+    /// `email:`, `uri:`, `cn:`. `None` if the name is missing, too long or not printable: it goes into logs, and rights
+    /// depend on it.
     pub fn name(&self) -> Option<String> {
         let (kind, name) = match self.first_alt_name() {
             Some((tag, name)) => {
@@ -57,18 +57,18 @@ impl<'a> Certificate<'a> {
                 match tag {
                     EMAIL => ("email:", name),
                     URI => ("uri:", name),
-                    // A colon would make it look like a name of another kind.
+                    // With a colon it could look like a name of another kind.
                     _ => ("", Some(name).filter(|name| !name.contains(':'))?),
                 }
             }
             None => ("cn:", self.common_name()?),
         };
         let is_plain = |c: char| c == ' ' || c.is_alphanumeric() || c.is_ascii_punctuation();
-        let is_sane = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_plain);
-        (is_sane && name.trim() == name).then(|| [kind, name].concat())
+        let is_valid = !name.is_empty() && name.len() <= MAX_NAME_LEN && name.chars().all(is_plain);
+        (is_valid && name.trim() == name).then(|| [kind, name].concat())
     }
 
-    /// From when and until when it is good.
+    /// The times from and until which it is valid.
     pub fn validity(&self) -> Option<(OffsetDateTime, OffsetDateTime)> {
         let mut times = Der(self.validity);
         Some((time(times.next()?)?, time(times.next()?)?))
@@ -79,7 +79,7 @@ impl<'a> Certificate<'a> {
         std::iter::from_fn(|| names.next()).find(|(tag, _)| [EMAIL, DNS, URI].contains(tag))
     }
 
-    /// The last of them, which is the most specific one.
+    /// The last common name, which is the most specific one.
     fn common_name(&self) -> Option<&'a str> {
         let mut sets = Der(self.subject);
         let mut found = None;
@@ -100,17 +100,17 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// The names of the extension for them, if there is one; outer None if the extensions cannot be read.
-#[allow(clippy::option_option, reason = "not readable and not there are different things")]
+/// The subject alternative names, or `Some(None)` if there are none. `None` if the extensions are malformed.
+#[allow(clippy::option_option, reason = "malformed and absent are different cases")]
 fn alt_names(mut parts: Der<'_>) -> Option<Option<&[u8]>> {
-    // Before the extensions there may be identifiers that nobody uses.
+    // Unique identifiers may come before the extensions.
     let Some(extensions) = std::iter::from_fn(|| parts.next()).find(|(tag, _)| *tag == EXTENSIONS) else {
         return Some(None);
     };
     let mut extensions = Der(extensions.1).take(SEQUENCE)?;
     while let Some(mut extension) = extensions.take(SEQUENCE) {
         if extension.take(OBJECT_IDENTIFIER)?.0 == SUBJECT_ALT_NAME {
-            // Between the two may stand whether it is critical.
+            // The flag `critical` may come between the two.
             let value = std::iter::from_fn(|| extension.next()).find(|(tag, _)| *tag == OCTET_STRING)?.1;
             return Some(Some(Der(value).take(SEQUENCE)?.0));
         }
@@ -135,18 +135,18 @@ fn time((tag, text): (u8, &[u8])) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::new_utc(date, time))
 }
 
-/// What is left of some values in DER.
+/// The rest of a sequence of DER values.
 #[derive(Clone, Copy)]
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The next value and its tag; None at the end, and where there is no DER as certificates have it.
+    /// The next tag and value. `None` at the end, and for malformed DER.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // Two bytes of length are more than a TLS handshake's certificates need.
+            // Certificates in a TLS handshake need no more than two bytes of length.
             0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
             0x82 => (usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?])), rest.get(2..)?),
             _ => return None,
@@ -156,7 +156,7 @@ impl<'a> Der<'a> {
         Some((tag, value))
     }
 
-    /// What is in the next value, if it has this tag.
+    /// The content of the next value, if it has this tag.
     fn take(&mut self, tag: u8) -> Option<Self> {
         let mut ahead = *self;
         let (found, value) = ahead.next()?;

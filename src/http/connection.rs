@@ -28,10 +28,10 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::response::HttpResponse;
 use crate::http::response::stream_body::ReplyBody;
 
-/// Anybody can fail a handshake, so not every failure is logged.
-const HANDSHAKES_LOGGED_EVERY: Duration = Duration::from_secs(10);
+/// Anyone can fail a handshake, so failures are logged once in this time.
+const HANDSHAKE_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\n\
+const TLS_REQUIRED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\n\
     Connection: close\r\n\r\nthis port speaks TLS: use https://\n";
 
 /// Answers the requests of all connections.
@@ -42,11 +42,11 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<RequestBody>,
     ) -> impl Future<Output = HttpResponse> + Send;
 
-    /// Returns when no request is under way. The caller of such a request may have closed its connection.
+    /// Returns when no request is in progress. The caller of such a request may have closed its connection.
     fn finished(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// What all connections of a listener share.
+/// The state that all connections of a listener share.
 #[derive(Debug)]
 pub struct Connections<H> {
     handler: Arc<H>,
@@ -57,18 +57,18 @@ pub struct Connections<H> {
 
 impl<H: Handler> Connections<H> {
     pub fn new(handler: Arc<H>, draining: watch::Receiver<bool>) -> Self {
-        let refused_handshakes = LogThrottle::new(HANDSHAKES_LOGGED_EVERY);
+        let refused_handshakes = LogThrottle::new(HANDSHAKE_LOG_INTERVAL);
         Self { handler, draining, refused_handshakes, large_heads: Arc::new(Semaphore::new(LARGE_HEADS)) }
     }
 
-    /// Serves one connection to its end. `tls` is what to shake hands with, if callers are to speak TLS.
+    /// Serves one connection to its end, over TLS if there is an acceptor.
     pub async fn serve(&self, stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>, watcher: Watcher) {
-        // Replies are small and whole; waiting for more to send would only delay them.
+        // Replies are written whole, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         match tls {
             None => {
                 let peer = Peer { address, over_tls: false, certificate: None };
-                self.serve_http(stream, peer, watcher).await;
+                self.serve_stream(stream, peer, watcher).await;
             }
             Some(tls) => self.serve_tls(&tls, stream, address, watcher).await,
         }
@@ -76,24 +76,24 @@ impl<H: Handler> Connections<H> {
 
     async fn serve_tls(&self, tls: &TlsAcceptor, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
         let mut draining = self.draining.clone();
-        let shaken = tokio::select! {
-            shaken = timeout(HANDSHAKE_TIMEOUT, self.handshake(tls, stream)) => shaken,
+        let handshake = tokio::select! {
+            ended = timeout(HANDSHAKE_TIMEOUT, self.handshake(tls, stream)) => ended,
             () = drain_started(&mut draining) => return,
         };
         let late = || io::Error::other(format!("it took longer than {} s", HANDSHAKE_TIMEOUT.as_secs()));
-        match shaken.unwrap_or_else(|_| Err(late())) {
+        match handshake.unwrap_or_else(|_| Err(late())) {
             Ok(stream) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let name = certificates.and_then(|chain| Certificate::parse(chain.first()?)?.name());
                 log::debug!(caller:% = address, certificate = name.as_deref().unwrap_or(""); "TLS connection");
                 let peer = Peer { address, over_tls: true, certificate: name.map(Arc::from) };
-                self.serve_http(stream, peer, watcher).await;
+                self.serve_stream(stream, peer, watcher).await;
             }
-            Err(error) => self.log_handshake(address, &error),
+            Err(error) => self.log_handshake_error(address, &error),
         }
     }
 
-    fn log_handshake(&self, caller: SocketAddr, error: &io::Error) {
+    fn log_handshake_error(&self, caller: SocketAddr, error: &io::Error) {
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
         let is_refusal =
             matches!(cause, Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)));
@@ -106,18 +106,18 @@ impl<H: Handler> Connections<H> {
 
     async fn handshake(&self, tls: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut first = [0];
-        // A TLS record never begins with a letter, and a request always does.
+        // A TLS record never begins with a letter, and a plain HTTP request always does.
         if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
             let mut plain =
                 ConnectionIo::new(stream, Arc::new(ConnectionState::unread()), Arc::clone(&self.large_heads));
-            plain.write_all(SPEAKS_TLS).await?;
+            plain.write_all(TLS_REQUIRED).await?;
             plain.shutdown().await?;
             return Err(io::Error::other("the caller speaks plain HTTP"));
         }
         tls.accept(stream).await
     }
 
-    async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer, watcher: Watcher) {
+    async fn serve_stream(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer, watcher: Watcher) {
         let (address, peer, state) = (peer.address, Arc::new(peer), Arc::<ConnectionState>::default());
         let service = service_fn(|request: Request<Incoming>| {
             state.begin(request.method());
@@ -143,7 +143,7 @@ impl<H: Handler> Connections<H> {
     }
 }
 
-/// Waits for the drain to begin. A sender that is gone counts as a drain.
+/// Returns when the drain begins. A dropped sender counts as a drain.
 pub async fn drain_started(draining: &mut watch::Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
 }

@@ -1,8 +1,8 @@
-//! A connection's bytes, below hyper: a time limit on writes, what a half-close means, and a close that lingers.
+//! The byte stream below hyper: a time limit on writes, half-closed connections, and a close that reads the rest.
 //!
-//! hyper drops a request when its caller closes the sending half. This holds that end back while a change is under way.
-//! It also reads on for a while after a reply to a request that was not read to its end. A close with unread input
-//! makes the kernel reset the connection, and the caller then loses the reply.
+//! hyper drops a request when its caller closes the sending half. During a change this module hides that end from hyper.
+//! After an early reply it reads and drops the rest of the request. A close with unread input would make the kernel reset
+//! the connection, and the caller would lose the reply.
 
 use std::io;
 use std::pin::Pin;
@@ -15,37 +15,35 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-use crate::http::limits::bounds::{
-    LINGER_BYTES, LINGER_TIMEOUT, SMALL_HEAD_BYTES, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT,
-};
+use crate::http::limits::bounds::{CLOSE_BYTES, CLOSE_TIMEOUT, SMALL_HEAD_BYTES, STREAM_WRITE_TIMEOUT, WRITE_TIMEOUT};
 
-/// What a connection and its current request know of each other.
+/// The state that a connection and its current request share.
 #[derive(Debug, Default)]
 pub struct ConnectionState {
-    /// A change is under way, so the end of the input is not the end of the connection.
+    /// A change is in progress, so the end of the input does not end the connection.
     holds_eof: AtomicBool,
-    /// Its reply is on its way, so the next flush ends it.
+    /// The reply is being written, and the next flush completes it.
     is_answered: AtomicBool,
     eof: AtomicBool,
     eof_seen: Notify,
-    /// The caller may be sending what nobody reads.
+    /// The caller may be sending data that nobody reads.
     has_unread_input: AtomicBool,
     is_streaming: AtomicBool,
-    /// A request is under way, so what comes is not its head.
+    /// A request is in progress, so input does not belong to a head.
     is_busy: AtomicBool,
-    /// How much of a head has come.
+    /// The bytes of the current head so far.
     head: AtomicUsize,
-    /// Held from the time that a head is large until its reply.
+    /// Held by a large head until the reply.
     large_head: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl ConnectionState {
-    /// Of a connection whose input nobody will read.
+    /// For a connection whose input nobody reads.
     pub fn unread() -> Self {
         Self { has_unread_input: true.into(), ..Self::default() }
     }
 
-    /// A request has begun. Only reads end when their caller closes its half.
+    /// Begins a request. A safe request ends when its caller closes the sending half.
     pub fn begin(&self, method: &Method) {
         self.holds_eof.store(!method.is_safe(), Relaxed);
         self.is_answered.store(false, Relaxed);
@@ -54,12 +52,12 @@ impl ConnectionState {
         self.head.store(0, Relaxed);
     }
 
-    /// The request was read to its end.
+    /// Records that the request was read to its end.
     pub fn input_consumed(&self) {
         self.has_unread_input.store(false, Relaxed);
     }
 
-    /// The request has its reply, which may be a stream.
+    /// Records that the request has its reply.
     pub fn answered(&self, is_stream: bool) {
         self.is_streaming.store(is_stream, Relaxed);
         self.is_answered.store(true, Relaxed);
@@ -67,7 +65,7 @@ impl ConnectionState {
         drop(self.large_head.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Returns when the caller will send nothing more, although a change is under way.
+    /// Returns when the caller has closed the sending half.
     pub async fn input_ended(&self) {
         loop {
             let seen = self.eof_seen.notified();
@@ -79,26 +77,25 @@ impl ConnectionState {
     }
 }
 
-/// A stream as hyper reads and writes it.
 #[derive(Debug)]
 pub struct ConnectionIo<S> {
     stream: S,
     state: Arc<ConnectionState>,
-    /// The places for large heads, of all connections.
+    /// The permits for large heads of all connections.
     large_heads: Arc<Semaphore>,
-    /// Runs while the caller takes nothing of what is to be written.
+    /// Runs while the caller reads nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Runs from the end of the output on.
-    lingers: Option<Pin<Box<Sleep>>>,
-    lingered: usize,
+    closing: Option<Pin<Box<Sleep>>>,
+    dropped: usize,
 }
 
 impl<S> ConnectionIo<S> {
     pub const fn new(stream: S, state: Arc<ConnectionState>, large_heads: Arc<Semaphore>) -> Self {
-        Self { stream, state, large_heads, stalled: None, lingers: None, lingered: 0 }
+        Self { stream, state, large_heads, stalled: None, closing: None, dropped: 0 }
     }
 
-    /// Counts what was read, if it is of a head. A large head needs a place.
+    /// Counts the bytes of a head. A large head needs a permit.
     fn count_head(&self, bytes: usize) -> io::Result<()> {
         if self.state.is_busy.load(Relaxed) {
             return Ok(());
@@ -107,14 +104,14 @@ impl<S> ConnectionIo<S> {
         if before + bytes > SMALL_HEAD_BYTES {
             let mut held = self.state.large_head.lock().unwrap_or_else(PoisonError::into_inner);
             if held.is_none() {
-                let place = Arc::clone(&self.large_heads).try_acquire_owned();
-                *held = Some(place.map_err(|_| io::Error::other("too many large heads at a time"))?);
+                let permit = Arc::clone(&self.large_heads).try_acquire_owned();
+                *held = Some(permit.map_err(|_| io::Error::other("too many large heads at a time"))?);
             }
         }
         Ok(())
     }
 
-    /// Ends a write that makes no progress for too long.
+    /// Fails a write that makes no progress within the time limit.
     fn in_time<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
@@ -128,20 +125,20 @@ impl<S> ConnectionIo<S> {
 }
 
 impl<S: AsyncRead + Unpin> ConnectionIo<S> {
-    /// Reads and drops what still comes, until the caller closes, or a bound is reached.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.lingers.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
+    /// Reads and drops input until the caller closes, or a limit is reached.
+    fn poll_drop_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.closing.get_or_insert_with(|| Box::pin(sleep(CLOSE_TIMEOUT)));
         if deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        let mut dropped = [0; 8 << 10];
-        while self.lingered < LINGER_BYTES {
-            let mut buffer = ReadBuf::new(&mut dropped);
+        let mut input = [0; 8 << 10];
+        while self.dropped < CLOSE_BYTES {
+            let mut buffer = ReadBuf::new(&mut input);
             let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 break;
             }
-            self.lingered += buffer.filled().len();
+            self.dropped += buffer.filled().len();
         }
         Poll::Ready(())
     }
@@ -163,7 +160,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ConnectionIo<S> {
             self.state.eof_seen.notify_waiters();
         }
         if is_end && self.state.holds_eof.load(Relaxed) {
-            // hyper reads again once it has written the reply.
+            // hyper reads again after it has written the reply.
             return Poll::Pending;
         }
         Poll::Ready(read)
@@ -185,12 +182,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ConnectionIo<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingers.is_none() {
+        if self.closing.is_none() {
             let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
             ready!(self.in_time(shut, cx))?;
         }
         if self.state.has_unread_input.load(Relaxed) && !self.state.eof.load(Relaxed) {
-            ready!(self.poll_linger(cx));
+            ready!(self.poll_drop_input(cx));
         }
         Poll::Ready(Ok(()))
     }

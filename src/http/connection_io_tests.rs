@@ -1,5 +1,4 @@
-//! Tests of a connection's bytes: what is written in time, what the end of the input does, and what is read after the end
-//! of the output.
+//! Tests of the time limit on writes, of half-closed connections, and of the close.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 
-/// A connection that takes 100 bytes ahead, and the caller's end of it.
+/// A connection that buffers 100 bytes, and the caller's end of it.
 fn connection(state: ConnectionState) -> (Arc<ConnectionState>, ConnectionIo<DuplexStream>, DuplexStream) {
     let (here, there) = duplex(100);
     let state = Arc::new(state);
@@ -48,8 +47,8 @@ async fn c7_the_end_of_the_input_waits_for_the_reply_to_a_change() {
     let (state, mut io, mut caller) = connection(ConnectionState::default());
     state.begin(&Method::POST);
     caller.shutdown().await.unwrap();
-    assert!(timeout(Duration::ZERO, state.input_ended()).await.is_err(), "nobody has read it");
-    assert!(reads_nothing(&mut io).await, "the change is under way");
+    assert!(timeout(Duration::ZERO, state.input_ended()).await.is_err(), "hyper has not read it");
+    assert!(reads_nothing(&mut io).await, "the change is in progress");
     state.input_ended().await;
     state.answered(false);
     io.write_all(b"201").await.unwrap();
@@ -67,7 +66,7 @@ async fn c7_the_end_of_the_input_ends_a_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c8_what_comes_after_an_early_reply_is_read_and_dropped() {
+async fn c8_the_rest_of_a_request_is_dropped_after_an_early_reply() {
     let (_state, mut io, mut caller) = connection(ConnectionState::default());
     caller.write_all(b"POST").await.unwrap();
     io.read_exact(&mut [0; 4]).await.unwrap();
@@ -86,11 +85,11 @@ async fn c8_what_comes_after_an_early_reply_is_read_and_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c8_that_has_an_end() {
+async fn c8_the_close_has_limits() {
     let (_state, mut io, _silent) = connection(ConnectionState::unread());
     let begun = Instant::now();
     io.shutdown().await.unwrap();
-    assert_eq!(begun.elapsed(), LINGER_TIMEOUT, "the caller neither sends nor closes");
+    assert_eq!(begun.elapsed(), CLOSE_TIMEOUT, "the caller neither sends nor closes");
 
     let (_state, mut io, mut endless) = connection(ConnectionState::unread());
     let sends = async { while endless.write_all(&[0; 100]).await.is_ok() {} };
@@ -98,11 +97,11 @@ async fn c8_that_has_an_end() {
         shut = io.shutdown() => shut.unwrap(),
         () = sends => {}
     }
-    assert!((LINGER_BYTES..LINGER_BYTES + 200).contains(&io.lingered), "{}", io.lingered);
+    assert!((CLOSE_BYTES..CLOSE_BYTES + 200).contains(&io.dropped), "{}", io.dropped);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_read_to_its_end_is_not_lingered_for() {
+async fn a_request_that_was_read_to_its_end_is_closed_at_once() {
     let (state, mut io, mut caller) = connection(ConnectionState::default());
     caller.write_all(b"GET").await.unwrap();
     io.read_exact(&mut [0; 3]).await.unwrap();
@@ -113,30 +112,30 @@ async fn a_request_that_was_read_to_its_end_is_not_lingered_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_heads_need_a_place_which_they_have_until_the_reply() {
+async fn a_large_head_holds_a_permit_until_the_reply() {
     let (here, mut caller) = duplex(2 * SMALL_HEAD_BYTES);
-    let (state, places) = (Arc::<ConnectionState>::default(), Arc::new(Semaphore::new(1)));
-    let mut io = ConnectionIo::new(here, Arc::clone(&state), Arc::clone(&places));
+    let (state, permits) = (Arc::<ConnectionState>::default(), Arc::new(Semaphore::new(1)));
+    let mut io = ConnectionIo::new(here, Arc::clone(&state), Arc::clone(&permits));
     let mut small = vec![0; SMALL_HEAD_BYTES];
     caller.write_all(&small).await.unwrap();
     io.read_exact(&mut small).await.unwrap();
-    assert_eq!(places.available_permits(), 1);
+    assert_eq!(permits.available_permits(), 1);
     caller.write_all(&[0; 2]).await.unwrap();
     io.read_exact(&mut [0; 2]).await.unwrap();
-    assert_eq!(places.available_permits(), 0);
+    assert_eq!(permits.available_permits(), 0);
     state.begin(&Method::POST);
     caller.write_all(&[0; 100]).await.unwrap();
     io.read_exact(&mut [0; 100]).await.unwrap();
-    assert_eq!(places.available_permits(), 0, "the head is in memory while its request is served");
+    assert_eq!(permits.available_permits(), 0, "the head is in memory while its request is served");
     state.answered(false);
-    assert_eq!(places.available_permits(), 1);
+    assert_eq!(permits.available_permits(), 1);
 
     caller.write_all(&small).await.unwrap();
     io.read_exact(&mut small).await.unwrap();
-    assert_eq!(places.available_permits(), 1, "the next head is counted anew");
+    assert_eq!(permits.available_permits(), 1, "the next head starts at zero");
     state.begin(&Method::GET);
     state.answered(false);
-    let _taken = Arc::clone(&places).try_acquire_owned().unwrap();
+    let _taken = Arc::clone(&permits).try_acquire_owned().unwrap();
     caller.write_all(&small).await.unwrap();
     io.read_exact(&mut small).await.unwrap();
     caller.write_all(&[0]).await.unwrap();

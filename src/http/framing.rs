@@ -1,4 +1,4 @@
-//! Whether a request's header is what HTTP/1.1 asks for, beyond what hyper checks itself.
+//! Checks the framing of a request beyond hyper's own checks.
 
 use hyper::header::{HOST, TRANSFER_ENCODING};
 use hyper::{Request, StatusCode, Version};
@@ -6,8 +6,8 @@ use hyper::{Request, StatusCode, Version};
 use crate::http::limits::bounds::MAX_HEADERS;
 use crate::http::response::problem::Problem;
 
-/// 431 for too many lines. 400 for a coding other than chunked, which a proxy may take for another length than we do.
-/// 400 for no Host, or several (RFC 9112, section 3.2).
+/// 431 for too many header lines. 400 for a transfer coding other than chunked: a proxy may see another length. 400 for a
+/// missing or second Host (RFC 9112, section 3.2).
 pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let headers = request.headers();
     if headers.len() > MAX_HEADERS {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_has_at_most_so_many_lines() {
+    fn the_number_of_header_lines_is_bounded() {
         let lines = |count: usize| [&[("host", "localhost")][..], &vec![("x-line", "a"); count - 1]].concat();
         assert_eq!(status(Version::HTTP_11, &lines(MAX_HEADERS)), 200);
         assert_eq!(status(Version::HTTP_11, &lines(MAX_HEADERS + 1)), 431);

@@ -15,15 +15,14 @@ use crate::http::limits::log_throttle::LogThrottle;
 use crate::http::metrics::{HttpMetrics, Limit};
 use crate::http::tls::Tls;
 
-/// The pause after the system refused another connection, mostly for lack of file descriptors.
+/// The pause after accept fails, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often a limit that callers run into is logged.
-const LOGGED_EVERY: Duration = Duration::from_mins(1);
+/// A message that callers can cause is logged once in this time.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How connections come in.
 #[derive(Debug)]
 pub struct ListenerConfig {
-    /// None: callers speak plain HTTP.
+    /// `None` means plain HTTP.
     pub tls: Option<Arc<Tls>>,
     pub max_connections: usize,
     pub max_per_peer: usize,
@@ -36,9 +35,9 @@ pub struct ListenerConfig {
 pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: ListenerConfig) -> bool {
     let ListenerConfig { tls, max_connections, max_per_peer, metrics, mut draining } = config;
     let permits = Arc::new(Semaphore::new(max_connections));
-    let peers = Arc::new(ConnectionLimiter::new(max_per_peer));
+    let per_peer = Arc::new(ConnectionLimiter::new(max_per_peer));
     metrics.max_connections.set(max_connections as u64);
-    let [accept_errors, full_peers] = [(); 2].map(|()| LogThrottle::new(LOGGED_EVERY));
+    let [accept_errors, refusals] = [(); 2].map(|()| LogThrottle::new(LOG_INTERVAL));
     let connections = Arc::new(Connections::new(Arc::clone(&handler), draining.clone()));
     let graceful = GracefulShutdown::new();
     loop {
@@ -47,9 +46,9 @@ pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: Lis
             accepted = accept(&listener, &permits, &accept_errors) => accepted,
         };
         let Some((stream, address, permit)) = accepted else { continue };
-        let Some(place) = peers.enter(address.ip()) else {
+        let Some(peer_permit) = per_peer.try_acquire(address.ip()) else {
             metrics.refused(Limit::Connections);
-            if let Some(not_logged) = full_peers.allow(Instant::now()) {
+            if let Some(not_logged) = refusals.allow(Instant::now()) {
                 log::warn!(caller:% = address, most = max_per_peer, not_logged; "a peer has as many connections as it may, and more are closed");
             }
             continue;
@@ -59,7 +58,7 @@ pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: Lis
         tokio::spawn(async move {
             let _counted = metrics.connections.hold();
             connections.serve(stream, address, tls, watcher).await;
-            drop((permit, place));
+            drop((permit, peer_permit));
         });
     }
     drop(listener);
@@ -70,7 +69,7 @@ pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: Lis
     tokio::time::timeout(DRAIN, ended).await.is_ok()
 }
 
-/// The next connection. At the limit, others wait in the kernel's queue.
+/// Accepts the next connection. At the limit, connections wait in the kernel's queue.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,

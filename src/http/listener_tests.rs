@@ -36,7 +36,7 @@ impl Handler for ReadsBodies {
             body::json::<Value>(&parts.headers, body, &BodyBudget::default()).await.map(drop)
         };
         let result = read.and_then(|()| Reply::json(StatusCode::OK, &json!({ "status": "ok" })));
-        response(&RequestId::of(&parts.headers), result, Media::Json, None, None)
+        response(&RequestId::parse(&parts.headers), result, Media::Json, None, None)
     }
 
     async fn finished(&self) {}
@@ -57,7 +57,7 @@ pub(super) async fn start_with(tls: Option<Arc<Tls>>) -> Running {
 }
 
 impl Running {
-    /// Sends this and returns what comes until the server closes the connection, and after how many seconds.
+    /// Sends a text. Returns the reply and the seconds until the server closes the connection.
     pub(super) async fn exchange(&self, text: &str) -> (String, u64) {
         let started = Instant::now();
         let mut stream = TcpStream::connect(self.address).await.unwrap();
@@ -72,7 +72,7 @@ const CREATE: &str = "POST /api/eks-create-job HTTP/1.1\r\nHost: localhost\r\nCo
      Content-Length: 10\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn a_header_that_does_not_come_ends_the_connection() {
+async fn a_missing_header_ends_the_connection() {
     let server = start().await;
     for begun in ["", "GET /livez HTTP/1.1\r\nHost:"] {
         assert_eq!(server.exchange(begun).await, (String::new(), HEADER_TIMEOUT.as_secs()), "{begun:?}");
@@ -88,7 +88,7 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_answered_408() {
+async fn a_missing_body_gets_408() {
     let server = start().await;
     let (answer, seconds) = server.exchange(&format!("{CREATE}half")).await;
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
@@ -96,11 +96,11 @@ async fn a_body_that_does_not_come_is_answered_408() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drain_waits_for_requests_under_way() {
+async fn the_drain_waits_for_requests_in_progress() {
     let server = start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(format!("{CREATE}half").as_bytes()).await.unwrap();
-    // Less than the body may take, so the request is under way when the drain begins.
+    // Less than the time limit of the body, so the request is in progress when the drain begins.
     tokio::time::sleep(BODY_TIMEOUT / 2).await;
     server.drain.send_replace(true);
     assert!(server.ended.await.unwrap());

@@ -1,4 +1,4 @@
-//! The bounds on time of connections over TLS, on a real socket under paused time.
+//! Time limits of TLS connections, on a real socket with paused time.
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -46,7 +46,7 @@ impl Secure {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_does_not_come_ends_the_connection() {
+async fn a_missing_handshake_ends_the_connection() {
     let server = start("handshake").await;
     for begun in ["", "\x16\x03\x01\x02\0\x01"] {
         assert_eq!(server.running.exchange(begun).await, (String::new(), HANDSHAKE_TIMEOUT.as_secs()), "{begun:?}");
@@ -60,14 +60,14 @@ async fn an_idle_connection_is_closed() {
     let begun = Instant::now();
     stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
-    // It ends without close_notify.
+    // The connection ends without close_notify.
     let _ = stream.read_to_end(&mut answer).await;
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
     assert_eq!(begun.elapsed().as_secs(), HEADER_TIMEOUT.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_http_is_told_to_use_tls() {
+async fn a_plain_http_request_is_answered_with_a_hint() {
     let server = start("plain").await;
     for sent in ["GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", "POST /"] {
         let mut stream = TcpStream::connect(server.running.address).await.unwrap();
@@ -82,7 +82,7 @@ async fn plain_http_is_told_to_use_tls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_under_way_does_not_hold_up_the_drain() {
+async fn a_handshake_in_progress_does_not_delay_the_drain() {
     let server = start("drain").await;
     let _silent = TcpStream::connect(server.running.address).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;

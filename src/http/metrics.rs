@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-use crate::http::limits::body_budget::BodyBudget;
 use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram};
 
 /// The operation and the status.
@@ -14,25 +13,23 @@ type Labels = [&'static str; 2];
 
 #[derive(Debug)]
 pub struct HttpMetrics {
-    /// Whether callers may read all this.
+    /// Whether /metrics is served.
     pub is_shown: bool,
     pub started: SystemTime,
     requests: Mutex<BTreeMap<Labels, Arc<Histogram>>>,
     pub connections: Gauge,
     pub max_connections: Gauge,
     refused: [Counter; Limit::ALL.len()],
-    /// What the bodies of all callers together may take.
-    pub bodies: BodyBudget,
 }
 
-/// What bounds callers, beside the numbers of calls, which count what they refuse themselves.
+/// The limits that count their refusals here. The limits on concurrency have counters of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// The rate of one address.
+    /// The rate of an address.
     Peer,
-    /// The rate of one caller.
+    /// The rate of a caller.
     Caller,
-    /// The connections of one address.
+    /// The connections of an address.
     Connections,
 }
 
@@ -57,11 +54,10 @@ impl HttpMetrics {
             connections: Gauge::default(),
             max_connections: Gauge::default(),
             refused: Default::default(),
-            bodies: BodyBudget::default(),
         }
     }
 
-    pub fn answered(&self, operation: &'static str, status: StatusCode, time: Duration) {
+    pub fn record(&self, operation: &'static str, status: StatusCode, time: Duration) {
         let labels = [operation, Code::of(status.as_u16()).name()];
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.entry(labels).or_default().note(time);
@@ -78,8 +74,7 @@ impl HttpMetrics {
     }
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let limits = Limit::ALL.into_iter().map(Limit::name).zip(self.refused.iter().map(Counter::value));
-        limits.chain([("memory", self.bodies.refused.value())])
+        Limit::ALL.into_iter().map(Limit::name).zip(self.refused.iter().map(Counter::value))
     }
 }
 
@@ -88,19 +83,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_counted_is_counted_under_its_own_name() {
-        let traffic = HttpMetrics::new(true);
+    fn each_request_and_each_refusal_has_its_own_label() {
+        let metrics = HttpMetrics::new(true);
         for (operation, status) in [("create_job", 201), ("create_job", 201), ("create_job", 299), ("none", 404)] {
-            traffic.answered(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
+            metrics.record(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
         }
         let counts: Vec<_> =
-            traffic.requests().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
+            metrics.requests().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
         assert_eq!(counts, [(["create_job", "201"], 2), (["create_job", "other"], 1), (["none", "404"], 1)]);
 
         for limit in Limit::ALL {
-            (0..=limit as usize).for_each(|_| traffic.refused(limit));
+            (0..=limit as usize).for_each(|_| metrics.refused(limit));
         }
-        let expected = [("peer", 1), ("caller", 2), ("connections", 3), ("memory", 0)];
-        assert_eq!(traffic.refusals().collect::<Vec<_>>(), expected);
+        let expected = [("peer", 1), ("caller", 2), ("connections", 3)];
+        assert_eq!(metrics.refusals().collect::<Vec<_>>(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP side: server, routes, the one pipeline, handlers, and the errors a caller reads.
+//! The HTTP server: connections, limits, requests, responses. It knows HTTP and not the calls.
 
 pub mod browser;
 pub mod client_cert;

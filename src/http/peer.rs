@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, as the connection itself shows it, and which addresses are one party's.
+//! The other end of a connection.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 pub struct Peer {
     pub address: SocketAddr,
     pub over_tls: bool,
-    /// The name in the certificate that the peer has proved to hold, under mutual TLS.
+    /// The name in the verified client certificate.
     pub certificate: Option<Arc<str>>,
 }
 
-/// Whom an address stands for: in IPv6 a network of 64 bits is one customer's, who can use any address in it.
+/// The prefix that limits count as one client: an IPv4 address, or the /64 network of an IPv6 address.
 pub fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_network_are_one_peer() {
+    fn addresses_of_one_ipv6_network_are_one_client() {
         let of = |address: &str| client_prefix(address.parse().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));

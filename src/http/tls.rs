@@ -1,5 +1,4 @@
-//! TLS to callers: reads certificate, key and client CA, judges them, and can read them again. Owns what is in force;
-//! the handshake is `connection`'s.
+//! TLS to callers: loads, checks and reloads the certificate, the key and the client CA.
 
 use std::fmt;
 use std::fs;
@@ -24,30 +23,30 @@ use crate::util::files;
 
 pub const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// A chain of certificates is some KiB long, and a bundle of CAs some hundred.
+/// A certificate chain has a few KiB, and a bundle of CAs a few hundred. A larger file is refused.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const CERT: &str = "EKS_API_TLS_CERT_FILE";
 const KEY: &str = "EKS_API_TLS_KEY_FILE";
 const CLIENT_CA: &str = "EKS_API_TLS_CLIENT_CA_FILE";
 
-/// A file that is not what its variable promises. It never tells what is in the file.
+/// A file that cannot be used. The message never repeats its content.
 #[derive(Debug)]
 pub struct Error {
     variable: &'static str,
     path: PathBuf,
-    why: String,
+    reason: String,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.variable, self.path.display(), self.why)
+        write!(f, "{}: {}: {}", self.variable, self.path.display(), self.reason)
     }
 }
 
 impl std::error::Error for Error {}
 
-/// What connections are accepted with: of one reading of all files, so that certificate, key and CA go together.
+/// The configuration in force. It comes from one reading of all files, so certificate, key and CA fit together.
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,
@@ -60,8 +59,8 @@ impl Tls {
         Ok(Self { files, current })
     }
 
-    /// Reads all files again, for the connections to come. Nothing changes if one of them is broken. Sessions begun
-    /// under the old files cannot be resumed: who they let in may not be let in any more.
+    /// Reads all files again, for new connections. If a file is wrong, nothing changes. Old sessions cannot be resumed: the
+    /// new client CA may not accept their certificates.
     pub fn reload(&self) -> Result<(), Error> {
         let config = Arc::new(config(&self.files)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
@@ -90,14 +89,14 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, Error> {
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
     let chain = certificates(CERT, &files.certificate)?;
     let key = read(KEY, &files.key)?;
-    warn_of_readers(&files.key);
-    // What is wrong with the text is not told: the reader's own words quote it.
+    warn_if_world_readable(&files.key);
+    // The parser's own message is left out: it can quote the key.
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
         let may_be = "BEGIN PRIVATE KEY, BEGIN EC PRIVATE KEY or BEGIN RSA PRIVATE KEY";
         wrong(KEY, &files.key, &format!("holds no private key in PEM form that is not encrypted ({may_be})"))
     })?;
     let key = provider.key_provider.load_private_key(key).map_err(|_| {
-        wrong(KEY, &files.key, "holds a key of a kind that is not served: use ECDSA on P-256 or P-384, Ed25519, or RSA")
+        wrong(KEY, &files.key, "holds a key of an unsupported type: use ECDSA on P-256 or P-384, Ed25519, or RSA")
     })?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
@@ -112,7 +111,7 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
         }
         Err(error) => return Err(wrong(CERT, &files.certificate, &error.to_string())),
     }
-    tell_of(&certified, &files.certificate);
+    log_certificate(&certified, &files.certificate);
     Ok(certified)
 }
 
@@ -128,7 +127,7 @@ fn verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn Client
 fn certificates(variable: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let text = read(variable, path)?;
     let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
-    // Not told either: somebody may have named the key's file here.
+    // The parser's message is left out here too: the path may be the key's file.
     let certificates = certificates.map_err(|_| wrong(variable, path, "is not in PEM form"))?;
     if certificates.is_empty() {
         return Err(wrong(variable, path, "holds no certificate in PEM form (BEGIN CERTIFICATE)"));
@@ -140,25 +139,24 @@ fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
     files::read(path, MAX_FILE_BYTES).map_err(|error| wrong(variable, path, &error.to_string()))
 }
 
-fn wrong(variable: &'static str, path: &Path, why: &str) -> Error {
-    Error { variable, path: path.to_owned(), why: why.to_owned() }
+fn wrong(variable: &'static str, path: &Path, reason: &str) -> Error {
+    Error { variable, path: path.to_owned(), reason: reason.to_owned() }
 }
 
-fn warn_of_readers(key: &Path) {
+fn warn_if_world_readable(key: &Path) {
     let mode = fs::metadata(key).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o004 != 0 {
-        log::warn!(file:% = key.display(); "{KEY}: every user of this machine can read the key: take that right away (chmod o-r)");
+        log::warn!(file:% = key.display(); "{KEY}: every user of this machine can read the key: run chmod o-r");
     }
 }
 
-/// Logs which certificate is in force, and warns if it is not good now: callers will refuse it, and only they can say
-/// by which clock.
-fn tell_of(certified: &CertifiedKey, path: &Path) {
+/// Logs the certificate in force, and warns if it is not valid now by this machine's clock.
+fn log_certificate(certified: &CertifiedKey, path: &Path) {
     let certificate = certified.cert.first().and_then(|der| Certificate::parse(der));
     let name = certificate.as_ref().and_then(Certificate::name).unwrap_or_default();
     let name = name.as_str();
     let Some((from, until)) = certificate.as_ref().and_then(Certificate::validity) else {
-        log::warn!(file:% = path.display(); "{CERT}: from when to when the certificate is good cannot be read");
+        log::warn!(file:% = path.display(); "{CERT}: the validity of the certificate cannot be read");
         return;
     };
     let now = OffsetDateTime::now_utc();
@@ -166,7 +164,7 @@ fn tell_of(certified: &CertifiedKey, path: &Path) {
     if until < now {
         log::warn!(file:% = path.display(), name, good_until = good_until.as_str(); "{CERT}: the certificate has expired: callers will refuse it");
     } else if from > now {
-        log::warn!(file:% = path.display(), name; "{CERT}: the certificate is not good yet: callers will refuse it");
+        log::warn!(file:% = path.display(), name; "{CERT}: the certificate is not valid yet: callers will refuse it");
     } else {
         log::info!(file:% = path.display(), name, good_until = good_until.as_str(); "TLS certificate in force");
     }

@@ -22,7 +22,7 @@ fn journald(name: &str) -> (UnixDatagram, PathBuf) {
 
 fn call(audit: &Audit, route: Option<Route>, status: StatusCode, reason: &str) {
     let line = RequestInfo {
-        request_id: RequestId::of(&HeaderMap::new()),
+        request_id: RequestId::parse(&HeaderMap::new()),
         route,
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: Instant::now(),
@@ -32,7 +32,7 @@ fn call(audit: &Audit, route: Option<Route>, status: StatusCode, reason: &str) {
     } else {
         Err(Problem::unavailable(reason, "why", Duration::ZERO)).map_err(|problem| Problem { status, ..problem })
     };
-    let subject = Subject { line: &line, caller: &Caller::nobody(), target: &ObjectRef::default() };
+    let subject = Subject { line: &line, caller: &Caller::anonymous(), target: &ObjectRef::default() };
     audit.ended(&subject, &result);
 }
 

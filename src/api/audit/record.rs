@@ -119,7 +119,7 @@ impl<'a> Record<'a> {
             request_id: line.request_id.as_str(),
             operation: line.route.map_or("none", Route::operation),
             caller: bounded(caller),
-            caller_method: subject.caller.method.to_string(),
+            caller_method: subject.caller.method().to_string(),
             caller_address: line.peer.ip().to_canonical(),
             cluster,
             object_kind: line.route.map_or("", object_kind),

@@ -13,7 +13,7 @@ use crate::http::request::request_id::RequestId;
 fn line() -> RequestInfo {
     let id = (hyper::header::HeaderName::from_static("x-request-id"), HeaderValue::from_static("cron-7"));
     RequestInfo {
-        request_id: RequestId::of(&HeaderMap::from_iter([id])),
+        request_id: RequestId::parse(&HeaderMap::from_iter([id])),
         route: Some(Route::DeleteJob),
         peer: "[::ffff:10.0.0.7]:4711".parse().unwrap(),
         started: Instant::now(),
@@ -95,7 +95,7 @@ fn an_entry_of_the_journal_has_a_field_for_each_thing_told() {
 #[test]
 fn a_line_of_json_tells_the_same_and_leaves_out_what_is_empty() {
     let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
-    let json = told(&Caller::nobody(), &ObjectRef::default(), "", |record| record.json(now));
+    let json = told(&Caller::anonymous(), &ObjectRef::default(), "", |record| record.json(now));
     assert_eq!(
         json,
         r#"{"time":"2026-01-20T10:30:00.123Z","level":"WARN","message":"delete_job from 10.0.0.7: refused (403)","type":"audit","request_id":"cron-7","operation":"delete_job","caller_method":"none","caller_address":"10.0.0.7","cluster":"prod","object_kind":"Job","outcome":"refused","status":403,"duration_ms":1.25}"#

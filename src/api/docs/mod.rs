@@ -41,7 +41,7 @@ pub(super) fn openapi(call: &RequestContext) -> Result<Reply, Problem> {
 pub(super) fn page(call: &RequestContext) -> Result<Reply, Problem> {
     is_shown(call)?;
     let found = swagger_ui::file(call.route).ok_or_else(|| none("this program was built without the documentation"))?;
-    if found.is_gzip && !media::takes_gzip(&call.headers) {
+    if found.is_gzip && !media::accepts_gzip(&call.headers) {
         let detail = "this is sent compressed only: send Accept-Encoding: gzip (curl --compressed)";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail));
     }
@@ -64,13 +64,13 @@ fn none(detail: &str) -> Problem {
 /// What is part of the program: it changes with it, and a cache may keep it as long as it asks each time.
 fn file(call: &RequestContext, content: &'static [u8]) -> Reply {
     let version = version(call.route, content).to_string();
-    let is_known = IfNoneMatch::of(&call.headers).is_some_and(|known| known.has(&version));
+    let is_known = IfNoneMatch::parse(&call.headers).is_some_and(|known| known.has(&version));
     let reply = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
         Reply { body: ReplyBody::Whole(Bytes::from_static(content)), ..Reply::empty(StatusCode::OK) }
     };
-    reply.with(ETAG, etag::of(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+    reply.with(ETAG, etag::quote(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
 }
 
 /// A number that is another for other content. It is found once for each route: whoever may read the files may do so as

@@ -76,7 +76,7 @@ pub(crate) async fn list_jobs(call: &mut RequestContext) -> Result<Reply, Proble
     }
     call.enter()?;
     // Each of them costs the cluster far more than any other call.
-    let _turn = call.shared.calls.lists.begin(call.caller_id()).await?;
+    let _permit = call.shared.calls.acquire_list(call.caller_id()).await?;
     let namespace = filter.namespace.as_ref();
     let (mut jobs, rest) = in_cluster(call, &filter, from, limit).await?;
     exits::hide(&call.shared, &call.caller, namespace, &mut jobs).await;

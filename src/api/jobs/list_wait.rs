@@ -31,7 +31,7 @@ pub(super) async fn all_ended(call: &mut RequestContext, filter: &Filter, time: 
     let (shared, who, mut poll) = (Arc::clone(&call.shared), call.caller.clone(), POLL);
     let mut draining = shared.draining.clone();
     let asked = [AccessRequest { permission: SEE_JOBS, namespace: filter.namespace.as_ref(), name: None }];
-    let mut lost = pin!(shared.auth.lost(&who, &asked));
+    let mut lost = pin!(shared.auth.wait_until_revoked(&who, &asked));
     loop {
         // First this, then the look: nothing that happens in between is missed.
         let mut subscription = subscribe(call, &unfinished);
@@ -88,7 +88,7 @@ async fn look(
 
 /// The same, page by page up to the first. Of one caller one at a time asks, as all lists of the cluster do.
 async fn look_in_cluster(call: &RequestContext, filter: &Filter) -> Result<Option<(Arc<Status>, Source)>, Problem> {
-    let _turn = call.shared.calls.lists.begin(call.caller_id()).await?;
+    let _permit = call.shared.calls.acquire_list(call.caller_id()).await?;
     let mut token = None;
     loop {
         let (jobs, next) = page(call, filter, LARGEST_PAGE as usize, token.as_deref()).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::api::context::RequestContext;
@@ -10,6 +11,7 @@ use crate::api::jobs::exits;
 use crate::api::routes::access::SEE_JOB;
 use crate::auth::AccessRequest;
 use crate::http::response::problem::Problem;
+use crate::http::response::reply::merged;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;
 use crate::kube::error::Error;
@@ -129,7 +131,13 @@ pub(super) fn asked<'a>(namespace: &'a Namespace, name: &'a JobName) -> AccessRe
 /// The problem for a caller who may see the job. If the job is gone, it holds the last known status.
 pub(super) fn problem(call: &RequestContext, job: &JobRef<'_>, error: Error) -> Problem {
     let last_known = if error.is_not_found() { last_known(call, job) } else { None };
-    Problem { last_known, ..Problem::from(error) }
+    Problem { last_known: last_known.and_then(|status| gone(&status)), ..Problem::from(error) }
+}
+
+/// The status object of a job that is gone.
+fn gone(status: &Status) -> Option<Box<RawValue>> {
+    let object = merged(&status.json(), br#"{"gone":true}"#);
+    RawValue::from_string(String::from_utf8(object).ok()?).ok()
 }
 
 fn last_known(call: &RequestContext, job: &JobRef<'_>) -> Option<Arc<Status>> {

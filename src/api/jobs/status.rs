@@ -21,7 +21,7 @@ pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 pub(crate) async fn get_job_status(call: &mut RequestContext) -> Result<Reply, Problem> {
     let ((namespace, name), with_details) = (call.one_job()?, call.parameters.flag("details")?);
-    let (known, wait) = (IfNoneMatch::of(&call.headers), call.parameters.wait()?);
+    let (known, wait) = (IfNoneMatch::parse(&call.headers), call.parameters.wait()?);
     let uid = call.parameters.optional("uid").map(str::to_owned);
     let job = JobRef { namespace: &namespace, name: &name, uid: uid.as_deref() };
     if wait.is_none()
@@ -96,7 +96,7 @@ fn reply(known: Option<&IfNoneMatch>, seen: &Seen) -> Reply {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     seen.origin.tell(&mut headers);
     let tag = seen.status.tag();
-    headers.insert(ETAG, etag::of(&tag));
+    headers.insert(ETAG, etag::quote(&tag));
     if known.is_some_and(|known| known.has(&tag)) {
         return Reply { headers, ..Reply::empty(StatusCode::NOT_MODIFIED) };
     }

@@ -69,7 +69,7 @@ pub(super) async fn until(
     call.session.release_permit();
     call.forget_request();
     let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
-    let mut lost = pin!(shared.auth.lost(&who, &asked));
+    let mut lost = pin!(shared.auth.wait_until_revoked(&who, &asked));
     let uid = seen.status.uid.clone();
     let job = &JobRef { uid: Some(&uid), ..*job };
     // The next question to the cluster, while the watch does not tell of the job; and when the job was as it was seen.

@@ -88,7 +88,7 @@ pub(in crate::api) fn call(file: &File, draining: watch::Receiver<bool>) -> Requ
     }
     RequestContext {
         route: Route::GetJobStatus,
-        request_id: RequestId::of(&HeaderMap::new()),
+        request_id: RequestId::parse(&HeaderMap::new()),
         parameters: Parameters::default(),
         headers: HeaderMap::new(),
         session: Client::new(Arc::clone(shared.api_server()), TokioInstant::now() + shared.request_timeout),

@@ -17,7 +17,7 @@ use crate::http::limits::concurrency::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::sse::{self, EventId};
-use crate::http::response::stream_body::{Gone, LAST_WORDS, ReplyBody, Sink};
+use crate::http::response::stream_body::{ClientDisconnected, FINAL_WRITE_TIMEOUT, ReplyBody, Sink};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::{Change, ChangeKind, seen};
@@ -88,8 +88,8 @@ enum End {
     Denied(Denied),
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
+impl From<ClientDisconnected> for End {
+    fn from(_: ClientDisconnected) -> Self {
         Self::Gone
     }
 }
@@ -99,7 +99,7 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
     let asked = asked(namespace.as_ref(), job.as_ref());
     let end = tokio::select! {
         end = feed.run(start) => end,
-        denied = shared.auth.lost(&account.caller, &asked) => End::Denied(denied),
+        denied = shared.auth.wait_until_revoked(&account.caller, &asked) => End::Denied(denied),
     };
     let last_words = match end {
         End::Gone => None,
@@ -118,7 +118,7 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
                 feed.sink.end().await;
             }
         };
-        let _ = timeout(LAST_WORDS, last).await;
+        let _ = timeout(FINAL_WRITE_TIMEOUT, last).await;
     }
     drop(permit);
 }
@@ -224,7 +224,7 @@ impl Feed {
             tokio::select! {
                 changed = change_notifications.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
-                () = self.sink.gone() => return Err(End::Gone),
+                () = self.sink.disconnected() => return Err(End::Gone),
                 () = sleep_until(self.sent + HEARTBEAT) => {}
             }
             self.send(sse::comment("heartbeat").into()).await?;

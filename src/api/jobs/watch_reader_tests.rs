@@ -45,7 +45,7 @@ pub(super) struct Source {
 impl Source {
     /// So many jobs, made a second apart, which are all pending.
     pub(super) fn of(jobs: u64) -> Self {
-        Self::read_by(Caller::nobody(), Arc::new(Auth::None), jobs)
+        Self::read_by(Caller::anonymous(), Arc::new(Auth::None), jobs)
     }
 
     /// The same for a reader who was let in by this.
@@ -193,9 +193,9 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.shared.calls.begin_stream().unwrap();
-    let feed_of = Feed::new(Arc::clone(&source.shared), Caller::nobody(), filter.clone(), sink);
+    let feed_of = Feed::new(Arc::clone(&source.shared), Caller::anonymous(), filter.clone(), sink);
     let line = RequestInfo {
-        request_id: RequestId::of(&HeaderMap::new()),
+        request_id: RequestId::parse(&HeaderMap::new()),
         route: Some(Route::WatchJobs),
         peer: "127.0.0.1:4711".parse().unwrap(),
         started: std::time::Instant::now(),

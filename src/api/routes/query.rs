@@ -6,9 +6,9 @@ use crate::api::routes::Route;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 
-/// How many letters of a misspelt name may differ.
+/// The most edits between a misspelt name and the suggestion.
 const MAX_TYPOS: usize = 2;
-/// How many other calls are named.
+/// The most other calls that the message names.
 const MAX_CALLS: usize = 3;
 
 /// The query's parameters. 400 for a parameter that the route does not take.
@@ -34,7 +34,7 @@ fn unknown(route: Route, name: &str) -> Problem {
     Problem::malformed(&shown, &format!("{hint}; the query takes {takes}"))
 }
 
-/// What a JSON body has that cannot stand in a query.
+/// The members of the JSON body that cannot be in the query.
 const fn body_members(route: Route) -> &'static [&'static str] {
     match route {
         Route::CreateJob => &["job_manifest"],
@@ -43,7 +43,7 @@ const fn body_members(route: Route) -> &'static [&'static str] {
     }
 }
 
-/// Whether a known parameter was probably meant: written in another style, misspelt, or one word of it.
+/// Whether a name is similar to a known one: another style, a typo, or one word of it.
 fn is_like(known: &str, name: &str) -> bool {
     let plain = |text: &str| text.replace(['_', '-', '.'], "").to_ascii_lowercase();
     let (one, other) = (plain(known), plain(name));
@@ -53,7 +53,7 @@ fn is_like(known: &str, name: &str) -> bool {
     one == other || known.split('_').any(|word| word == other) || (one.len() > 4 && distance(&one, &other) <= MAX_TYPOS)
 }
 
-/// How many letters have to be put in, taken out or replaced to make one text of the other (Levenshtein).
+/// The number of edits between two texts (Levenshtein distance).
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (at, letter) in one.bytes().enumerate() {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_parameter_is_told_where_it_belongs_or_what_was_meant() {
+    fn the_error_says_where_a_parameter_belongs_or_what_is_similar() {
         for (route, name, hint) in [
             (Route::CreateJob, "job_manifest", "belongs in the JSON body"),
             (Route::CreateNamespace, "labels", "belongs in the JSON body"),

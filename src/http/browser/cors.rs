@@ -1,4 +1,4 @@
-//! Cross-origin calls (the Fetch standard's CORS protocol): off unless origins are named, and never with credentials.
+//! CORS, as in the Fetch standard: off unless the settings name origins, and never with credentials.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -15,18 +15,18 @@ impl Cors {
         Self { origins }
     }
 
-    pub fn names(&self, origin: &HeaderValue) -> bool {
+    pub fn allows(&self, origin: &HeaderValue) -> bool {
         self.origins.iter().any(|named| named.as_bytes() == origin.as_bytes())
     }
 
-    /// What the response's header needs so that a page of a named origin may read it.
+    /// Adds the headers that let a page of an allowed origin read the response.
     pub fn apply(&self, origin: Option<&HeaderValue>, preflight_methods: Option<&str>, response: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         response.append(VARY, HeaderValue::from_static("origin"));
         let Some(origin) = origin else { return };
-        if !self.names(origin) {
+        if !self.allows(origin) {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

@@ -1,4 +1,4 @@
-//! What keeps browsers from being used against the service.
+//! Protects the service against requests that web pages make a browser send.
 
 pub mod cors;
 pub mod origin;

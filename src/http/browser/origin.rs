@@ -1,6 +1,4 @@
-//! Keeps browsers from being used against the service: a page of another site can make one send requests here, with
-//! whatever the machine or the network lets it reach. Owns the two checks, of the name that a browser believes to talk
-//! to, and of the page that makes it talk.
+//! Checks the Host header (against DNS rebinding) and the origin of changes (against cross-site request forgery).
 
 use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
@@ -8,13 +6,12 @@ use hyper::{StatusCode, header::HeaderValue};
 
 use crate::http::browser::cors::Cors;
 use crate::http::peer::Peer;
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 
-/// The names that a caller may call the service by.
+/// The host names that requests may use.
 #[derive(Clone, Debug, Default)]
 pub struct HostAllowlist {
-    /// Beside `localhost` and addresses of loopback; elsewhere, if empty, any.
+    /// On loopback, `localhost` and loopback addresses are allowed too. Elsewhere an empty list allows every name.
     named: Vec<String>,
 }
 
@@ -23,20 +20,20 @@ impl HostAllowlist {
         Self { named }
     }
 
-    /// 421 if a name is not ours. On loopback that is checked always: with a name of its own that leads to 127.0.0.1 a
-    /// page could make a browser treat the service as a part of its own site (DNS rebinding).
+    /// 421 if a name is not allowed. Loopback is always checked: a page whose own name resolves to 127.0.0.1 could
+    /// otherwise use the service as part of its site (DNS rebinding).
     pub fn check(&self, peer: &Peer, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        // Over TLS the certificate has told a browser already whom it talks to.
+        // Over TLS the browser has checked the name against the certificate.
         let is_loopback = peer.address.ip().to_canonical().is_loopback() && !peer.over_tls;
         if !is_loopback && self.named.is_empty() {
             return Ok(());
         }
-        let given = lines(headers, HOST).map(HeaderValue::as_bytes);
+        let given = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
         let given = given.chain(uri.authority().map(|authority| authority.as_str().as_bytes()));
         for name in given {
-            let host = std::str::from_utf8(name).ok().and_then(host).filter(|host| self.is_ours(host, is_loopback));
+            let host = std::str::from_utf8(name).ok().and_then(host).filter(|host| self.allows(host, is_loopback));
             if host.is_none() {
-                let detail = "this service is not called so: use its address or localhost, or add the name to \
+                let detail = "Host header not allowed: use the address or localhost, or add the name to \
                               EKS_API_ALLOWED_HOSTS";
                 return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", detail));
             }
@@ -44,7 +41,7 @@ impl HostAllowlist {
         Ok(())
     }
 
-    fn is_ours(&self, host: &str, is_loopback: bool) -> bool {
+    fn allows(&self, host: &str, is_loopback: bool) -> bool {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         let is_local =
             host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.to_canonical().is_loopback());
@@ -52,7 +49,7 @@ impl HostAllowlist {
     }
 }
 
-/// What stands before the port, if there is nothing else behind it than a port (RFC 9110, section 7.2).
+/// The host without the port (RFC 9110, section 7.2). `None` if more than a port follows the host.
 fn host(name: &str) -> Option<&str> {
     let end = if name.starts_with('[') { name.find(']')? + 1 } else { name.find(':').unwrap_or(name.len()) };
     let (host, port) = name.split_at(end);
@@ -60,26 +57,22 @@ fn host(name: &str) -> Option<&str> {
     (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(host)
 }
 
-/// 403 if a page of another site makes the browser send what changes something, unless its origin is one that may call.
-/// Browsers say so in `Origin` and (to sites they trust) `Sec-Fetch-Site`; other callers send neither.
-pub fn check_csrf(cors: &Cors, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+/// 403 for a change from a page of another site, unless CORS allows its origin. Browsers send `Origin`, and over TLS or to
+/// loopback `Sec-Fetch-Site`. Other callers send neither.
+pub fn check_csrf(cors: &Cors, headers: &HeaderMap) -> Result<(), Problem> {
     let origin = headers.get(ORIGIN);
-    if origin.is_some_and(|origin| cors.names(origin)) {
+    if origin.is_some_and(|origin| cors.allows(origin)) {
         return Ok(());
     }
     let is_own = |origin: &HeaderValue| {
         let named = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host.as_bytes());
-        // HTTP/2 has the name in the target instead.
-        let host = headers.get(HOST).map(HeaderValue::as_bytes);
-        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes()));
-        named.is_some() && named == host
+        named.is_some() && named == headers.get(HOST).map(HeaderValue::as_bytes)
     };
     let site = headers.get("sec-fetch-site").map_or(&b"none"[..], HeaderValue::as_bytes);
     if origin.is_none_or(is_own) && matches!(site, b"none" | b"same-origin") {
         return Ok(());
     }
-    let detail =
-        "a page of another site may not change anything here: name its origin in EKS_API_CORS_ORIGINS if it may";
+    let detail = "a page of another site cannot make changes: to allow it, add its origin to EKS_API_CORS_ORIGINS";
     Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))
 }
 

@@ -1,5 +1,4 @@
-//! How many bytes of request bodies may be in memory at a time, of all callers together. A small body counts for nothing:
-//! the number of connections bounds those.
+//! Bounds the memory of all request bodies together. Small bodies are free: the limit on connections bounds them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,56 +12,34 @@ use crate::telemetry::metrics::Counter;
 
 #[derive(Debug)]
 pub struct BodyBudget {
-    free: Arc<Semaphore>,
+    /// One permit a byte.
+    bytes: Arc<Semaphore>,
     pub refused: Counter,
-}
-
-/// A body's part of the budget, until it is dropped.
-#[derive(Debug)]
-pub struct HeldBody {
-    bytes: usize,
-    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(bytes)), refused: Counter::default() }
+        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default() }
     }
 
-    /// Takes this many bytes, of which there must be some soon.
-    pub async fn acquire(&self, bytes: usize) -> Result<HeldBody, Problem> {
-        let mut held = HeldBody { bytes, permit: None };
-        if bytes > SMALL_BODY_BYTES {
-            let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-            let acquired = timeout(BODY_QUEUE_TIMEOUT, Arc::clone(&self.free).acquire_many_owned(permits)).await;
-            held.permit = Some(acquired.ok().and_then(Result::ok).ok_or_else(|| self.full())?);
+    /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.
+    pub async fn acquire(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= SMALL_BODY_BYTES {
+            return Ok(None);
         }
-        Ok(held)
-    }
-
-    fn full(&self) -> Problem {
-        self.refused.count();
-        let detail = "too many large request bodies at a time; try again";
-        Problem::unavailable("overloaded", detail, Duration::from_secs(1))
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let acquired = timeout(BODY_QUEUE_TIMEOUT, Arc::clone(&self.bytes).acquire_many_owned(permits)).await;
+        acquired.ok().and_then(Result::ok).map(Some).ok_or_else(|| {
+            self.refused.count();
+            let detail = "too many large request bodies at a time; try again";
+            Problem::unavailable("overloaded", detail, Duration::from_secs(1))
+        })
     }
 }
 
 impl Default for BodyBudget {
     fn default() -> Self {
         Self::new(BODIES_BYTES)
-    }
-}
-
-impl HeldBody {
-    pub const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Gives back what the body did not need.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        let excess = self.bytes.saturating_sub(bytes);
-        self.bytes -= excess;
-        drop(self.permit.as_mut().and_then(|permit| permit.split(excess)));
     }
 }
 
@@ -75,7 +52,7 @@ mod tests {
     const LARGE: usize = SMALL_BODY_BYTES + 1;
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_waits_for_room_and_no_longer_than_is_worth_it() {
+    async fn a_large_body_waits_for_its_bytes_up_to_the_time_limit() {
         let budget = BodyBudget::new(LARGE);
         let first = budget.acquire(LARGE).await.unwrap();
         let begun = Instant::now();
@@ -92,21 +69,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_small_body_never_waits() {
         let budget = BodyBudget::new(LARGE);
-        let _all = budget.acquire(LARGE).await.unwrap();
+        let held = budget.acquire(LARGE).await.unwrap().unwrap();
+        assert_eq!((held.num_permits(), budget.bytes.available_permits()), (LARGE, 0));
         let begun = Instant::now();
-        assert_eq!(budget.acquire(SMALL_BODY_BYTES).await.unwrap().bytes(), SMALL_BODY_BYTES);
+        assert!(budget.acquire(SMALL_BODY_BYTES).await.unwrap().is_none());
         assert!(begun.elapsed().is_zero());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_body_does_not_need_is_given_back() {
-        let budget = BodyBudget::new(2 * LARGE);
-        let mut held = budget.acquire(2 * LARGE).await.unwrap();
-        held.shrink_to(LARGE);
-        assert_eq!((held.bytes(), budget.free.available_permits()), (LARGE, LARGE));
-        held.shrink_to(2 * LARGE);
-        assert_eq!(held.bytes(), LARGE, "it does not grow");
-        drop(held);
-        assert_eq!(budget.free.available_permits(), 2 * LARGE);
     }
 }

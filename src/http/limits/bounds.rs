@@ -1,39 +1,37 @@
-//! The bounds on what a caller may send, each with its reason. Those that depend on the site are settings.
+//! Fixed limits, with their reasons. Limits that depend on the site are settings.
 
 use std::time::Duration;
 
-/// What a connection may take to send a whole header. It begins with the connection, or with the reply before, so it
-/// also ends idle connections.
+/// How long the header of a request may take. The time begins with the connection or with the reply before. So it also
+/// closes idle connections.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// curl sends four header lines, a browser behind a proxy some thirty.
+/// The most header lines. curl sends four, a browser behind a proxy about thirty. Beyond it a request gets 431.
 pub const MAX_HEADERS: usize = 64;
-/// Request line and header together. It is also the largest read buffer of a connection.
+/// The most bytes of request line and header. It is also the largest read buffer of a connection.
 pub const MAX_HEADER_BYTES: usize = 32 << 10;
-/// A head of at most this length counts for nothing. Few are longer.
+/// A request head up to this length needs no permit. Few are longer.
 pub const SMALL_HEAD_BYTES: usize = 8 << 10;
-/// How many connections may have a longer one at a time, so at most 32 MiB. A connection beyond that is closed.
+/// The most connections with a longer head at a time, so at most 32 MiB. Further connections are closed.
 pub const LARGE_HEADS: usize = 1024;
-/// etcd takes objects of at most 1.5 MiB, so nothing larger could be created.
+/// The largest body. etcd stores objects of at most 1.5 MiB. A larger body gets 413.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
-/// The bodies of all callers together: twelve of the largest size at a time, or a hundred usual large ones.
+/// The memory of all bodies together: twelve of the largest size.
 pub const BODIES_BYTES: usize = 12 << 20;
-/// A body of at most this length counts for nothing there. Few manifests are longer. So callers who hold large bodies do
-/// not keep out those who send small ones.
+/// A body up to this length needs no permit. Few manifests are longer. So large bodies do not keep small ones out.
 pub const SMALL_BODY_BYTES: usize = 16 << 10;
-/// A large body that waits longer than this for its part is better sent again.
+/// How long a large body waits for memory. Beyond it the request gets 503.
 pub const BODY_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A change counts as one more of those under way for each so many bytes of its body: however large they are, all those
-/// that the cluster is making have 4 MiB, with as many as there may be by default.
-pub const LARGE_BODY: usize = 64 << 10;
+/// How long a body may take to arrive. Beyond it the request gets 408.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// systemd waits 90 s by default and Kubernetes 30 s before it kills.
+/// How long the drain may take. Before they kill, systemd waits 90 s by default and Kubernetes 30 s.
 pub const DRAIN: Duration = Duration::from_secs(25);
-/// What a TLS handshake may take: two round trips, and two signatures on a slow machine.
+/// How long a TLS handshake may take. It needs two round trips and two signatures.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For how long a caller may take nothing of a reply. A whole reply may be some hundred KiB.
+/// How long a caller may read nothing of a reply. Beyond it the connection is closed.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same of a stream, which holds little. Its reader may be a program that a person has paused.
+/// The same for a stream, which holds little memory. A person may have paused its reader.
 pub const STREAM_WRITE_TIMEOUT: Duration = Duration::from_mins(10);
-/// After a reply to a request that was not read to its end: for how long, and how much, the rest is read and dropped.
-pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
-pub const LINGER_BYTES: usize = 16 << 20;
+/// How long the rest of a request is read and dropped, if the reply came before its end.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes that are dropped this way.
+pub const CLOSE_BYTES: usize = 16 << 20;

@@ -1,63 +1,26 @@
-//! The calls under way: no more than a number of each kind at a time, and the wait for the last of them to end. A call
-//! is counted until its handler is done, whether or not its caller is still there.
+//! Limits on the number of calls in progress. A call holds its permit until its handler ends, also if its caller hangs up.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::auth::CallerId;
-use crate::http::limits::bounds::LARGE_BODY;
-use crate::http::limits::lists::Lists;
+use crate::http::limits::body_budget::BodyBudget;
+use crate::http::limits::caller_semaphores::CallerSemaphores;
 use crate::http::response::problem::Problem;
 use crate::kube::client::permit::WritePermit;
 use crate::telemetry::metrics::Counter;
 
-/// Held while a call is under way.
 pub type Permit = OwnedSemaphorePermit;
 
-#[derive(Debug)]
-pub struct ConcurrencyLimits {
-    requests: Limiter,
-    /// Those that wait for a job. They cost memory alone, so there may be many more of them.
-    waits: Limiter,
-    /// Event and log streams.
-    streams: Limiter,
-    /// Those that change something in the cluster, and those that wait for their turn to.
-    writes: Limiter,
-    queue: Arc<Semaphore>,
-    /// Lists that the cluster answers.
-    pub lists: Lists,
-    writes_waiting: usize,
-    /// What each caller may take of the changes and of the queue.
-    shares: Mutex<HashMap<CallerId, Share>>,
-}
+/// How long a change waits for a permit. Beyond it the change is refused with 503.
+const WRITE_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a list waits for the caller's other lists. Beyond it the list is refused with 503.
+const LIST_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Half of the changes and of the queue: whatever one caller does, the other half is for the rest.
-#[derive(Clone, Debug)]
-struct Share {
-    writes: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-}
-
-#[derive(Debug)]
-struct Limiter {
-    permits: Arc<Semaphore>,
-    most: u32,
-    name: &'static str,
-    refused: Counter,
-}
-
-/// How it stands with one kind of calls.
-#[derive(Clone, Copy, Debug)]
-pub struct LimiterStats {
-    pub open: u64,
-    pub most: u64,
-    pub refused: u64,
-}
-
-/// How many of each kind there may be at a time.
+/// The most calls of each kind at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub requests: u32,
@@ -66,119 +29,120 @@ pub struct Bounds {
     pub writes: u32,
 }
 
-/// A change that has to wait for longer than this is better tried again.
-const WRITE_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shares that nobody uses are kept up to this number.
-const MAX_IDLE_SHARES: usize = 1024;
+#[derive(Debug)]
+pub struct ConcurrencyLimits {
+    requests: Limiter,
+    /// Calls that wait for a job. A wait costs memory only, so there may be many more of them.
+    waits: Limiter,
+    /// Event and log streams.
+    streams: Limiter,
+    /// Changes to the cluster.
+    writes: Limiter,
+    /// Half of the writes for each caller. The other half is for the other callers.
+    writes_by_caller: CallerSemaphores,
+    /// One list from the cluster for each caller: a list can read thousands of jobs.
+    lists_by_caller: CallerSemaphores,
+    pub bodies: BodyBudget,
+}
+
+#[derive(Debug)]
+struct Limiter {
+    permits: Arc<Semaphore>,
+    max: u32,
+    /// Names the kind in a refusal.
+    name: &'static str,
+    refused: Counter,
+}
+
+/// The figures of one kind of calls.
+#[derive(Clone, Copy, Debug)]
+pub struct LimiterStats {
+    pub open: u64,
+    pub max: u64,
+    pub refused: u64,
+}
 
 impl Limiter {
-    fn new(most: u32, name: &'static str) -> Self {
-        Self { permits: Arc::new(Semaphore::new(most as usize)), most, name, refused: Counter::default() }
+    fn new(max: u32, name: &'static str) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max as usize)), max, name, refused: Counter::default() }
     }
 
-    /// The most that one caller may take.
-    fn share(&self) -> u32 {
-        (self.most / 2).max(1)
+    fn try_acquire(&self) -> Result<Permit, Problem> {
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| self.refuse())
     }
 
-    /// What of the permits one call takes that is as large as this.
-    fn weight(&self, bytes: usize) -> u32 {
-        u32::try_from(1 + bytes / LARGE_BODY).map_or(self.share(), |weight| weight.min(self.share()))
-    }
-
-    fn begin(&self) -> Result<Permit, Problem> {
-        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| self.full())
-    }
-
-    fn full(&self) -> Problem {
+    fn refuse(&self) -> Problem {
         self.refused.count();
-        let detail = format!("too many {} at a time; try again", self.name);
-        Problem::unavailable("overloaded", detail, Duration::from_secs(1))
+        overloaded(format!("too many {} at a time; try again", self.name))
     }
 
-    fn standing(&self) -> LimiterStats {
-        let (most, free) = (u64::from(self.most), self.permits.available_permits() as u64);
-        LimiterStats { open: most.saturating_sub(free), most, refused: self.refused.value() }
+    fn stats(&self) -> LimiterStats {
+        let (max, free) = (u64::from(self.max), self.permits.available_permits() as u64);
+        LimiterStats { open: max.saturating_sub(free), max, refused: self.refused.value() }
     }
 
-    async fn ended(&self) {
-        // It fails only if the semaphore were closed, which nobody does.
-        let _ = self.permits.acquire_many(self.most).await;
+    async fn idle(&self) {
+        // Fails only if the semaphore is closed, which never happens.
+        let _ = self.permits.acquire_many(self.max).await;
     }
 }
 
 impl ConcurrencyLimits {
-    /// Half of the requests may be changes that wait for their turn: the other half is for those who read.
     pub fn new(bounds: Bounds) -> Self {
-        let writes_waiting = (bounds.requests / 2).max(1) as usize;
         Self {
             requests: Limiter::new(bounds.requests, "requests"),
             waits: Limiter::new(bounds.waits, "waiting calls"),
             streams: Limiter::new(bounds.streams, "streams"),
             writes: Limiter::new(bounds.writes, "changes"),
-            queue: Arc::new(Semaphore::new(writes_waiting)),
-            writes_waiting,
-            shares: Mutex::default(),
-            lists: Lists::default(),
+            writes_by_caller: CallerSemaphores::new((bounds.writes / 2).max(1) as usize),
+            lists_by_caller: CallerSemaphores::new(1),
+            bodies: BodyBudget::default(),
         }
     }
 
-    /// Counts a call until what is returned is dropped; 503 if there are too many.
+    /// A permit for a call. 503 if there are too many.
     pub fn begin(&self) -> Result<Permit, Problem> {
-        self.requests.begin()
+        self.requests.try_acquire()
     }
 
-    /// The same for a call that goes on as a wait.
+    /// A permit for a call that continues as a wait.
     pub fn begin_wait(&self) -> Result<Permit, Problem> {
-        self.waits.begin()
+        self.waits.try_acquire()
     }
 
-    /// The same for one that goes on as a stream.
+    /// A permit for a call that continues as a stream.
     pub fn begin_stream(&self) -> Result<Permit, Problem> {
-        self.streams.begin()
+        self.streams.try_acquire()
     }
 
-    /// The same for one that changes something in the cluster: it waits a little for its turn. One with a large body
-    /// counts as several.
-    pub async fn acquire_write(&self, caller: CallerId, bytes: usize) -> Result<WritePermit, Problem> {
-        let (weight, share) = (self.writes.weight(bytes), self.share(caller));
-        let places = (share.queue.try_acquire_owned(), Arc::clone(&self.queue).try_acquire_owned());
-        let time = if let (Ok(_), Ok(_)) = places { WRITE_QUEUE_TIMEOUT } else { Duration::ZERO };
-        let permit = WritePermit::acquire([share.writes, Arc::clone(&self.writes.permits)], weight);
-        // Without a place in the queue it has a turn at once or not at all.
-        let turn = tokio::time::timeout(time, permit).await;
-        drop(places);
-        turn.map_err(|_| self.writes.full())
+    /// A permit for a change. 503 if none is free within the time limit.
+    pub async fn acquire_write(&self, caller: CallerId) -> Result<WritePermit, Problem> {
+        let semaphores = [self.writes_by_caller.get(caller), Arc::clone(&self.writes.permits)];
+        timeout(WRITE_QUEUE_TIMEOUT, WritePermit::acquire(semaphores)).await.map_err(|_| self.writes.refuse())
     }
 
-    fn share(&self, caller: CallerId) -> Share {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(&caller) {
-            return share.clone();
-        }
-        if shares.len() >= MAX_IDLE_SHARES {
-            shares.retain(|_, share| Arc::strong_count(&share.writes) > 1);
-        }
-        let queue = (self.writes_waiting / 2).max(1);
-        let share = Share {
-            writes: Arc::new(Semaphore::new(self.writes.share() as usize)),
-            queue: Arc::new(Semaphore::new(queue)),
-        };
-        shares.insert(caller, share.clone());
-        share
+    /// A permit for a list from the cluster. 503 if the caller's other lists take too long.
+    pub async fn acquire_list(&self, caller: CallerId) -> Result<Permit, Problem> {
+        let acquired = timeout(LIST_QUEUE_TIMEOUT, self.lists_by_caller.get(caller).acquire_owned()).await;
+        let detail = "this caller's other lists are still being read from the cluster; try again";
+        acquired.ok().and_then(Result::ok).ok_or_else(|| overloaded(detail))
     }
 
-    /// Of requests, waits, streams and changes.
-    pub fn standing(&self) -> [LimiterStats; 4] {
-        [&self.requests, &self.waits, &self.streams, &self.writes].map(Limiter::standing)
+    /// The figures of requests, waits, streams and writes.
+    pub fn stats(&self) -> [LimiterStats; 4] {
+        [&self.requests, &self.waits, &self.streams, &self.writes].map(Limiter::stats)
     }
 
-    /// Returns when no call is under way.
-    pub async fn ended(&self) {
-        self.requests.ended().await;
-        self.waits.ended().await;
-        self.streams.ended().await;
+    /// Returns when no call is in progress.
+    pub async fn idle(&self) {
+        self.requests.idle().await;
+        self.waits.idle().await;
+        self.streams.idle().await;
     }
+}
+
+fn overloaded(detail: impl Into<String>) -> Problem {
+    Problem::unavailable("overloaded", detail, Duration::from_secs(1))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How many connections each peer has open, and no more than it may.
+//! Limits the open connections of each client.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,35 +6,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::peer::client_prefix;
 
-/// The open connections of each peer that has any.
+/// The number of open connections by client.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
-    most: usize,
+    max: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// Held while a connection is open.
 #[derive(Debug)]
-pub struct Place {
-    peers: Arc<ConnectionLimiter>,
-    of: IpAddr,
+pub struct ConnectionPermit {
+    limiter: Arc<ConnectionLimiter>,
+    client: IpAddr,
 }
 
 impl ConnectionLimiter {
-    pub fn new(most: usize) -> Self {
-        Self { most, open: Mutex::default() }
+    pub fn new(max: usize) -> Self {
+        Self { max, open: Mutex::default() }
     }
 
-    /// None if the peer has as many connections as it may.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let of = client_prefix(address);
-        let mut all = self.lock();
-        let open = all.entry(of).or_default();
-        if *open >= self.most {
+    /// Returns `None` if the client has too many open connections.
+    pub fn try_acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+        let client = client_prefix(address);
+        let mut clients = self.lock();
+        let open = clients.entry(client).or_default();
+        if *open >= self.max {
             return None;
         }
         *open += 1;
-        Some(Place { peers: Arc::clone(self), of })
+        Some(ConnectionPermit { limiter: Arc::clone(self), client })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -42,13 +42,13 @@ impl ConnectionLimiter {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut all = self.peers.lock();
-        if let Some(open) = all.get_mut(&self.of) {
+        let mut clients = self.limiter.lock();
+        if let Some(open) = clients.get_mut(&self.client) {
             *open -= 1;
             if *open == 0 {
-                all.remove(&self.of);
+                clients.remove(&self.client);
             }
         }
     }
@@ -63,33 +63,33 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_at_its_limit_is_refused_and_the_others_are_not() {
-        let peers = Arc::new(ConnectionLimiter::new(2));
-        let first = peers.enter(ip("10.0.0.1")).unwrap();
-        let _second = peers.enter(ip("10.0.0.1")).unwrap();
-        assert!(peers.enter(ip("10.0.0.1")).is_none());
-        assert!(peers.enter(ip("10.0.0.2")).is_some());
+    fn a_client_at_its_limit_is_refused_and_others_are_not() {
+        let limiter = Arc::new(ConnectionLimiter::new(2));
+        let first = limiter.try_acquire(ip("10.0.0.1")).unwrap();
+        let _second = limiter.try_acquire(ip("10.0.0.1")).unwrap();
+        assert!(limiter.try_acquire(ip("10.0.0.1")).is_none());
+        assert!(limiter.try_acquire(ip("10.0.0.2")).is_some());
         drop(first);
-        assert!(peers.enter(ip("10.0.0.1")).is_some());
+        assert!(limiter.try_acquire(ip("10.0.0.1")).is_some());
     }
 
     #[test]
-    fn all_addresses_of_a_network_of_ipv6_are_one_peer_and_an_ipv4_address_is_one_in_both_forms() {
+    fn an_ipv6_network_is_one_client_and_so_is_an_ipv4_address_in_both_forms() {
         for (one, same, other) in [
             ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:db8:1:3::1"),
             ("10.0.0.1", "::ffff:10.0.0.1", "::ffff:10.0.0.2"),
         ] {
-            let peers = Arc::new(ConnectionLimiter::new(1));
-            let _place = peers.enter(ip(one)).unwrap();
-            assert!(peers.enter(ip(same)).is_none(), "{same}");
-            assert!(peers.enter(ip(other)).is_some(), "{other}");
+            let limiter = Arc::new(ConnectionLimiter::new(1));
+            let _place = limiter.try_acquire(ip(one)).unwrap();
+            assert!(limiter.try_acquire(ip(same)).is_none(), "{same}");
+            assert!(limiter.try_acquire(ip(other)).is_some(), "{other}");
         }
     }
 
     #[test]
-    fn a_peer_that_left_is_forgotten() {
-        let peers = Arc::new(ConnectionLimiter::new(1));
-        drop(peers.enter(ip("10.0.0.1")).unwrap());
-        assert!(peers.lock().is_empty());
+    fn a_client_without_connections_has_no_entry() {
+        let limiter = Arc::new(ConnectionLimiter::new(1));
+        drop(limiter.try_acquire(ip("10.0.0.1")).unwrap());
+        assert!(limiter.lock().is_empty());
     }
 }

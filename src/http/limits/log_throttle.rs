@@ -1,4 +1,4 @@
-//! Bounds how often a message is logged that a stranger can cause at will.
+//! Limits how often a message is logged that anyone can cause.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ impl LogThrottle {
         Self { interval, state: Mutex::default() }
     }
 
-    /// Whether to log the message now. Then this is how many were not logged since the last one.
+    /// Returns the number of suppressed messages if the message is to be logged now.
     pub fn allow(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_an_interval_says_how_many_there_were_besides() {
+    fn one_line_per_interval_counts_the_suppressed_ones() {
         let (throttle, start) = (LogThrottle::new(Duration::from_mins(1)), Instant::now());
         let at = |second| throttle.allow(start + Duration::from_secs(second));
         let logged: Vec<u64> = (0..130).filter_map(at).collect();

@@ -1,9 +1,10 @@
-//! What bounds callers: how often, how many at a time, how much.
+//! Limits on callers: rates, calls and connections at a time, memory.
 
+pub mod allowance;
 pub mod body_budget;
 pub mod bounds;
+pub mod caller_semaphores;
 pub mod concurrency;
 pub mod connections;
-pub mod lists;
 pub mod log_throttle;
 pub mod rate_limit;

@@ -1,22 +1,23 @@
-//! Reads a request's body: labelled JSON, bounded in size and time, of the expected form.
+//! Reads JSON bodies within limits on size and time.
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::limits::body_budget::{BodyBudget, HeldBody};
+use crate::http::limits::body_budget::BodyBudget;
 use crate::http::limits::bounds::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::request::json_body;
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
 
-/// The value that the body holds, and the body's part of the budget.
+/// Returns the parsed body and the permit for its bytes.
 pub async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: RequestBody,
     budget: &BodyBudget,
-) -> Result<(T, HeldBody), Problem> {
+) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
     media::require_json(headers)?;
     let late = || {
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
@@ -27,9 +28,9 @@ pub async fn json<T: DeserializeOwned>(
     Ok((read, held))
 }
 
-/// The body, copied piece by piece: each piece keeps the whole buffer that it was read into.
-async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, HeldBody), Problem> {
-    // Judged before the body is read, so that a caller who waits for 100 Continue need not send it.
+/// Copies the pieces of the body: each piece keeps the whole read buffer alive.
+async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
+    // Checked before the body is read: a caller that awaits 100 Continue need not send it.
     let length = body.content_length().map_or(Some(MAX_BODY_BYTES), |length| usize::try_from(length).ok());
     let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(too_large)?;
     let mut held = budget.acquire(length).await?;
@@ -40,15 +41,16 @@ async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, H
         }
         bytes.extend_from_slice(&piece);
     }
-    held.shrink_to(bytes.len());
+    // Gives back the bytes that a body in chunks did not need.
+    drop(held.as_mut().and_then(|held| held.split(length.saturating_sub(bytes.len()))));
     bytes.shrink_to_fit();
     Ok((bytes, held))
 }
 
-/// 400 if there is a body, for a call whose parameters stand in the query: what the body says would be dropped in silence.
+/// 400 if there is a body, for calls that take their parameters from the query alone.
 pub async fn none(mut body: RequestBody) -> Result<(), Problem> {
     let is_empty = async {
-        // A body in chunks can be empty, too.
+        // A body in chunks can be empty.
         while let Some(piece) = body.next().await? {
             if !piece.is_empty() {
                 return Ok(false);

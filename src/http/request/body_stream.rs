@@ -1,4 +1,4 @@
-//! A request's body as handlers read it: piece by piece, and over when its caller sends nothing more.
+//! The body of a request, in pieces. It ends early if its caller closes the sending half.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct RequestBody {
     connection: Arc<ConnectionState>,
 }
 
-/// The body ended before its end, or is not framed as HTTP says.
+/// The body ended early, or its framing is invalid.
 #[derive(Debug)]
 pub struct Truncated;
 
@@ -33,7 +33,7 @@ impl RequestBody {
         self.incoming.is_end_stream()
     }
 
-    /// The length that the header tells, if it does.
+    /// The value of Content-Length, if there is one.
     pub fn content_length(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
     }
@@ -42,7 +42,7 @@ impl RequestBody {
     pub async fn next(&mut self) -> Result<Option<Bytes>, Truncated> {
         loop {
             let frame = tokio::select! {
-                // hyper hands over all that came before the end of the input first.
+                // hyper returns the data before the end of the input first.
                 biased;
                 frame = self.incoming.frame() => frame,
                 () = self.connection.input_ended() => return Err(Truncated),

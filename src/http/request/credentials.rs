@@ -1,25 +1,24 @@
-//! The credentials in a request's header: where they stand, and that there is one at most. What they are worth is `auth`'s.
+//! Parses the credentials in a request's headers. `auth` checks them.
 
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 
 use crate::auth::Credentials;
 use crate::http::peer::Peer;
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 use crate::util::secret::Secret;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Marks the values that can hold a secret, so that no Debug output of the header shows them.
-pub fn hide(headers: &mut HeaderMap) {
+/// Marks the header values that can hold a secret. Debug output then hides them.
+pub fn mark_sensitive(headers: &mut HeaderMap) {
     const SECRET: [HeaderName; 4] = [AUTHORIZATION, X_API_KEY, PROXY_AUTHORIZATION, COOKIE];
     for (name, value) in headers.iter_mut() {
         value.set_sensitive(SECRET.contains(name));
     }
 }
 
-/// The credentials of a request. 400 if there are two that differ: which of them counts, only the caller could say.
-pub fn shown<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Credentials<'a>, Problem> {
+/// The credentials of a request. 400 if two of them differ.
+pub fn parse<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Credentials<'a>, Problem> {
     let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
     let api_key = only(headers, &X_API_KEY)?.and_then(|key| key.to_str().ok());
     if bearer.zip(api_key).is_some_and(|(bearer, key)| bearer != key) {
@@ -33,9 +32,9 @@ pub fn shown<'a>(headers: &'a HeaderMap, peer: &'a Peer) -> Result<Credentials<'
     })
 }
 
-/// The value of all lines of this name.
+/// The value of this header. 400 if it has different values.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Problem> {
-    let mut values = lines(headers, name.clone());
+    let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.any(|other| Some(other) != first) {
         let field = if *name == AUTHORIZATION { "Authorization" } else { "X-API-Key" };
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_found_behind_its_scheme_only() {
+    fn a_token_needs_the_scheme_bearer() {
         let of = |value: &'static str| bearer(&HeaderValue::from_static(value)).map(str::to_owned);
         assert_eq!(of("Bearer abc").unwrap(), "abc");
         assert_eq!(of("bearer  abc").unwrap(), "abc");
@@ -72,7 +71,7 @@ mod tests {
     fn c11_two_credentials_that_differ_are_refused() {
         let peer = Peer { address: ([127, 0, 0, 1], 1).into(), over_tls: false, certificate: None };
         let status = |lines: &[(&HeaderName, &'static str)]| {
-            shown(&headers(lines), &peer).err().map(|problem| problem.status.as_u16())
+            parse(&headers(lines), &peer).err().map(|problem| problem.status.as_u16())
         };
         let (authorization, key) = (&AUTHORIZATION, &X_API_KEY);
         for good in [
@@ -81,7 +80,7 @@ mod tests {
             &[(authorization, "Bearer a"), (authorization, "Bearer a")],
             &[(authorization, "Bearer a"), (key, "a")],
             &[(key, "a"), (key, "a")],
-            // A proxy's own: no credential of ours.
+            // A proxy's credential, which the service ignores.
             &[(authorization, "Basic YTpi"), (key, "a")],
         ] {
             assert_eq!(status(good), None, "{good:?}");
@@ -107,12 +106,12 @@ mod tests {
             (&PROXY_AUTHORIZATION, "Basic eks-api-hunter2"),
             (&COOKIE, "key=eks-api-hunter2"),
         ]);
-        assert_eq!(format!("{headers:?}").matches(SECRET).count(), 4, "it would be shown");
-        hide(&mut headers);
+        assert_eq!(format!("{headers:?}").matches(SECRET).count(), 4, "without the mark they are shown");
+        mark_sensitive(&mut headers);
         let peer = Peer { address: ([127, 0, 0, 1], 1).into(), over_tls: false, certificate: None };
-        let shown = shown(&headers, &peer).unwrap();
-        assert_eq!(shown.bearer.map(|token| *token.expose()), Some(SECRET));
-        for text in [format!("{headers:?}"), format!("{shown:?}"), format!("{peer:?}")] {
+        let credentials = parse(&headers, &peer).unwrap();
+        assert_eq!(credentials.bearer.map(|token| *token.expose()), Some(SECRET));
+        for text in [format!("{headers:?}"), format!("{credentials:?}"), format!("{peer:?}")] {
             assert!(!text.contains(SECRET), "{text}");
         }
     }

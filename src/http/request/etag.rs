@@ -2,19 +2,18 @@
 
 use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 
-use crate::http::request::headers::lines;
-
-pub fn of(inside: &str) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{inside}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+/// Returns a tag in quotes.
+pub fn quote(tag: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// How many tags of an If-None-Match are compared. A wait keeps them. What is beyond is as if it were not there: to answer
-/// with what the caller has already is never wrong.
+/// The most tags of an If-None-Match that count. A wait keeps them in memory. Further tags are ignored: a reply that the
+/// caller already has is correct.
 const MAX_TAGS: usize = 64;
-/// The longest tag that is kept. Ours are shorter.
+/// The longest tag that counts. The service's own are shorter.
 const MAX_TAG_LEN: usize = 64;
 
-/// The tags that a caller has, by its If-None-Match, without their quotes.
+/// The tags in If-None-Match, without quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfNoneMatch {
     Any,
@@ -22,8 +21,8 @@ pub enum IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let lines = lines(headers, IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
+    pub fn parse(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
         let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim).peekable();
         tags.peek()?;
         let mut known = Vec::new();
@@ -40,10 +39,10 @@ impl IfNoneMatch {
         Some(Self::These(known))
     }
 
-    pub fn has(&self, inside: &str) -> bool {
+    pub fn has(&self, tag: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::These(known) => known.iter().any(|tag| **tag == *inside),
+            Self::These(known) => known.iter().any(|known| **known == *tag),
         }
     }
 }
@@ -53,10 +52,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_known_by_its_own_tag() {
+    fn a_version_has_its_own_tag() {
         let known = |lines: &[&'static str]| {
             let lines = lines.iter().map(|line| (IF_NONE_MATCH, HeaderValue::from_static(line)));
-            IfNoneMatch::of(&lines.collect())
+            IfNoneMatch::parse(&lines.collect())
         };
         let named = |text: &'static str| known(&[text]).unwrap().has("42");
         for known in ["\"42\"", "W/\"42\"", "\"1\", \"42\"", "*"] {
@@ -67,6 +66,6 @@ mod tests {
         }
         assert!(known(&["\"1\"", "\"42\""]).unwrap().has("42"), "there may be several lines");
         assert_eq!(known(&[]), None);
-        assert_eq!(of("42-exit"), "\"42-exit\"");
+        assert_eq!(quote("42-exit"), "\"42-exit\"");
     }
 }

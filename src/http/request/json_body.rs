@@ -1,4 +1,4 @@
-//! Parses a whole JSON body into the form of a call, or says what is wrong and where.
+//! Parses a JSON body. The error names the wrong field.
 
 use serde::de::DeserializeOwned;
 
@@ -7,7 +7,7 @@ use crate::util::strict_json;
 
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = strict_json::text(bytes).map_err(|message| Problem::malformed("body", &message))?;
-    // serde would take an array of the fields' values too.
+    // serde would accept an array of the fields' values.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Problem::malformed("body", "must be a JSON object"));
     }

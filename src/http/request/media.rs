@@ -1,12 +1,11 @@
-//! Media types: what a body must be labelled as, and whether the caller can read what we send.
+//! Media types: checks Content-Type, Content-Encoding, Accept and Accept-Encoding.
 
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
-use crate::http::request::headers::lines;
 use crate::http::response::problem::Problem;
 
-/// What a successful reply is.
+/// The media type of a successful reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Media {
     Json,
@@ -36,11 +35,10 @@ impl Media {
     }
 }
 
-/// The reason of a refusal that is about Content-Encoding and not about Content-Type.
+/// The reason of a 415 for Content-Encoding.
 pub const UNSUPPORTED_ENCODING: &str = "unsupported_content_encoding";
 
-/// 415 unless the body is labelled JSON in UTF-8, without compression. Demanding the label also keeps a browser's plain
-/// form posts out.
+/// 415 unless the body is JSON in UTF-8, without compression. The check of Content-Type also refuses HTML forms.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let unsupported = |reason: &str, detail: &str| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason, detail);
     let label = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -62,13 +60,13 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// 406 if Accept rules out what the route replies with. The most specific range decides (RFC 9110, section 12.5.1).
+/// 406 if Accept rules out the media type. The most specific range decides (RFC 9110, section 12.5.1).
 pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
-    let accepted = lines(headers, ACCEPT).map(|value| value.to_str().unwrap_or("*/*"));
+    let accepted = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or("*/*"));
     let ranges = accepted.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty());
-    // The rank of the most specific range so far, and whether it takes the reply. Of two with one rank, the one that does.
-    let decided = ranges.map(|range| judged(media, range)).max();
-    if decided.is_none_or(|decided| decided.is_some_and(|(_, is_taken)| is_taken)) {
+    // The highest rank decides. Of two ranges with the same rank, the one that accepts.
+    let best = ranges.map(|range| match_range(media, range)).max();
+    if best.is_none_or(|best| best.is_some_and(|(_, is_accepted)| is_accepted)) {
         return Ok(());
     }
     let essence = essence(media.name());
@@ -76,24 +74,24 @@ pub fn accepts(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail))
 }
 
-/// How specific a range is that is about this media type, and whether it takes it. `None` if it is about another.
-fn judged(media: Media, range: &str) -> Option<(u8, bool)> {
-    let (name, is_taken) = (essence(range), !range.split(';').skip(1).any(is_none));
+/// The rank of a range that matches the media type, and whether it accepts it. `None` if it does not match.
+fn match_range(media: Media, range: &str) -> Option<(u8, bool)> {
+    let (name, is_accepted) = (essence(range), !range.split(';').skip(1).any(is_none));
     let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
     let kind = essence(media.name()).split('/').next().unwrap_or("");
     let is_kind = name.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind));
-    // The range's own parameters, up to the weight. They narrow a refusal, and are not asked for otherwise: what clients
-    // write there, such as a charset, does not make our reply another.
+    // The range's parameters up to its weight. They narrow a refusal. They do not narrow an acceptance: clients send
+    // parameters, such as a charset, that the reply need not have.
     let mut parameters = range.split(';').skip(1).map(str::trim).take_while(|part| !is_weight(part));
     let has = |part: &str| media.name().split(';').skip(1).any(|own| own.trim().eq_ignore_ascii_case(part));
     match () {
-        () if is(essence(media.name())) && parameters.clone().next().is_none() => Some((3, is_taken)),
-        () if is(essence(media.name())) && parameters.all(has) => Some((4, is_taken)),
-        () if is(essence(media.name())) => is_taken.then_some((3, true)),
-        () if is_kind => Some((2, is_taken)),
-        () if name == "*/*" => Some((1, is_taken)),
-        // What errors are; it takes our JSON unless another range says otherwise.
-        () if media == Media::Json && is("application/problem+json") => is_taken.then_some((0, true)),
+        () if is(essence(media.name())) && parameters.clone().next().is_none() => Some((3, is_accepted)),
+        () if is(essence(media.name())) && parameters.all(has) => Some((4, is_accepted)),
+        () if is(essence(media.name())) => is_accepted.then_some((3, true)),
+        () if is_kind => Some((2, is_accepted)),
+        () if name == "*/*" => Some((1, is_accepted)),
+        // The type of errors. It accepts JSON unless another range refuses it.
+        () if media == Media::Json && is("application/problem+json") => is_accepted.then_some((0, true)),
         () => None,
     }
 }
@@ -113,17 +111,17 @@ fn is_none(part: &str) -> bool {
     is_weight(part) && part.len() > 2 && part[2..].bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
-/// Whether Accept-Encoding lets gzip pass (RFC 9110, section 12.5.3): whoever says nothing takes anything.
-pub fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = lines(headers, ACCEPT_ENCODING).map(|value| value.to_str().unwrap_or_default());
+/// Whether Accept-Encoding accepts gzip (RFC 9110, section 12.5.3). Without the header every coding is accepted.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().map(|value| value.to_str().unwrap_or_default());
     let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
-    let said = |coding: &str| {
+    let accepts = |coding: &str| {
         codings.iter().find_map(|one| {
             let mut parts = one.split(';').map(str::trim);
             parts.next().filter(|name| name.eq_ignore_ascii_case(coding)).map(|_| !parts.any(is_none))
         })
     };
-    codings.is_empty() || said("gzip").or_else(|| said("x-gzip")).or_else(|| said("*")).unwrap_or(false)
+    codings.is_empty() || accepts("gzip").or_else(|| accepts("x-gzip")).or_else(|| accepts("*")).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_json_is_taken() {
+    fn only_json_is_accepted() {
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y; Charset=\"UTF-8\""] {
             assert!(require_json(&headers(CONTENT_TYPE, good)).is_ok(), "{good}");
         }
@@ -149,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_body_is_refused_and_so_is_any_other_coding() {
+    fn a_compressed_body_is_refused() {
         let with = |codings: &[&'static str]| {
             let mut headers = headers(CONTENT_TYPE, "application/json");
             for coding in codings {
@@ -168,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_sent_to_whoever_does_not_rule_it_out() {
+    fn a_reply_is_sent_unless_accept_rules_it_out() {
         let ok = |media, accept| accepts(media, &headers(ACCEPT, accept)).is_ok();
         for good in ["*/*", "text/html, application/json;q=0.9", "application/*", "application/problem+json", ""] {
             assert!(ok(Media::Json, good), "{good}");
@@ -178,7 +176,7 @@ mod tests {
             assert_eq!(accepts(Media::Json, &headers(ACCEPT, bad)).unwrap_err().status, 406, "{bad}");
         }
         assert!(ok(Media::EventStream, "text/event-stream") && ok(Media::Text, "text/*"));
-        // As Prometheus asks.
+        // The header of Prometheus.
         let asks = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         assert!(ok(Media::Metrics, asks) && ok(Media::Metrics, "text/plain;version=0.0.4"));
         assert!(!ok(Media::EventStream, "application/json") && !ok(Media::Text, "text/event-stream"));
@@ -186,7 +184,7 @@ mod tests {
 
     #[test]
     fn b17_the_most_specific_range_decides() {
-        for (media, accept, is_taken) in [
+        for (media, accept, is_accepted) in [
             (Media::Json, "application/json;q=0, */*", false),
             (Media::Json, "*/*, application/json;q=0", false),
             (Media::Json, "application/json; Q=0.000, application/*", false),
@@ -205,21 +203,21 @@ mod tests {
             (Media::EventStream, "text/event-stream;q=0, text/*", false),
             (Media::Text, "text/*;q=0, */*", false),
         ] {
-            assert_eq!(accepts(media, &headers(ACCEPT, accept)).is_ok(), is_taken, "{media:?}: {accept}");
+            assert_eq!(accepts(media, &headers(ACCEPT, accept)).is_ok(), is_accepted, "{media:?}: {accept}");
         }
         let lines = ["*/*", "application/json;q=0"].map(|line| (ACCEPT, HeaderValue::from_static(line)));
         assert!(accepts(Media::Json, &lines.into_iter().collect()).is_err(), "lines are one list");
     }
 
     #[test]
-    fn gzip_is_sent_to_whoever_does_not_rule_it_out() {
-        let takes = |codings| takes_gzip(&headers(ACCEPT_ENCODING, codings));
+    fn gzip_is_sent_unless_accept_encoding_rules_it_out() {
+        let accepts = |codings| accepts_gzip(&headers(ACCEPT_ENCODING, codings));
         for good in ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.5", "*", "identity, x-gzip", "*;q=0, gzip"] {
-            assert!(takes(good), "{good}");
+            assert!(accepts(good), "{good}");
         }
-        assert!(takes_gzip(&HeaderMap::new()));
+        assert!(accepts_gzip(&HeaderMap::new()));
         for bad in ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0"] {
-            assert!(!takes(bad), "{bad}");
+            assert!(!accepts(bad), "{bad}");
         }
     }
 }

@@ -1,10 +1,9 @@
-//! Reads a request: its header, its query, its body.
+//! Parses requests: headers, query, body.
 
 pub mod body;
 pub mod body_stream;
 pub mod credentials;
 pub mod etag;
-pub mod headers;
 pub mod json_body;
 pub mod media;
 pub mod parameters;

@@ -51,12 +51,12 @@ impl Parameters {
         parse_namespace("namespace_name", self.required("namespace_name")?)
     }
 
-    /// How long the caller wants to wait.
+    /// The time that the caller wants to wait.
     pub fn wait(&self) -> Result<Option<Duration>, Problem> {
         self.optional("wait").map(wait_time).transpose()
     }
 
-    /// A whole number within these bounds.
+    /// A whole number within bounds.
     pub fn number(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, Problem> {
         let parse = |value: &str| value.parse().ok().filter(|number| bounds.contains(number));
         let wrong = || {
@@ -66,7 +66,7 @@ impl Parameters {
         self.optional(name).map(|value| parse(value).ok_or_else(wrong)).transpose()
     }
 
-    /// A parameter that says yes or no; missing is no.
+    /// `true` or `false`. The default is `false`.
     pub fn flag(&self, name: &str) -> Result<bool, Problem> {
         match self.optional(name) {
             None | Some("false") => Ok(false),
@@ -84,16 +84,15 @@ pub fn parse_job_name(name: &str) -> Result<JobName, Problem> {
     JobName::parse(name).map_err(|error| Problem::invalid("job_name", &error.to_string()))
 }
 
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
-/// `500ms`, `30s` or `5m`, of at most five minutes.
+/// Parses a time such as `500ms`, `30s` or `5m`, of at most five minutes.
 pub fn wait_time(text: &str) -> Result<Duration, Problem> {
-    let time = duration::parse(text, Upto::Minutes).filter(|time| *time <= LONGEST_WAIT);
+    let time = duration::parse(text, Upto::Minutes).filter(|time| *time <= MAX_WAIT);
     time.ok_or_else(|| Problem::malformed("wait", "must be a time such as 500ms, 30s or 5m, at most 5m"))
 }
 
-/// The value of a parameter that may stand in the query or in the body. Both may give it, if they agree: were one of two
-/// dropped in silence, it might be the one that was meant.
+/// The value of a parameter that may be in the query or in the body. 400 if both have it and differ.
 pub fn agreed<T: PartialEq>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, Problem> {
     if query.is_some() && body.is_some() && query != body {
         return Err(Problem::malformed(name, "differs in the query and in the body: give it once"));
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_read_as_forms_are_written() {
+    fn a_query_is_decoded_like_a_form() {
         let selector = |query: &str| parse(query).unwrap().optional("label_selector").map(str::to_owned);
         for (query, expected) in [
             ("", None),
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_names_its_parameter() {
+    fn each_error_names_its_parameter() {
         for (query, status, field) in [
             ("", 400, "job_name"),
             ("job_name=a&jobname=b", 400, "jobname"),

@@ -1,4 +1,4 @@
-//! The one place that turns a handler's result into a response.
+//! Converts the result of a handler into a response.
 
 pub mod problem;
 pub mod reply;
@@ -11,19 +11,19 @@ use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 
-use crate::http::limits::rate_limit::Allowance;
+use crate::http::limits::allowance::Allowance;
 use crate::http::request::media::{Media, UNSUPPORTED_ENCODING};
 use crate::http::request::request_id::{self, RequestId};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
 
-/// One scheme for both kinds of credentials; a key can be sent as X-API-Key too.
+/// One scheme for tokens and API keys. An API key may also come as X-API-Key.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"eks-api\"");
 
 pub type HttpResponse = Response<ReplyBody>;
 
-/// `media` is what the route replies with, and `allow` what its path takes, where the reply is to say so.
+/// `media` is the type of a successful reply. `allow` is the value of the header Allow, if the reply needs one.
 pub fn response(
     request_id: &RequestId,
     result: Result<Reply, Problem>,
@@ -62,7 +62,7 @@ pub fn response(
         headers.insert(WWW_AUTHENTICATE, CHALLENGE);
     }
     if let Some(allowance) = allowance {
-        allowance.tell(headers);
+        allowance.write(headers);
     }
     if let Some(time) = retry_after {
         headers.insert(RETRY_AFTER, time.as_secs().max(1).into());

@@ -1,38 +1,28 @@
-//! What a caller is told when a call fails: RFC 9457 problems. Owns which message is for whom: `detail` is for the
-//! caller and shows nothing of the inside, `cause` is for the operator's log alone.
+//! Errors for callers: RFC 9457 problems. `detail` is for the caller and reveals nothing internal; `cause` is for the log.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::auth::Denied;
-use crate::http::limits::rate_limit::Allowance;
-use crate::http::response::reply::merged;
-use crate::jobs::create;
-use crate::jobs::manifest::Invalid;
-use crate::jobs::policy::Forbidden;
-use crate::jobs::status::Status;
-use crate::kube::error::Error as KubeError;
-use crate::kube::refusal::Refusal;
+use crate::http::limits::allowance::Allowance;
 use crate::kube::types::Cause;
 
 #[derive(Debug)]
 pub struct Problem {
     pub status: StatusCode,
-    /// Stable and for programs: Kubernetes' own word where it has one, else in `snake_case`.
+    /// Stable, for programs: Kubernetes' own reason if there is one, else in `snake_case`.
     pub reason: String,
     pub detail: Box<str>,
     pub causes: Vec<Cause>,
     pub retry_after: Option<Duration>,
-    /// What is left of a caller's allowance, if that is the problem.
+    /// The caller's allowance, if a rate limit refused the call.
     pub allowance: Option<Box<Allowance>>,
-    /// The last status object of a job that is gone, for a caller who may see it.
-    pub last_known: Option<Arc<Status>>,
+    /// The last status object of a job that is gone, as JSON, for a caller with the right to see it.
+    pub last_known: Option<Box<RawValue>>,
     pub cause: Option<Box<str>>,
-    /// Whether a change may have been made all the same.
+    /// Whether a change may have taken effect.
     pub is_effect_unknown: bool,
 }
 
@@ -47,7 +37,7 @@ struct Document<'a> {
     causes: &'a [Cause],
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_known: Option<Box<RawValue>>,
+    last_known: Option<&'a RawValue>,
 }
 
 impl Problem {
@@ -65,13 +55,13 @@ impl Problem {
         }
     }
 
-    /// 400: the request's form is wrong; `field` says where.
+    /// 400: the request's form is wrong at `field`.
     pub fn malformed(field: &str, message: &str) -> Self {
         let message = &shortened(message);
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", format!("{field}: {message}")).at(field, message)
     }
 
-    /// 422: the form is right and the value is not.
+    /// 422: the form is right and the value of `field` is wrong.
     pub fn invalid(field: &str, message: &str) -> Self {
         let message = &shortened(message);
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
@@ -90,11 +80,23 @@ impl Problem {
         self
     }
 
-    fn because(self, cause: impl Into<String>) -> Self {
+    /// Adds the cause for the log.
+    #[must_use]
+    pub fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into().into()), ..self }
     }
 
-    /// The document that is sent.
+    /// The problem of a change: it says so if it is unknown whether the change took effect.
+    #[must_use]
+    pub fn of_change(self) -> Self {
+        if !self.is_effect_unknown {
+            return self;
+        }
+        let detail = format!("{}; the change may have taken effect: look before you repeat it", self.detail);
+        Self { detail: detail.into(), ..self }
+    }
+
+    /// The JSON document for the caller.
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let document = Document {
             r#type: "about:blank",
@@ -104,146 +106,40 @@ impl Problem {
             reason: &self.reason,
             causes: &self.causes,
             request_id,
-            last_known: self.last_known.as_deref().and_then(gone),
+            last_known: self.last_known.as_deref(),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }
 }
 
-/// The status object of a job that is gone.
-fn gone(status: &Status) -> Option<Box<RawValue>> {
-    let object = merged(&status.json(), br#"{"gone":true}"#);
-    RawValue::from_string(String::from_utf8(object).ok()?).ok()
-}
-
-/// A message may repeat what the caller sent, which can be as large as a body.
+/// Truncates a message. It can repeat the caller's input, which can be as large as a body.
 fn shortened(message: &str) -> String {
-    const LONGEST: usize = 1000;
-    match message.char_indices().nth(LONGEST) {
+    const MAX_CHARS: usize = 1000;
+    match message.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message.to_owned(),
     }
 }
 
-impl From<Forbidden> for Problem {
-    fn from(forbidden: Forbidden) -> Self {
-        let reason = match forbidden {
-            Forbidden::NotAllowed { .. } => "namespace_not_allowed",
-            Forbidden::Protected { .. } | Forbidden::System { .. } => "namespace_protected",
-        };
-        Self::new(StatusCode::FORBIDDEN, reason, forbidden.to_string())
-    }
-}
-
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
-        let (status, reason) = match &denied {
-            Denied::Missing(_) | Denied::Unknown(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
-            Denied::NotNamed => (StatusCode::FORBIDDEN, "certificate_not_named"),
-            Denied::Role { .. } => (StatusCode::FORBIDDEN, "role_not_sufficient"),
-            Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
-            Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),
-            Denied::Unanswered(error) => {
-                let detail = "the cluster could not be asked whether you may do this; try again";
-                return match **error {
-                    KubeError::NotReady { .. } => Self::unavailable("not_ready", detail, Duration::from_secs(5)),
-                    KubeError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail),
-                    _ => Self::new(StatusCode::BAD_GATEWAY, "review_failed", detail),
-                }
-                .because(error.to_string());
-            }
-        };
-        Self::new(status, reason, denied.to_string())
-    }
-}
-
-impl From<Invalid> for Problem {
-    fn from(invalid: Invalid) -> Self {
-        if invalid.malformed {
-            Self::malformed(invalid.field, &invalid.message)
-        } else {
-            Self::invalid(invalid.field, &invalid.message)
-        }
-    }
-}
-
-impl From<create::Error> for Problem {
-    fn from(error: create::Error) -> Self {
-        match error {
-            create::Error::Kube(error) | create::Error::Missing(error) => error.into(),
-            create::Error::Namespace(error) => {
-                let problem = Self::from(error);
-                let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
-                Self { detail: detail.into(), ..problem }
-            }
-            create::Error::KeyReused { .. } => {
-                Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error.to_string())
-            }
-            create::Error::BeingDeleted { .. } => Self::new(StatusCode::CONFLICT, "AlreadyExists", error.to_string()),
-        }
-    }
-}
-
-impl From<KubeError> for Problem {
-    fn from(error: KubeError) -> Self {
-        let (cause, is_effect_unknown) = (error.to_string(), error.is_ambiguous());
-        let bad_gateway = |reason: &str, detail: &str| Self::new(StatusCode::BAD_GATEWAY, reason, detail);
-        let problem = match error {
-            KubeError::NotReady { check, .. } => {
-                Self::unavailable("not_ready", format!("not ready yet: {check}"), Duration::from_secs(5))
-            }
-            KubeError::Refused(refusal) => return Self { is_effect_unknown, ..Self::refused(*refusal) },
-            KubeError::Unauthorized { .. } => bad_gateway("upstream_unauthorized", &cause),
-            KubeError::CallerUnauthorized => {
-                return Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", cause);
-            }
-            KubeError::Unreachable(_) => {
-                bad_gateway("upstream_unreachable", "the cluster's API server cannot be reached")
-            }
-            KubeError::Broken(_) => {
-                bad_gateway("upstream_broken", "the connection to the API server broke before its reply came")
-            }
-            KubeError::BadReply(_) => bad_gateway("upstream_bad_reply", "the API server's reply cannot be read"),
-            KubeError::NotKubernetes(_) => bad_gateway("upstream_bad_reply", &cause),
-            KubeError::Timeout => {
-                let detail = "the API server did not answer in time";
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail)
-            }
-        };
-        Self { is_effect_unknown, ..problem.because(cause) }
-    }
-}
-
-impl Problem {
-    /// What Kubernetes says about the caller's request keeps its words. What it says of itself is told as its answer.
-    fn refused(refusal: Refusal) -> Self {
-        let is_clusters = refusal.code >= 500;
-        let Refusal { code, answered, status, mut retry_after, .. } = refusal;
-        let reason = if status.reason.is_empty() { "upstream_refused" } else { &status.reason };
-        let detail = match (is_clusters, status.message.is_empty()) {
-            (true, false) => format!("the API server answered {answered}: {}", status.message),
-            (_, true) => format!("the API server answered {answered}"),
-            _ => status.message,
-        };
-        if matches!(code, 429 | 503) {
-            retry_after = retry_after.or(Some(Duration::from_secs(1)));
-        }
-        let mut problem = Self::new(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), reason, detail);
-        problem.causes = status.details.map(|details| details.causes).unwrap_or_default();
-        Self { retry_after, ..problem }
-    }
-
-    /// The problem of a change: it says so if it is unknown whether the change was made.
-    #[must_use]
-    pub fn of_change(self) -> Self {
-        if !self.is_effect_unknown {
-            return self;
-        }
-        let detail = format!("{}; the change may have taken effect: look before you repeat it", self.detail);
-        Self { detail: detail.into(), ..self }
-    }
-}
-
 #[cfg(test)]
-#[path = "problem_tests.rs"]
-mod tests;
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_document_has_the_members_of_rfc_9457_and_ours() {
+        let document: Value =
+            serde_json::from_slice(&Problem::invalid("job_name", "is bad").document("req-1")).unwrap();
+        let expected = json!({
+            "type": "about:blank",
+            "title": "Unprocessable Entity",
+            "status": 422,
+            "detail": "job_name: is bad",
+            "reason": "Invalid",
+            "causes": [{ "field": "job_name", "message": "is bad" }],
+            "request_id": "req-1",
+        });
+        assert_eq!(document, expected);
+    }
+}

@@ -1,4 +1,4 @@
-//! A successful answer before it is a response: status, the headers of its own, and body.
+//! A successful reply: status, its own headers, body.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -7,11 +7,6 @@ use serde::Serialize;
 
 use crate::http::response::problem::Problem;
 use crate::http::response::stream_body::ReplyBody;
-
-/// As many as most replies have, so that the map need not grow.
-const HEADERS: usize = 6;
-/// What a body may take beyond its length.
-const SLACK: usize = 4 << 10;
 
 #[derive(Debug)]
 pub struct Reply {
@@ -34,21 +29,19 @@ impl Reply {
         Ok(Self::encoded(status, body))
     }
 
-    /// With a body that is JSON already.
+    /// A reply with encoded JSON.
     pub fn encoded(status: StatusCode, mut json: Vec<u8>) -> Self {
-        // It stays in memory until it is read.
-        if json.capacity() - json.len() > SLACK {
-            json.shrink_to_fit();
-        }
+        // A slow reader keeps the body in memory.
+        json.shrink_to_fit();
         Self::bytes(status, json.into())
     }
 
-    /// With a body that is JSON already, and that others share.
+    /// A reply with encoded JSON that other replies share.
     pub fn bytes(status: StatusCode, json: Bytes) -> Self {
-        Self { status, headers: HeaderMap::with_capacity(HEADERS), body: ReplyBody::Whole(json) }
+        Self { status, headers: HeaderMap::new(), body: ReplyBody::Whole(json) }
     }
 
-    /// nginx holds replies back until a buffer is full, unless this header says that each piece counts.
+    /// A stream. The header tells nginx not to buffer it.
     pub fn stream(body: ReplyBody) -> Self {
         let unbuffered = HeaderName::from_static("x-accel-buffering");
         Self { body, ..Self::empty(StatusCode::OK) }.with(unbuffered, HeaderValue::from_static("no"))
@@ -61,7 +54,7 @@ impl Reply {
     }
 }
 
-/// One JSON object of the members of two. Neither is empty.
+/// Returns one JSON object with the members of two objects. Neither may be empty.
 pub fn merged(first: &[u8], second: &[u8]) -> Vec<u8> {
     let [first, second] = [first.strip_suffix(b"}"), second.strip_prefix(b"{")].map(Option::unwrap_or_default);
     [first, b",", second].concat()

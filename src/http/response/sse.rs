@@ -1,9 +1,9 @@
-//! Server-sent events: how an event, a comment and an id are written, and an id read
+//! Writes server-sent events and comments, and parses event ids
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use hyper::header::HeaderValue;
 
-/// Where a reader of the stream is: which run of the program, and which change in it.
+/// A position in the stream: the run of the program, and the number of the change in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId<'a> {
     pub instance_id: &'a str,
@@ -17,7 +17,7 @@ impl<'a> EventId<'a> {
     }
 }
 
-/// Appends an event. `data` is one line, as JSON is.
+/// Appends an event. `data` must be one line, such as JSON.
 pub fn event(text: &mut Vec<u8>, name: &str, id: Option<EventId<'_>>, data: &[u8]) {
     text.extend_from_slice(b"event: ");
     text.extend_from_slice(name.as_bytes());
@@ -29,10 +29,10 @@ pub fn event(text: &mut Vec<u8>, name: &str, id: Option<EventId<'_>>, data: &[u8
     text.extend_from_slice(b"\n\n");
 }
 
-/// A comment: readers pass over it, connections are kept open by it. It is one line, whatever the words: after a line's
-/// end they would be read as an event.
-pub fn comment(words: &str) -> Vec<u8> {
-    format!(": {}\n\n", words.replace(char::is_control, " ")).into_bytes()
+/// Returns a comment. Readers ignore it, and it keeps the connection open. Control characters become spaces: text after
+/// a line break would be an event.
+pub fn comment(text: &str) -> Vec<u8> {
+    format!(": {}\n\n", text.replace(char::is_control, " ")).into_bytes()
 }
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_written_as_browsers_read_it() {
+    fn an_event_has_the_form_of_the_standard() {
         let mut text = Vec::new();
         event(&mut text, "added", Some(EventId { instance_id: "5f", change: 7 }), b"{}");
         event(&mut text, "reset", None, b"{}");
@@ -48,12 +48,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_comment_is_taken_for_an_event() {
+    fn a_comment_is_one_line() {
         assert_eq!(comment("no\n\nevent: deleted\rdata: {}"), b": no  event: deleted data: {}\n\n");
     }
 
     #[test]
-    fn an_id_is_read_back_and_nothing_else_is_one() {
+    fn only_an_event_id_is_parsed() {
         let parse = |text: &'static str| EventId::parse(&HeaderValue::from_static(text)).map(|id| id.change);
         assert_eq!(parse("5f-7"), Some(7));
         for bad in ["", "7", "5f-", "5f-x", "5f--1", "5f-99999999999999999999"] {

@@ -1,5 +1,5 @@
-//! The body of a reply: whole, or a stream that a task of its own fills. Owns the hand-over between the two: one piece
-//! at a time, so that whoever fills it goes no faster than the caller reads, and learns at once that the caller left.
+//! The body of a response: whole, or a stream that another task writes. The channel holds one piece, so the writer goes at
+//! the reader's pace.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,25 +8,24 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// For how long a reader that reads nothing may hold up the drain.
-pub const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the last write of a stream may take. A reader that reads nothing does not hold up the drain longer.
+pub const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The stream broke off: what was sent is not all there was. The connection is then torn down rather than ended well,
-/// so that the caller can tell.
+/// The stream ended before its end. hyper then breaks the connection, so the caller notices.
 #[derive(Debug)]
-pub struct BrokenOff;
+pub struct StreamAborted;
 
-impl std::fmt::Display for BrokenOff {
+impl std::fmt::Display for StreamAborted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the stream broke off")
     }
 }
 
-impl std::error::Error for BrokenOff {}
+impl std::error::Error for StreamAborted {}
 
 #[derive(Debug)]
 enum Piece {
-    /// Boxed, as a channel has room for 32 pieces from the start, and there are thousands of streams.
+    /// Boxed: a channel allocates 32 pieces, and there are thousands of streams.
     Data(Box<Bytes>),
     End,
 }
@@ -34,68 +33,67 @@ enum Piece {
 #[derive(Debug)]
 pub enum ReplyBody {
     Whole(Bytes),
-    Stream(Pieces),
+    Stream(ChannelBody),
 }
 
 #[derive(Debug)]
-pub struct Pieces {
+pub struct ChannelBody {
     receiver: mpsc::Receiver<Piece>,
-    is_breaking: bool,
+    is_aborting: bool,
     has_ended: bool,
 }
 
-/// Where a stream's pieces go. Unless it is ended before it is dropped, for whatever reason, the stream breaks off.
+/// The writer's side of a stream. A drop without [`Sink::end`] aborts the stream.
 #[derive(Debug)]
 pub struct Sink(mpsc::Sender<Piece>);
 
-/// The caller hung up.
 #[derive(Debug)]
-pub struct Gone;
+pub struct ClientDisconnected;
 
 impl ReplyBody {
     pub fn stream() -> (Sink, Self) {
         let (sender, receiver) = mpsc::channel(1);
-        (Sink(sender), Self::Stream(Pieces { receiver, is_breaking: false, has_ended: false }))
+        (Sink(sender), Self::Stream(ChannelBody { receiver, is_aborting: false, has_ended: false }))
     }
 }
 
 impl Sink {
-    /// Hands over a piece as soon as the one before was taken.
-    pub async fn send(&self, piece: Bytes) -> Result<(), Gone> {
-        self.0.send(Piece::Data(Box::new(piece))).await.map_err(|_| Gone)
+    /// Sends a piece. Waits until the one before it is taken.
+    pub async fn send(&self, piece: Bytes) -> Result<(), ClientDisconnected> {
+        self.0.send(Piece::Data(Box::new(piece))).await.map_err(|_| ClientDisconnected)
     }
 
-    /// Ends the stream: this was all.
+    /// Ends the stream.
     pub async fn end(&self) {
-        // Whoever hung up does not care.
+        // Fails only if the client has disconnected.
         let _ = self.0.send(Piece::End).await;
     }
 
-    /// Returns when the caller has hung up.
-    pub async fn gone(&self) {
+    /// Returns when the client has disconnected.
+    pub async fn disconnected(&self) {
         self.0.closed().await;
     }
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = StreamAborted;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamAborted>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
             Self::Stream(pieces) => match ready!(pieces.receiver.poll_recv(cx)) {
                 Some(Piece::Data(bytes)) => Poll::Ready(Some(Ok(Frame::data(*bytes)))),
-                // hyper drops what it has not written yet when a body fails. While the body is pending, it writes.
-                None if !std::mem::replace(&mut pieces.is_breaking, true) => {
+                // If a body fails, hyper drops its unwritten output. It writes that output while the body is pending.
+                None if !std::mem::replace(&mut pieces.is_aborting, true) => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
                 ended => {
                     pieces.has_ended = true;
-                    Poll::Ready(if ended.is_some() { None } else { Some(Err(BrokenOff)) })
+                    Poll::Ready(if ended.is_some() { None } else { Some(Err(StreamAborted)) })
                 }
             },
         }

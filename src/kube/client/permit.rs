@@ -1,4 +1,4 @@
-//! A permit to change something in the cluster: [`WritePermit`]. It is released while its call pauses between attempts.
+//! A permit to change something in the cluster. It is given back while its call pauses between two tries.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,16 +6,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 #[derive(Debug)]
 pub struct WritePermit {
-    /// The caller's semaphore, and that of all callers.
+    /// The one of the caller, and the one of all callers.
     semaphores: [Arc<Semaphore>; 2],
-    weight: u32,
     held: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
 }
 
 impl WritePermit {
-    /// Waits for both semaphores, for the caller's own first.
-    pub async fn acquire(semaphores: [Arc<Semaphore>; 2], weight: u32) -> Self {
-        let permit = Self { semaphores, weight, held: Mutex::default() };
+    /// Waits until both semaphores have room. A caller that waits for its own holds nothing of the other.
+    pub async fn acquire(semaphores: [Arc<Semaphore>; 2]) -> Self {
+        let permit = Self { semaphores, held: Mutex::default() };
         permit.reacquire().await;
         permit
     }
@@ -27,8 +26,8 @@ impl WritePermit {
     pub async fn reacquire(&self) {
         let [own, all] = &self.semaphores;
         // It fails only if a semaphore is closed, and nothing closes them.
-        let Ok(own) = Arc::clone(own).acquire_many_owned(self.weight).await else { return };
-        let Ok(all) = Arc::clone(all).acquire_many_owned(self.weight).await else { return };
+        let Ok(own) = Arc::clone(own).acquire_owned().await else { return };
+        let Ok(all) = Arc::clone(all).acquire_owned().await else { return };
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, all]);
     }
 }

@@ -6,7 +6,7 @@ use eks_api::auth::keys::Keys;
 use eks_api::http::browser::origin::HostAllowlist;
 use eks_api::http::client_cert::Certificate;
 use eks_api::http::peer::Peer;
-use eks_api::http::request::credentials::shown;
+use eks_api::http::request::credentials;
 use eks_api::kube::bearer::Bearer;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
@@ -41,7 +41,8 @@ pub(super) fn keys_file(data: &[u8]) {
 pub(super) fn credentials(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     let (headers, peer) = (HeaderMap::from_iter([(AUTHORIZATION, value)]), peer("127.0.0.1:1"));
-    let shown = shown(&headers, &peer).unwrap_or_else(|problem| panic!("one line is refused: {problem:?}"));
+    let shown =
+        credentials::parse(&headers, &peer).unwrap_or_else(|problem| panic!("one line is refused: {problem:?}"));
     let Some(token) = shown.bearer else { return };
     let token = *token.expose();
     assert!(text(data).contains(token), "{token:?}");

@@ -35,9 +35,9 @@ pub(super) fn accept(data: &[u8]) {
 
 pub(super) fn if_none_match(data: &[u8]) {
     let headers = headers(&IF_NONE_MATCH, data);
-    let Some(IfNoneMatch::These(tags)) = IfNoneMatch::of(&headers) else { return };
+    let Some(IfNoneMatch::These(tags)) = IfNoneMatch::parse(&headers) else { return };
     for tag in tags {
-        let tag = etag::of(&tag);
+        let tag = etag::quote(&tag);
         let has = |line: &HeaderValue| line.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes());
         assert!(headers.get_all(IF_NONE_MATCH).iter().any(has), "{headers:?} does not hold {tag:?}");
     }
@@ -52,7 +52,7 @@ pub(super) fn last_event_id(data: &[u8]) {
 
 pub(super) fn request_id(data: &[u8]) {
     let headers = headers(&HEADER, data);
-    let id = RequestId::of(&headers);
+    let id = RequestId::parse(&headers);
     let sane = |c: char| c.is_ascii_alphanumeric() || "-_.:/+=@".contains(c);
     assert!((1..=64).contains(&id.as_str().len()) && id.as_str().chars().all(sane), "{id}");
     assert_eq!(id.header().as_ref().map(HeaderValue::as_bytes), Some(id.as_str().as_bytes()));

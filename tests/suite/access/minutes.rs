@@ -198,7 +198,7 @@ async fn an_event_stream_whose_right_is_lost_is_told_so_and_recorded() {
 
 async fn until_waiting(lab: &Inside) {
     let waits = async {
-        while lab.shared.calls.standing()[1].open == 0 {
+        while lab.shared.calls.stats()[1].open == 0 {
             yield_now().await;
         }
     };

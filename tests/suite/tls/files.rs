@@ -98,7 +98,7 @@ async fn a_key_that_every_user_can_read_is_warned_of_and_one_that_only_a_group_c
 
 #[tokio::test]
 async fn a_certificate_that_is_not_good_now_is_warned_of_and_served() {
-    for (from, until, told) in [(2001, 2002, "has expired"), (2100, 2101, "is not good yet"), (2001, 2100, "in force")]
+    for (from, until, told) in [(2001, 2002, "has expired"), (2100, 2101, "is not valid yet"), (2001, 2100, "in force")]
     {
         let files = Files::new();
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();

@@ -30,7 +30,7 @@ impl Feed {
         let reading = &self.reading;
         let ended = tokio::select! {
             ended = reading.run(seen) => ended,
-            () = reading.sink.gone() => Err(End::CallerGone),
+            () = reading.sink.disconnected() => Err(End::CallerGone),
             () = self.drained() => Err(End::Draining),
             denied = self.denied() => Err(End::Denied(denied)),
         };
@@ -68,7 +68,7 @@ impl Feed {
     async fn denied(&self) -> Denied {
         let auth = &self.shared.auth;
         loop {
-            auth.time_to_ask().await;
+            auth.recheck_due().await;
             let pod = self.reading.pod.borrow().clone();
             let namespace = Some(&self.reading.source.namespace);
             let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };

@@ -27,7 +27,7 @@ use crate::api::jobs::logs::wanted::Wanted;
 use crate::auth::Denied;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::http::response::stream_body::{Gone, ReplyBody};
+use crate::http::response::stream_body::{ClientDisconnected, ReplyBody};
 use crate::jobs::logs::{LogUnavailable, Missing, Seen};
 use crate::kube::error::Error as KubeError;
 
@@ -79,8 +79,8 @@ enum End {
     Kube(KubeError),
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
+impl From<ClientDisconnected> for End {
+    fn from(_: ClientDisconnected) -> Self {
         Self::CallerGone
     }
 }

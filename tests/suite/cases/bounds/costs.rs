@@ -133,7 +133,7 @@ fn b1_no_header_and_no_query_costs_5_ms() {
     for tags in ["\"1\",", "W/\"18446744073709551615\",", ",", "\","] {
         let headers = header(IF_NONE_MATCH, &fill(tags));
         is_cheap("If-None-Match", || {
-            let known = IfNoneMatch::of(&headers).unwrap();
+            let known = IfNoneMatch::parse(&headers).unwrap();
             // As often as a wait looks that is woken by a thousand changes.
             assert!(versions.iter().all(|version| !known.has(version)));
         });

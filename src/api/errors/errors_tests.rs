@@ -1,6 +1,6 @@
-//! Each upstream failure and the problem it becomes.
+//! Tests of the conversions: each upstream failure and its problem.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::kube::types::Status;
@@ -79,19 +79,4 @@ fn transport_failures_tell_the_operator_more_than_the_caller() {
     let not_ready = Problem::from(KubeError::NotReady { check: "cluster", cause: inside() });
     assert_eq!((not_ready.status.as_u16(), &*not_ready.detail), (503, "not ready yet: cluster"));
     assert!(not_ready.cause.unwrap().contains("10.0.0.7"));
-}
-
-#[test]
-fn a_document_has_the_members_of_rfc_9457_and_ours() {
-    let document: Value = serde_json::from_slice(&Problem::invalid("job_name", "is bad").document("req-1")).unwrap();
-    let expected = json!({
-        "type": "about:blank",
-        "title": "Unprocessable Entity",
-        "status": 422,
-        "detail": "job_name: is bad",
-        "reason": "Invalid",
-        "causes": [{ "field": "job_name", "message": "is bad" }],
-        "request_id": "req-1",
-    });
-    assert_eq!(document, expected);
 }

@@ -1,0 +1,26 @@
+//! What a caller wants to see, in RBAC's words.
+
+use crate::kube::access_review::Permission;
+use crate::kube::names::Namespace;
+
+/// One object or all, in one namespace or in all.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessRequest<'a> {
+    pub permission: Permission,
+    pub namespace: Option<&'a Namespace>,
+    pub name: Option<&'a str>,
+}
+
+impl AccessRequest<'_> {
+    /// The message of a refusal, in the form of the cluster's own.
+    pub(super) fn refusal(&self) -> String {
+        let Permission { verb, resource, group, .. } = self.permission;
+        let name = self.name.map(|name| format!(" {name:?}")).unwrap_or_default();
+        let place = match self.namespace {
+            Some(namespace) => format!("in the namespace {:?}", namespace.as_str()),
+            None => "in all namespaces; name one that is allowed".to_owned(),
+        };
+        let dot = if group.is_empty() { "" } else { "." };
+        format!("{resource}{dot}{group}{name} is forbidden: the cluster does not let you {verb} {resource} {place}")
+    }
+}
