@@ -1,5 +1,5 @@
-//! Creating a job once, whatever the network does: one POST in the usual case, a namespace made when the server says
-//! it is missing, and a lost reply cured by the job's own stamp.
+//! Creates a job exactly once. Creates a missing namespace when the API server reports it, and recognizes the job by its
+//! ownership stamp after a lost reply.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::kube::types::{self, Job, JobInFull};
 use crate::kube::url::Path;
 use crate::util::backoff::Backoff;
 
-/// The pause before the name of a job that was deleted is tried again.
+/// The pause before a second attempt with the name of a deleted job.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
-/// The job, and whether this call made it (rather than another one with the same Idempotency-Key).
 #[derive(Debug)]
 pub struct Submitted {
     pub job: Job,
+    /// Whether this call created the job, rather than another call with the same Idempotency-Key.
     pub created: bool,
     pub warnings: Vec<String>,
 }
@@ -30,11 +30,11 @@ pub struct Submitted {
 #[derive(Debug)]
 pub enum Error {
     Kube(KubeError),
-    /// The namespace is missing, and was not to be made.
-    Missing(KubeError),
-    /// The namespace is missing, and making it failed.
-    Namespace(KubeError),
-    /// The Idempotency-Key was used before, for something else.
+    /// The namespace is missing and may not be created.
+    NamespaceMissing(KubeError),
+    /// The namespace is missing and creating it failed.
+    NamespaceNotCreated(KubeError),
+    /// The Idempotency-Key was used before with another body.
     KeyReused {
         job: String,
     },
@@ -47,8 +47,10 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kube(error) | Self::Missing(error) => error.fmt(f),
-            Self::Namespace(error) => write!(f, "the namespace is missing and could not be created: {error}"),
+            Self::Kube(error) | Self::NamespaceMissing(error) => error.fmt(f),
+            Self::NamespaceNotCreated(error) => {
+                write!(f, "the namespace is missing and could not be created: {error}")
+            }
             Self::KeyReused { job } => write!(f, "this Idempotency-Key was used for job {job} with another body"),
             Self::BeingDeleted { job } => write!(
                 f,
@@ -66,102 +68,103 @@ impl From<KubeError> for Error {
     }
 }
 
-/// Hears of a namespace that was made: its uid, unless the reply that had it was lost.
-pub type NamespaceMade<'a> = &'a (dyn Fn(Option<&str>) + Sync);
+/// Called with the uid of a created namespace, or without it if the reply was lost.
+pub type OnNamespaceCreated<'a> = &'a (dyn Fn(Option<&str>) + Sync);
 
-/// Submits the job. Only with `namespace_made` a missing namespace is made, of which it is told at once, as what comes after
-/// may fail.
+/// Creates the job. A missing namespace is created only if `on_namespace_created` is given.
 pub async fn submit(
-    session: &Client,
-    namespace_made: Option<NamespaceMade<'_>>,
+    client: &Client,
+    mut on_namespace_created: Option<OnNamespaceCreated<'_>>,
     prepared: JobManifest,
 ) -> Result<Submitted, Error> {
     let JobManifest { namespace, name, stamp, manifest, .. } = prepared;
     let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
     let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
-    // The last exchange of which it is unknown whether it made the job. What comes after it proves nothing.
-    let mut doubt: Option<KubeError> = None;
-    let mut to_make = namespace_made;
+    // The last request that may have created the job. Later refusals prove nothing.
+    let mut ambiguous_error: Option<KubeError> = None;
     loop {
-        let error = match session.post::<Job>(&jobs, manifest.clone()).await {
+        let error = match client.post::<Job>(&jobs, manifest.clone()).await {
             Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
             Err(error) => error,
         };
-        if is_missing(&error, &namespace)
-            && let Some(tell) = to_make.take()
+        if is_namespace_missing(&error, &namespace)
+            && let Some(on_created) = on_namespace_created.take()
         {
-            make_namespace(session, &namespace, tell).await.map_err(Error::Namespace)?;
-        } else if session.pause_before_post(&jobs, &error, &mut attempts).await {
+            create_namespace(client, &namespace, on_created).await.map_err(Error::NamespaceNotCreated)?;
+        } else if client.pause_before_post(&jobs, &error, &mut attempts).await {
             if error.is_ambiguous() {
-                doubt = Some(error);
+                ambiguous_error = Some(error);
             }
-        } else if may_hide_ours(&error, doubt.is_some(), stamp.has_key()) {
-            match session.get::<JobInFull>(&job).await {
+        } else if could_be_our_job(&error, ambiguous_error.is_some(), stamp.has_key()) {
+            match client.get::<JobInFull>(&job).await {
                 Ok(job) => {
-                    let owner = stamp.owner(&job.metadata.annotations);
-                    return match owner {
+                    return match stamp.owner(&job.metadata.annotations) {
                         Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
                             Err(Error::BeingDeleted { job: name.to_string() })
                         }
-                        Owner::Ours | Owner::SameKeyAndBody => {
-                            Ok(Submitted { job: job.into(), created: owner == Owner::Ours, warnings: Vec::new() })
+                        Owner::Ours => Ok(Submitted { job: job.into(), created: true, warnings: Vec::new() }),
+                        Owner::SameKeyAndBody => {
+                            Ok(Submitted { job: job.into(), created: false, warnings: Vec::new() })
                         }
                         Owner::SameKeyOtherBody => Err(Error::KeyReused { job: name.to_string() }),
                         Owner::Another => Err(error.into()),
                     };
                 }
-                // Deleted between the two questions: then the name is free.
+                // The job was deleted between the two requests, so the name is free.
                 Err(gone) if gone.is_not_found() => {
-                    if !error.is_already_exists() || !session.pause(backoff.pause()).await {
+                    if !error.is_already_exists() || !client.pause(backoff.pause()).await {
                         return Err(error.into());
                     }
                 }
-                Err(_) => return Err(doubt.unwrap_or(error).into()),
+                Err(_) => return Err(ambiguous_error.unwrap_or(error).into()),
             }
         } else {
-            return Err(match doubt {
-                Some(doubt) => doubt.into(),
-                None if is_missing(&error, &namespace) => Error::Missing(error),
+            return Err(match ambiguous_error {
+                Some(ambiguous_error) => ambiguous_error.into(),
+                None if is_namespace_missing(&error, &namespace) => Error::NamespaceMissing(error),
                 None => error.into(),
             });
         }
     }
 }
 
-/// Whether a refusal may be due to the very job that is wanted: its name is taken, or it fills the quota that another
-/// would exceed. In doubt, any refusal may.
-fn may_hide_ours(error: &KubeError, in_doubt: bool, has_key: bool) -> bool {
+/// Whether our own job may cause the refusal: its name is taken, or it fills the quota. After an ambiguous error any
+/// refusal may have this cause.
+fn could_be_our_job(error: &KubeError, is_ambiguous: bool, has_key: bool) -> bool {
     let is_refusal = matches!(error, KubeError::Refused(_));
     let is_typical = error.is_already_exists() || error.refusal(403, "Forbidden").is_some();
-    is_refusal && (in_doubt || (has_key && is_typical))
+    is_refusal && (is_ambiguous || (has_key && is_typical))
 }
 
-/// Whether the server says that this namespace does not exist.
-fn is_missing(error: &KubeError, namespace: &Namespace) -> bool {
+/// Whether the API server says that this namespace does not exist.
+fn is_namespace_missing(error: &KubeError, namespace: &Namespace) -> bool {
     let details = error.refusal(404, "NotFound").and_then(|refusal| refusal.status.details.as_ref());
     details.is_some_and(|details| details.kind == "namespaces" && details.name == namespace.as_str())
 }
 
-/// Makes the namespace, or finds that another made it first. A lost reply is cured by asking again; then it cannot be told
-/// whose it is, and counts as ours.
-async fn make_namespace(session: &Client, namespace: &Namespace, tell: NamespaceMade<'_>) -> Result<(), KubeError> {
+/// Creates the namespace unless it exists. After a lost reply it counts as ours, since nothing shows who created it.
+async fn create_namespace(
+    client: &Client,
+    namespace: &Namespace,
+    on_created: OnNamespaceCreated<'_>,
+) -> Result<(), KubeError> {
     let path = Path::namespaces();
     let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
-    let (mut attempts, mut in_doubt) = (Attempts::default(), false);
+    let (mut attempts, mut is_ambiguous) = (Attempts::default(), false);
     loop {
-        match session.post::<types::Namespace>(&path, manifest.clone()).await {
+        match client.post::<types::Namespace>(&path, manifest.clone()).await {
             Ok(reply) => {
-                tell(Some(&reply.object.metadata.uid));
+                on_created(Some(&reply.object.metadata.uid));
                 return Ok(());
             }
             Err(error) if error.is_already_exists() => {
-                if in_doubt {
-                    tell(None);
+                if is_ambiguous {
+                    on_created(None);
                 }
                 return Ok(());
             }
-            Err(error) if session.pause_before_post(&path, &error, &mut attempts).await => {
-                in_doubt |= error.is_ambiguous();
+            Err(error) if client.pause_before_post(&path, &error, &mut attempts).await => {
+                is_ambiguous |= error.is_ambiguous();
             }
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! Which jobs a caller wants to see of those it may.
+//! Selects the jobs that a caller asks for, among those that it may see.
 
 use crate::config::pattern::Patterns;
 use crate::jobs::label_selector::Selector;
@@ -8,7 +8,7 @@ use crate::kube::names::{JobName, Namespace};
 
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// The namespaces outside of which nothing is shown: each of these lists has to name a job's.
+    /// A job's namespace must match each of these lists.
     pub allowed: Vec<Patterns>,
     pub namespace: Option<Namespace>,
     pub job: Option<JobName>,
@@ -18,15 +18,15 @@ pub struct Filter {
 
 impl Filter {
     pub fn matches(&self, status: &Status) -> bool {
-        self.takes(status.state) && self.covers(status)
+        self.matches_state(status.state) && self.matches_job(status)
     }
 
-    pub fn takes(&self, state: State) -> bool {
+    pub fn matches_state(&self, state: State) -> bool {
         self.state.is_none_or(|wanted| wanted == state)
     }
 
-    /// Whether it is about this job, whatever its state: that does not change in a job's life, but for its labels.
-    pub fn covers(&self, status: &Status) -> bool {
+    /// Whether the job matches in any state.
+    pub fn matches_job(&self, status: &Status) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| namespace.as_str() == status.namespace())
             && self.job.as_ref().is_none_or(|job| job.as_str() == status.name())
             && self.allows(status.namespace())
@@ -49,7 +49,7 @@ mod tests {
         job.metadata.name = name.to_owned();
         job.metadata.labels = Labels(vec![("job-id".into(), name.into()), ("team".into(), "x".into())]);
         job.status.active = active;
-        Status::of(&job)
+        Status::new(&job)
     }
 
     fn matching(filter: &Filter) -> Vec<String> {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn every_condition_counts_and_none_lets_all_through() {
+    fn all_conditions_must_match_and_no_condition_matches_all() {
         let (none, selector) = (Filter::default(), |text| Selector::parse(text).unwrap());
         let in_a = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..none.clone() };
         for (filter, expected) in [
@@ -80,9 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn a_job_of_another_state_is_covered_all_the_same() {
+    fn a_job_of_another_state_matches_without_the_state() {
         let filter = Filter { state: Some(State::Failed), ..Filter::default() };
         let job = job("a", "one", 1);
-        assert!(filter.covers(&job) && !filter.matches(&job) && filter.takes(State::Failed));
+        assert!(filter.matches_job(&job) && !filter.matches(&job) && filter.matches_state(State::Failed));
     }
 }

@@ -1,41 +1,43 @@
-//! The stamp on every job the service creates: annotations by which it knows its own work again when a reply was
-//! lost, and by which a caller's Idempotency-Key is recognized. There is no store: the job itself remembers.
+//! The ownership stamp: annotations on every job that the service creates.
+//!
+//! The service recognizes its own job after a lost reply, and the job of an Idempotency-Key. Nothing else is stored.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::{Map, Value};
+
+use crate::jobs::manifest::raw::{self, Members};
 
 const REQUEST_ID: &str = "eks-api/request-id";
 const CREATE_ID: &str = "eks-api/create-id";
 const IDEMPOTENCY: &str = "eks-api/idempotency";
 
-/// The letters of Kubernetes' own generated names: no vowels, so no words, and nothing that looks like another.
+/// The letters of Kubernetes' generated names: no vowels, and no letters that look alike.
 const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-/// 27^10 names: two keys of one namespace that get the same one are not to be expected.
+/// 27^10 names: two keys of a namespace practically never get the same name.
 const KEY_LETTERS: usize = 10;
 
-/// A caller's Idempotency-Key, of which only the hash is kept.
+/// The hash of a caller's Idempotency-Key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// At most 255 printable ASCII characters; `None` for anything else.
+    /// Accepts 1 to 255 printable ASCII characters.
     pub fn parse(key: &str) -> Option<Self> {
         let printable = key.bytes().all(|c| c.is_ascii_graphic() || c == b' ');
         (!key.is_empty() && key.len() <= 255 && printable).then(|| Self(hash(key.as_bytes())))
     }
 
-    /// Letters for a job's name that are always the same for the same key.
+    /// Returns letters for a job's name. The same key gives the same letters.
     pub fn letters(&self) -> String {
         let bytes = digest(&SHA256, self.0.as_bytes());
         bytes.as_ref().iter().take(KEY_LETTERS).map(|byte| letter(usize::from(*byte))).collect()
     }
 }
 
-/// Random letters for a job's name.
+/// Returns random letters for a job's name.
 pub fn random_letters(count: usize) -> String {
     (0..count).map(|_| letter(fastrand::usize(..LETTERS.len()))).collect()
 }
@@ -47,8 +49,8 @@ fn letter(number: usize) -> char {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnershipStamp {
     request_id: String,
-    /// New for every call: a request id may be the caller's, and callers reuse theirs. Nobody can guess it. Without
-    /// randomness it is empty, and no job is recognized by it.
+    /// Random and new for every call, since callers choose and reuse request ids. If the system has no randomness, it is
+    /// empty and no job is recognized by it.
     create_id: String,
     idempotency: Option<Idempotency>,
 }
@@ -59,14 +61,14 @@ struct Idempotency {
     body: String,
 }
 
-/// Whose work an existing job is.
+/// Which call created an existing job.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Created by this very call.
+    /// This call.
     Ours,
-    /// Created by another call with the same key and body.
+    /// Another call with the same key and body.
     SameKeyAndBody,
-    /// Created with the same key, but for another body.
+    /// Another call with the same key and another body.
     SameKeyOtherBody,
     Another,
 }
@@ -84,13 +86,13 @@ impl OwnershipStamp {
         self.idempotency.is_some()
     }
 
-    pub fn annotate(&self, annotations: &mut Map<String, Value>) {
-        annotations.insert(REQUEST_ID.to_owned(), self.request_id.clone().into());
-        annotations.insert(CREATE_ID.to_owned(), self.create_id.clone().into());
-        // A stamp copied along with somebody else's manifest must not speak for this job.
+    pub fn annotate(&self, annotations: &mut Members) {
+        annotations.insert(REQUEST_ID.to_owned(), raw::write(&self.request_id));
+        annotations.insert(CREATE_ID.to_owned(), raw::write(&self.create_id));
+        // The manifest may be the copy of another job.
         annotations.remove(IDEMPOTENCY);
         if let Some(Idempotency { key, body }) = &self.idempotency {
-            annotations.insert(IDEMPOTENCY.to_owned(), format!("{key}.{body}").into());
+            annotations.insert(IDEMPOTENCY.to_owned(), raw::write(&format!("{key}.{body}")));
         }
     }
 
@@ -112,13 +114,13 @@ impl OwnershipStamp {
     }
 }
 
-/// 128 random bits in hex.
+/// Returns 128 random bits in hex.
 fn create_id() -> String {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).map(|()| hex(&bytes)).unwrap_or_default()
 }
 
-/// The first half of SHA-256, in hex: 128 bits are plenty to tell two bodies apart.
+/// Returns the first 128 bits of the SHA-256 in hex.
 fn hash(bytes: &[u8]) -> String {
     hex(&digest(&SHA256, bytes).as_ref()[..16])
 }
@@ -134,17 +136,17 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn worn(stamp: &OwnershipStamp) -> BTreeMap<String, String> {
-        let mut annotations = Map::from_iter([(IDEMPOTENCY.to_owned(), Value::from("copied.along"))]);
-        stamp.annotate(&mut annotations);
-        annotations.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect()
+    fn annotations(stamp: &OwnershipStamp) -> BTreeMap<String, String> {
+        let mut map = Members::from_iter([(IDEMPOTENCY.to_owned(), raw::write("copied.along"))]);
+        stamp.annotate(&mut map);
+        map.into_iter().map(|(key, value)| (key, raw::parse(&value).unwrap())).collect()
     }
 
     #[test]
     fn a_stamp_knows_its_own_job_and_no_other() {
         let (one, two) = (OwnershipStamp::new("id", None, b"body"), OwnershipStamp::new("id", None, b"body"));
-        assert_eq!(one.owner(&worn(&one)), Owner::Ours);
-        assert_eq!(one.owner(&worn(&two)), Owner::Another, "the caller's request id is no proof");
+        assert_eq!(one.owner(&annotations(&one)), Owner::Ours);
+        assert_eq!(one.owner(&annotations(&two)), Owner::Another, "the caller's request id proves nothing");
         assert_eq!(one.owner(&BTreeMap::new()), Owner::Another);
     }
 
@@ -169,19 +171,19 @@ mod tests {
     fn b15_without_a_create_id_no_job_is_recognized() {
         let mut stamp = OwnershipStamp::new("id", None, b"body");
         stamp.create_id.clear();
-        assert_eq!(stamp.owner(&worn(&stamp)), Owner::Another);
+        assert_eq!(stamp.owner(&annotations(&stamp)), Owner::Another);
     }
 
     #[test]
     fn a_key_is_recognized_across_calls() {
         let key = IdempotencyKey::parse("nightly 2026-01-20").unwrap();
         let first = OwnershipStamp::new("1", Some(&key), b"body");
-        assert_eq!(OwnershipStamp::new("2", Some(&key), b"body").owner(&worn(&first)), Owner::SameKeyAndBody);
-        assert_eq!(first.owner(&worn(&first)), Owner::Ours);
-        assert_eq!(OwnershipStamp::new("2", Some(&key), b"other").owner(&worn(&first)), Owner::SameKeyOtherBody);
+        assert_eq!(OwnershipStamp::new("2", Some(&key), b"body").owner(&annotations(&first)), Owner::SameKeyAndBody);
+        assert_eq!(first.owner(&annotations(&first)), Owner::Ours);
+        assert_eq!(OwnershipStamp::new("2", Some(&key), b"other").owner(&annotations(&first)), Owner::SameKeyOtherBody);
         let other = IdempotencyKey::parse("weekly").unwrap();
-        assert_eq!(OwnershipStamp::new("2", Some(&other), b"body").owner(&worn(&first)), Owner::Another);
-        assert_eq!(OwnershipStamp::new("2", None, b"body").owner(&worn(&first)), Owner::Another);
+        assert_eq!(OwnershipStamp::new("2", Some(&other), b"body").owner(&annotations(&first)), Owner::Another);
+        assert_eq!(OwnershipStamp::new("2", None, b"body").owner(&annotations(&first)), Owner::Another);
         assert_eq!(key.letters(), IdempotencyKey::parse("nightly 2026-01-20").unwrap().letters());
         assert_ne!(key.letters(), other.letters());
     }

@@ -1,14 +1,16 @@
-//! Label selectors as kubectl takes them, the equality and the set forms: `a=b,c!=d,e in (f,g),h notin (i),j,!k`
+//! Label selectors in the syntax of kubectl: `a=b,c!=d,e in (f,g),h notin (i),j,!k`
 //! (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>).
 
+use std::cmp::Ordering;
 use std::fmt;
 
-/// The longest selector, in bytes, and the most requirements in one: each is compared with every job. A longer one is
-/// refused.
-pub const MAX_LEN: usize = 1024;
-pub const MAX_REQUIREMENTS: usize = 32;
+use crate::jobs::text::shortened;
 
-/// In the order of the keys.
+/// The limits of a selector: its bytes and its requirements. Each requirement is compared with every job.
+pub const MAX_LEN: usize = 1024;
+pub const MAX_REQUIREMENTS: usize = 16;
+
+/// The requirements, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector(Vec<Requirement>);
 
@@ -22,19 +24,19 @@ struct Requirement {
 enum Rule {
     Exists,
     Missing,
-    /// Sorted, as are the next rule's.
+    /// The label has one of these values. The values are sorted, also those of `NotIn`.
     In(Vec<String>),
-    /// Without the label, this holds too.
+    /// The label has none of these values, or is missing.
     NotIn(Vec<String>),
 }
 
-/// What cannot be understood.
+/// Why a selector is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadSelector(String);
 
 impl fmt::Display for BadSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; it is written as a=b, a!=b, a in (b,c), a notin (b,c), a or !a, with commas between", self.0)
+        write!(f, "{}; write a=b, a!=b, a in (b,c), a notin (b,c), a or !a, separated by commas", self.0)
     }
 }
 
@@ -57,17 +59,23 @@ impl Selector {
         Ok(Self(requirements))
     }
 
-    /// Whether it takes any labels.
+    /// Whether any labels match.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether these labels match. They come in the order of their keys, as the requirements do: each is looked at once.
+    /// Whether these labels match. They are in the order of their keys, so each is read once.
     pub fn matches<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
         let mut labels = labels.peekable();
         self.0.iter().all(|Requirement { key, rule }| {
-            while labels.next_if(|(label, _)| *label < key.as_str()).is_some() {}
-            let value = labels.peek().filter(|(label, _)| label == key).map(|(_, value)| *value);
+            let value = loop {
+                let Some((label, value)) = labels.peek() else { break None };
+                match label.as_bytes().cmp(key.as_bytes()) {
+                    Ordering::Less => drop(labels.next()),
+                    Ordering::Equal => break Some(*value),
+                    Ordering::Greater => break None,
+                }
+            };
             let is_among = |values: &[String]| {
                 value.is_some_and(|value| values.binary_search_by(|one| one.as_str().cmp(value)).is_ok())
             };
@@ -81,7 +89,7 @@ impl Selector {
     }
 }
 
-/// As the API server takes it.
+/// The selector as it is sent to the API server.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Requirement { key, rule }) in self.0.iter().enumerate() {
@@ -97,7 +105,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// The text between commas that are not within parentheses.
+/// Splits the selector at the commas outside of parentheses.
 fn parts(text: &str) -> Result<Vec<&str>, BadSelector> {
     let (mut parts, mut from, mut is_within) = (Vec::new(), 0, false);
     for (at, found) in text.char_indices() {
@@ -124,7 +132,7 @@ fn requirement(part: &str) -> Result<Requirement, BadSelector> {
         return Ok(Requirement { key: label_key(key)?, rule: Rule::Missing });
     }
     if let Some((before, values)) = part.split_once('(') {
-        let inside = values.strip_suffix(')').ok_or_else(|| bad("something follows a parenthesis"))?;
+        let inside = values.strip_suffix(')').ok_or_else(|| bad("there is text after a parenthesis"))?;
         let mut values: Vec<String> = inside.split(',').map(label_value).collect::<Result<_, _>>()?;
         values.sort_unstable();
         let mut words = before.split_whitespace();
@@ -132,7 +140,7 @@ fn requirement(part: &str) -> Result<Requirement, BadSelector> {
         let rule = match (operator, words.next()) {
             (Some("in"), None) => Rule::In(values),
             (Some("notin"), None) => Rule::NotIn(values),
-            _ => return Err(bad("before a parenthesis there must be a key and in or notin")),
+            _ => return Err(bad("a parenthesis must follow a key and in or notin")),
         };
         return Ok(Requirement { key: label_key(key)?, rule });
     }
@@ -146,7 +154,7 @@ fn requirement(part: &str) -> Result<Requirement, BadSelector> {
     Ok(Requirement { key: label_key(key)?, rule })
 }
 
-/// A name of at most 63 characters, and before it perhaps a DNS subdomain and a slash.
+/// Parses a name of at most 63 characters, with an optional prefix: a DNS subdomain and a slash.
 fn label_key(key: &str) -> Result<String, BadSelector> {
     let key = key.trim();
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
@@ -158,15 +166,19 @@ fn label_key(key: &str) -> Result<String, BadSelector> {
     if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
         return Ok(key.to_owned());
     }
-    Err(bad(&format!("{:?} is no label's key", shortened(key))))
+    Err(bad(&format!("{:?} is not a label key", shortened(key))))
 }
 
 fn label_value(value: &str) -> Result<String, BadSelector> {
     let value = value.trim();
-    if is_word(value) { Ok(value.to_owned()) } else { Err(bad(&format!("{:?} is no label's value", shortened(value)))) }
+    if is_word(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(bad(&format!("{:?} is not a label value", shortened(value))))
+    }
 }
 
-/// At most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit; or nothing.
+/// Whether a word is empty, or has at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends.
 fn is_word(word: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
     let bytes = word.as_bytes();
@@ -176,10 +188,6 @@ fn is_word(word: &str) -> bool {
 
 fn bad(why: &str) -> BadSelector {
     BadSelector(why.to_owned())
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tests of label selectors: what each form means, and what is refused.
+//! The forms of label selectors, and invalid ones.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn matches(selector: &str) -> bool {
 }
 
 #[test]
-fn every_form_means_what_kubectl_means_by_it() {
+fn every_form_means_the_same_as_in_kubectl() {
     for holds in [
         "",
         " ",
@@ -40,14 +40,14 @@ fn every_form_means_what_kubectl_means_by_it() {
 }
 
 #[test]
-fn what_the_api_server_is_sent_means_the_same() {
+fn the_selector_sent_to_the_api_server_means_the_same() {
     let shown = Selector::parse("a=b, c!=d,e in (f, g),h notin (i),j,!k,l=").unwrap();
     assert_eq!(shown.to_string(), "a in (b),c notin (d),e in (f,g),h notin (i),j,!k,l in ()");
     assert_eq!(Selector::parse(&shown.to_string()), Ok(shown));
 }
 
 #[test]
-fn anything_else_is_refused_with_the_way_it_is_written() {
+fn anything_else_is_refused_with_the_syntax() {
     for bad in [
         ",",
         "a,",

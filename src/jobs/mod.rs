@@ -1,5 +1,4 @@
-//! Jobs: a request becomes a manifest, a Job becomes a status, and the statuses of all jobs are kept as they change.
-//! Owns what is promised about them; HTTP's words for it are `http`'s, the exchanges themselves `kube`'s.
+//! Jobs: turns requests into manifests and Jobs into statuses, and keeps the statuses of all jobs in memory.
 
 pub mod create;
 pub mod filter;
@@ -12,3 +11,4 @@ pub mod policy;
 pub mod state;
 pub mod status;
 pub mod store;
+mod text;

@@ -1,4 +1,4 @@
-//! From a Job to its state. Conditions decide; without one, whether the job has or had a pod.
+//! The state of a Job. Its conditions decide; without one, its pods do.
 
 use crate::kube::types::{Condition, JobStatus};
 
@@ -24,16 +24,16 @@ impl State {
         }
     }
 
-    /// Whether the job will never run again.
+    /// Whether the job has ended.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
 }
 
-/// The state, and the condition that decided it, if one did.
+/// Returns the state, and the condition that decided it.
 ///
-/// A job has begun once it has or had a pod. A pod that ended and is not counted yet is in `uncountedTerminatedPods`
-/// alone.
+/// A job has begun when it has or had a pod. A pod that ended and is not counted yet is only in
+/// `uncountedTerminatedPods`.
 pub fn state(suspend: Option<bool>, status: &JobStatus) -> (State, Option<&Condition>) {
     let decided = [
         ("Complete", State::Completed),
@@ -49,10 +49,10 @@ pub fn state(suspend: Option<bool>, status: &JobStatus) -> (State, Option<&Condi
     let uncounted = status.uncounted_terminated_pods.as_ref().is_some_and(|pods| !pods.is_empty());
     let has_pods = status.active > 0 || status.terminating > Some(0) || uncounted;
     let has_begun = has_pods || status.failed > 0 || status.succeeded > 0;
-    // A job that is held and has no Suspended condition: its controller has not acted yet, or it is not Kubernetes' own.
-    let is_held = suspend == Some(true) && !has_pods;
+    // Without a Suspended condition the controller has not acted yet, or it is not that of Kubernetes.
+    let is_suspended = suspend == Some(true) && !has_pods;
     let state = match has_begun {
-        _ if is_held => State::Suspended,
+        _ if is_suspended => State::Suspended,
         true => State::Running,
         false => State::Pending,
     };

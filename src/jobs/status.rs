@@ -1,4 +1,4 @@
-//! From a Job to its status object: the fields that scripts read.
+//! The status object of a Job.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::{Condition, Job, Labels, Time};
 use crate::kube::watcher::Version;
 
-/// The status object, as get-job-status, list-jobs and watch-jobs show it.
+/// The status object in the replies of get-job-status, list-jobs and watch-jobs.
 #[derive(Serialize)]
 struct JobStatus<'a> {
     job_name: &'a str,
@@ -43,21 +43,21 @@ struct JobStatus<'a> {
     conditions: &'a [Condition],
 }
 
-/// What the store keeps of a job: what filters need, and the status object as JSON, written once for all readers.
+/// A job in the store: the fields that filters need, and the status object as JSON, serialized once for all readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// `namespace/name`.
     pub key: Arc<str>,
     pub uid: Box<str>,
     pub version: Version,
-    /// In seconds since 1970; 0 if the object does not say.
+    /// In seconds since 1970; 0 if unknown.
     pub created: i64,
     pub state: State,
-    /// When the job failed, if it did and says so, in seconds since 1970.
+    /// When the job failed, in seconds since 1970.
     pub failed_at: Option<i64>,
-    /// Keys and values one after another: one piece of memory a job, not two a label.
+    /// All keys and values in one allocation.
     labels: Box<str>,
-    /// Where each key and each value ends. A selector is held against every job, and looks for no separator.
+    /// Where each key and each value ends.
     label_ends: Box<[(u32, u32)]>,
     json: Body,
     exit: Option<Box<KnownExit>>,
@@ -66,12 +66,12 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct KnownExit {
     exit: Exit,
-    /// The status object for a caller who may not list pods.
+    /// The status object for callers that may not list pods.
     json_without: Body,
 }
 
 impl Status {
-    pub fn of(job: &Job) -> Self {
+    pub fn new(job: &Job) -> Self {
         let metadata = &job.metadata;
         let seconds = |time: Option<&Time>| time.and_then(Time::parse).map(time::OffsetDateTime::unix_timestamp);
         let (state, decided) = state(job.spec.suspend, &job.status);
@@ -91,9 +91,9 @@ impl Status {
         }
     }
 
-    /// The status with how the job's deciding container ended.
+    /// Returns the status with the exit of the container that decided the job's failure.
     pub fn with_exit(job: &Job, exit: Exit) -> Self {
-        let status = Self::of(job);
+        let status = Self::new(job);
         let json_without = status.json;
         Self { json: json(job, Some(&exit)), exit: Some(Box::new(KnownExit { exit, json_without })), ..status }
     }
@@ -102,7 +102,7 @@ impl Status {
         self.exit.as_ref().map(|known| &known.exit)
     }
 
-    /// The status as a caller sees it who may not list pods.
+    /// Returns the status for callers that may not list pods.
     #[must_use]
     pub fn without_exit(&self) -> Self {
         let json = self.exit.as_ref().map_or(&self.json, |known| &known.json_without).clone();
@@ -121,18 +121,18 @@ impl Status {
         self.key.split_once('/').map_or("", |(_, name)| name)
     }
 
-    /// The inside of the entity tag. It changes with the resource version, and once more when the exit is known.
+    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
     pub fn tag(&self) -> String {
         let exit = if self.exit.is_some() { "-exit" } else { "" };
         format!("{}{exit}", self.version)
     }
 
-    /// The object as callers get it.
+    /// Returns the status object.
     pub fn json(&self) -> Body {
         self.json.clone()
     }
 
-    /// In the order of their keys.
+    /// Returns the labels in the order of their keys.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut begin = 0;
         self.label_ends.iter().map(move |(key_end, value_end)| {
@@ -144,7 +144,7 @@ impl Status {
     }
 }
 
-/// All labels in one text, and where each key and each value ends. Kubernetes bounds an object to some MiB.
+/// Joins the labels. Kubernetes limits an object to some MiB, so a u32 suffices.
 fn joined(labels: &Labels) -> (Box<str>, Vec<(u32, u32)>) {
     let (mut text, mut ends) = (String::new(), Vec::with_capacity(labels.0.len()));
     for (key, value) in &labels.0 {
@@ -165,7 +165,7 @@ fn version(job: &Job) -> Version {
 fn json(job: &Job, exit: Option<&Exit>) -> Body {
     let (state, decided) = state(job.spec.suspend, &job.status);
     let Job { metadata, spec, status } = job;
-    // Kubernetes leaves out an empty list of indexes.
+    // Kubernetes omits an empty list of indexes.
     let is_indexed = spec.completion_mode.as_deref() == Some("Indexed");
     let object = JobStatus {
         job_name: &metadata.name,
@@ -199,7 +199,7 @@ fn json(job: &Job, exit: Option<&Exit>) -> Body {
     serde_json::to_vec(&object).unwrap_or_default().into_boxed_slice().into()
 }
 
-/// What [`Status::key`] is for these names.
+/// Returns the [`Status::key`] of these names.
 pub fn key(namespace: &Namespace, name: &JobName) -> String {
     [namespace.as_str(), "/", name.as_str()].concat()
 }

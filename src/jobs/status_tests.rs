@@ -1,4 +1,4 @@
-//! The recorded jobs and their states, and what the status object holds.
+//! The states of recorded jobs, and the status object.
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn counts_alone_never_end_a_job_and_false_conditions_decide_nothing() {
 }
 
 #[test]
-fn the_contracts_fields_are_always_there_and_times_have_an_offset() {
+fn all_fields_are_present_and_times_have_an_offset() {
     let status = shown(&recorded("job-get-complete"));
     assert_eq!(status["start_time"], "2026-11-23T14:28:34+00:00");
     assert_eq!(status["completion_time"], "2026-11-23T14:28:36+00:00");
@@ -79,7 +79,7 @@ fn the_contracts_fields_are_always_there_and_times_have_an_offset() {
 }
 
 fn shown(job: &Job) -> Value {
-    serde_json::from_slice(&Status::of(job).json()).unwrap()
+    serde_json::from_slice(&Status::new(job).json()).unwrap()
 }
 
 fn shown_spec(spec: &Value, status: &Value) -> Value {
@@ -103,7 +103,7 @@ fn state_uncounted_a_pod_between_two_counters_keeps_the_job_running() {
 }
 
 #[test]
-fn suspend_managedby_a_job_that_is_held_is_suspended_and_says_so() {
+fn suspend_managedby_a_job_with_suspend_and_no_pods_is_suspended() {
     let spec = json!({ "suspend": true, "managedBy": "kueue.x-k8s.io/multikueue" });
     let held = shown_spec(&spec, &json!({}));
     assert_eq!(
@@ -129,23 +129,23 @@ fn suspend_managedby_a_job_that_is_held_is_suspended_and_says_so() {
 }
 
 #[test]
-fn indexed_failed_tells_the_indexes_of_an_indexed_job_alone() {
+fn indexed_failed_only_indexed_jobs_have_indexes() {
     let status = json!({ "completedIndexes": "0,2-3", "failedIndexes": "1,4" });
-    let told = |spec: &Value, status: &Value| {
+    let indexes = |spec: &Value, status: &Value| {
         let shown = shown_spec(spec, status);
         (shown["completed_indexes"].clone(), shown["failed_indexes"].clone())
     };
     let indexed = json!({ "completionMode": "Indexed" });
-    assert_eq!(told(&indexed, &status), (json!("0,2-3"), json!("1,4")));
-    assert_eq!(told(&indexed, &json!({})), (json!(""), json!("")));
-    assert_eq!(told(&json!({ "completionMode": "NonIndexed" }), &json!({})), (Value::Null, Value::Null));
+    assert_eq!(indexes(&indexed, &status), (json!("0,2-3"), json!("1,4")));
+    assert_eq!(indexes(&indexed, &json!({})), (json!(""), json!("")));
+    assert_eq!(indexes(&json!({ "completionMode": "NonIndexed" }), &json!({})), (Value::Null, Value::Null));
 }
 
 #[test]
-fn the_exit_is_shown_only_where_it_may_be_and_changes_the_tag() {
+fn the_exit_changes_the_tag_and_can_be_hidden() {
     let job = recorded("job-get-failed-backoff");
     let exit = Exit { code: 3, message: Some("a \"quoted\" word".to_owned()) };
-    let (plain, with) = (Status::of(&job), Status::with_exit(&job, exit.clone()));
+    let (plain, with) = (Status::new(&job), Status::with_exit(&job, exit.clone()));
     let read = |status: &Status| {
         let value: Value = serde_json::from_slice(&status.json()).unwrap();
         (value["exit_code"].clone(), value["termination_message"].clone())
@@ -157,7 +157,7 @@ fn the_exit_is_shown_only_where_it_may_be_and_changes_the_tag() {
 }
 
 #[test]
-fn texts_of_a_cluster_that_is_not_what_it_should_be_stay_inside_their_strings() {
+fn hostile_texts_of_a_cluster_stay_inside_their_strings() {
     let nasty = "a \"quoted\" back\\slash,\n{brace} }\u{1}é";
     let condition = json!({ "type": "Failed", "status": "True", "reason": nasty, "message": nasty });
     let job: Job = serde_json::from_value(json!({
@@ -177,6 +177,6 @@ fn texts_of_a_cluster_that_is_not_what_it_should_be_stay_inside_their_strings() 
         (&shown["creation_timestamp"], &shown["start_time"]),
         (&Value::Null, &json!("2026-01-20T10:30:00+00:00"))
     );
-    assert!(!Status::of(&job).json().contains(&b'\n'), "it would end the line of an event");
-    assert!(Status::of(&job).labels().any(|label| label == ("app", "eks-api")));
+    assert!(!Status::new(&job).json().contains(&b'\n'), "it would end the line of an event");
+    assert!(Status::new(&job).labels().any(|label| label == ("app", "eks-api")));
 }

@@ -51,7 +51,7 @@ pub(crate) async fn delete_job(call: &mut RequestContext, body: RequestBody) -> 
     let ending = match call.session.delete(&Path::job(&namespace, &name), &options).await? {
         DeletedJob::Ending(job) => {
             call.set_object_uid(&job.metadata.uid);
-            call.shared.store().enter(&job);
+            call.shared.store().insert_if_newer(&job);
             Some(job.metadata.uid)
         }
         DeletedJob::Gone(status) => {
@@ -101,7 +101,7 @@ pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspen
     call.acquire_write_permit().await?;
     let job: Job = call.session.merge_patch(&Path::job(&namespace, &name), patch).await?;
     call.set_object_uid(&job.metadata.uid);
-    call.shared.store().enter(&job);
+    call.shared.store().insert_if_newer(&job);
     match job.spec.suspend {
         None if suspend => {
             let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
@@ -127,7 +127,7 @@ pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspen
             Err(problem) => call.wait_ended(Route::GetJobStatus, &problem),
         }
     }
-    Ok(Reply::bytes(StatusCode::OK, Status::of(&job).json()))
+    Ok(Reply::bytes(StatusCode::OK, Status::new(&job).json()))
 }
 
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.

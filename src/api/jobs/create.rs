@@ -17,7 +17,7 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace, wait_time};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::jobs::create::{self, NamespaceMade, Submitted};
+use crate::jobs::create::{self, OnNamespaceCreated, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
 use crate::jobs::status::Status;
@@ -74,7 +74,7 @@ pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> 
     call.acquire_write_permit().await?;
     let (submitted, name) = submitted_under_free_name(call, prepared).await?;
     call.set_object_uid(&submitted.job.metadata.uid);
-    call.shared.store().enter(&submitted.job);
+    call.shared.store().insert_if_newer(&submitted.job);
     let uid = submitted.job.metadata.uid.clone();
     let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
     let seen = match wait {
@@ -87,7 +87,7 @@ pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> 
             // The job is made, and to wait for it was not possible: that is no reason to say that it is gone.
             Err(problem) => {
                 call.wait_ended(Route::GetJobStatus, &problem);
-                Some(Arc::new(Status::of(&submitted.job)))
+                Some(Arc::new(Status::new(&submitted.job)))
             }
         }),
         None => None,
@@ -134,7 +134,7 @@ async fn submitted(call: &RequestContext, mut prepared: JobManifest) -> Result<S
         call.shared.audit.record_outcome(&Subject { target: &target, ..account.subject() }, status, reason);
     };
     let made = |uid: Option<&str>| tell(uid, StatusCode::CREATED, "");
-    let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
+    let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
     match create::submit(&call.session, made, prepared).await {
         Ok(submitted) => {
@@ -142,12 +142,12 @@ async fn submitted(call: &RequestContext, mut prepared: JobManifest) -> Result<S
             Ok(Submitted { warnings, ..submitted })
         }
         Err(create::Error::Kube(error)) => Err(manifest::explain(error, &manifest).into()),
-        Err(error @ create::Error::Namespace(_)) => {
+        Err(error @ create::Error::NamespaceNotCreated(_)) => {
             let problem = Problem::from(error);
             tell(None, problem.status, &problem.reason);
             Err(problem)
         }
-        Err(create::Error::Missing(_)) if is_wanted && let Some(denied) = denied => {
+        Err(create::Error::NamespaceMissing(_)) if is_wanted && let Some(denied) = denied => {
             let problem = Problem::from(denied);
             let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
             Err(Problem { detail: detail.into(), ..problem })

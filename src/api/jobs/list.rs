@@ -172,7 +172,7 @@ async fn in_cluster(
             break;
         }
     }
-    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
     let next = next.as_deref().map(pagination::of_cluster);
     Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
@@ -180,12 +180,12 @@ async fn in_cluster(
 
 fn from_one_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
     if let Some(Token::PageCursor(place)) = from {
-        jobs.retain(|status| place.is_before(status));
+        jobs.retain(|status| *place < PageCursor::from(&**status));
     }
-    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
-    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::of(&PageCursor::of(last)));
+    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::of(&PageCursor::from(&**last)));
     (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
 }
 

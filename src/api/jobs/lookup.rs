@@ -81,7 +81,7 @@ pub(super) fn in_cache(call: &RequestContext, job: &JobRef<'_>, now: Instant) ->
 pub(super) async fn in_cluster(call: &RequestContext, job: &JobRef<'_>) -> Result<Seen, Error> {
     let found: Job = call.session.get(&Path::job(job.namespace, job.name)).await?;
     // Else a later answer from the cache could be older than this one.
-    call.shared.store().enter(&found);
+    call.shared.store().insert_if_newer(&found);
     if !job.is(&found.metadata.uid) {
         return Err(job.replaced());
     }

@@ -74,10 +74,10 @@ async fn in_detail(call: &RequestContext, job: &JobRef<'_>, waited: Option<&Seen
         }
         (Err(error), _) => return Err(lookup::problem(call, &job, error)),
     };
-    let details = details::of(&call.session, job.namespace, &full).await?;
+    let details = details::fetch(&call.session, job.namespace, &full).await?;
     let job = full.into();
     // Else a later answer from the cache could be older than this one.
-    call.shared.store().enter(&job);
+    call.shared.store().insert_if_newer(&job);
     // The caller was let see the pods, and so may see the exit.
     let status = match &details.exit {
         Some(exit) => {

@@ -20,9 +20,8 @@ use crate::http::response::sse::{self, EventId};
 use crate::http::response::stream_body::{ClientDisconnected, FINAL_WRITE_TIMEOUT, ReplyBody, Sink};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
-use crate::jobs::store::change_log::{Change, ChangeKind, seen};
-use crate::jobs::store::index::PageCursor;
-use crate::jobs::store::{JobStore, SnapshotPage};
+use crate::jobs::store::JobStore;
+use crate::jobs::store::change_log::{Change, ChangeKind, visible_changes};
 use crate::kube::health::{Check, Outcome};
 use crate::kube::names::{JobName, Namespace};
 
@@ -176,45 +175,30 @@ impl Feed {
 
     /// What these changes come to for this caller.
     async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
-        let seen = seen(changes, &self.filter);
+        let seen = visible_changes(changes, &self.filter);
         let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
         exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
         seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
-    /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
-    /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
-    /// after the change that this returns; or none, if it was overtaken.
+    /// Sends all jobs as they are now. Returns the number of the last change that they include, or none if the jobs are
+    /// not known.
     async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
-        let (partly, mut text) = (id(cache, PARTLY), Vec::new());
+        let Some((mut jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
+        exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        let mut text = Vec::new();
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        let mut sent: Option<(PageCursor, u64)> = None;
-        loop {
-            let place = sent.as_ref().map(|(place, _)| place);
-            let Some(SnapshotPage { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
-                return Ok(None);
-            };
-            if let Some((place, last)) = &sent {
-                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
-                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
-                for (kind, status) in self.shown(&changes).await {
-                    sse::event(&mut text, kind.name(), Some(partly), &status.json());
-                }
+        for page in jobs.chunks(PAGE) {
+            for status in page {
+                sse::event(&mut text, ChangeKind::Added.name(), Some(id(cache, PARTLY)), &status.json());
             }
-            exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
-            for status in &jobs {
-                sse::event(&mut text, ChangeKind::Added.name(), Some(partly), &status.json());
-            }
-            let Some(next) = next else {
-                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
-                self.send(text.into()).await?;
-                return Ok(Some(end));
-            };
             self.send(std::mem::take(&mut text).into()).await?;
-            sent = Some((next, end));
         }
+        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), b"{}");
+        self.send(text.into()).await?;
+        Ok(Some(change))
     }
 
     /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this

@@ -1,74 +1,75 @@
-//! How things stand with the log of one container: there, to come, never to come, read to its end. Owns what a pod's
-//! status means for that; asking again and waiting are for whoever reads.
+//! Decides from a pod's status whether a container has a log, will have one, or never will.
 
 use std::fmt;
 
+use crate::jobs::pods::unscheduled;
 use crate::kube::types::{Container, ContainerStatus, Pod};
 
-/// What a container waits for, or waited for in vain: a reason in one word, and a sentence if there is one.
+/// What a container waits for: a reason in one word, and perhaps a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub reason: String,
     pub message: Option<String>,
 }
 
-/// How things stand with one container's log, for someone who has read that of the run `read` already.
+/// Whether a container has a log to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogAvailability {
-    /// There is one to read, of this run: the container's first is 0.
+    /// The log of this run can be read. The first run is 0.
     Log { run: i32 },
-    /// There will be one, if all goes as usual.
+    /// The container begins soon.
     Pending(Waiting),
-    /// The container cannot begin now. The kubelet tries again, so this may pass.
+    /// The container cannot begin now. The kubelet tries again.
     Blocked(Waiting),
-    /// There will be none.
+    /// The container never begins.
     Never(Waiting),
-    /// All was read.
+    /// Everything is read.
     Finished,
-    /// There is no such pod.
+    /// The pod is gone.
     Gone,
 }
 
-/// How things stand with a run whose log is being read.
+/// The state of the run whose log is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Run {
-    /// Its log grows.
+pub enum RunState {
+    /// The log grows.
     Running,
-    /// Its log is complete.
+    /// The log is complete.
     Ended,
-    /// The next run began. The log is that of the previous run now.
+    /// The next run began, so the log is that of the previous run.
     Previous,
-    /// More than one run began since. The kubelet has removed the log.
+    /// More than one run began. The kubelet has removed the log.
     Removed,
-    /// There is no such pod.
+    /// The pod is gone.
     Gone,
 }
 
-/// Waiting for these is waiting for the kubelet's next step.
+/// With these reasons the kubelet is about to start the container.
 const USUAL: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
-/// The kubelet tries these again without any hope: the pod's own spec is wrong.
+/// With these reasons the pod's spec is wrong, so the kubelet tries in vain.
 const HOPELESS: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
 
-pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> LogAvailability {
+/// `read` is the last run whose log was read.
+pub fn log_availability(pod: Option<&Pod>, container: &str, read: Option<i32>) -> LogAvailability {
     let Some(pod) = pod else { return if read.is_some() { LogAvailability::Finished } else { LogAvailability::Gone } };
     let status = status(pod, container);
     if let Some(status) = status.filter(|status| has_log(status) && read.is_none_or(|run| status.restart_count > run)) {
         return LogAvailability::Log { run: status.restart_count };
     }
-    let is_over = is_over(pod);
-    let waiting = Waiting::of(pod, status.filter(|_| !is_over || pod.status.reason.is_none()));
+    let is_finished = is_finished(pod);
+    let waiting = Waiting::of(pod, status.filter(|_| !is_finished || pod.status.reason.is_none()));
     if read.is_some() {
-        let Some(status) = status.filter(|_| !is_over) else { return LogAvailability::Finished };
+        let Some(status) = status.filter(|_| !is_finished) else { return LogAvailability::Finished };
         return match &status.state.terminated {
             Some(end) if !restarts(pod, container, end.exit_code) => LogAvailability::Finished,
             _ => LogAvailability::Pending(waiting),
         };
     }
-    let stuck = stuck_init(pod).filter(|_| waiting.reason == "PodInitializing" && !is_over);
-    // A pod without a word about its containers is still to be scheduled, or to be noticed by its kubelet.
+    let stuck = stuck_init(pod).filter(|_| waiting.reason == "PodInitializing" && !is_finished);
+    // A pod without container statuses is not scheduled yet, or its kubelet has not seen it yet.
     let is_usual = stuck.is_none() && (status.is_none() || USUAL.contains(&waiting.reason.as_str()));
     let waiting = stuck.unwrap_or(waiting);
-    if is_over || HOPELESS.contains(&waiting.reason.as_str()) {
+    if is_finished || HOPELESS.contains(&waiting.reason.as_str()) {
         LogAvailability::Never(waiting)
     } else if is_usual {
         LogAvailability::Pending(waiting)
@@ -77,15 +78,16 @@ pub fn of(pod: Option<&Pod>, container: &str, read: Option<i32>) -> LogAvailabil
     }
 }
 
-/// How things stand with this run of a container.
-pub fn run(pod: Option<&Pod>, container: &str, run: i32) -> Run {
-    let Some(pod) = pod else { return Run::Gone };
-    let Some(status) = status(pod, container) else { return if is_over(pod) { Run::Ended } else { Run::Running } };
+pub fn run_state(pod: Option<&Pod>, container: &str, run: i32) -> RunState {
+    let Some(pod) = pod else { return RunState::Gone };
+    let Some(status) = status(pod, container) else {
+        return if is_finished(pod) { RunState::Ended } else { RunState::Running };
+    };
     match status.restart_count.saturating_sub(run) {
-        i32::MIN..=0 if is_over(pod) || status.state.running.is_none() => Run::Ended,
-        i32::MIN..=0 => Run::Running,
-        1 => Run::Previous,
-        2.. => Run::Removed,
+        i32::MIN..=0 if is_finished(pod) || status.state.running.is_none() => RunState::Ended,
+        i32::MIN..=0 => RunState::Running,
+        1 => RunState::Previous,
+        2.. => RunState::Removed,
     }
 }
 
@@ -94,18 +96,18 @@ fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
     statuses.find(|status| status.name == container)
 }
 
-/// Whether no container of the pod runs again.
-fn is_over(pod: &Pod) -> bool {
+/// Whether no container of the pod runs any more.
+fn is_finished(pod: &Pod) -> bool {
     matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"))
 }
 
-/// Whether the container ran: one that waits to run again has the log of its last run.
+/// Whether the container ran. A container that waits for its next run has the log of its last run.
 fn has_log(status: &ContainerStatus) -> bool {
     status.state.running.is_some() || status.state.terminated.is_some() || status.last_state.terminated.is_some()
 }
 
-/// Whether a container that ended so may run again, as long as its pod is not over. Restart rules of any container can
-/// say so (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules>).
+/// Whether a container that ended with this code may run again in this pod. The restart rules of any container can
+/// cause it (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules>).
 fn restarts(pod: &Pod, container: &str, exit_code: Option<i32>) -> bool {
     let has_rules =
         |container: &Container| container.restart_policy.as_deref().is_some_and(|policy| policy != "Always");
@@ -121,7 +123,7 @@ fn restarts(pod: &Pod, container: &str, exit_code: Option<i32>) -> bool {
     }
 }
 
-/// What the init container waits for that the others wait for in vain.
+/// What an init container waits for that keeps the others from starting.
 fn stuck_init(pod: &Pod) -> Option<Waiting> {
     let waits = |status: &&ContainerStatus| status.state.waiting.is_some() && !has_log(status);
     pod.status.init_container_statuses.iter().filter(waits).find_map(|status| {
@@ -132,14 +134,13 @@ fn stuck_init(pod: &Pod) -> Option<Waiting> {
 }
 
 impl Waiting {
-    /// What the container says of itself, or else its pod for it.
+    /// The reason of the container, or else of its pod.
     fn of(pod: &Pod, status: Option<&ContainerStatus>) -> Self {
         if let Some(detail) = status.and_then(|status| status.state.waiting.as_ref()) {
             return Self { reason: detail.reason.clone().unwrap_or_default(), message: detail.message.clone() };
         }
         let pod = &pod.status;
-        let unscheduled = pod.conditions.iter().find(|c| c.r#type == "PodScheduled" && c.status == "False");
-        let (reason, message) = match unscheduled.filter(|_| pod.reason.is_none()) {
+        let (reason, message) = match unscheduled(pod).filter(|_| pod.reason.is_none()) {
             Some(condition) => (&condition.reason, &condition.message),
             None => (&pod.reason, &pod.message),
         };

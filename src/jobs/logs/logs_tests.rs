@@ -1,4 +1,4 @@
-//! Which pod and which container are meant, and what is said of those that are not there.
+//! The chosen pod and container, and the errors for missing ones.
 
 use serde_json::{Value, json};
 
@@ -14,9 +14,9 @@ fn workers() -> Pod {
         "initContainers": [{ "name": "proxy", "restartPolicy": "Always" }, { "name": "fetch" }] } }))
 }
 
-fn seen(job: Value, pods: &[&str]) -> Seen {
+fn seen(job: Value, pods: &[&str]) -> JobPods {
     let pods = pods.iter().map(|name| pod(json!({ "metadata": { "name": name } }))).collect();
-    Seen { job: serde_json::from_value(job).unwrap(), pods }
+    JobPods { job: serde_json::from_value(job).unwrap(), pods }
 }
 
 /// A job whose template has these containers.
@@ -31,7 +31,7 @@ fn named(name: &str) -> ContainerName {
 }
 
 #[test]
-fn the_container_is_the_one_named_or_the_makers_choice_or_the_first() {
+fn the_container_is_the_given_one_or_the_annotated_or_the_first() {
     let mut pod = workers();
     assert_eq!(container(&job(&[]), &pod, None), Ok("main"));
     assert_eq!(container(&job(&[]), &pod, Some(&named("fetch"))), Ok("fetch"));
@@ -56,39 +56,39 @@ fn log_first_container_the_default_is_one_of_the_jobs_own_template() {
         injected.metadata.annotations.insert(key, annotation.to_owned());
         assert_eq!(container(&own, &injected, None), Ok(expected), "{annotation}");
     }
-    assert_eq!(container(&own, &injected, Some(&named("proxy"))), Ok("proxy"), "whoever names it gets it");
-    // A pod that has none of them any more, and a job whose template is not known.
+    assert_eq!(container(&own, &injected, Some(&named("proxy"))), Ok("proxy"), "a given name counts");
+    // The pod has none of them, and the job's template is not known.
     assert_eq!(container(&job(&["gone"]), &injected, None), Ok("proxy"));
     assert_eq!(container(&job(&[]), &injected, None), Ok("setup"));
 }
 
 #[test]
-fn a_container_that_is_not_there_is_told_those_that_are() {
-    let told = container(&job(&[]), &workers(), Some(&named("x"))).unwrap_err().to_string();
-    assert_eq!(told, "pod p has no container x; it has main, helper, and the init containers proxy, fetch");
+fn the_error_for_a_missing_container_names_the_others() {
+    let message = container(&job(&[]), &workers(), Some(&named("x"))).unwrap_err().message;
+    assert_eq!(message, "pod p has no container x; it has main, helper, and the init containers proxy, fetch");
 }
 
 #[test]
-fn containers_come_in_the_order_in_which_they_end() {
+fn containers_are_in_the_order_in_which_they_end() {
     assert_eq!(containers(&workers(), None), ["fetch", "main", "helper", "proxy"]);
     assert_eq!(containers(&workers(), Some(&named("helper"))), ["helper"]);
     assert_eq!(containers(&workers(), Some(&named("x"))), [""; 0]);
 }
 
 #[test]
-fn the_pod_is_the_one_named_or_the_newest() {
+fn the_pod_is_the_given_one_or_the_newest() {
     let seen = seen(json!({ "metadata": { "name": "j" } }), &["old", "new"]);
     assert_eq!(seen.pod(None).unwrap().metadata.name, "new");
     assert_eq!(seen.pod(Some(&PodName::parse("old").unwrap())).unwrap().metadata.name, "old");
-    let told = seen.pod(Some(&PodName::parse("x").unwrap())).unwrap_err().to_string();
-    assert_eq!(told, "job j has no pod x; it has new, old");
+    let message = seen.pod(Some(&PodName::parse("x").unwrap())).unwrap_err().message;
+    assert_eq!(message, "job j has no pod x; it has new, old");
 }
 
 #[test]
 fn a_long_list_of_pods_is_shortened() {
     let names: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
-    assert_eq!(listed(&names), "p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more");
-    assert_eq!(listed(&[]), "none");
+    assert_eq!(listed(&names, MAX_NAMES), "p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more");
+    assert_eq!(listed(&[], MAX_NAMES), "none");
 }
 
 #[test]
@@ -99,22 +99,22 @@ fn a_job_without_pods_says_why() {
         (condition("Suspended"), None, "suspended"),
         (condition("Complete"), None, "finished"),
         (condition("Failed"), None, "finished"),
-        (json!({ "failed": 1 }), None, "at this moment"),
+        (json!({ "failed": 1 }), None, "has no pod now"),
         (json!({ "terminating": 1 }), Some("2026-01-01T00:00:00Z"), "being deleted"),
     ] {
         let metadata = json!({ "name": "j", "deletionTimestamp": deleted });
-        let told = seen(json!({ "metadata": metadata, "status": status }), &[]).pod(None).unwrap_err().to_string();
-        assert!(told.starts_with("job j ") && told.contains(word), "{told}");
+        let message = seen(json!({ "metadata": metadata, "status": status }), &[]).pod(None).unwrap_err().message;
+        assert!(message.starts_with("job j ") && message.contains(word), "{message}");
     }
 }
 
 #[test]
-fn a_refusal_is_one_containers_or_everybodys() {
+fn a_refusal_concerns_one_container_or_all() {
     let refused = |code, reason: &str, message: &str| {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
         Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
-    let of = |error| LogUnavailable::of(error, "p");
+    let of = |error| LogUnavailable::from_refusal(error, "p");
     let missing = r#"previous terminated container "c" in pod "p" not found"#;
     assert!(matches!(of(refused(400, "BadRequest", missing)), Ok(LogUnavailable::NoPrevious)));
     assert!(matches!(of(refused(404, "NotFound", "")), Ok(LogUnavailable::Gone)));
@@ -130,7 +130,7 @@ fn a_refusal_is_one_containers_or_everybodys() {
 }
 
 #[test]
-fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
+fn log_tls_newnode_temporary_errors_are_told_from_final_ones() {
     let refused = |code, reason: &str, message: &str| {
         let status = Status { reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
         Error::Refused(Box::new(Refusal::new(code, status, None)))
@@ -159,11 +159,11 @@ fn log_tls_newnode_what_may_pass_is_told_apart_from_what_is_final() {
 }
 
 #[test]
-fn what_is_not_found_is_the_pod_or_its_node() {
+fn a_404_names_the_pod_or_its_node() {
     let not_found = |name: &str| {
         let details = json!({ "name": name, "kind": "pods" });
         let status = serde_json::from_value(json!({ "reason": "NotFound", "details": details })).unwrap();
-        LogUnavailable::of(Error::Refused(Box::new(Refusal::new(404, status, None))), "p").unwrap()
+        LogUnavailable::from_refusal(Error::Refused(Box::new(Refusal::new(404, status, None))), "p").unwrap()
     };
     assert!(matches!(not_found("p"), LogUnavailable::Gone));
     assert_eq!(not_found("node-1").to_string(), "gone with its node node-1");

@@ -1,22 +1,23 @@
-//! Says more clearly what the API server found wrong with the form of a manifest.
+//! Makes the API server's errors about the form of a manifest clearer.
 
 use serde_json::value::RawValue;
 
-use crate::jobs::manifest::raw;
+use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::text::listed;
 use crate::kube::error::Error;
 use crate::kube::types::Cause;
 use crate::util::strict_json::push_member;
 
-/// So many unknown fields are named.
+/// Further unknown fields are not named.
 const MAX_UNKNOWN: usize = 10;
-/// The shortest names of two words, such as `envFrom`, have so many letters.
+/// The length of the shortest names of two words, such as `envFrom`.
 const TWO_WORDS: usize = 7;
 
 const STRICT: &str = "strict decoding error: ";
 const UNKNOWN: &str = "unknown field ";
 const HINT: &str = "; names of two words are in camelCase: backoffLimit, not backoff_limit or backofflimit";
 
-/// The error with a clearer message, if it is about the form of this manifest.
+/// Returns the error, with a clearer message if it is about the form of this manifest.
 pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
     if let Error::Refused(refusal) = &mut error
         && refusal.code == 400
@@ -32,22 +33,22 @@ pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
     error
 }
 
-/// Names some of many unknown fields, and adds a hint if their names are written in another way.
+/// Names the first unknown fields, with a hint if a name is not in camelCase.
 fn unknown_fields(message: &str) -> Option<String> {
     let (before, list) = message.split_at_checked(message.find(STRICT)? + STRICT.len())?;
     let list = list.strip_prefix(UNKNOWN)?;
     let separator = format!(", {UNKNOWN}");
     let fields: Vec<&str> = list.split(&separator).collect();
-    let is_of_other_case = |field: &&str| {
+    let is_not_camel_case = |field: &&str| {
         let name = field.trim_matches('"').rsplit('.').next().unwrap_or_default();
         name.contains('_') || (name.len() >= TWO_WORDS && name.bytes().all(|c| c.is_ascii_lowercase()))
     };
-    let hint = if fields.iter().any(is_of_other_case) { HINT } else { "" };
+    let hint = if fields.iter().any(is_not_camel_case) { HINT } else { "" };
     let named: Vec<String> = fields.iter().map(|field| format!("{UNKNOWN}{field}")).collect();
-    Some(format!("{before}{}{hint}", raw::listed(&named, MAX_UNKNOWN)))
+    Some(format!("{before}{}{hint}", listed(&named, MAX_UNKNOWN)))
 }
 
-/// Finds the value of which the API server says that a Go type does not take it. Go's path has no indices.
+/// Finds the value of the wrong type that the API server reports. The path in its message has no indices.
 fn wrong_type(message: &str, manifest: &[u8]) -> Option<Cause> {
     let (_, rest) = message.split_once("json: cannot unmarshal ")?;
     let (got, rest) = rest.split_once(" into Go struct field ")?;
@@ -62,23 +63,23 @@ fn wrong_type(message: &str, manifest: &[u8]) -> Option<Cause> {
     Some(Cause { reason: "FieldValueTypeInvalid".to_owned(), field: found.unwrap_or_else(|| path.to_owned()), message })
 }
 
-/// The first value at the path, or right below it, that is of this kind.
+/// Returns the path of the first value of this kind at these names, or right below them.
 fn find(value: &RawValue, names: &[&str], got: &str, path: String) -> Option<String> {
     if names.is_empty() && is_of_kind(value.get(), got) {
         return Some(path);
     }
-    if let Some(elements) = raw::elements(value) {
+    if let Some(elements) = raw::parse::<Vec<Box<RawValue>>>(value) {
         let mut elements = elements.iter().enumerate();
         return elements.find_map(|(at, element)| {
             let path = format!("{path}[{at}]");
-            // Kubernetes has no arrays of arrays, so there is nothing to find in one.
+            // Kubernetes has no arrays of arrays.
             if element.get().starts_with('[') {
                 return (names.is_empty() && got == "array").then_some(path);
             }
             find(element, names, got, path)
         });
     }
-    let members = raw::members(value)?;
+    let members: Members = raw::parse(value)?;
     let below = |name: &str| {
         let mut path = path.clone();
         push_member(&mut path, name);
@@ -90,7 +91,7 @@ fn find(value: &RawValue, names: &[&str], got: &str, path: String) -> Option<Str
     }
 }
 
-/// Whether a value is what Go calls so: `number 1.5` is that number, `number` is any.
+/// Whether a value is of a kind in Go's words: `number 1.5` is that number, `number` is any.
 fn is_of_kind(value: &str, got: &str) -> bool {
     match value.as_bytes().first() {
         Some(b'"') => got == "string",
@@ -102,7 +103,7 @@ fn is_of_kind(value: &str, got: &str) -> bool {
     }
 }
 
-/// A type of Go in the words of JSON.
+/// Returns the JSON type of a Go type.
 fn expected(go: &str) -> &'static str {
     match go.trim_start_matches('*') {
         "string" => "a string",

@@ -1,4 +1,4 @@
-//! The API server's messages about the form of a manifest, and what callers get of them.
+//! The API server's messages about the form of a manifest, and their explanations.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn explained(message: &str, manifest: &Value) -> Status {
 const PREFIX: &str = "Job in version \"v1\" cannot be handled as a Job: ";
 
 #[test]
-fn a_wrong_type_is_named_by_its_path_and_not_by_gos_struct() {
+fn a_wrong_type_is_reported_with_its_path() {
     let pod = json!({ "containers": [
         { "name": "a", "env": [{ "name": "A", "value": "1" }] },
         { "name": "b", "env": [{ "name": "B", "value": "x" }, { "name": "C", "value": "" }, { "name": "D", "value": 5 }],
@@ -65,7 +65,7 @@ fn a_wrong_type_is_named_by_its_path_and_not_by_gos_struct() {
             format!("{container}.resources.limits"),
             "an object, and is an array",
         ),
-        // One that is not where Go says.
+        // The value is not at Go's path.
         (
             "object into Go struct field PodSpec.spec.template.spec.hostNetwork of type bool",
             "spec.template.spec.hostNetwork".to_owned(),
@@ -80,7 +80,7 @@ fn a_wrong_type_is_named_by_its_path_and_not_by_gos_struct() {
 }
 
 #[test]
-fn of_many_unknown_fields_ten_are_named() {
+fn at_most_ten_unknown_fields_are_named() {
     let fields: Vec<String> = (0..25).map(|at| format!("unknown field \"spec.field{at}\"")).collect();
     let message = explained(&format!("{PREFIX}strict decoding error: {}", fields.join(", ")), &json!({})).message;
     assert_eq!(message.matches("unknown field").count(), 10);
@@ -88,7 +88,7 @@ fn of_many_unknown_fields_ten_are_named() {
 }
 
 #[test]
-fn names_in_another_case_get_one_hint() {
+fn names_not_in_camel_case_get_one_hint() {
     let hints = |fields: &[&str]| {
         let fields: Vec<String> = fields.iter().map(|field| format!("unknown field \"{field}\"")).collect();
         let message = explained(&format!("{PREFIX}strict decoding error: {}", fields.join(", ")), &json!({})).message;
@@ -101,7 +101,7 @@ fn names_in_another_case_get_one_hint() {
 }
 
 #[test]
-fn other_messages_stay_as_they_are() {
+fn other_messages_are_unchanged() {
     for message in [
         "the namespace of the object does not match the namespace on the request",
         "json: cannot unmarshal string into Go value of type int32",

@@ -1,40 +1,35 @@
-//! Finds images with a placeholder that nobody filled in. Kubernetes takes such a Job, and it waits for the image for ever.
+//! Finds images with a placeholder that is not filled in. Kubernetes accepts such a Job, and it waits for ever.
+
+use serde_json::value::RawValue;
 
 use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::text::shortened;
 
-/// So many images are named.
+/// Further images are not named.
 const MAX_WARNINGS: usize = 10;
-/// An image is shown up to so many characters.
-const MAX_SHOWN: usize = 100;
 
-/// One warning for each image that cannot be one.
+/// Returns a warning for each image that cannot be a reference to an image.
 pub(super) fn warnings(template: Option<&Members>) -> Vec<String> {
-    let Some(pod) = template.and_then(|template| raw::object(template, "spec")) else { return Vec::new() };
-    let mut warnings = Vec::new();
-    for list in ["initContainers", "containers"] {
-        let containers = raw::get(&pod, list).and_then(raw::elements).unwrap_or_default();
-        for (at, container) in containers.iter().enumerate() {
-            let Some(image) = raw::members(container).and_then(|container| raw::string(raw::get(&container, "image")?))
-            else {
-                continue;
-            };
-            if let Some(wrong) = image.trim().chars().find(|c| !is_of_image(*c)) {
-                let shown: String = image.chars().take(MAX_SHOWN).collect();
-                warnings.push(format!(
-                    "spec.template.spec.{list}[{at}].image: {shown:?} is not an image, as no image has {wrong:?}; fill in its placeholders, or the job waits for ever"
-                ));
-            }
-            if warnings.len() == MAX_WARNINGS {
-                return warnings;
-            }
-        }
-    }
-    warnings
+    let pod = template.and_then(|template| raw::object(template, "spec")).unwrap_or_default();
+    let lists = ["initContainers", "containers"].into_iter().flat_map(|list| {
+        let containers: Vec<Box<RawValue>> = raw::get(&pod, list).and_then(raw::parse).unwrap_or_default();
+        containers.into_iter().enumerate().map(move |(at, container)| (list, at, container))
+    });
+    let warnings = lists.filter_map(|(list, at, container)| {
+        let container: Members = raw::parse(&container)?;
+        let image: String = raw::parse(raw::get(&container, "image")?)?;
+        let wrong = image.trim().chars().find(|c| !may_be_in_image(*c))?;
+        let image = shortened(&image);
+        Some(format!(
+            "spec.template.spec.{list}[{at}].image: {image:?} is not an image: {wrong:?} is not allowed; fill in the placeholders, or the job waits for ever"
+        ))
+    });
+    warnings.take(MAX_WARNINGS).collect()
 }
 
 /// Whether a reference to an image may have this character
 /// (<https://github.com/distribution/reference/blob/main/reference.go>).
-fn is_of_image(c: char) -> bool {
+fn may_be_in_image(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._-/:@+[]".contains(c)
 }
 
@@ -49,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_in_an_image_is_a_warning_and_an_image_is_not() {
+    fn only_an_image_with_a_placeholder_is_a_warning() {
         for image in ["<account>.dkr.ecr/app", "app:${TAG}", "app:{{ .Values.tag }}", "app:$TAG", "app:%TAG%"] {
             let warnings = warned(image);
             assert_eq!(warnings.len(), 1, "{image}");
@@ -66,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn many_placeholders_are_named_in_part() {
+    fn further_placeholders_are_not_named() {
         let containers = vec![serde_json::json!({ "image": "<".repeat(1000) }); 500];
         let template = serde_json::json!({ "spec": { "containers": containers } });
         let warnings = warnings(Some(&serde_json::from_value(template).unwrap()));

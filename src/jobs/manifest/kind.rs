@@ -1,62 +1,52 @@
-//! Says what a manifest is when it is not a Job, and what to do with it.
+//! Refuses manifests that are not Jobs, and says what to send instead.
 
+use crate::jobs::manifest::invalid::{Invalid, text};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, malformed};
+use crate::jobs::text::shortened;
 
 const API_VERSION: &str = "batch/v1";
 const KIND: &str = "Job";
 
-/// A word of the manifest is shown up to so many characters.
-const MAX_SHOWN: usize = 100;
-
-/// Refuses what is not a batch/v1 Job, and fills in what is missing.
+/// Sets apiVersion and kind. Returns an error if they name anything but a batch/v1 Job.
 pub(super) fn set(manifest: &mut Members) -> Result<(), Invalid> {
-    let api_version = word(manifest, "apiVersion", "job_manifest.apiVersion")?;
-    let kind = word(manifest, "kind", "job_manifest.kind")?;
-    if kind.as_deref().is_some_and(|kind| kind != KIND) {
-        return Err(wrong("job_manifest.kind", api_version.as_deref(), kind.as_deref()));
-    }
-    if api_version.as_deref().is_some_and(|version| version != API_VERSION) {
-        return Err(wrong("job_manifest.apiVersion", api_version.as_deref(), kind.as_deref()));
+    let api_version = text(manifest, "apiVersion", "job_manifest.apiVersion")?;
+    let kind = text(manifest, "kind", "job_manifest.kind")?;
+    let is_other = |found: &Option<String>, wanted: &str| found.as_ref().is_some_and(|found| found != wanted);
+    for (field, is_wrong) in
+        [("job_manifest.kind", is_other(&kind, KIND)), ("job_manifest.apiVersion", is_other(&api_version, API_VERSION))]
+    {
+        if is_wrong {
+            return Err(wrong(field, api_version.as_deref(), kind.as_deref()));
+        }
     }
     manifest.insert("apiVersion".to_owned(), raw::write(API_VERSION));
     manifest.insert("kind".to_owned(), raw::write(KIND));
     Ok(())
 }
 
-/// A string; missing, null and empty are the same.
-fn word(manifest: &Members, name: &str, field: &'static str) -> Result<Option<String>, Invalid> {
-    let Some(raw) = raw::get(manifest, name) else { return Ok(None) };
-    let word = raw::string(raw).ok_or_else(|| malformed(field, "must be a string"))?;
-    Ok(Some(word).filter(|word| !word.is_empty()))
-}
-
 fn wrong(field: &'static str, api_version: Option<&str>, kind: Option<&str>) -> Invalid {
+    let escaped = |word: &str| shortened(word).escape_debug().to_string();
     let got = match (api_version, kind) {
-        (Some(version), Some(kind)) => format!("{} {}", shown(version), shown(kind)),
-        (None, Some(kind)) => format!("{} without apiVersion", shown(kind)),
-        (version, None) => format!("{} without kind", shown(version.unwrap_or_default())),
+        (Some(version), Some(kind)) => format!("{} {}", escaped(version), escaped(kind)),
+        (None, Some(kind)) => format!("{} without apiVersion", escaped(kind)),
+        (version, None) => format!("{} without kind", escaped(version.unwrap_or_default())),
     };
     let remedy = remedy(api_version.unwrap_or_default(), kind);
-    malformed(field, format!("got {got}, want {API_VERSION} {KIND}: {remedy}"))
+    Invalid::form(field, format!("got {got}, want {API_VERSION} {KIND}: {remedy}"))
 }
 
 fn remedy(api_version: &str, kind: Option<&str>) -> &'static str {
     match kind {
-        Some(kind) if kind.ends_with("List") => "send each Job of its items by itself",
+        Some(kind) if kind.ends_with("List") => "send each Job of its items separately",
         Some("CronJob") => "send the metadata and spec of its spec.jobTemplate",
         Some("Pod") => "send a Job whose spec.template has the metadata and spec of the Pod",
         Some("PodTemplate") => "send a Job whose spec.template is its template",
-        Some("Template") => "process it first, and send each Job that comes out by itself",
+        Some("Template") => "process it first, and send each resulting Job separately",
         Some(KIND) | None if api_version.starts_with("batch/") => "set apiVersion to batch/v1, or leave it out",
         Some(KIND) | None => "only Jobs of Kubernetes itself can be created; set apiVersion to batch/v1 if it is one",
         Some(kind) if kind.eq_ignore_ascii_case(KIND) => "write the kind as Job",
         Some(_) => "only Jobs can be created; apply other objects with kubectl",
     }
-}
-
-fn shown(word: &str) -> String {
-    word.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]
@@ -70,8 +60,8 @@ mod tests {
     }
 
     #[test]
-    fn kind_list_and_all_else_that_is_not_a_job_is_named_with_a_way_out() {
-        for (api_version, kind, way_out) in [
+    fn kind_list_and_other_kinds_are_refused_with_a_remedy() {
+        for (api_version, kind, remedy) in [
             ("v1", "List", "each Job of its items"),
             ("batch/v1", "JobList", "each Job of its items"),
             ("batch/v1", "CronJob", "spec.jobTemplate"),
@@ -84,20 +74,20 @@ mod tests {
             let (field, message) = refusal(&format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}"}}"#));
             assert_eq!(field, "job_manifest.kind");
             assert!(message.starts_with(&format!("got {api_version} {kind}, want batch/v1 Job: ")), "{message}");
-            assert!(message.contains(way_out), "{message}");
+            assert!(message.contains(remedy), "{message}");
         }
-        for (api_version, way_out) in
+        for (api_version, remedy) in
             [("batch/v1beta1", "set apiVersion"), ("batch.volcano.sh/v1alpha1", "Kubernetes itself")]
         {
             let (field, message) = refusal(&format!(r#"{{"apiVersion":"{api_version}","kind":"Job"}}"#));
             assert_eq!(field, "job_manifest.apiVersion");
             assert!(message.starts_with(&format!("got {api_version} Job, want batch/v1 Job: ")), "{message}");
-            assert!(message.contains(way_out), "{message}");
+            assert!(message.contains(remedy), "{message}");
         }
     }
 
     #[test]
-    fn kind_list_half_a_name_is_enough() {
+    fn kind_list_apiversion_or_kind_alone_is_refused_too() {
         assert!(
             refusal(r#"{"kind":"List","items":[]}"#).1.starts_with("got List without apiVersion, want batch/v1 Job")
         );
@@ -108,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_filled_in() {
+    fn missing_members_are_set() {
         for manifest in ["{}", r#"{"apiVersion":"","kind":null}"#, r#"{"kind":"Job"}"#, r#"{"apiVersion":"batch\/v1"}"#]
         {
             let mut manifest = serde_json::from_str(manifest).unwrap();

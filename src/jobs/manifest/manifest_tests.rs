@@ -1,4 +1,4 @@
-//! What is kept, set, generated and refused in a manifest.
+//! The members of a manifest that are kept, set, generated and refused.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn metadata_is_kept_and_the_labels_are_forced() {
 }
 
 #[test]
-fn a_missing_name_is_made_of_the_time() {
+fn a_missing_name_is_generated_from_the_time() {
     let prepared = prepare(wanted(json!({}), None)).unwrap();
     let suffix = prepared.name.as_str().strip_prefix("job-20260120-103001-").unwrap();
     assert_eq!(suffix.len(), 5);
@@ -56,7 +56,7 @@ fn generate_name_is_a_prefix_cut_to_fit() {
     let mut prepared = prepare(wanted(json!({ "metadata": { "generateName": "nightly-" } }), None)).unwrap();
     assert_eq!(prepared.name.as_str().len(), "nightly-".len() + 5);
     assert!(prepared.name.as_str().starts_with("nightly-"));
-    // Another name changes nothing else.
+    // A new name changes nothing else.
     let (name, before) = (prepared.name.clone(), sent(&prepared));
     prepared.rename(SystemTime::UNIX_EPOCH).unwrap();
     assert_ne!(prepared.name, name);
@@ -86,7 +86,7 @@ fn a_key_decides_the_generated_name_and_the_body_decides_the_stamp() {
 }
 
 #[test]
-fn nulls_are_as_good_as_nothing() {
+fn null_counts_as_missing() {
     let manifest = json!({ "apiVersion": null, "metadata": { "name": "", "labels": null, "annotations": null } });
     let prepared = prepare(wanted(manifest, None)).unwrap();
     assert!(prepared.name.as_str().starts_with("job-"));
@@ -137,7 +137,7 @@ fn numbers_keep_their_digits() {
 }
 
 #[test]
-fn a_body_that_0_1_0_took_has_the_hash_that_0_1_0_gave_it() {
+fn the_hash_of_a_body_is_that_of_0_1_0() {
     for (manifest, namespace, hash) in [
         (
             r#"{"spec": {"x": [1e3, null, "\u00e9"], "parallelism": 1.0, "backoffLimit": 0},
@@ -157,7 +157,7 @@ fn a_body_that_0_1_0_took_has_the_hash_that_0_1_0_gave_it() {
 }
 
 #[test]
-fn rv_on_create_a_manual_selector_and_what_callers_set_outlive_a_dump() {
+fn rv_on_create_a_manual_selector_and_callers_members_of_a_dump_are_kept() {
     let manifest = r#"{
         "metadata": {"name": "a", "uid": "1", "labels": {"app": "web", "job-name": "a", "team": "x"},
             "annotations": {"eks-api/notify": "n", "eks-api/create-id": "1", "batch.kubernetes.io/job-tracking": ""}},
@@ -177,7 +177,7 @@ fn rv_on_create_a_manual_selector_and_what_callers_set_outlive_a_dump() {
 }
 
 #[test]
-fn rv_on_create_empty_values_make_no_dump() {
+fn rv_on_create_empty_values_are_not_a_dump() {
     let manifest = r#"{"metadata": {"name": "a", "uid": "", "resourceVersion": null, "creationTimestamp": null,
         "finalizers": ["a.b/c"]}, "spec": {"suspend": true}, "status": {}}"#;
     let prepared = prepared(manifest, None);
@@ -188,7 +188,7 @@ fn rv_on_create_empty_values_make_no_dump() {
 }
 
 #[test]
-fn what_belongs_to_the_service_is_refused_by_name() {
+fn reserved_names_are_refused() {
     for (manifest, field) in [
         (json!({ "annotations": { "a": "b", "eks-api/create-id": "x" } }), "job_manifest.metadata.annotations"),
         (json!({ "annotations": { "eks-api/": "x" } }), "job_manifest.metadata.annotations"),
@@ -204,7 +204,7 @@ fn what_belongs_to_the_service_is_refused_by_name() {
 }
 
 #[test]
-fn the_most_expensive_manifests_cost_what_their_length_costs() {
+fn the_most_expensive_manifests_take_linear_time() {
     let size = 1 << 20;
     let members = |value: &str| (0..size / 16).map(|at| format!("\"{at:06x}\":{value}")).collect::<Vec<_>>().join(",");
     let pod = |containers: &str| format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{containers}]}}}}}}}}"#);
@@ -233,7 +233,7 @@ fn the_most_expensive_manifests_cost_what_their_length_costs() {
             let refusal = crate::kube::refusal::Refusal::new(400, status, None);
             explain(crate::kube::error::Error::Refused(Box::new(refusal)), &prepared.manifest)
         });
-        // Without optimisation and on a busy machine; what takes quadratic time takes minutes.
+        // Not optimized and on a busy machine. Quadratic time would be minutes.
         assert!(started.elapsed() < Duration::from_secs(10), "{what}: {:?}", started.elapsed());
     }
 }

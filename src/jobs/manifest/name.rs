@@ -1,21 +1,21 @@
-//! The name of a job: the caller's, or one made here. `job-id` must be known before the job is sent, so Kubernetes cannot
-//! make it.
+//! Chooses the name of a job. Kubernetes cannot do it: the label `job-id` holds the name.
 
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
 use crate::jobs::idempotency::{IdempotencyKey, random_letters};
+use crate::jobs::manifest::invalid::{Invalid, text};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, text};
 use crate::kube::names::JobName;
 
-/// A pod's host name is a DNS label: that of an Indexed job's pod is the job's name, `-` and the index.
+/// The host name of an Indexed job's pod is the job's name, `-` and the index. It is a DNS label.
 const MAX_HOST_NAME: usize = 63;
-/// As many random letters as Kubernetes adds to a `generateName`.
+/// Kubernetes adds as many random letters to a `generateName`.
 const RANDOM_LETTERS: usize = 5;
 
-/// The name given, else `generateName` with letters, else one of the time. The same key gives the same name at any time.
+/// Returns the given name, else `generateName` with letters, else a name with the time. The same key gives the same
+/// name at any time. The flag says whether the name was made here.
 pub(super) fn choose(
     metadata: &Members,
     spec: Option<&Members>,
@@ -29,27 +29,24 @@ pub(super) fn choose(
         (Some(name), _) => (NAME, false, name),
         (None, Some(prefix)) => {
             let letters = letters();
-            let room = MAX_HOST_NAME.saturating_sub(letters.len() + index_length(spec));
-            (GENERATE, true, prefix.chars().take(room).collect::<String>() + &letters)
+            let max = MAX_HOST_NAME.saturating_sub(letters.len() + index_length(spec));
+            (GENERATE, true, prefix.chars().take(max).collect::<String>() + &letters)
         }
         (None, None) if key.is_some() => (NAME, true, format!("job-{}", letters())),
         (None, None) => (NAME, true, format!("job-{}-{}", date_time(now), letters())),
     };
-    let name = JobName::parse(&chosen);
-    let name = name.map_err(|error| Invalid { field, message: error.to_string(), malformed: false })?;
+    let name = JobName::parse(&chosen).map_err(|error| Invalid::value(field, error.to_string()))?;
     Ok((name, is_made))
 }
 
-/// How long `-` and the largest index are; 0 if the job is not Indexed.
+/// The length of `-` and the largest index; 0 if the job is not Indexed.
 fn index_length(spec: Option<&Members>) -> usize {
-    let Some(spec) = spec else { return 0 };
-    let is_indexed = raw::get(spec, "completionMode").and_then(raw::string).is_some_and(|mode| mode == "Indexed");
-    let completions = raw::get(spec, "completions").and_then(|raw| raw.get().parse::<u32>().ok());
+    let is_indexed = |spec: &&Members| {
+        raw::get(spec, "completionMode").and_then(raw::parse::<String>).is_some_and(|mode| mode == "Indexed")
+    };
+    let completions = spec.filter(is_indexed).and_then(|spec| raw::parse::<u32>(raw::get(spec, "completions")?));
     let last = completions.and_then(|completions| completions.checked_sub(1));
-    match last {
-        Some(last) if is_indexed => "-".len() + last.to_string().len(),
-        _ => 0,
-    }
+    last.map_or(0, |last| format!("-{last}").len())
 }
 
 fn date_time(now: SystemTime) -> String {
@@ -98,7 +95,7 @@ mod tests {
     fn genname_indexed_63_a_prefix_is_cut_as_kubernetes_cuts_it() {
         let (name, _) = chosen(&"n".repeat(80), "{}", None);
         assert!(name.starts_with(&"n".repeat(58)) && name.len() == 63, "{name}");
-        // With a key there are ten letters. The cut is that of 0.1.0, or a key would lose the job that it made.
+        // With a key there are ten letters. As in 0.1.0, or keys would lose their jobs.
         let (name, _) = chosen(&"n".repeat(80), "{}", Some("k"));
         assert!(name.starts_with(&"n".repeat(53)) && name.len() == 63, "{name}");
     }

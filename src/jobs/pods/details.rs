@@ -1,5 +1,5 @@
-//! What a Job's own status does not say: its pods, container by container, and its events. With these an image that
-//! cannot be pulled, a pod that fits no node and a refused quota can be read without kubectl.
+//! The details of a job: its pods, their containers, and its events. They show an image that cannot be pulled, a pod
+//! without a node and an exceeded quota.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::kube::url::Path;
 pub struct Details {
     pub pods: Vec<Pod>,
     pub events: Vec<Event>,
-    /// How the job failed, if its pods say so.
+    /// The exit of a failed job.
     #[serde(skip)]
     pub exit: Option<Exit>,
 }
@@ -38,9 +38,9 @@ pub struct Pod {
 pub struct Container {
     pub name: String,
     pub init: bool,
-    /// An init container that runs beside the others. It does not decide the job's outcome.
+    /// An init container that runs beside the main containers. It does not decide the job's outcome.
     pub sidecar: bool,
-    /// Not in the job's template: a webhook put it into the pod.
+    /// A webhook added the container; the job's template does not have it.
     pub injected: bool,
     pub state: &'static str,
     pub reason: Option<String>,
@@ -49,7 +49,7 @@ pub struct Container {
     pub restart_count: i32,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,
-    /// How the run before this one ended.
+    /// The end of the run before this one.
     pub last_state: Option<LastState>,
 }
 
@@ -70,11 +70,11 @@ pub struct Event {
     pub last_timestamp: Option<Time>,
 }
 
-/// Asks the cluster for the job's pods and events, both at once.
-pub async fn of(session: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
+/// Reads the job's pods and events from the cluster at the same time.
+pub async fn fetch(client: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Details, Error> {
     let events = Path::events(namespace, &job.metadata.uid);
-    let events = session.get::<List<types::Event>>(&events);
-    let (pods, events) = tokio::try_join!(pods::of(session, namespace, job), events)?;
+    let events = client.get::<List<types::Event>>(&events);
+    let (pods, events) = tokio::try_join!(pods::list(client, namespace, job), events)?;
     Ok(Details::new(job, pods, events.items.unwrap_or_default()))
 }
 
@@ -82,9 +82,9 @@ impl Details {
     fn new(job: &JobInFull, pods: Vec<types::Pod>, mut events: Vec<types::Event>) -> Self {
         events.sort_by(|a, b| last_seen(a).cmp(&last_seen(b)));
         let has_failed = state(job.spec.suspend, &job.status).0 == State::Failed;
-        let exit = if has_failed { exit::of(job, &pods) } else { None };
-        let pods = pods.into_iter().map(|pod| Pod::of(&job.spec.template, pod));
-        Self { pods: pods.collect(), events: events.into_iter().map(Event::of).collect(), exit }
+        let exit = if has_failed { exit::find(job, &pods) } else { None };
+        let pods = pods.into_iter().map(|pod| Pod::new(&job.spec.template, pod));
+        Self { pods: pods.collect(), events: events.into_iter().map(Event::new).collect(), exit }
     }
 }
 
@@ -93,9 +93,12 @@ fn last_seen(event: &types::Event) -> Option<&Time> {
 }
 
 impl Pod {
-    fn of(template: &PodTemplate, pod: types::Pod) -> Self {
+    fn new(template: &PodTemplate, pod: types::Pod) -> Self {
         let is_sidecar = |status: &ContainerStatus| pod.is_sidecar(&status.name);
         let sidecars: Vec<bool> = pod.status.init_container_statuses.iter().map(is_sidecar).collect();
+        // A pod without a node has no container statuses.
+        let (unscheduled_reason, unscheduled_message) =
+            pods::unscheduled(&pod.status).map_or((None, None), |c| (c.reason.clone(), c.message.clone()));
         let types::PodStatus {
             phase,
             reason,
@@ -105,13 +108,9 @@ impl Pod {
             init_container_statuses,
             container_statuses,
         } = pod.status;
-        // A pod that fits no node has no container to speak for it: its condition does.
-        let unscheduled = conditions.iter().find(|c| c.r#type == "PodScheduled" && c.status == "False");
-        let (unscheduled_reason, unscheduled_message) =
-            unscheduled.map_or((None, None), |c| (c.reason.clone(), c.message.clone()));
         let init = init_container_statuses.into_iter().zip(sidecars);
-        let init = init.map(|(status, sidecar)| Container { init: true, sidecar, ..Container::of(template, status) });
-        let main = container_statuses.into_iter().map(|status| Container::of(template, status));
+        let init = init.map(|(status, sidecar)| Container { init: true, sidecar, ..Container::new(template, status) });
+        let main = container_statuses.into_iter().map(|status| Container::new(template, status));
         Self {
             name: pod.metadata.name,
             phase,
@@ -127,8 +126,7 @@ impl Pod {
 }
 
 impl Container {
-    /// A main container.
-    fn of(template: &PodTemplate, status: ContainerStatus) -> Self {
+    fn new(template: &PodTemplate, status: ContainerStatus) -> Self {
         let injected = exit::is_injected(template, &status.name);
         let last_state = status.last_state.terminated.map(|end| LastState {
             reason: end.reason,
@@ -159,7 +157,7 @@ impl Container {
 }
 
 impl Event {
-    fn of(event: types::Event) -> Self {
+    fn new(event: types::Event) -> Self {
         Self {
             r#type: event.r#type,
             reason: event.reason,

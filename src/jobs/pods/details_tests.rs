@@ -1,4 +1,4 @@
-//! What details show of recorded pods and events.
+//! The details of recorded pods and events.
 
 use serde_json::{Value, json};
 
@@ -34,16 +34,16 @@ fn an_image_that_cannot_be_pulled_is_named() {
 }
 
 #[test]
-fn a_pod_that_fits_no_node_says_so() {
+fn a_pod_without_a_node_has_the_reason() {
     let condition =
         json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" });
     let pod = json!({ "metadata": { "name": "p" }, "status": { "phase": "Pending", "conditions": [condition] } });
-    let pod = Pod::of(&PodTemplate::default(), serde_json::from_value(pod).unwrap());
+    let pod = Pod::new(&PodTemplate::default(), serde_json::from_value(pod).unwrap());
     assert_eq!((pod.reason.as_deref(), pod.message.as_deref()), (Some("Unschedulable"), Some("0/3 nodes")));
 }
 
 #[test]
-fn a_refused_quota_is_in_the_events() {
+fn an_exceeded_quota_is_in_the_events() {
     let events = items(include_str!("../../../fixtures/kubernetes-1.36/events-of-job-quota-blocked.json"));
     let details = Details::new(&JobInFull::default(), Vec::new(), events);
     assert!(details.events[0].message.as_ref().unwrap().contains("exceeded quota"));

@@ -1,13 +1,13 @@
-//! How a failed job ended: the exit code and the message of the container that decided.
+//! The exit of a failed job: code and message of the container that decided the failure.
 
 use time::{Duration, OffsetDateTime};
 
 use crate::kube::types::{Condition, ContainerStatus, JobInFull, Pod, PodTemplate, StateDetail, Time};
 
-/// As much of a termination message as a status shows.
+/// A longer termination message is cut.
 const MAX_MESSAGE_BYTES: usize = 1024;
 
-/// The kubelet's reason where it lost a container. It makes up the exit code, 137.
+/// The kubelet's reason for a lost container. Its exit code, 137, means nothing.
 const UNKNOWN: &str = "ContainerStatusUnknown";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub struct Exit {
     pub message: Option<String>,
 }
 
-/// The exit that decided that the job failed: of the pod that failed last, or of a pod that a rule of the job's
-/// podFailurePolicy failed the job for. None if no container of the job's own failed, or its pod is gone.
-pub fn of(job: &JobInFull, pods: &[Pod]) -> Option<Exit> {
+/// Returns the exit that decided the failure: of the pod that failed last, or of the pod for which a rule of
+/// podFailurePolicy failed the job. `None` if no container of the job's template failed, or its pod is gone.
+pub fn find(job: &JobInFull, pods: &[Pod]) -> Option<Exit> {
     let failed = pods.iter().filter(|pod| pod.status.phase.as_deref() != Some("Succeeded"));
     let ends = failed.filter_map(|pod| {
         let action = job.spec.pod_failure_policy.rule(&pod.status).map(|rule| rule.action.as_str());
@@ -31,23 +31,23 @@ pub fn of(job: &JobInFull, pods: &[Pod]) -> Option<Exit> {
     Some(Exit { code: end.exit_code?, message })
 }
 
-/// Whether the pod has this container, and the job's template does not: then a webhook put it there.
+/// Whether a webhook added this container: the job's template does not have it.
 pub fn is_injected(template: &PodTemplate, name: &str) -> bool {
     let spec = &template.spec;
     let mut own = spec.containers.iter().chain(&spec.init_containers);
-    // A job always has containers. Where none are known, nothing says that this one is another's.
+    // A job always has containers. If the template is not known, every container counts as the job's.
     !spec.containers.is_empty() && !own.any(|container| container.name == name)
 }
 
-/// How the container ended that decided that this pod failed: the first of the main ones, else the init container that
-/// kept them from beginning.
+/// Returns the end of the container that decided the pod's failure: the first main container that failed, else the init
+/// container that kept them from starting.
 fn deciding<'a>(template: &PodTemplate, pod: &'a Pod) -> Option<&'a StateDetail> {
     let main: Vec<_> = own(template, &pod.status.container_statuses).collect();
     let failed = main.iter().filter_map(|status| failure(pod, status)).min_by_key(|end| finished_at(end));
     if failed.is_some() || main.iter().any(|status| has_begun(status)) {
         return failed;
     }
-    // An evicted pod, or one past its own deadline, stopped its init containers.
+    // Eviction or the pod's deadline stopped the init containers.
     let is_stopped = pod.status.reason.is_some() || pod.status.conditions.iter().any(is_disruption);
     let init = own(template, &pod.status.init_container_statuses).filter(|_| !is_stopped);
     init.filter(|status| !pod.is_sidecar(&status.name)).find_map(|status| failure(pod, status))
@@ -57,14 +57,14 @@ fn own<'a>(template: &PodTemplate, statuses: &'a [ContainerStatus]) -> impl Iter
     statuses.iter().filter(|status| !is_injected(template, &status.name))
 }
 
-/// How the container failed by itself, in its last run or, where the pod was deleted, in the run before.
+/// Returns the container's own failure, not a stop: in its last run or, if the pod was deleted, in the run before.
 fn failure<'a>(pod: &Pod, status: &'a ContainerStatus) -> Option<&'a StateDetail> {
     let stopped_from = stopped_from(pod);
     let is_own = |end: &&StateDetail| stopped_from.is_none_or(|from| finished_at(end).is_some_and(|time| time < from));
     let last = status.state.terminated.as_ref().filter(is_own);
     let failed =
         |end: &&StateDetail| end.exit_code.is_some_and(|code| code != 0) && end.reason.as_deref() != Some(UNKNOWN);
-    // A container that succeeded in its last run did not fail, whatever came before.
+    // A container that succeeded in its last run did not fail.
     last.or(status.last_state.terminated.as_ref()).filter(failed)
 }
 
@@ -78,7 +78,7 @@ fn is_disruption(condition: &Condition) -> bool {
     condition.r#type == "DisruptionTarget" && condition.status == "True"
 }
 
-/// When the pod's deletion was asked for. What ends from then on was stopped.
+/// Returns when the pod's deletion was requested. Containers that end later were stopped.
 fn stopped_from(pod: &Pod) -> Option<OffsetDateTime> {
     let deletion = pod.metadata.deletion_timestamp.as_ref()?.parse()?;
     let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Looks up how jobs failed: the pods of each are listed once, soon after it failed.
+//! Looks up the exits of failed jobs: lists the pods of each job once, soon after it failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +18,25 @@ use crate::kube::url::Path;
 
 const MAX_LOOKUPS: usize = 4;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a job is read that changes meanwhile.
+/// How often a job is read if it changes meanwhile.
 const MAX_READS: usize = 3;
-/// A service that may not list pods gets that right from a person.
+/// The pause after a 403. A person must grant the right to list pods.
 const FORBIDDEN_PAUSE: Duration = Duration::from_mins(3);
 
 /// Looks up the exit of each job that fails. Ends with the runtime.
-pub async fn follow(cluster: Arc<ApiServer>, cache: Arc<JobStore>) {
-    let (mut change_notifications, mut lookups, mut forbidden_until) =
-        (cache.change_notifications(), JoinSet::new(), Instant::now());
+pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>) {
+    let (mut changes, mut lookups, mut forbidden_until) =
+        (store.change_notifications(), JoinSet::new(), Instant::now());
     loop {
         while lookups.len() < MAX_LOOKUPS
-            && let Some((namespace, name)) = cache.next_failed()
+            && let Some((namespace, name)) = store.next_failed()
         {
             if Instant::now() >= forbidden_until {
-                lookups.spawn(look_up(Arc::clone(&cluster), Arc::clone(&cache), namespace, name));
+                lookups.spawn(look_up(Arc::clone(&cluster), Arc::clone(&store), namespace, name));
             }
         }
         tokio::select! {
-            changed = change_notifications.changed() => if changed.is_err() { return },
+            changed = changes.changed() => if changed.is_err() { return },
             Some(ended) = lookups.join_next(), if !lookups.is_empty() => {
                 if let Ok(Err(error)) = ended {
                     log::debug!(error = error.to_string(); "exit code of a failed job not looked up");
@@ -51,21 +51,21 @@ pub async fn follow(cluster: Arc<ApiServer>, cache: Arc<JobStore>) {
 
 async fn look_up(
     cluster: Arc<ApiServer>,
-    cache: Arc<JobStore>,
+    store: Arc<JobStore>,
     namespace: Namespace,
     name: JobName,
 ) -> Result<(), Error> {
-    let session = Client::new(cluster, Instant::now() + LOOKUP_TIMEOUT);
+    let client = Client::new(cluster, Instant::now() + LOOKUP_TIMEOUT);
     let path = Path::job(&namespace, &name);
-    let job: JobInFull = session.get(&path).await?;
-    let Some(exit) = exit::of(&job, &pods::of(&session, &namespace, &job).await?) else { return Ok(()) };
+    let job: JobInFull = client.get(&path).await?;
+    let Some(exit) = exit::find(&job, &pods::list(&client, &namespace, &job).await?) else { return Ok(()) };
     let mut job: Job = job.into();
     for _ in 0..MAX_READS {
-        if cache.set_exit(&job, &exit) {
+        if store.set_exit(&job, &exit) {
             break;
         }
         let uid = job.metadata.uid;
-        job = session.get(&path).await?;
+        job = client.get(&path).await?;
         if job.metadata.uid != uid {
             break;
         }

@@ -1,4 +1,4 @@
-//! Which container decides.
+//! The container that decides the failure of a job.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn template() -> Value {
     })
 }
 
-/// A container that ended so many seconds into the hour.
+/// A container that ended at this second.
 fn ended(name: &str, code: i32, second: u32) -> Value {
     let (from, to) = ("2026-01-20T10:00:00Z", format!("2026-01-20T10:00:{second:02}Z"));
     let end = json!({ "exitCode": code, "startedAt": from, "finishedAt": to, "message": format!("{name} says") });
@@ -43,7 +43,7 @@ fn disrupted(pod: Value) -> Value {
     with(pod, "/status/conditions", json!([condition]))
 }
 
-/// A pod whose deletion was asked for at this second, with a grace of 30 s.
+/// A pod whose deletion was requested at this second, with a grace period of 30 s.
 fn deleted(pod: Value, second: u32) -> Value {
     let pod = with(pod, "/metadata/deletionTimestamp", json!(format!("2026-01-20T10:00:{:02}Z", second + 30)));
     with(pod, "/metadata/deletionGracePeriodSeconds", json!(30))
@@ -51,7 +51,7 @@ fn deleted(pod: Value, second: u32) -> Value {
 
 fn code_by(policy: &Value, pods: &[Value]) -> Option<i32> {
     let pods: Vec<Pod> = pods.iter().map(|pod| serde_json::from_value(pod.clone()).unwrap()).collect();
-    of(&job(&template(), policy), &pods).map(|exit| exit.code)
+    find(&job(&template(), policy), &pods).map(|exit| exit.code)
 }
 
 fn code(pods: &[Value]) -> Option<i32> {
@@ -70,7 +70,7 @@ fn exit_sidecar_neither_a_sidecar_nor_an_injected_container_decides() {
 }
 
 #[test]
-fn exit_sidecar_an_init_container_decides_only_where_it_kept_the_main_ones_from_beginning() {
+fn exit_sidecar_an_init_container_decides_only_if_no_main_container_started() {
     let failed = pod(&[waiting("main"), waiting("helper")], &[ended("prep", 9, 2), ended("proxy", 143, 3)]);
     assert_eq!(code(std::slice::from_ref(&failed)), Some(9));
     assert_eq!(code(&[pod(&[], &[ended("prep", 9, 2)])]), Some(9), "no word of the main ones");
@@ -80,7 +80,7 @@ fn exit_sidecar_an_init_container_decides_only_where_it_kept_the_main_ones_from_
     assert_eq!(code(&[deleted(failed.clone(), 3)]), Some(9), "it failed before");
     assert_eq!(code(&[disrupted(failed.clone())]), None);
     assert_eq!(code(&[with(failed, "/status/reason", json!("DeadlineExceeded"))]), None);
-    // What the kubelet writes for containers that it does not find when a pod is deleted.
+    // The kubelet reports this for lost containers of a deleted pod.
     let lost = json!({ "exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": null, "finishedAt": null });
     let lost = json!({ "name": "main", "state": { "terminated": lost } });
     assert_eq!(code(&[pod(std::slice::from_ref(&lost), &[ended("prep", 9, 2)])]), Some(9));
@@ -110,13 +110,13 @@ fn exit_preempted_a_pod_that_the_policy_ignores_does_not_decide() {
     let mut two = on_condition("Count");
     two["rules"].as_array_mut().unwrap().push(on_condition("Ignore")["rules"][0].clone());
     assert_eq!(code_by(&two, &both), Some(137));
-    // An older Kubernetes leaves the status out; it means True.
+    // An older Kubernetes omits the status; it means True.
     let no_status = json!({ "rules": [{ "action": "Ignore", "onPodConditions": [{ "type": "DisruptionTarget" }] }] });
     assert_eq!(code_by(&no_status, &both), Some(3));
 }
 
 #[test]
-fn the_pod_that_failed_last_decides_and_none_that_was_stopped_or_succeeded() {
+fn the_pod_that_failed_last_decides() {
     let at = |code: i32, second: u32| pod(&[ended("main", code, second)], &[]);
     assert_eq!(code(&[at(4, 8), at(3, 5)]), Some(4));
     assert_eq!(code(&[at(3, 5), deleted(at(143, 8), 6)]), Some(3), "stopped as the job had failed");
@@ -136,6 +136,6 @@ fn the_termination_message_is_cut_between_characters() {
         json!(format!("a{}", "é".repeat(600))),
     );
     let pods = [serde_json::from_value(long).unwrap()];
-    let message = of(&job(&template(), &json!({})), &pods).unwrap().message.unwrap();
+    let message = find(&job(&template(), &json!({})), &pods).unwrap().message.unwrap();
     assert_eq!(message, format!("a{}", "é".repeat(511)));
 }

@@ -1,4 +1,4 @@
-//! The pods of a job: those that it controls.
+//! The pods that a job controls.
 
 pub mod details;
 pub mod exit;
@@ -7,17 +7,17 @@ pub mod exit_lookup;
 use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::names::Namespace;
-use crate::kube::types::{JobInFull, List, Pod};
+use crate::kube::types::{Condition, JobInFull, List, Pod, PodStatus};
 use crate::kube::url::Path;
 
-/// All that are there now, the oldest first.
+/// Lists the job's pods, the oldest first.
 ///
-/// The job's selector only narrows the list. Two jobs may have the same selector; a pod has one controller.
-pub async fn of(session: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
+/// Two jobs may have the same selector, but a pod has one controller.
+pub async fn list(client: &Client, namespace: &Namespace, job: &JobInFull) -> Result<Vec<Pod>, Error> {
     // Kubernetes gives each job a selector.
     let Some(selector) = &job.spec.selector else { return Ok(Vec::new()) };
     let path = Path::pods(namespace, &selector.to_query());
-    let mut pods = session.get::<List<Pod>>(&path).await?.items.unwrap_or_default();
+    let mut pods = client.get::<List<Pod>>(&path).await?.items.unwrap_or_default();
     pods.retain(|pod| is_controlled_by(pod, &job.metadata.uid));
     pods.sort_by(|a, b| {
         let (a, b) = (&a.metadata, &b.metadata);
@@ -28,4 +28,9 @@ pub async fn of(session: &Client, namespace: &Namespace, job: &JobInFull) -> Res
 
 fn is_controlled_by(pod: &Pod, uid: &str) -> bool {
     pod.metadata.owner_references.iter().any(|owner| owner.uid == uid && owner.controller != Some(false))
+}
+
+/// The condition that says why the pod has no node yet.
+pub fn unscheduled(status: &PodStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.r#type == "PodScheduled" && condition.status == "False")
 }

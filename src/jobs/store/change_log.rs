@@ -1,5 +1,4 @@
-//! The last changes, in order, for those who follow them: each reader keeps its own place, so that a slow one costs
-//! nothing and holds nobody up.
+//! Keeps the last changes, in order. Each reader keeps its own position, so a slow reader holds nothing up.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,15 +7,15 @@ use crate::jobs::filter::Filter;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 
-/// How many changes are kept for readers that are behind, or come back.
-const KEPT: usize = 1024;
+/// Beyond this number the oldest change is dropped. A reader that has not read it starts again.
+const MAX_CHANGES: usize = 1024;
 
 #[derive(Debug)]
 pub struct Change {
     pub number: u64,
-    /// The state that the job had, or none if it is new.
+    /// The job's state before; none for a new job.
     pub(super) before: Option<State>,
-    /// The state that it has, or none if it is gone.
+    /// The job's state after; none for a deleted job.
     pub(super) after: Option<State>,
     pub status: Arc<Status>,
 }
@@ -40,81 +39,81 @@ impl ChangeKind {
 
 #[derive(Debug, Default)]
 pub struct ChangeLog {
-    kept: VecDeque<Arc<Change>>,
-    /// The number of the last change, and of the last that is no longer kept.
+    changes: VecDeque<Arc<Change>>,
     last: u64,
-    dropped: u64,
+    last_dropped: u64,
 }
 
 impl ChangeLog {
     pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
         self.last += 1;
-        self.kept.push_back(Arc::new(Change { number: self.last, before, after, status }));
-        if self.kept.len() > KEPT {
-            self.dropped += 1;
-            self.kept.pop_front();
+        self.changes.push_back(Arc::new(Change { number: self.last, before, after, status }));
+        if self.changes.len() > MAX_CHANGES {
+            self.last_dropped += 1;
+            self.changes.pop_front();
         }
     }
 
-    /// Forgets all: who asks for what was before has to start over.
-    pub fn cut(&mut self) {
+    /// Drops all changes. Every reader starts again.
+    pub fn reset(&mut self) {
         self.last += 1;
-        self.dropped = self.last;
-        self.kept.clear();
+        self.last_dropped = self.last;
+        self.changes.clear();
     }
 
     pub const fn last(&self) -> u64 {
         self.last
     }
 
-    /// All after this number, or `None` if some of them are no longer kept.
+    /// Returns the changes after this number, or `None` if some of them are dropped.
     pub fn since(&self, number: u64) -> Option<Vec<Arc<Change>>> {
-        if number < self.dropped || number > self.last {
+        if number < self.last_dropped || number > self.last {
             return None;
         }
-        let skipped = usize::try_from(number - self.dropped).unwrap_or(usize::MAX);
-        Some(self.kept.iter().skip(skipped).cloned().collect())
+        let skipped = usize::try_from(number - self.last_dropped).unwrap_or(usize::MAX);
+        Some(self.changes.iter().skip(skipped).cloned().collect())
     }
 }
 
-/// One job in a row of changes.
-struct Row {
-    /// Its state before the first change that was not reported yet.
+/// What a sequence of changes does to one job.
+struct Summary {
+    /// The state before the first change that is not reported yet.
     before: Option<State>,
-    /// The change with which it ended, unless it had ended before.
+    /// The number of the change to a final state.
     end: Option<u64>,
     last: u64,
-    is_gone: bool,
+    is_deleted: bool,
 }
 
-/// What these changes come to for a reader who sees only what the filter lets through: one event a job, with its latest
-/// state. The end of a job that is gone is an event of its own, before the deletion, if the filter lets it through. A job that enters the filter is
-/// added to what is seen, one that leaves it deleted from it, as Kubernetes does.
-pub fn seen(changes: &[Arc<Change>], filter: &Filter) -> Vec<(ChangeKind, Arc<Change>)> {
-    let mut rows = HashMap::new();
-    for change in changes.iter().filter(|change| filter.covers(&change.status)) {
-        let new = Row { before: change.before, end: None, last: 0, is_gone: false };
-        let row: &mut Row = rows.entry(&change.status.uid).or_insert(new);
+/// Returns what a reader with this filter sees of these changes: one event a job, with its latest state.
+///
+/// A job that begins to match is added, and a job that ceases to match is deleted, as in Kubernetes. The end of a
+/// deleted job is an event of its own before the deletion.
+pub fn visible_changes(changes: &[Arc<Change>], filter: &Filter) -> Vec<(ChangeKind, Arc<Change>)> {
+    let mut summaries = HashMap::new();
+    for change in changes.iter().filter(|change| filter.matches_job(&change.status)) {
+        let new = Summary { before: change.before, end: None, last: 0, is_deleted: false };
+        let summary: &mut Summary = summaries.entry(&change.status.uid).or_insert(new);
         if change.after.is_some_and(State::is_final) && !change.before.is_some_and(State::is_final) {
-            row.end = Some(change.number);
+            summary.end = Some(change.number);
         }
-        (row.last, row.is_gone) = (change.number, change.after.is_none());
+        (summary.last, summary.is_deleted) = (change.number, change.after.is_none());
     }
-    let within = |state: Option<State>| state.is_some_and(|state| filter.takes(state));
+    let matches = |state: Option<State>| state.is_some_and(|state| filter.matches_state(state));
     let mut events = Vec::new();
     for change in changes {
-        let Some(row) = rows.get_mut(&change.status.uid) else { continue };
-        let is_end = row.is_gone && row.end == Some(change.number) && within(change.after);
-        if change.number != row.last && !is_end {
+        let Some(summary) = summaries.get_mut(&change.status.uid) else { continue };
+        let is_end = summary.is_deleted && summary.end == Some(change.number) && matches(change.after);
+        if change.number != summary.last && !is_end {
             continue;
         }
-        let kind = match (within(row.before), within(change.after)) {
+        let kind = match (matches(summary.before), matches(change.after)) {
             (false, true) => ChangeKind::Added,
             (true, true) => ChangeKind::Modified,
             (true, false) => ChangeKind::Deleted,
             (false, false) => continue,
         };
-        row.before = change.after;
+        summary.before = change.after;
         events.push((kind, Arc::clone(change)));
     }
     events

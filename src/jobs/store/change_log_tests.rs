@@ -1,4 +1,4 @@
-//! What is kept of the changes, and what they come to for a reader that looks now and then.
+//! The changes that are kept, and the events that a reader sees of them.
 
 use super::*;
 use crate::jobs::label_selector::Selector;
@@ -14,14 +14,14 @@ fn job(namespace: &str, uid: &str) -> Arc<Status> {
     job.metadata.namespace = namespace.to_owned();
     job.metadata.name = "x".to_owned();
     job.metadata.uid = uid.to_owned();
-    Arc::new(Status::of(&job))
+    Arc::new(Status::new(&job))
 }
 
 fn numbers(changes: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {
     changes.map(|changes| changes.iter().map(|change| change.number).collect())
 }
 
-/// The life of one job, and what is seen of it at once: the kind, and the number of the change that is shown.
+/// The events that a reader sees of these changes of one job: kind and number.
 fn seen_of(states: &[(Option<State>, Option<State>)], filter: &Filter) -> Vec<(ChangeKind, u64)> {
     let mut changes = ChangeLog::default();
     for (before, after) in states {
@@ -31,37 +31,40 @@ fn seen_of(states: &[(Option<State>, Option<State>)], filter: &Filter) -> Vec<(C
 }
 
 fn kinds(changes: &ChangeLog, filter: &Filter) -> Vec<(ChangeKind, u64)> {
-    seen(&changes.since(0).unwrap(), filter).into_iter().map(|(kind, change)| (kind, change.number)).collect()
+    visible_changes(&changes.since(0).unwrap(), filter)
+        .into_iter()
+        .map(|(kind, change)| (kind, change.number))
+        .collect()
 }
 
 #[test]
-fn the_last_changes_are_kept_and_the_rest_is_known_to_be_missing() {
+fn the_last_changes_are_kept_and_missing_ones_are_noticed() {
     let mut changes = ChangeLog::default();
     assert_eq!((changes.last(), numbers(changes.since(0)), numbers(changes.since(1))), (0, Some(vec![]), None));
-    for number in 1..=KEPT as u64 {
+    for number in 1..=MAX_CHANGES as u64 {
         changes.push(None, PENDING, job("a", "u1"));
         assert_eq!((changes.last(), changes.since(0).map(|all| all.len() as u64)), (number, Some(number)));
     }
-    for last in KEPT as u64 + 1..3 * KEPT as u64 {
+    for last in MAX_CHANGES as u64 + 1..3 * MAX_CHANGES as u64 {
         changes.push(PENDING, RUNNING, job("a", "u1"));
-        let oldest = last - KEPT as u64;
-        assert_eq!(changes.kept.len(), KEPT);
+        let oldest = last - MAX_CHANGES as u64;
+        assert_eq!(changes.changes.len(), MAX_CHANGES);
         assert!(changes.since(oldest - 1).is_none(), "change {oldest} is missing");
-        assert!(changes.since(last + 1).is_none(), "there is no such change yet");
+        assert!(changes.since(last + 1).is_none(), "no such change yet");
         let all = changes.since(oldest).unwrap();
-        assert_eq!((all[0].number, all.len(), all[KEPT - 1].number), (oldest + 1, KEPT, last));
+        assert_eq!((all[0].number, all.len(), all[MAX_CHANGES - 1].number), (oldest + 1, MAX_CHANGES, last));
         assert_eq!(numbers(changes.since(last - 2)), Some(vec![last - 1, last]));
         assert_eq!(numbers(changes.since(last)), Some(vec![]));
     }
 }
 
 #[test]
-fn after_a_cut_all_start_over() {
+fn after_a_reset_every_reader_starts_again() {
     let mut changes = ChangeLog::default();
     for _ in 0..5 {
         changes.push(None, PENDING, job("a", "u1"));
     }
-    changes.cut();
+    changes.reset();
     assert!((0..=5).all(|number| changes.since(number).is_none()));
     assert_eq!(numbers(changes.since(changes.last())), Some(vec![]));
     changes.push(PENDING, RUNNING, job("a", "u1"));
@@ -69,7 +72,7 @@ fn after_a_cut_all_start_over() {
 }
 
 #[test]
-fn a_change_is_written_once_for_all_readers() {
+fn a_change_is_serialized_once_for_all_readers() {
     let mut changes = ChangeLog::default();
     changes.push(None, PENDING, job("a", "u1"));
     let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].status.json());
@@ -77,7 +80,7 @@ fn a_change_is_written_once_for_all_readers() {
 }
 
 #[test]
-fn to_enter_the_filter_is_to_come_and_to_leave_it_is_to_go() {
+fn a_job_that_begins_to_match_is_added_and_one_that_ceases_is_deleted() {
     let running = Filter { state: RUNNING, ..Filter::default() };
     for (before, after, kind) in [
         (None, PENDING, None),
@@ -99,7 +102,7 @@ fn to_enter_the_filter_is_to_come_and_to_leave_it_is_to_go() {
 }
 
 #[test]
-fn without_a_filter_a_job_that_came_and_went_was_never_there() {
+fn a_job_created_and_deleted_between_two_reads_is_not_seen() {
     let all = Filter::default();
     assert_eq!(seen_of(&[(None, PENDING), (PENDING, RUNNING)], &all), [(ChangeKind::Added, 2)]);
     assert_eq!(seen_of(&[(PENDING, RUNNING), (RUNNING, FAILED)], &all), [(ChangeKind::Modified, 2)]);
@@ -108,7 +111,7 @@ fn without_a_filter_a_job_that_came_and_went_was_never_there() {
 }
 
 #[test]
-fn a_job_that_was_made_again_between_two_looks_goes_and_comes() {
+fn a_job_created_again_between_two_reads_is_deleted_and_added() {
     let mut changes = ChangeLog::default();
     changes.push(PENDING, RUNNING, job("a", "u1"));
     changes.push(RUNNING, None, job("a", "u1"));
@@ -120,7 +123,7 @@ fn a_job_that_was_made_again_between_two_looks_goes_and_comes() {
 }
 
 #[test]
-fn jobs_are_told_in_the_order_of_their_last_changes_and_others_not_at_all() {
+fn events_are_in_the_order_of_the_last_changes() {
     let mut changes = ChangeLog::default();
     for (namespace, uid) in [("a", "u1"), ("a", "u2"), ("b", "u3"), ("a", "u1")] {
         changes.push(PENDING, RUNNING, job(namespace, uid));
@@ -132,7 +135,7 @@ fn jobs_are_told_in_the_order_of_their_last_changes_and_others_not_at_all() {
 }
 
 #[test]
-fn the_end_of_a_job_is_seen_before_its_deletion_also_if_both_come_at_once() {
+fn the_end_of_a_job_is_an_event_before_its_deletion() {
     const COMPLETED: Option<State> = Some(State::Completed);
     let all = Filter::default();
     let ended = [(RUNNING, RUNNING), (RUNNING, COMPLETED), (COMPLETED, COMPLETED), (COMPLETED, None)];

@@ -1,4 +1,4 @@
-//! Jobs whose end was seen, each with its last status: for ten minutes, and at most 10,000 of them.
+//! Keeps the last statuses of jobs that are gone, for ten minutes, and of at most 10,000 jobs.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use crate::jobs::status::Status;
 
-const KEPT_FOR: Duration = Duration::from_mins(10);
-const MOST: usize = 10_000;
+const LIFETIME: Duration = Duration::from_mins(10);
+const MAX_ENTRIES: usize = 10_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Gone {
-    /// Several jobs may have had one name, the latest last.
-    named: HashMap<String, VecDeque<(Instant, Arc<Status>)>>,
+pub(super) struct EndedJobs {
+    /// The jobs of each key, the latest last.
+    by_key: HashMap<String, VecDeque<(Instant, Arc<Status>)>>,
     oldest_first: VecDeque<(Instant, String)>,
 }
 
-impl Gone {
-    /// Keeps the last status of a job that is gone. Once it is final, nothing replaces it.
+impl EndedJobs {
+    /// Keeps the last status of a job. A final status is not replaced.
     pub(super) fn note(&mut self, status: Arc<Status>, now: Instant) {
-        let named = self.named.entry(status.key().to_owned()).or_default();
-        match named.back_mut() {
+        let same_key = self.by_key.entry(status.key().to_owned()).or_default();
+        match same_key.back_mut() {
             Some((_, last)) if last.uid == status.uid => {
                 if !last.state.is_final() && last.version <= status.version {
                     *last = status;
@@ -28,32 +28,33 @@ impl Gone {
             }
             _ => {
                 self.oldest_first.push_back((now, status.key().to_owned()));
-                named.push_back((now, status));
+                same_key.push_back((now, status));
             }
         }
-        while self.oldest_first.len() > MOST || self.oldest_first.front().is_some_and(|(then, _)| is_over(*then, now)) {
-            self.forget_oldest();
+        let is_due = |(then, _): &(Instant, String)| is_expired(*then, now);
+        while self.oldest_first.len() > MAX_ENTRIES || self.oldest_first.front().is_some_and(is_due) {
+            self.remove_oldest();
         }
     }
 
-    fn forget_oldest(&mut self) {
+    fn remove_oldest(&mut self) {
         let Some((_, key)) = self.oldest_first.pop_front() else { return };
-        let Some(named) = self.named.get_mut(&key) else { return };
-        named.pop_front();
-        if named.is_empty() {
-            self.named.remove(&key);
+        let Some(same_key) = self.by_key.get_mut(&key) else { return };
+        same_key.pop_front();
+        if same_key.is_empty() {
+            self.by_key.remove(&key);
         }
     }
 
-    /// The last status of the job with this name, and with this uid if there is one.
+    /// Returns the last status of the latest job with this key, or of the job with this uid.
     pub(super) fn last(&self, key: &str, uid: Option<&str>, now: Instant) -> Option<&Arc<Status>> {
-        let mut named = self.named.get(key)?.iter().rev().filter(|(then, _)| !is_over(*then, now));
-        named.find(|(_, status)| uid.is_none_or(|uid| *status.uid == *uid)).map(|(_, status)| status)
+        let mut same_key = self.by_key.get(key)?.iter().rev().filter(|(then, _)| !is_expired(*then, now));
+        same_key.find(|(_, status)| uid.is_none_or(|uid| *status.uid == *uid)).map(|(_, status)| status)
     }
 }
 
-fn is_over(then: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(then) > KEPT_FOR
+fn is_expired(then: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(then) > LIFETIME
 }
 
 #[cfg(test)]
@@ -71,44 +72,44 @@ mod tests {
             let complete = serde_json::json!({ "type": "Complete", "status": "True" });
             job.status.conditions.push(serde_json::from_value::<Condition>(complete).unwrap());
         }
-        Arc::new(Status::of(&job))
+        Arc::new(Status::new(&job))
     }
 
-    fn version(gone: &Gone, uid: Option<&str>, now: Instant) -> Option<u64> {
-        gone.last("a/x", uid, now).map(|status| status.version)
-    }
-
-    #[test]
-    fn last_known_is_the_latest_of_a_name_unless_a_uid_is_named() {
-        let (mut gone, now) = (Gone::default(), Instant::now());
-        gone.note(status("x", "u1", 5, false), now);
-        gone.note(status("x", "u1", 7, true), now);
-        gone.note(status("x", "u1", 9, false), now);
-        gone.note(status("x", "u2", 11, false), now);
-        gone.note(status("y", "u3", 13, false), now);
-        assert_eq!(version(&gone, None, now), Some(11));
-        assert_eq!(version(&gone, Some("u1"), now), Some(7), "what comes after the final status adds nothing");
-        assert_eq!(version(&gone, Some("u3"), now), None, "it had another name");
+    fn version(ended: &EndedJobs, uid: Option<&str>, now: Instant) -> Option<u64> {
+        ended.last("a/x", uid, now).map(|status| status.version)
     }
 
     #[test]
-    fn last_known_is_forgotten_after_ten_minutes() {
-        let (mut gone, start) = (Gone::default(), Instant::now());
-        gone.note(status("x", "u1", 5, false), start);
-        assert_eq!(version(&gone, None, start + KEPT_FOR), Some(5));
-        let later = start + KEPT_FOR + Duration::from_secs(1);
-        assert_eq!(version(&gone, None, later), None);
-        gone.note(status("y", "u2", 6, false), later);
-        assert_eq!((gone.named.len(), gone.oldest_first.len()), (1, 1));
+    fn last_known_is_the_latest_of_a_name_unless_a_uid_is_given() {
+        let (mut ended, now) = (EndedJobs::default(), Instant::now());
+        ended.note(status("x", "u1", 5, false), now);
+        ended.note(status("x", "u1", 7, true), now);
+        ended.note(status("x", "u1", 9, false), now);
+        ended.note(status("x", "u2", 11, false), now);
+        ended.note(status("y", "u3", 13, false), now);
+        assert_eq!(version(&ended, None, now), Some(11));
+        assert_eq!(version(&ended, Some("u1"), now), Some(7), "a final status is not replaced");
+        assert_eq!(version(&ended, Some("u3"), now), None, "it has another name");
+    }
+
+    #[test]
+    fn last_known_is_dropped_after_ten_minutes() {
+        let (mut ended, start) = (EndedJobs::default(), Instant::now());
+        ended.note(status("x", "u1", 5, false), start);
+        assert_eq!(version(&ended, None, start + LIFETIME), Some(5));
+        let later = start + LIFETIME + Duration::from_secs(1);
+        assert_eq!(version(&ended, None, later), None);
+        ended.note(status("y", "u2", 6, false), later);
+        assert_eq!((ended.by_key.len(), ended.oldest_first.len()), (1, 1));
     }
 
     #[test]
     fn last_known_is_kept_of_10_000_jobs_also_of_one_name() {
-        let (mut gone, now) = (Gone::default(), Instant::now());
-        for number in 0..MOST as u64 + 2 {
-            gone.note(status("x", &format!("u{number}"), number, false), now);
+        let (mut ended, now) = (EndedJobs::default(), Instant::now());
+        for number in 0..MAX_ENTRIES as u64 + 2 {
+            ended.note(status("x", &format!("u{number}"), number, false), now);
         }
-        assert_eq!(gone.named["a/x"].len(), MOST);
-        assert_eq!((version(&gone, Some("u1"), now), version(&gone, Some("u2"), now)), (None, Some(2)));
+        assert_eq!(ended.by_key["a/x"].len(), MAX_ENTRIES);
+        assert_eq!((version(&ended, Some("u1"), now), version(&ended, Some("u2"), now)), (None, Some(2)));
     }
 }

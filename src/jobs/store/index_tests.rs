@@ -1,4 +1,4 @@
-//! That the indexes agree, and the order of age.
+//! The two indexes agree, and the order of age.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use crate::jobs::state::State;
 use crate::kube::names::Namespace;
 use crate::kube::types::{Job, Time};
 
-impl Store {
+impl JobIndex {
     /// Newest first.
     pub(in crate::jobs) fn all(&self) -> impl Iterator<Item = &Arc<Status>> {
         self.newest_first.values()
     }
 }
 
-/// A job that was created so many seconds after some time, or nobody knows when. Its version decides its state.
-fn entry(name: &str, created: u32, version: u64) -> Entry {
+/// A job created at this second, or at an unknown time if it is 0. Its version decides its state.
+fn entry(name: &str, created: u32, version: u64) -> Arc<Status> {
     entry_in("a", name, created, version)
 }
 
-fn entry_in(namespace: &str, name: &str, created: u32, version: u64) -> Entry {
+fn entry_in(namespace: &str, name: &str, created: u32, version: u64) -> Arc<Status> {
     let mut job = Job::default();
     job.status.active = i32::from(version.is_multiple_of(2));
     job.metadata.namespace = namespace.to_owned();
     job.metadata.name = name.to_owned();
     job.metadata.resource_version = version.to_string();
     job.metadata.creation_timestamp = (created > 0).then(|| Time(format!("2026-01-20T10:30:{created:02}Z")));
-    Entry { status: Arc::new(Status::of(&job)), list: 0 }
+    Arc::new(Status::new(&job))
 }
 
 fn names<'a>(jobs: impl Iterator<Item = &'a Arc<Status>>) -> Vec<&'a str> {
@@ -40,75 +40,75 @@ fn both_indexes_agree_after_any_operations() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let (mut store, mut model) = (Store::default(), BTreeMap::new());
+    let (mut index, mut model) = (JobIndex::default(), BTreeMap::new());
     for version in 0..20_000 {
-        // Few names and few times, so that all of them meet.
+        // Few names and times, so that they collide.
         let (name, created) = (["a", "b", "c", "d", "e", "f"][rng.usize(..6)], rng.u32(0..4));
         let before = if rng.u32(0..3) == 0 {
-            (store.remove(&format!("a/{name}")), model.remove(name))
+            (index.remove(&format!("a/{name}")), model.remove(name))
         } else {
-            (store.put(entry(name, created, version)), model.insert(name, (created, version)))
+            (index.insert(entry(name, created, version)), model.insert(name, (created, version)))
         };
         assert_eq!(before.0.map(|status| status.version), before.1.map(|(_, version)| version));
         let mut expected: Vec<_> = model.iter().map(|(name, (created, version))| (*created, *name, *version)).collect();
         expected.sort_by_key(|(created, name, _)| (Reverse(*created), *name));
-        let found = store.all().map(|status| (status.name(), status.version)).collect::<Vec<_>>();
+        let found = index.all().map(|status| (status.name(), status.version)).collect::<Vec<_>>();
         assert_eq!(found, expected.iter().map(|(_, name, version)| (*name, *version)).collect::<Vec<_>>());
-        assert_eq!(store.named.len(), model.len());
+        assert_eq!(index.by_key.len(), model.len());
         let running = model.values().filter(|(_, version)| version.is_multiple_of(2)).count();
-        assert_eq!(store.counts(), [model.len() - running, running, 0, 0, 0]);
+        assert_eq!(index.counts(), [model.len() - running, running, 0, 0, 0]);
         for (name, (_, version)) in &model {
-            assert_eq!(store.get(&format!("a/{name}")).unwrap().status.version, *version);
+            assert_eq!(index.get(&format!("a/{name}")).unwrap().version, *version);
         }
     }
 }
 
 #[test]
-fn the_newest_come_first_and_those_of_one_second_by_name() {
-    let mut store = Store::default();
+fn the_newest_are_first_and_those_of_one_second_are_ordered_by_name() {
+    let mut index = JobIndex::default();
     for (name, created) in [("old", 1), ("b", 5), ("a", 5), ("new", 9), ("undated", 0)] {
-        store.put(entry(name, created, 1));
+        index.insert(entry(name, created, 1));
     }
-    assert_eq!(names(store.all()), ["new", "a", "b", "old", "undated"]);
-    assert_eq!(store.keys_where(|entry| entry.status.name().len() == 1).len(), 2);
+    assert_eq!(names(index.all()), ["new", "a", "b", "old", "undated"]);
+    assert_eq!(index.keys_where(|status| status.name().len() == 1).len(), 2);
 }
 
 #[test]
-fn a_place_stays_what_it_is_when_jobs_come_and_go() {
-    let (mut store, all) = (Store::default(), Filter::default());
+fn a_cursor_stays_valid_when_jobs_come_and_go() {
+    let (mut index, all) = (JobIndex::default(), Filter::default());
     for (name, created) in [("d", 1), ("c", 2), ("b", 3), ("a", 4)] {
-        store.put(entry(name, created, 1));
+        index.insert(entry(name, created, 1));
     }
-    let place = PageCursor::of(&store.get("a/b").unwrap().status);
-    assert_eq!(names(store.matching(&all, Some(&place))), ["c", "d"]);
-    store.put(entry("newer", 9, 1));
-    store.put(entry("bb", 3, 1));
-    store.remove("a/c");
-    assert_eq!(names(store.matching(&all, Some(&place))), ["bb", "d"]);
-    store.remove("a/b");
-    assert_eq!(names(store.matching(&all, Some(&place))), ["bb", "d"], "the place of one that is gone");
-    store.put(entry("b", 8, 2));
-    assert_eq!(names(store.matching(&all, Some(&place))), ["bb", "d"], "made again, it is among the newer ones");
-    store.remove("a/bb");
-    store.remove("a/d");
-    assert_eq!(store.matching(&all, Some(&place)).count(), 0);
+    let place = PageCursor::from(&**index.get("a/b").unwrap());
+    assert_eq!(names(index.matching(&all, Some(&place))), ["c", "d"]);
+    index.insert(entry("newer", 9, 1));
+    index.insert(entry("bb", 3, 1));
+    index.remove("a/c");
+    assert_eq!(names(index.matching(&all, Some(&place))), ["bb", "d"]);
+    index.remove("a/b");
+    assert_eq!(names(index.matching(&all, Some(&place))), ["bb", "d"], "the cursor of a deleted job");
+    index.insert(entry("b", 8, 2));
+    assert_eq!(names(index.matching(&all, Some(&place))), ["bb", "d"], "created again, it is newer");
+    index.remove("a/bb");
+    index.remove("a/d");
+    assert_eq!(index.matching(&all, Some(&place)).count(), 0);
 }
 
 #[test]
-fn what_matches_is_found_as_if_all_were_looked_at() {
+fn matching_finds_the_same_jobs_as_a_full_scan() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut store = Store::default();
+    let mut index = JobIndex::default();
     for version in 0..3_000 {
         let (namespace, name) = (["a", "team-a", "team-b", "z"][rng.usize(..4)], format!("job-{}", rng.u32(..900)));
         if rng.u32(..4) == 0 {
-            store.remove(&format!("{namespace}/{name}"));
+            index.remove(&format!("{namespace}/{name}"));
         } else {
-            store.put(entry_in(namespace, &name, rng.u32(..60), version));
+            index.insert(entry_in(namespace, &name, rng.u32(..60), version));
         }
     }
-    let places: Vec<_> = store.all().step_by(97).map(|status| PageCursor::of(status)).collect();
+    let places: Vec<_> = index.all().step_by(97).map(|status| PageCursor::from(&**status)).collect();
     assert!(places.len() > 10, "{}", places.len());
     let namespaces = [None, Some("team-a"), Some("z"), Some("none")];
     let allowed = [vec![], vec!["team-*"], vec!["team-*,z", "*"], vec!["other"]];
@@ -126,9 +126,9 @@ fn what_matches_is_found_as_if_all_were_looked_at() {
             job: None,
         };
         for place in std::iter::once(None).chain(places.iter().map(Some)) {
-            let behind = |status: &&Arc<Status>| place.is_none_or(|place| place.is_before(status));
-            let expected: Vec<_> = store.all().filter(behind).filter(|status| filter.matches(status)).collect();
-            let found: Vec<_> = store.matching(&filter, place).collect();
+            let behind = |status: &&Arc<Status>| place.is_none_or(|place| *place < PageCursor::from(&***status));
+            let expected: Vec<_> = index.all().filter(behind).filter(|status| filter.matches(status)).collect();
+            let found: Vec<_> = index.matching(&filter, place).collect();
             assert_eq!(found, expected, "{filter:?} {place:?}");
         }
     }

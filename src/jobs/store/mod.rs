@@ -1,20 +1,21 @@
-//! The jobs in memory, shared by all tasks: answers readers, applies events, wakes waiting readers.
+//! The jobs in memory, shared by all tasks: answers readers, applies events, and wakes waiting callers.
 
 pub mod change_log;
-pub(crate) mod ended;
+mod ended;
 pub mod index;
-pub(crate) mod reflector;
-pub(crate) mod staleness;
+mod reflector;
+mod staleness;
+mod tombstones;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
 use self::change_log::Change;
 use self::index::{Counts, PageCursor};
 use self::reflector::JobReflector;
-use self::staleness::Age;
+pub use self::staleness::Found;
 use crate::jobs::filter::Filter;
 use crate::jobs::pods::exit::Exit;
 use crate::jobs::status::{Status, key};
@@ -22,28 +23,20 @@ use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
 
-/// The label, always set, by which the service finds its own jobs again.
+/// The label that the service sets on each of its jobs.
 pub const LABEL_SELECTOR: &str = "app=eks-api";
 
 #[derive(Debug)]
 pub struct JobStore {
-    live: RwLock<JobReflector>,
-    /// Rings at every change, and when the cache begins or ceases to be of use.
+    reflector: RwLock<JobReflector>,
     change_notifications: watch::Sender<()>,
-    /// Tells the numbers of this cache's changes from those of an earlier run of the program.
+    /// Tells the change numbers of this store from those of an earlier run of the program.
     pub instance_id: String,
-    /// Rings when a job shows that the cluster's store was set back: then all has to be listed again.
+    /// Notified when a job proves that the API server's store was reset. All jobs must be listed again.
     pub store_was_reset: Notify,
 }
 
-/// Where an answer comes from: the cache (and how old it then is, if the watch is down), or elsewhere.
-#[derive(Clone, Debug)]
-pub enum Found<T> {
-    Hit { found: T, age: Option<Duration> },
-    Miss,
-}
-
-/// Some jobs, newest first, and where to go on.
+/// Some jobs, newest first. `next` is where the next page begins.
 #[derive(Debug)]
 pub struct Page {
     pub jobs: Vec<Arc<Status>>,
@@ -51,21 +44,12 @@ pub struct Page {
     pub remaining: usize,
 }
 
-/// Some jobs as they are after one change.
-#[derive(Debug)]
-pub struct SnapshotPage {
-    pub jobs: Vec<Arc<Status>>,
-    pub next: Option<PageCursor>,
-    pub change: u64,
-}
-
 impl Default for JobStore {
     fn default() -> Self {
-        let instance_id = format!("{:08x}", fastrand::u32(..));
         Self {
-            live: RwLock::default(),
+            reflector: RwLock::default(),
             change_notifications: watch::Sender::default(),
-            instance_id,
+            instance_id: format!("{:08x}", fastrand::u32(..)),
             store_was_reset: Notify::new(),
         }
     }
@@ -73,105 +57,93 @@ impl Default for JobStore {
 
 impl JobStore {
     fn read(&self) -> RwLockReadGuard<'_, JobReflector> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner)
+        self.reflector.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, JobReflector> {
-        self.live.write().unwrap_or_else(PoisonError::into_inner)
+        self.reflector.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job that is not there may still be in the cluster: another tool's, or one that was created a moment ago.
+    /// Returns a job. A missing job may exist in the cluster: another tool created it, or it is very new.
     pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
-        let live = self.read();
-        match (live.age(now), live.store.get(&key(namespace, name))) {
-            (Some(Age(age)), Some(entry)) => Found::Hit { found: Arc::clone(&entry.status), age },
-            _ => Found::Miss,
-        }
+        let reflector = self.read();
+        reflector.staleness.answer(reflector.index.get(&key(namespace, name)).cloned(), now)
     }
 
-    /// At most so many of the jobs that match, from behind a place on, and how many there are behind these.
+    /// Returns at most `limit` matching jobs after a place, and the number of those that remain.
     pub fn page(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
-        let live = self.read();
-        let Some(Age(age)) = live.age(now) else { return Found::Miss };
-        let mut matching = live.store.matching(filter, after);
+        let reflector = self.read();
+        let mut matching = reflector.index.matching(filter, after);
         let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
         let remaining = matching.count();
-        let next = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::of(last));
-        Found::Hit { found: Page { jobs, next, remaining }, age }
+        let next = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::from(&**last));
+        reflector.staleness.answer(Some(Page { jobs, next, remaining }), now)
     }
 
-    /// One of the jobs that match and have not ended, if there is one.
+    /// Returns a matching job that has not ended, if there is one.
     pub fn unfinished(&self, filter: &Filter, now: Instant) -> Found<Option<Arc<Status>>> {
-        let live = self.read();
-        let Some(Age(age)) = live.age(now) else { return Found::Miss };
-        let found = live.store.matching(filter, None).find(|status| !status.state.is_final()).cloned();
-        Found::Hit { found, age }
+        let reflector = self.read();
+        let found = reflector.index.matching(filter, None).find(|status| !status.state.is_final()).cloned();
+        reflector.staleness.answer(Some(found), now)
     }
 
-    /// The same for who wants all of them, part by part, and need not know how many remain. None if there is no
-    /// knowing.
-    pub fn part(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize) -> Option<SnapshotPage> {
-        let live = self.read();
-        if !live.is_usable() {
-            return None;
-        }
-        let mut matching = live.store.matching(filter, after);
-        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
-        let is_last = matching.next().is_none();
-        let next = jobs.last().filter(|_| !is_last).map(|last| PageCursor::of(last));
-        Some(SnapshotPage { jobs, next, change: live.changes.last() })
+    /// Returns all matching jobs and the number of the last change that they include. `None` before the first list.
+    pub fn snapshot(&self, filter: &Filter) -> Option<(Vec<Arc<Status>>, u64)> {
+        let reflector = self.read();
+        let jobs = || reflector.index.matching(filter, None).cloned().collect();
+        reflector.is_usable().then(|| (jobs(), reflector.changes.last()))
     }
 
-    /// How many jobs are in each state.
+    /// Returns the number of jobs in each state.
     pub fn counts(&self) -> Counts {
-        self.read().store.counts()
+        self.read().index.counts()
     }
 
+    /// Whether the jobs are known.
     pub fn is_usable(&self) -> bool {
         self.read().is_usable()
     }
 
-    /// The changes after this one, or `None` if it is too long ago.
+    /// Returns the changes after this number, or `None` if some of them are dropped.
     pub fn changes_since(&self, number: u64) -> Option<Vec<Arc<Change>>> {
         self.read().changes.since(number)
     }
 
-    /// Tells of everything, beginning with what happens after this call.
+    /// Notifies of every later change, and when the jobs begin or cease to be known.
     pub fn change_notifications(&self) -> watch::Receiver<()> {
         self.change_notifications.subscribe()
     }
 
-    /// Tells of one job, there or not, beginning with what happens after this call: so subscribe first, then look.
+    /// Notifies of every later change of one job. Subscribe first, then look at the job.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
-        Subscription { cache: Arc::clone(self), key, receiver: Some(receiver) }
+        Subscription { store: Arc::clone(self), key, receiver: Some(receiver) }
     }
 
-    /// Takes in what one of our own writes returned, so that its caller finds it at once.
-    pub fn enter(&self, job: &Job) {
-        let is_watched = job.metadata.labels.get("app") == Some("eks-api");
-        if !is_watched {
+    /// Stores a job that the API server returned, so that the caller finds it at once.
+    pub fn insert_if_newer(&self, job: &Job) {
+        if job.metadata.labels.get("app") != Some("eks-api") {
             return;
         }
-        let mut live = self.write();
-        let status = live.status(job);
-        let entered = live.enter(status, Instant::now());
-        drop(live);
-        if entered.is_set_back {
+        let mut reflector = self.write();
+        let status = reflector.status(job);
+        let inserted = reflector.insert_if_newer(status, Instant::now());
+        drop(reflector);
+        if inserted.store_was_reset {
             self.store_was_reset.notify_one();
         }
-        if entered.is_new {
-            self.change_notifications.send_replace(());
+        if inserted.store_was_reset || inserted.is_new {
+            self.notify();
         }
     }
 
-    /// The status of a job that was read from the cluster, with its exit if that is known.
+    /// Returns the status of a job that was read from the cluster, with its exit if that is known.
     pub fn status(&self, job: &Job) -> Status {
         self.read().status(job)
     }
 
-    /// The next job that failed, and whose exit is to be looked up.
+    /// Returns the next failed job whose exit must be looked up.
     pub fn next_failed(&self) -> Option<(Namespace, JobName)> {
         loop {
             let status = self.write().failed.pop_front()?;
@@ -181,22 +153,22 @@ impl JobStore {
         }
     }
 
-    /// Notes how a job ended. Returns false if another version of it is known than this one.
+    /// Stores a job's exit. Returns false if another version of the job is known.
     pub fn set_exit(&self, job: &Job, exit: &Exit) -> bool {
-        self.enter(job);
+        self.insert_if_newer(job);
         let is_set = self.write().set_exit(job, exit.clone());
-        self.change_notifications.send_replace(());
+        self.notify();
         is_set
     }
 
     /// Forgets all jobs. Until they are listed again, every read goes to the cluster.
     pub fn clear(&self) {
         self.write().clear();
-        self.change_notifications.send_replace(());
+        self.notify();
     }
 
-    /// The last status of a job that is gone, if its end was seen in the last ten minutes. Without a uid it is the last
-    /// job of that name.
+    /// Returns the last status of a job that is gone for at most ten minutes. Without a uid it is the last job of that
+    /// name.
     pub fn last_known(
         &self,
         namespace: &Namespace,
@@ -204,34 +176,37 @@ impl JobStore {
         uid: Option<&str>,
         now: Instant,
     ) -> Option<Arc<Status>> {
-        self.read().gone.last(&key(namespace, name), uid, now).cloned()
+        self.read().ended.last(&key(namespace, name), uid, now).cloned()
     }
 
-    /// Takes out what one of our own writes removed for good. The watch may still tell of it as it was.
+    /// Removes a job that one of our own calls deleted. The watch may still report its earlier changes.
     pub fn tombstone(&self, namespace: &Namespace, name: &JobName, uid: &str) {
         if self.write().tombstone(&key(namespace, name), uid, Instant::now()) {
-            self.change_notifications.send_replace(());
+            self.notify();
         }
     }
 
-    /// Takes in what the watch tells.
-    pub fn apply_event(&self, news: WatchEvent, now: Instant) {
-        self.write().apply_event(news, now);
+    pub fn apply_event(&self, event: WatchEvent, now: Instant) {
+        self.write().apply_event(event, now);
+        self.notify();
+    }
+
+    fn notify(&self) {
         self.change_notifications.send_replace(());
     }
 }
 
-/// Waits for what happens to one job.
+/// Notifies of the changes of one job.
 #[derive(Debug)]
 pub struct Subscription {
-    cache: Arc<JobStore>,
+    store: Arc<JobStore>,
     key: String,
-    /// Some until it is dropped.
+    /// Some until the subscription is dropped.
     receiver: Option<watch::Receiver<()>>,
 }
 
 impl Subscription {
-    /// Returns when something has happened since the last call, or since the subscription.
+    /// Returns after a change since the last call, or since the subscription.
     pub async fn changed(&mut self) {
         let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
         if receiver.changed().await.is_err() {
@@ -242,11 +217,11 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut live = self.cache.write();
-        // The receiver goes while the state is held: of two who leave at once, one has to see that it is the last.
+        let mut reflector = self.store.write();
+        // Dropping the receiver under the lock lets exactly one of several subscribers see that it is the last.
         drop(self.receiver.take());
-        if live.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() == 0) {
-            live.waiting.remove(&self.key);
+        if reflector.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() == 0) {
+            reflector.waiting.remove(&self.key);
         }
     }
 }

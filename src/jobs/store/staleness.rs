@@ -1,28 +1,30 @@
-//! How old what is known of all jobs is.
+//! How old the jobs in memory are.
 
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Staleness {
-    /// Nothing is known: there was no list yet, or there is no right to one.
+    /// No list is complete, or the service may not list jobs.
     #[default]
-    Empty,
-    JobReflector,
-    /// As it was at this time.
+    Unknown,
+    Current,
+    /// The jobs are as they were at this time.
     Stale(Instant),
 }
 
-/// Not at all old while the watch is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Age(pub(super) Option<Duration>);
+/// What the store holds, and its age while the watch is down. After a miss the caller must ask the API server.
+#[derive(Clone, Debug)]
+pub enum Found<T> {
+    Hit { found: T, age: Option<Duration> },
+    Miss,
+}
 
 impl Staleness {
-    /// How old the answers are: `None` if there are none, and without an age if they are live.
-    pub(super) fn age(self, now: Instant) -> Option<Age> {
-        match self {
-            Self::Empty => None,
-            Self::JobReflector => Some(Age(None)),
-            Self::Stale(then) => Some(Age(Some(now.saturating_duration_since(then)))),
+    pub(super) fn answer<T>(self, found: Option<T>, now: Instant) -> Found<T> {
+        match (self, found) {
+            (Self::Current, Some(found)) => Found::Hit { found, age: None },
+            (Self::Stale(since), Some(found)) => Found::Hit { found, age: Some(now.saturating_duration_since(since)) },
+            (Self::Unknown, _) | (_, None) => Found::Miss,
         }
     }
 }

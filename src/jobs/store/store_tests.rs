@@ -1,4 +1,4 @@
-//! Those who wait, on several threads: none is missed, none stays behind. And what the cache answers.
+//! Waiting callers on several threads, and the answers of the store.
 
 use super::*;
 use crate::jobs::state::State;
@@ -22,54 +22,54 @@ fn completed(name: &str, version: u64) -> Job {
     job
 }
 
-/// A cache that follows a cluster with these jobs.
+/// A store that follows a cluster with these jobs.
 fn following(jobs: Vec<Job>) -> Arc<JobStore> {
-    let cache = Arc::new(JobStore::default());
-    for news in [WatchEvent::Init(10), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
-        cache.apply_event(news, Instant::now());
+    let store = Arc::new(JobStore::default());
+    for event in [WatchEvent::Init(10), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
+        store.apply_event(event, Instant::now());
     }
-    cache
+    store
 }
 
 fn name(name: &str) -> (Namespace, JobName) {
     (Namespace::parse("a").unwrap(), JobName::parse(name).unwrap())
 }
 
-fn subscribe(cache: &Arc<JobStore>, job: &str) -> Subscription {
+fn subscribe(store: &Arc<JobStore>, job: &str) -> Subscription {
     let (namespace, job) = name(job);
-    cache.subscribe(&namespace, &job)
+    store.subscribe(&namespace, &job)
 }
 
-fn find(cache: &JobStore, job: &str) -> Option<Arc<Status>> {
+fn find(store: &JobStore, job: &str) -> Option<Arc<Status>> {
     let (namespace, job) = name(job);
-    match cache.find(&namespace, &job, Instant::now()) {
+    match store.find(&namespace, &job, Instant::now()) {
         Found::Hit { found, .. } => Some(found),
         Found::Miss => None,
     }
 }
 
-fn waiting(cache: &JobStore) -> usize {
-    cache.read().waiting.len()
+fn waiting(store: &JobStore) -> usize {
+    store.read().waiting.len()
 }
 
-/// As a wait for a job's end does it: subscribes, then looks, until it is there.
-async fn wait(cache: &Arc<JobStore>, job: &str) {
-    let mut subscription = subscribe(cache, job);
-    while find(cache, job).is_none_or(|status| status.state != State::Completed) {
+/// Waits for a job's end: subscribes, then looks.
+async fn wait(store: &Arc<JobStore>, job: &str) {
+    let mut subscription = subscribe(store, job);
+    while find(store, job).is_none_or(|status| status.state != State::Completed) {
         subscription.changed().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_subscribes_and_then_looks_misses_nothing() {
-    let cache = following(vec![job("x", 5)]);
+async fn subscribing_before_looking_misses_nothing() {
+    let store = following(vec![job("x", 5)]);
     for round in 0..2000 {
         let version = 20 + 2 * round;
-        cache.apply_event(WatchEvent::Apply(job("x", version)), Instant::now());
+        store.apply_event(WatchEvent::Apply(job("x", version)), Instant::now());
         let waits: Vec<_> = (0..2)
             .map(|_| {
-                let cache = Arc::clone(&cache);
-                tokio::spawn(async move { wait(&cache, "x").await })
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { wait(&store, "x").await })
             })
             .collect();
         if round % 2 == 0 {
@@ -77,49 +77,49 @@ async fn whoever_subscribes_and_then_looks_misses_nothing() {
         }
         let done = completed("x", version + 1);
         if round % 3 == 0 {
-            cache.enter(&done);
+            store.insert_if_newer(&done);
         } else {
-            cache.apply_event(WatchEvent::Apply(done), Instant::now());
+            store.apply_event(WatchEvent::Apply(done), Instant::now());
         }
         for wait in waits {
             wait.await.unwrap();
         }
-        assert_eq!(waiting(&cache), 0);
+        assert_eq!(waiting(&store), 0);
     }
 }
 
 #[tokio::test]
-async fn two_who_wait_for_one_job_do_not_need_each_other() {
-    let cache = following(vec![job("x", 5)]);
-    let (mut one, other) = (subscribe(&cache, "x"), subscribe(&cache, "x"));
-    let mut elsewhere = subscribe(&cache, "y");
-    assert_eq!(waiting(&cache), 2);
+async fn two_subscriptions_of_one_job_are_independent() {
+    let store = following(vec![job("x", 5)]);
+    let (mut one, other) = (subscribe(&store, "x"), subscribe(&store, "x"));
+    let mut elsewhere = subscribe(&store, "y");
+    assert_eq!(waiting(&store), 2);
     drop(other);
-    assert_eq!(waiting(&cache), 2);
-    cache.apply_event(WatchEvent::Apply(job("x", 12)), Instant::now());
+    assert_eq!(waiting(&store), 2);
+    store.apply_event(WatchEvent::Apply(job("x", 12)), Instant::now());
     one.changed().await;
     let is_woken = |other: &Subscription| other.receiver.as_ref().unwrap().has_changed().unwrap();
     assert!(!is_woken(&one) && !is_woken(&elsewhere));
     drop(one);
-    assert_eq!(waiting(&cache), 1);
-    cache.enter(&job("y", 13));
+    assert_eq!(waiting(&store), 1);
+    store.insert_if_newer(&job("y", 13));
     elsewhere.changed().await;
     drop(elsewhere);
-    assert_eq!(waiting(&cache), 0);
+    assert_eq!(waiting(&store), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_left_of_those_who_waited_for_many_jobs_and_left() {
-    let cache = following(Vec::new());
+async fn dropped_subscriptions_leave_nothing_behind() {
+    let store = following(Vec::new());
     let tasks: Vec<_> = (0..8)
         .map(|task| {
-            let cache = Arc::clone(&cache);
+            let store = Arc::clone(&store);
             tokio::spawn(async move {
                 for round in 0..500_u64 {
                     let job_name = ["x", "y", "z"][fastrand::usize(..3)];
-                    let subscription = subscribe(&cache, job_name);
+                    let subscription = subscribe(&store, job_name);
                     let version = 20 + round * 8 + task;
-                    cache.apply_event(WatchEvent::Apply(job(job_name, version)), Instant::now());
+                    store.apply_event(WatchEvent::Apply(job(job_name, version)), Instant::now());
                     drop(subscription);
                 }
             })
@@ -128,39 +128,39 @@ async fn nothing_is_left_of_those_who_waited_for_many_jobs_and_left() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(waiting(&cache), 0);
+    assert_eq!(waiting(&store), 0);
 }
 
 #[test]
-fn our_own_writes_are_found_at_once_and_other_tools_jobs_are_not_kept() {
-    let cache = following(vec![job("x", 5)]);
-    let mut change_notifications = cache.change_notifications();
-    cache.enter(&job("new", 12));
-    assert_eq!(find(&cache, "new").map(|status| status.version), Some(12));
+fn our_own_writes_are_found_at_once_and_jobs_of_other_tools_are_not_stored() {
+    let store = following(vec![job("x", 5)]);
+    let mut change_notifications = store.change_notifications();
+    store.insert_if_newer(&job("new", 12));
+    assert_eq!(find(&store, "new").map(|status| status.version), Some(12));
     assert!(change_notifications.has_changed().unwrap());
     change_notifications.mark_unchanged();
 
     let mut foreign = job("foreign", 13);
     foreign.metadata.labels = Labels(vec![("app".into(), "other".into())]);
-    cache.enter(&foreign);
-    cache.enter(&job("x", 5));
-    assert!(find(&cache, "foreign").is_none() && !change_notifications.has_changed().unwrap());
+    store.insert_if_newer(&foreign);
+    store.insert_if_newer(&job("x", 5));
+    assert!(find(&store, "foreign").is_none() && !change_notifications.has_changed().unwrap());
 
     let (namespace, x) = name("x");
-    cache.tombstone(&namespace, &x, "u-other");
-    assert!(find(&cache, "x").is_some() && !change_notifications.has_changed().unwrap());
-    cache.tombstone(&namespace, &x, "u-x");
-    assert!(find(&cache, "x").is_none() && change_notifications.has_changed().unwrap());
+    store.tombstone(&namespace, &x, "u-other");
+    assert!(find(&store, "x").is_some() && !change_notifications.has_changed().unwrap());
+    store.tombstone(&namespace, &x, "u-x");
+    assert!(find(&store, "x").is_none() && change_notifications.has_changed().unwrap());
 }
 
 #[test]
-fn pages_tell_where_they_end_and_how_many_remain() {
-    let cache = following(["a", "b", "c", "d", "e"].map(|name| job(name, 5)).into());
+fn pages_have_a_cursor_and_the_number_of_remaining_jobs() {
+    let store = following(["a", "b", "c", "d", "e"].map(|name| job(name, 5)).into());
     let (mut place, mut pages) = (None, Vec::new());
     loop {
-        let Found::Hit { found: page, age: None } = cache.page(&Filter::default(), place.as_ref(), 2, Instant::now())
+        let Found::Hit { found: page, age: None } = store.page(&Filter::default(), place.as_ref(), 2, Instant::now())
         else {
-            panic!("the cache is live");
+            panic!("the store is current");
         };
         let names: Vec<String> = page.jobs.iter().map(|status| status.name().to_owned()).collect();
         pages.push((names.concat(), page.remaining));
@@ -173,12 +173,12 @@ fn pages_tell_where_they_end_and_how_many_remain() {
 }
 
 #[test]
-fn before_there_is_a_list_nothing_is_answered() {
-    let cache = JobStore::default();
-    cache.apply_event(WatchEvent::Init(10), Instant::now());
-    cache.apply_event(WatchEvent::InitApply(vec![job("x", 5)]), Instant::now());
-    assert!(find(&cache, "x").is_none() && !cache.is_usable());
-    assert!(matches!(cache.page(&Filter::default(), None, 2, Instant::now()), Found::Miss));
-    cache.apply_event(WatchEvent::InitDone, Instant::now());
-    assert!(find(&cache, "x").is_some() && cache.is_usable());
+fn before_the_first_list_every_read_is_a_miss() {
+    let store = JobStore::default();
+    store.apply_event(WatchEvent::Init(10), Instant::now());
+    store.apply_event(WatchEvent::InitApply(vec![job("x", 5)]), Instant::now());
+    assert!(find(&store, "x").is_none() && !store.is_usable());
+    assert!(matches!(store.page(&Filter::default(), None, 2, Instant::now()), Found::Miss));
+    store.apply_event(WatchEvent::InitDone, Instant::now());
+    assert!(find(&store, "x").is_some() && store.is_usable());
 }

@@ -1,33 +1,24 @@
-//! Finds where a reading goes on after what earlier readings passed on.
+//! Passes on the lines of a reading that earlier readings did not pass on.
 
 use crate::util::log_lines::line::Line;
-use crate::util::log_lines::search::{Known, Search, WINDOW};
-use crate::util::log_lines::{Part, Stamp};
+use crate::util::log_lines::search::{Extent, PassedLines, Search, WINDOW};
+use crate::util::log_lines::split::{Part, Stamp};
 
-/// How much text is held while the same lines occur in several places. Beyond it the beginning of the log counts, if the
-/// reading has it, or else the nearest place.
+/// The bytes that are held while several places are possible. Beyond it the place at the beginning of the log counts, if
+/// the reading has it, or else the nearest place.
 const MAX_HELD: usize = 64 << 10;
 
-/// Which part of the log a new reading has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// The last lines. If none of them is known, nothing is passed on: see `Join::has_no_overlap`.
-    Tail,
-    /// All lines that there are.
-    Whole,
-}
-
-/// What was passed on of one container's log, in one run of the container.
+/// The state of one run of a container: what was passed on of its log.
 #[derive(Debug, Default)]
 pub struct Join {
     /// Whether the time is passed on with the line.
     with_times: bool,
-    /// The whole lines.
-    known: Known,
-    /// What earlier readings passed on of the line after these.
+    /// The complete lines.
+    passed: PassedLines,
+    /// The beginning of the next line, if earlier readings passed it on.
     partial: Option<Partial>,
     mode: Mode,
-    /// The line that is being read.
+    /// The line being read.
     line: Line,
     has_lost_lines: bool,
 }
@@ -40,9 +31,9 @@ struct Partial {
 
 #[derive(Debug, Default)]
 enum Mode {
-    /// What is read is new.
+    /// Everything that is read is new.
     #[default]
-    JobReflector,
+    Following,
     Searching(Search),
     NoOverlap,
 }
@@ -52,16 +43,16 @@ impl Join {
         Self { with_times, ..Self::default() }
     }
 
-    /// A new reading of the log begins.
+    /// Begins a new reading of the log.
     pub fn reopen(&mut self, extent: Extent) {
         let line = std::mem::take(&mut self.line);
-        if matches!(self.mode, Mode::JobReflector) && line.has_begun {
+        if matches!(self.mode, Mode::Following) && line.has_begun {
             self.partial = Some(Partial { hash: line.hash(), len: line.len });
         }
-        self.mode = if self.is_empty() { Mode::JobReflector } else { Mode::Searching(Search::new(extent)) };
+        self.mode = if self.is_empty() { Mode::Following } else { Mode::Searching(Search::new(extent)) };
     }
 
-    /// Appends to `out` what is new in this part.
+    /// Appends the new text of this part to `out`.
     pub fn read(&mut self, part: Part<'_>, out: &mut Vec<u8>) {
         match part {
             Part::Begin(stamp) => self.begin(stamp, out),
@@ -69,40 +60,40 @@ impl Join {
         }
     }
 
-    /// A whole reading had nothing of what was passed on: all that comes now is new, and what was between is lost.
+    /// Begins a new reading after a whole reading without overlap. All of it is new, and the lines between are lost.
     pub fn reopen_after_loss(&mut self) {
         self.reopen(Extent::Whole);
-        self.mode = Mode::JobReflector;
+        self.mode = Mode::Following;
         self.has_lost_lines = true;
     }
 
-    /// The reading ended, and had all lines that there are.
+    /// Ends a reading that had all lines.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        // A longer overlap would lack the lines that were passed on before.
+        // A longer overlap is not possible any more.
         self.release(out);
     }
 
-    /// Whether nothing was passed on yet.
+    /// Whether nothing is passed on yet.
     pub const fn is_empty(&self) -> bool {
-        self.known.count == 0 && self.partial.is_none() && !self.line.has_begun
+        self.passed.count == 0 && self.partial.is_none() && !self.line.has_begun
     }
 
-    /// Whether this reading reached the end of what earlier readings passed on.
+    /// Whether this reading is past the lines that earlier readings passed on.
     pub const fn is_caught_up(&self) -> bool {
-        matches!(self.mode, Mode::JobReflector)
+        matches!(self.mode, Mode::Following)
     }
 
-    /// Whether the last lines do not reach back to what was passed on. The whole log has to be read then.
+    /// Whether the last lines do not overlap. Then the whole log must be read.
     pub const fn has_no_overlap(&self) -> bool {
         matches!(self.mode, Mode::NoOverlap)
     }
 
-    /// Whether the reading so far agrees with what was passed on, but has less.
+    /// Whether the reading agrees with the lines passed on, but has fewer.
     pub fn is_cut_short(&self) -> bool {
         matches!(&self.mode, Mode::Searching(search) if search.is_cut_short())
     }
 
-    /// Whether lines between two readings are missing, because the log was rotated.
+    /// Whether the rotation of the log lost lines between two readings.
     pub const fn has_lost_lines(&self) -> bool {
         self.has_lost_lines
     }
@@ -119,10 +110,10 @@ impl Join {
         }
     }
 
-    /// Where the text that is read now goes, if it may be new.
+    /// Returns where to write the text, if it may be new.
     fn new_text<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Option<&'a mut Vec<u8>> {
         match &mut self.mode {
-            Mode::JobReflector => Some(out),
+            Mode::Following => Some(out),
             Mode::Searching(search) => search.held.as_mut().map(|(text, _)| text),
             Mode::NoOverlap => None,
         }
@@ -149,8 +140,8 @@ impl Join {
         }
     }
 
-    /// Reads the known beginning of a line that was passed on in part, and returns the rest. The line is known by its
-    /// place, its time and its beginning.
+    /// Reads the beginning of a line that was passed on in part, and returns the rest. The line is recognized by its place,
+    /// its time and its beginning.
     fn continue_partial<'a>(&mut self, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let (Mode::Searching(search), Some(partial)) = (&mut self.mode, &self.partial) else { return text };
         let Some(missing) = partial.len.checked_sub(self.line.len).filter(|len| *len <= text.len()) else {
@@ -158,7 +149,7 @@ impl Join {
         };
         let (known, rest) = text.split_at(missing);
         self.line.add(known);
-        if self.line.hash() == partial.hash && search.try_end(&self.known) {
+        if self.line.hash() == partial.hash && search.try_end(&self.passed) {
             self.decide(out);
         }
         rest
@@ -167,11 +158,11 @@ impl Join {
     fn end_line(&mut self, out: &mut Vec<u8>) {
         let hash = std::mem::take(&mut self.line).hash();
         match &mut self.mode {
-            Mode::JobReflector => self.known.push(hash),
+            Mode::Following => self.passed.push(hash),
             Mode::Searching(search) => {
-                search.advance(hash, &self.known);
+                search.advance(hash, &self.passed);
                 if self.partial.is_none() {
-                    search.try_end(&self.known);
+                    search.try_end(&self.passed);
                 }
             }
             Mode::NoOverlap => {}
@@ -184,21 +175,21 @@ impl Join {
         if search.next.is_empty() {
             match search.extent {
                 _ if search.held.is_some() => self.release(out),
-                Extent::Tail if self.known.count > 0 => self.mode = Mode::NoOverlap,
+                Extent::Tail if self.passed.count > 0 => self.mode = Mode::NoOverlap,
                 Extent::Tail | Extent::Whole => {}
             }
         }
     }
 
-    /// What is held was not passed on before, and what follows was not either.
+    /// Passes on the held text. Everything after it is new.
     fn release(&mut self, out: &mut Vec<u8>) {
         let Mode::Searching(Search { held, .. }) = &mut self.mode else { return };
         let Some((mut text, lines)) = held.take() else { return };
         out.append(&mut text);
         self.partial = None;
-        self.mode = Mode::JobReflector;
+        self.mode = Mode::Following;
         for hash in lines {
-            self.known.push(hash);
+            self.passed.push(hash);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What is passed on of logs that are read again after a cut: every line once, whatever its time.
+//! Logs that are read again after an interruption: every line is passed on once, whatever its time.
 
 use super::*;
-use crate::util::log_lines::Splitter;
+use crate::util::log_lines::split::Splitter;
 
-/// A follower of a log, as the service is one.
+/// Follows a log as the service does.
 struct Follower {
     join: Join,
     splitter: Splitter,
@@ -17,7 +17,7 @@ impl Follower {
 
     fn read(&mut self, log: &str) -> &mut Self {
         let mut out = Vec::new();
-        // Pieces as small as they can be.
+        // Byte by byte.
         for byte in log.as_bytes().chunks(1) {
             self.splitter.split(byte, |part| self.join.read(part, &mut out));
         }
@@ -60,7 +60,7 @@ const DECREASING: &[(u8, &str)] = &[(1, "a"), (3, "b"), (2, "c"), (59, "d"), (4,
 const SET_BACK: &[(u8, &str)] = &[(50, "a"), (51, "b"), (1, "c"), (2, "a"), (51, "b"), (3, "b")];
 
 #[test]
-fn log_order_a_log_cut_anywhere_goes_on_without_loss_or_doubling() {
+fn log_order_a_log_interrupted_anywhere_continues_without_loss_or_repetition() {
     for lines in [GROWING, EQUAL, THE_SAME, DECREASING, SET_BACK] {
         let (log, texts) = (log(lines), texts(lines));
         for first in 0..=log.len() {
@@ -80,7 +80,7 @@ fn log_order_a_log_cut_anywhere_goes_on_without_loss_or_doubling() {
 }
 
 #[test]
-fn log_order_what_has_no_end_yet_is_passed_on() {
+fn log_order_an_incomplete_line_is_passed_on() {
     let mut follower = Follower::new(false);
     follower.read("2026-01-01T00:00:00Z ha").reopen(Extent::Tail).read("2026-01-01T00:00:00Z half");
     assert_eq!(follower.shown, "half");
@@ -88,7 +88,7 @@ fn log_order_what_has_no_end_yet_is_passed_on() {
     assert_eq!(follower.shown, "half a line\n");
 }
 
-/// Where the first reading and the second begin, and where the first is cut, in all ways that overlap.
+/// All overlapping pairs of readings: each beginning of both, and each end of the first.
 #[test]
 fn log_rotated_readings_that_begin_elsewhere_are_joined() {
     for lines in [GROWING, DECREASING] {
@@ -108,7 +108,7 @@ fn log_rotated_readings_that_begin_elsewhere_are_joined() {
 }
 
 #[test]
-fn log_rotated_the_last_lines_that_do_not_reach_back_ask_for_the_whole_log() {
+fn log_rotated_last_lines_without_overlap_require_the_whole_log() {
     let mut follower = Follower::new(false);
     follower.read(&log(&GROWING[..2])).reopen(Extent::Tail).read(&log(&GROWING[3..]));
     assert!(follower.join.has_no_overlap() && !follower.join.is_caught_up());
@@ -119,12 +119,12 @@ fn log_rotated_the_last_lines_that_do_not_reach_back_ask_for_the_whole_log() {
 }
 
 #[test]
-fn log_rotated_lines_that_are_gone_are_noticed() {
+fn log_rotated_lost_lines_are_noticed() {
     for (cut, shown) in [("", "a\nb\nd\n"), ("2026-01-01T00:00:01Z ha", "a\nb\nha\nd\n")] {
         for rest in ["", &log(&GROWING[3..])] {
             let mut follower = Follower::new(false);
             follower.read(&(log(&GROWING[..2]) + cut)).reopen(Extent::Whole).read(rest).finish();
-            assert!(!follower.join.is_caught_up(), "what is left does not show that nothing is missing");
+            assert!(!follower.join.is_caught_up(), "the reading does not overlap");
             follower.join.reopen_after_loss();
             follower.read(&log(&GROWING[3..])).finish();
             assert_eq!(follower.shown, shown);
@@ -134,7 +134,7 @@ fn log_rotated_lines_that_are_gone_are_noticed() {
 }
 
 #[test]
-fn log_rotated_repeated_lines_are_held_until_their_place_is_clear() {
+fn log_rotated_repeated_lines_are_held_until_the_place_is_unique() {
     let [a, b, c, x] = ["a", "b", "c", "x"].map(|text| (1, text));
     let known = log(&[a, x, x, b, x, x]);
     for (rest, new) in [(&[x, x, c][..], "c\n"), (&[x, x, b, c], "b\nc\n"), (&[x, x, b, x, x, c], "c\n")] {
@@ -145,7 +145,7 @@ fn log_rotated_repeated_lines_are_held_until_their_place_is_clear() {
             follower.read(&log(rest)).finish();
             assert!(follower.shown.ends_with(end));
             assert_eq!(follower.shown.replace("2026-01-01T00:00:01Z ", ""), new);
-            // What was held counts as passed on.
+            // The held lines count as passed on.
             follower.reopen(Extent::Tail).read(&log(rest)).finish();
             assert_eq!(follower.shown.replace("2026-01-01T00:00:01Z ", ""), new);
         }
@@ -153,7 +153,7 @@ fn log_rotated_repeated_lines_are_held_until_their_place_is_clear() {
 }
 
 #[test]
-fn log_rotated_what_is_held_is_bounded() {
+fn log_rotated_the_held_text_is_bounded() {
     let known = log(&[(1, "a"), (1, "x"), (1, "x"), (1, "y"), (1, "x")]);
     let mut follower = Follower::new(false);
     follower.read(&known).reopen(Extent::Whole).read(&log(&[(1, "x")]));
@@ -164,7 +164,7 @@ fn log_rotated_what_is_held_is_bounded() {
     assert!(follower.shown == "last", "{} bytes", follower.shown.len());
 }
 
-/// Lines that differ, more of them than are remembered.
+/// Different lines.
 fn many(count: usize) -> String {
     (0..count).map(|number| line(u8::try_from(number % 60).unwrap(), &number.to_string())).collect()
 }
@@ -179,9 +179,9 @@ fn log_order_a_log_longer_than_the_window_is_joined() {
         follower.read(&all[..cut]).reopen(extent).read(second).finish();
         assert_eq!(follower.shown, all);
         assert!(follower.join.is_caught_up() && !follower.join.has_lost_lines());
-        assert_eq!(follower.join.known.count, 3 * WINDOW);
+        assert_eq!(follower.join.passed.count, 3 * WINDOW);
     }
-    // The beginning is gone, and more is left than is remembered.
+    // The beginning is lost, and more lines are left than are remembered.
     let mut follower = Follower::new(true);
     follower.read(&all[..cut]).reopen(Extent::Whole).read(&all[many(WINDOW / 2).len()..]).finish();
     assert_eq!(follower.shown, all);

@@ -1,8 +1,8 @@
-//! One line of a log while it is read: a hash of its time and of its text so far.
+//! The line being read: the hash of its time and of its text so far.
 
 use std::hash::{DefaultHasher, Hasher};
 
-use crate::util::log_lines::Stamp;
+use crate::util::log_lines::split::Stamp;
 
 #[derive(Debug, Default)]
 pub(super) struct Line {
@@ -23,7 +23,7 @@ impl Line {
         self.len += text.len();
     }
 
-    /// The same for the same time and text, however the text arrives.
+    /// Depends on the time and the text only, not on the pieces in which the text arrives.
     pub(super) fn hash(&self) -> u64 {
         self.hasher.finish()
     }

@@ -1,15 +1,22 @@
-//! The search for the place where a reading goes on after the known lines.
+//! Searches for the place in a new reading that follows the lines passed on.
 
 use std::collections::VecDeque;
 
-use crate::util::log_lines::join::Extent;
-
-/// How many of the last lines are remembered. A reading of this many last lines normally overlaps with them.
+/// The number of last lines that are remembered. A reading of this many last lines normally overlaps with them.
 pub const WINDOW: usize = 1024;
+
+/// Which lines a new reading has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The last lines. If none of them overlaps, nothing is passed on: see `Join::has_no_overlap`.
+    Tail,
+    /// All lines that there are.
+    Whole,
+}
 
 /// The lines that were passed on.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct PassedLines {
     pub(super) count: usize,
     /// The hash of the first line.
     first: u64,
@@ -20,16 +27,16 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) extent: Extent,
-    /// How many lines of this reading were seen.
+    /// The number of lines read.
     lines: usize,
-    /// For each possible place of this reading: the number of the known line that comes next.
+    /// For each possible place of this reading: the number of the passed line that comes next.
     pub(super) next: Vec<usize>,
-    /// What followed a place where all known lines had come, while a longer overlap is still possible: the text, and
-    /// the hashes of its lines.
+    /// The text after an overlap with all passed lines, and the hashes of its lines. It is held while a longer overlap is
+    /// possible.
     pub(super) held: Option<(Vec<u8>, Vec<u64>)>,
 }
 
-impl Known {
+impl PassedLines {
     pub(super) fn push(&mut self, hash: u64) {
         if self.count == 0 {
             self.first = hash;
@@ -50,7 +57,7 @@ impl Known {
     fn is_line(&self, number: usize, hash: u64) -> bool {
         match number.checked_sub(self.start()) {
             Some(index) => self.window.get(index) == Some(&hash),
-            // Of the lines before the window only the first is known.
+            // Only the first line before the window is known.
             None => number > 0 || self.first == hash,
         }
     }
@@ -61,18 +68,18 @@ impl Search {
         Self { extent, lines: 0, next: Vec::new(), held: None }
     }
 
-    /// A line of this hash was read.
-    pub(super) fn advance(&mut self, hash: u64, known: &Known) {
-        let start = known.start();
+    /// Continues with a line that has this hash.
+    pub(super) fn advance(&mut self, hash: u64, passed: &PassedLines) {
+        let start = passed.start();
         self.next.retain_mut(|next| {
-            let is_next = known.is_line(*next, hash);
+            let is_next = passed.is_line(*next, hash);
             *next += 1;
             is_next
         });
         if self.lines == 0 {
-            let numbers = (start..known.count).chain((start > 0).then_some(0));
-            self.next.extend(numbers.filter(|number| known.is_line(*number, hash)).map(|number| number + 1));
-        } else if known.is_line(start, hash) && !self.next.contains(&(start + 1)) {
+            let numbers = (start..passed.count).chain((start > 0).then_some(0));
+            self.next.extend(numbers.filter(|number| passed.is_line(*number, hash)).map(|number| number + 1));
+        } else if passed.is_line(start, hash) && !self.next.contains(&(start + 1)) {
             // The reading began before the window.
             self.next.push(start + 1);
         }
@@ -82,23 +89,23 @@ impl Search {
         }
     }
 
-    /// If all known lines have come at one of the places, only a longer overlap can be a better one.
-    pub(super) fn try_end(&mut self, known: &Known) -> bool {
-        let is_end = known.count == 0 || self.next.contains(&known.count);
+    /// Returns whether all passed lines were read at one of the places. Then only a longer overlap can be better.
+    pub(super) fn try_end(&mut self, passed: &PassedLines) -> bool {
+        let is_end = passed.count == 0 || self.next.contains(&passed.count);
         if is_end {
-            let is_longest = self.lines == known.count;
-            self.next.retain(|next| *next < known.count && !is_longest);
+            let is_longest = self.lines == passed.count;
+            self.next.retain(|next| *next < passed.count && !is_longest);
             self.held = Some(Default::default());
         }
         is_end
     }
 
-    /// Whether there may be a place for this reading, although its end was not reached.
+    /// Whether a place is still possible, although its end is not reached.
     pub(super) fn is_cut_short(&self) -> bool {
         self.lines == 0 || !self.next.is_empty()
     }
 
-    /// Whether this reading may have begun with the first line of all.
+    /// Whether this reading may begin with the first line of the log.
     pub(super) fn is_from_start(&self) -> bool {
         self.next.contains(&self.lines)
     }

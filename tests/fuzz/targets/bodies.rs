@@ -51,7 +51,8 @@ pub(super) fn job_manifest(data: &[u8]) {
     assert_eq!((&*word("apiVersion"), &*word("kind")), ("batch/v1", "Job"));
     let metadata = raw::object(&sent, "metadata").unwrap_or_default();
     let labels = raw::object(&metadata, "labels").unwrap_or_default();
-    let word = |parent: &Manifest, name: &str| raw::get(parent, name).and_then(raw::string).unwrap_or_default();
+    let word =
+        |parent: &Manifest, name: &str| raw::get(parent, name).and_then(raw::parse::<String>).unwrap_or_default();
     assert_eq!(word(&metadata, "name"), prepared.name.as_str());
     assert_eq!(word(&metadata, "namespace"), prepared.namespace.as_str());
     assert_eq!(word(&labels, "app"), "eks-api");
@@ -165,7 +166,7 @@ pub(super) fn job_object(data: &[u8]) {
 }
 
 fn shown_as_it_is(job: &Job) {
-    let json = Status::of(job).json();
+    let json = Status::new(job).json();
     let shown: Value =
         serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&json)));
     assert_eq!(shown["job_name"], job.metadata.name.as_str());

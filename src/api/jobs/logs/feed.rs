@@ -13,7 +13,7 @@ use crate::api::jobs::logs::source::Cluster;
 use crate::api::routes::access::SEE_LOGS;
 use crate::auth::{AccessRequest, Denied};
 use crate::http::response::problem::Problem;
-use crate::jobs::logs::Seen;
+use crate::jobs::logs::JobPods;
 
 /// How long a drain lets a log be read that has an end.
 const LAST_PIECES: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Sends all that is wanted. A problem is for a caller to whom nothing was sent.
-    pub(super) async fn run(self, seen: Seen) -> Result<(), Problem> {
+    pub(super) async fn run(self, seen: JobPods) -> Result<(), Problem> {
         let reading = &self.reading;
         let ended = tokio::select! {
             ended = reading.run(seen) => ended,

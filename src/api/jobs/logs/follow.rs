@@ -13,8 +13,8 @@ use crate::api::jobs::logs::End;
 use crate::api::jobs::logs::reading::{PATIENCE, Reading};
 use crate::api::jobs::logs::run_log::{RunLog, Settled};
 use crate::api::jobs::logs::source::{Source, Target};
-use crate::jobs::logs::availability::{self, Run};
-use crate::jobs::logs::{LogUnavailable, Seen};
+use crate::jobs::logs::availability::{self, RunState};
+use crate::jobs::logs::{JobPods, LogUnavailable};
 use crate::kube::error::Error as KubeError;
 use crate::kube::url::LogOptions;
 use crate::util::backoff::Backoff;
@@ -52,7 +52,7 @@ impl<S: Source> Reading<S> {
     /// Sends one run of a container, of which `options` tell what is wanted.
     pub(super) async fn read(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         target: &Target,
         run: i32,
         options: LogOptions,
@@ -61,13 +61,13 @@ impl<S: Source> Reading<S> {
         if !options.follow {
             return self.copy(target, &options, heading).await;
         }
-        let state = |seen: &Seen| availability::run(seen.find(&target.pod), &target.container, run);
+        let state = |seen: &JobPods| availability::run_state(seen.find(&target.pod), &target.container, run);
         let (mut log, mut retry) = (RunLog::new(options), Retry { pause: PAUSE, failing_since: None });
         loop {
             let now = state(seen);
-            if matches!(now, Run::Gone | Run::Removed) {
+            if matches!(now, RunState::Gone | RunState::Removed) {
                 // The runs after it are lost.
-                self.is_lossy.fetch_or(now == Run::Removed, Ordering::Relaxed);
+                self.is_lossy.fetch_or(now == RunState::Removed, Ordering::Relaxed);
                 return self.give_up(target, &log, LogUnavailable::Gone);
             }
             let options = log.options(now);
@@ -86,7 +86,7 @@ impl<S: Source> Reading<S> {
             self.is_lossy.fetch_or(log.has_lost_lines(), Ordering::Relaxed);
             if matches!(outcome, Outcome::Ended) {
                 outcome = match log.settle() {
-                    Settled::CaughtUp if now != Run::Running => return self.begin(heading).await,
+                    Settled::CaughtUp if now != RunState::Running => return self.begin(heading).await,
                     Settled::CaughtUp => Outcome::Ended,
                     Settled::MoreNeeded => continue,
                     Settled::CutShort => {
@@ -102,7 +102,7 @@ impl<S: Source> Reading<S> {
                 Outcome::Ended => {
                     retry.failing_since = None;
                     *seen = self.look_on(seen, &log).await?;
-                    if state(seen) != Run::Running {
+                    if state(seen) != RunState::Running {
                         continue;
                     }
                 }
@@ -121,7 +121,7 @@ impl<S: Source> Reading<S> {
     /// Sends what comes, until the reading ends.
     async fn follow(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         mut stream: S::Stream,
         may_be_silent: bool,
         log: &mut RunLog,
@@ -159,7 +159,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Looks while a log is read. If the job is gone, its log is whole only if it ended well.
-    async fn look_on(&self, seen: &Seen, log: &RunLog) -> Result<Seen, End> {
+    async fn look_on(&self, seen: &JobPods, log: &RunLog) -> Result<JobPods, End> {
         self.look(seen).await.map_err(|end| match end {
             End::JobGone(error) if self.has_begun() && !log.has_ended => End::NotWhole(error.to_string()),
             end => end,
@@ -193,7 +193,7 @@ impl<S: Source> Reading<S> {
             let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_patience = u128::from(waited) < PATIENCE_ENDED.as_millis();
             if !(self.wanted.all && error.may_pass() && has_patience) {
-                return Err(target.no_log(LogUnavailable::of(error, &target.pod)?));
+                return Err(target.no_log(LogUnavailable::from_refusal(error, &target.pod)?));
             }
             sleep(pause).await;
         };
@@ -214,9 +214,9 @@ impl Failure {
         }
     }
 
-    fn patience(&self, run: Run) -> Duration {
+    fn patience(&self, run: RunState) -> Duration {
         match self {
-            _ if run == Run::Running => PATIENCE,
+            _ if run == RunState::Running => PATIENCE,
             Self::Cluster(_) => PATIENCE_ENDED,
             Self::Kubelet(_) => PATIENCE_REFUSED,
         }
@@ -224,7 +224,7 @@ impl Failure {
 
     fn no_log(self, pod: &str) -> Result<LogUnavailable, KubeError> {
         match self {
-            Self::Cluster(error) => LogUnavailable::of(error, pod),
+            Self::Cluster(error) => LogUnavailable::from_refusal(error, pod),
             Self::Kubelet(text) => Ok(LogUnavailable::Kubelet(text)),
         }
     }

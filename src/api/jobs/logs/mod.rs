@@ -28,7 +28,7 @@ use crate::auth::Denied;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::{ClientDisconnected, ReplyBody};
-use crate::jobs::logs::{LogUnavailable, Missing, Seen};
+use crate::jobs::logs::{JobPods, LogUnavailable, Missing};
 use crate::kube::error::Error as KubeError;
 
 pub(crate) async fn get_job_logs(call: &mut RequestContext) -> Result<Reply, Problem> {
@@ -37,7 +37,7 @@ pub(crate) async fn get_job_logs(call: &mut RequestContext) -> Result<Reply, Pro
     let permit = call.shared.calls.begin_stream()?;
     call.permit = None;
     call.forget_request();
-    let seen = Seen::look(&call.session, &namespace, &name).await?;
+    let seen = JobPods::fetch(&call.session, &namespace, &name).await?;
     let (sink, body) = ReplyBody::stream();
     let (begun, mut head) = watch::channel(false);
     let account = Box::new(call.account(call.route));
@@ -105,14 +105,7 @@ impl From<End> for Problem {
             End::NotWhole(why) => KubeError::Broken(why).into(),
             End::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
             End::Denied(denied) => denied.into(),
-            End::Missing(missing) => {
-                let reason = match missing {
-                    Missing::Pods { .. } => "no_pods",
-                    Missing::Pod { .. } => "pod_not_found",
-                    Missing::Container { .. } => "container_not_found",
-                };
-                not_found(reason, missing.to_string())
-            }
+            End::Missing(missing) => not_found(missing.reason, missing.message),
             End::LogUnavailable { pod, container, why } => match why {
                 LogUnavailable::Waiting(waiting) => {
                     let detail = format!("container {container} of pod {pod} has no log: it is waiting: {waiting}");

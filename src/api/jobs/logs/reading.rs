@@ -13,7 +13,7 @@ use crate::api::jobs::logs::source::{Source, Target};
 use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::stream_body::Sink;
 use crate::jobs::logs::availability::{self, LogAvailability};
-use crate::jobs::logs::{self, LogUnavailable, Missing, Seen};
+use crate::jobs::logs::{self, JobPods, LogUnavailable, NO_PODS};
 use crate::util::backoff::Backoff;
 
 /// How often the cluster is asked about what is waited for.
@@ -59,7 +59,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Returns without an error only if all that is wanted was sent.
-    pub(super) async fn run(&self, seen: Seen) -> Result<(), End> {
+    pub(super) async fn run(&self, seen: JobPods) -> Result<(), End> {
         if self.wanted.all {
             self.all(seen).await?;
         } else {
@@ -72,7 +72,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// One container of one pod, when it has something to say.
-    async fn one(&self, mut seen: Seen) -> Result<(), End> {
+    async fn one(&self, mut seen: JobPods) -> Result<(), End> {
         let (options, follow) = (self.wanted.options, self.wanted.options.follow);
         let (mut chosen, mut read, mut pause, mut blocked) = (None, None, PAUSE, None);
         loop {
@@ -82,12 +82,12 @@ impl<S: Source> Reading<S> {
                     let container = logs::container(&seen.job, pod, self.wanted.container.as_ref())?.to_owned();
                     Some(Target { pod: pod.metadata.name.clone(), container })
                 }
-                (None, Err(Missing::Pods { .. })) if follow && !seen.is_over() => None,
+                (None, Err(missing)) if missing.reason == NO_PODS && follow && !seen.is_over() => None,
                 (None, Err(missing)) => return Err(missing.into()),
             };
             if let Some(target) = target {
                 let no_log = |why| target.no_log(why);
-                let outlook = availability::of(seen.find(&target.pod), &target.container, read);
+                let outlook = availability::log_availability(seen.find(&target.pod), &target.container, read);
                 let since = *blocked.get_or_insert_with(Instant::now);
                 match outlook {
                     LogAvailability::Log { run } => {
@@ -124,7 +124,7 @@ impl<S: Source> Reading<S> {
 
     /// Every container of every pod, the oldest pod first; if they are followed, those to come too. What cannot begin yet
     /// does not keep the others waiting.
-    async fn all(&self, mut seen: Seen) -> Result<(), End> {
+    async fn all(&self, mut seen: JobPods) -> Result<(), End> {
         let (follow, mut pause) = (self.wanted.options.follow, PAUSE);
         let mut progress = BTreeMap::<Target, Progress>::new();
         loop {
@@ -149,7 +149,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// The next container that there is something to say about, and whether there is one to wait for.
-    fn next(&self, seen: &Seen, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
+    fn next(&self, seen: &JobPods, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
         let (follow, mut is_waiting) = (self.wanted.options.follow, false);
         for pod in &seen.pods {
             for container in logs::containers(pod, self.wanted.container.as_ref()) {
@@ -158,7 +158,7 @@ impl<S: Source> Reading<S> {
                 if is_done {
                     continue;
                 }
-                match availability::of(Some(pod), container, read) {
+                match availability::log_availability(Some(pod), container, read) {
                     LogAvailability::Pending(_) if follow => is_waiting = true,
                     LogAvailability::Blocked(_) if follow && is_told => is_waiting = true,
                     outlook => return (Some((target, outlook)), is_waiting),
@@ -171,7 +171,7 @@ impl<S: Source> Reading<S> {
     /// One container of several, under a line that names it; without a log, with a word why.
     async fn section(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         target: &Target,
         outlook: LogAvailability,
         done: Progress,
@@ -212,7 +212,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// The job and its pods as they are now. While they are followed, a failure that may pass is waited out.
-    pub(super) async fn look(&self, seen: &Seen) -> Result<Seen, End> {
+    pub(super) async fn look(&self, seen: &JobPods) -> Result<JobPods, End> {
         let (began, mut pause) = (Instant::now(), PAUSE);
         loop {
             match self.source.look().await {

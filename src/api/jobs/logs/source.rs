@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::api::context::AppState;
 use crate::api::jobs::logs::End;
-use crate::jobs::logs::{self, LogUnavailable, Seen};
+use crate::jobs::logs::{self, JobPods, LogUnavailable};
 use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
 use crate::kube::client::stream::Stream;
@@ -36,7 +36,7 @@ pub(super) trait Source {
     type Stream;
 
     /// The job and its pods as they are now.
-    async fn look(&self) -> Result<Seen, KubeError>;
+    async fn look(&self) -> Result<JobPods, KubeError>;
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Self::Stream, KubeError>;
 
@@ -68,8 +68,8 @@ impl Cluster {
 impl Source for Cluster {
     type Stream = Stream;
 
-    async fn look(&self) -> Result<Seen, KubeError> {
-        Seen::look(&self.session(), &self.namespace, &self.name).await
+    async fn look(&self) -> Result<JobPods, KubeError> {
+        JobPods::fetch(&self.session(), &self.namespace, &self.name).await
     }
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Stream, KubeError> {

@@ -1,5 +1,5 @@
-//! One who follows the cluster in small, by the real watch's own steps, through losses of every kind. What must hold of
-//! what is then known is `seen`'s.
+//! Follows the model cluster with the real state machine of the watch, through failures of every kind. `seen` checks the
+//! invariants.
 
 use super::*;
 use crate::kube::watcher::state_machine::{Backlog, State as Watching, Step};
@@ -9,18 +9,18 @@ mod seen;
 
 use seen::Seen;
 
-/// So many clusters are lived through.
+/// The number of model clusters.
 const ROUNDS: usize = 3000;
 const STEPS: usize = 150;
 
 #[derive(Default)]
 struct Follower {
     watching: Watching,
-    /// The answer to the last request, on its way.
+    /// The answer to the last request.
     answer: Option<Input>,
-    /// Up to where the open stream has told.
-    told: Version,
-    live: JobReflector,
+    /// The version up to which the open watch has sent events.
+    sent: Version,
+    reflector: JobReflector,
     seen: Seen,
 }
 
@@ -28,13 +28,13 @@ impl Follower {
     fn new() -> Self {
         let mut follower = Self::default();
         for key in NAMES.map(|name| format!("a/{name}")) {
-            let waiting = follower.live.waiting.entry(key.clone()).or_default().subscribe();
+            let waiting = follower.reflector.waiting.entry(key.clone()).or_default().subscribe();
             follower.seen.waiting.insert(key, waiting);
         }
         follower
     }
 
-    /// Asks for the next thing, or hears what comes of it.
+    /// Sends the next request, or reads its answer.
     fn go_on(&mut self, cluster: &mut Cluster, is_quiet: bool) {
         let fails = !is_quiet && cluster.chance(8);
         match (self.answer.take(), &self.watching) {
@@ -44,8 +44,8 @@ impl Follower {
                 self.answer = Some(page.unwrap_or(Input::Failed(Failure::Gone)));
             }
             (None, Watching::Connecting { version, .. }) => {
-                self.told = *version;
-                let is_gone = self.told < cluster.oldest;
+                self.sent = *version;
+                let is_gone = self.sent < cluster.oldest;
                 self.answer = Some(if is_gone { Input::Failed(Failure::Gone) } else { Input::Opened });
             }
             (None, Watching::Watching { .. }) if fails => {
@@ -57,88 +57,90 @@ impl Follower {
     }
 
     fn read_on(&mut self, cluster: &mut Cluster) {
-        if self.told > cluster.version {
-            // A version from the future: no lines, until the end.
+        if self.sent > cluster.version {
+            // A watch from a future version gets no events.
             if cluster.chance(20) {
                 self.apply_event(Input::Ended);
             }
         } else if matches!(self.watching, Watching::Watching { backlog: Backlog::Unknown, .. }) && cluster.chance(3) {
             self.apply_event(Input::Current(cluster.version));
-        } else if let Some((at, event)) = cluster.line_after(self.told) {
-            self.told = at;
+        } else if let Some((at, event)) = cluster.line_after(self.sent) {
+            self.sent = at;
             self.apply_event(Input::Event(event));
         } else {
-            self.told = cluster.version;
-            let mark = format!(r#"{{"metadata":{{"resourceVersion":"{}"}}}}"#, self.told);
+            self.sent = cluster.version;
+            let mark = format!(r#"{{"metadata":{{"resourceVersion":"{}"}}}}"#, self.sent);
             self.apply_event(Input::Event(Event::Bookmark(serde_json::from_str(&mark).unwrap())));
         }
     }
 
     fn apply_event(&mut self, input: Input) {
         let deleted = match &input {
-            Input::Event(Event::Deleted(job)) => Some(Status::of(job)),
+            Input::Event(Event::Deleted(job)) => Some(Status::new(job)),
             _ => None,
         };
         let Step { state, events, .. } = std::mem::take(&mut self.watching).step(input);
         self.watching = state;
-        for news in events {
-            let forgets = matches!(news, WatchEvent::Disconnected(Failure::Forbidden(_)));
-            let (was_usable, was_set_back) = (self.live.is_usable(), self.live.list.is_set_back);
-            self.live.apply_event(news, Instant::now());
-            if forgets || was_set_back {
-                self.seen.begin_anew();
-            }
-            self.seen.check(&self.live, forgets || !was_usable);
+        for event in events {
+            let was_usable = self.reflector.is_usable();
+            self.reflector.apply_event(event, Instant::now());
+            self.seen.check(&self.reflector, was_usable);
         }
         if let Some(status) = deleted {
-            let last = self.live.gone.last(status.key(), Some(&status.uid), Instant::now());
-            assert!(last.is_some_and(|last| last.uid == status.uid), "the end of {} is not remembered", status.key());
+            let last = self.reflector.ended.last(status.key(), Some(&status.uid), Instant::now());
+            assert!(last.is_some_and(|last| last.uid == status.uid), "the last status of {} is not kept", status.key());
         }
     }
 
-    /// One of the replies that are on their way arrives.
+    /// Receives one of the pending replies.
     fn receive(&mut self, cluster: &mut Cluster) {
         if cluster.replies.is_empty() {
             return;
         }
         let at = cluster.rng.usize(..cluster.replies.len());
         match cluster.replies.swap_remove(at) {
-            Reply::Enter(name, kept) => {
-                let entered = self.live.enter(Status::of(&kept.job(name)), Instant::now());
-                if entered.is_set_back {
-                    // A job that went, or lost its label, while nobody watched looks the same. One list more does no harm.
+            Reply::Insert(name, kept) => {
+                let inserted = self.reflector.insert_if_newer(Status::new(&kept.job(name)), Instant::now());
+                if inserted.store_was_reset {
+                    // A job that was deleted or lost its label without a watch looks the same.
                     let is_there = cluster.jobs.values().any(|job| job.uid == kept.uid);
                     let is_excused = !is_there || cluster.left.contains(&kept.uid);
-                    assert!(cluster.ceiling.is_some() || is_excused, "{name}@{} shows no restore", kept.version);
-                    self.seen.check(&self.live, false);
+                    assert!(cluster.ceiling.is_some() || is_excused, "{name}@{} shows no reset", kept.version);
+                    self.seen.check(&self.reflector, true);
                     self.answer = None;
                     self.apply_event(Input::Failed(Failure::SetBack));
                 }
                 let key = format!("a/{name}");
-                let known = self.live.store.get(&key).map(|entry| entry.status.version);
+                let known = self.reflector.index.get(&key).map(|known| known.version);
                 let is_hidden = known.is_some_and(|known| known < kept.version);
-                let is_excused =
-                    !self.live.is_usable() || self.live.buried.contains_key(&key) || cluster.ceiling.is_some();
+                let is_excused = !self.reflector.is_usable()
+                    || self.reflector.tombstones.uid(&key).is_some()
+                    || cluster.ceiling.is_some();
                 assert!(!is_hidden || is_excused, "{name}@{} is hidden by {known:?}", kept.version);
             }
-            Reply::Bury(name, number) => {
+            Reply::Tombstone(name, number) => {
                 let uid = Box::from(format!("u{number}"));
                 let key = format!("a/{name}");
-                self.live.tombstone(&key, &uid, Instant::now());
-                let is_buried = self.live.buried.get(&key).is_some_and(|buried| buried.uid == uid);
-                // To leave the selection ends a burial too.
-                if is_buried && !cluster.left.contains(&number) {
-                    self.seen.buried.insert(uid);
+                self.reflector.tombstone(&key, &uid, Instant::now());
+                let has_tombstone = self.reflector.tombstones.uid(&key) == Some(&*uid);
+                // Losing the label ends a tombstone too.
+                if has_tombstone && !cluster.left.contains(&number) {
+                    self.seen.deleted.insert(uid);
                 }
             }
         }
-        self.seen.check(&self.live, false);
+        self.seen.check(&self.reflector, true);
     }
 
-    /// Whether all is told, and nothing is on its way.
+    /// A list of an older version shows a reset.
+    fn newest_version(&self) -> Version {
+        self.reflector.version.max(self.reflector.list_version)
+    }
+
+    /// Whether all events and replies are received.
     fn is_up_to_date(&self, cluster: &Cluster) -> bool {
         let is_following = matches!(self.watching, Watching::Watching { heard: true, backlog: Backlog::Read, .. });
-        is_following && self.live.version == cluster.version && cluster.replies.is_empty()
+        is_following && self.reflector.version == cluster.version && cluster.replies.is_empty()
     }
 }
 
@@ -153,24 +155,24 @@ fn failure(cluster: &mut Cluster) -> Input {
     })
 }
 
-/// Lives through some time of a cluster, then lets it rest, and compares.
-fn live_through(seed: u64) {
+/// Changes a model cluster for some time, then reads all events and compares.
+fn run(seed: u64) {
     let (mut cluster, mut follower) = (Cluster::new(seed), Follower::new());
     for _ in 0..STEPS {
         match cluster.rng.u32(0..20) {
-            0..=5 if cluster.ceiling.is_none_or(|ceiling| cluster.version + 3 < ceiling) => cluster.live_on(),
+            0..=5 if cluster.ceiling.is_none_or(|ceiling| cluster.version + 3 < ceiling) => cluster.change(),
             6..=9 => follower.receive(&mut cluster),
             10 if cluster.chance(4) => cluster.compact(),
             11 if cluster.chance(4) => cluster.backup = (cluster.jobs.clone(), cluster.version),
             12 if cluster.ceiling.is_none() && cluster.chance(4) => {
-                let told = follower.live.version.max(follower.live.list.version);
-                if told > cluster.backup.1 {
-                    cluster.store_was_reset(told);
-                    // What the backup holds is there again, whoever deleted it.
+                let newest = follower.newest_version();
+                if newest > cluster.backup.1 {
+                    cluster.restore_backup(newest);
+                    // The jobs of the backup exist again.
                     let again: Vec<_> = cluster.jobs.values().map(|kept| Box::from(format!("u{}", kept.uid))).collect();
-                    follower.seen.buried.retain(|uid| !again.contains(uid));
+                    follower.seen.deleted.retain(|uid| !again.contains(uid));
                     follower.answer = None;
-                    // The stream may stay open, and tell nothing.
+                    // The watch may stay open without events.
                     if matches!(follower.watching, Watching::Watching { .. }) && cluster.rng.bool() {
                         follower.apply_event(Input::Failed(Failure::Broken("restored".to_owned())));
                     }
@@ -178,7 +180,8 @@ fn live_through(seed: u64) {
             }
             _ => follower.go_on(&mut cluster, false),
         }
-        if follower.live.list.is_set_back {
+        if cluster.ceiling.is_some_and(|ceiling| follower.newest_version() < ceiling) {
+            // The reset is noticed.
             cluster.ceiling = None;
         }
     }
@@ -187,15 +190,15 @@ fn live_through(seed: u64) {
         follower.receive(&mut cluster);
         follower.go_on(&mut cluster, true);
         left -= 1;
-        assert!(left > 0, "it never comes up to date: {:?}", follower.watching);
+        assert!(left > 0, "it is never up to date: {:?}", follower.watching);
     }
-    let known = follower.live.store.all().map(|status| (**status).clone());
+    let known = follower.reflector.index.all().map(|status| (**status).clone());
     let mut known: Vec<Status> = known.collect();
     known.sort_unstable_by(|one, other| one.key().cmp(other.key()));
     let ours = cluster.jobs.iter().filter(|(_, kept)| kept.is_ours);
-    let expected: Vec<Status> = ours.map(|(name, kept)| Status::of(&kept.job(name))).collect();
+    let expected: Vec<Status> = ours.map(|(name, kept)| Status::new(&kept.job(name))).collect();
     assert_eq!(known, expected);
-    assert_eq!(follower.live.freshness, Staleness::JobReflector);
+    assert_eq!(follower.reflector.staleness, Staleness::Current);
 
     for _ in 0..2 {
         follower.apply_event(Input::Failed(Failure::Gone));
@@ -203,20 +206,20 @@ fn live_through(seed: u64) {
             follower.go_on(&mut cluster, true);
         }
     }
-    assert!(follower.live.buried.is_empty(), "{:?}", follower.live.buried);
+    assert!(follower.reflector.tombstones.is_empty(), "{:?}", follower.reflector.tombstones);
 }
 
 #[test]
-fn whatever_comes_in_whatever_order_the_cluster_is_known_as_it_is() {
-    // A job that we deleted comes back with a backup, and is changed through us before anybody notices.
-    live_through(7_891_839_921_523_544_915);
-    // The reply to a create comes after the job lost its label, and got it again.
-    live_through(13_969_126_429_640_507_371);
+fn any_sequence_of_events_ends_with_the_jobs_of_the_cluster() {
+    // A job that we deleted is restored, and we change it before the reset is noticed.
+    run(7_891_839_921_523_544_915);
+    // The reply to a create is received after the job lost its label and got it back.
+    run(13_969_126_429_640_507_371);
     let seed = fastrand::u64(..);
     for round in 0..ROUNDS {
         let seed = seed.wrapping_add(round as u64);
-        // Shown when the test fails: the last one is the one.
-        println!("live_through({seed});");
-        live_through(seed);
+        // Shown if the test fails; the last line is the failed run.
+        println!("run({seed});");
+        run(seed);
     }
 }

@@ -1,58 +1,54 @@
-//! What must hold at every step of what is known: nothing goes back, nothing that is gone returns, whoever waits is woken,
-//! and the changes alone tell all of it.
+//! The invariants of every step: no version goes backwards, no deleted job returns, waiting callers are woken, and the
+//! changes alone reproduce the jobs.
 
 use std::collections::HashMap;
 
 use super::*;
 
-/// What was known after the step before, so that steps can be held against each other.
+/// The state after the previous step.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// The uid and the version of each job, and the newest version that was ever known under its name.
+    /// The uid and version of each job, and the newest version that was known under its name.
     jobs: HashMap<String, (Box<str>, Version)>,
     newest: HashMap<String, Version>,
-    /// What a reader makes of the changes alone, up to this one.
+    /// The jobs that a reader derives from the changes.
     mirror: HashMap<String, (Box<str>, Version, State)>,
     last: u64,
     pub(super) waiting: HashMap<String, watch::Receiver<()>>,
-    pub(super) buried: HashSet<Box<str>>,
+    pub(super) deleted: HashSet<Box<str>>,
     was_live: bool,
 }
 
 impl Seen {
-    /// What was known before is of another cluster, or forgotten.
-    pub(super) fn begin_anew(&mut self) {
-        self.newest.clear();
-        self.buried.clear();
-    }
-
-    /// Holds what is known by now against what was. Only a cut may lose changes.
-    pub(super) fn check(&mut self, live: &JobReflector, is_cut: bool) {
-        if live.list.is_set_back {
-            self.begin_anew();
+    /// Compares the jobs with those after the step before. Only the first list and a clear may drop changes.
+    pub(super) fn check(&mut self, reflector: &JobReflector, was_usable: bool) {
+        let is_cleared = !reflector.is_usable() && reflector.changes.since(self.last).is_none();
+        if is_cleared {
+            self.newest.clear();
+            self.deleted.clear();
         }
-        let entries = live.store.all();
+        let entries = reflector.index.all();
         let jobs: HashMap<_, _> =
             entries.map(|status| (status.key().to_owned(), (status.uid.clone(), status.version))).collect();
         for (key, (uid, version)) in &jobs {
             let newest = self.newest.entry(key.clone()).or_default();
             assert!(*version >= *newest, "{key} went back from {newest} to {version}");
             assert!(*version > *newest || self.jobs.contains_key(key), "{key}@{version} was gone, and is back");
-            assert!(!self.buried.contains(uid), "{key} was deleted through us, and is back");
+            assert!(!self.deleted.contains(uid), "{key} was deleted by us, and is back");
             *newest = *version;
         }
-        let in_state = |state| live.store.all().filter(|status| status.state == state).count();
-        assert_eq!(live.store.counts(), State::ALL.map(in_state));
-        let is_live = live.freshness == Staleness::JobReflector;
+        let in_state = |state| reflector.index.all().filter(|status| status.state == state).count();
+        assert_eq!(reflector.index.counts(), State::ALL.map(in_state));
+        let is_live = reflector.staleness == Staleness::Current;
         for (key, waiting) in &mut self.waiting {
             let is_woken = waiting.has_changed().unwrap();
             assert!(is_woken || jobs.get(key) == self.jobs.get(key), "{key} changed, and nobody was woken");
-            assert!(is_woken || is_live || !self.was_live, "the watch was lost, and nobody was woken");
+            assert!(is_woken || is_live || !self.was_live, "the watch failed, and nobody was woken");
             waiting.mark_unchanged();
         }
         (self.jobs, self.was_live) = (jobs, is_live);
 
-        if let Some(changes) = live.changes.since(self.last) {
+        if let Some(changes) = reflector.changes.since(self.last) {
             for change in changes {
                 let Change { before, after, status, .. } = &*change;
                 let had = match after {
@@ -63,16 +59,16 @@ impl Seen {
                     None => self.mirror.remove(status.key()),
                 };
                 assert_eq!(had.as_ref().map(|(.., state)| *state), *before, "{change:?}");
-                assert!(had.is_none_or(|(uid, ..)| uid == status.uid), "one job became another: {change:?}");
+                assert!(had.is_none_or(|(uid, ..)| uid == status.uid), "a job changed its uid: {change:?}");
             }
         } else {
-            assert!(is_cut, "changes were lost");
-            let all = live.store.all();
+            assert!(is_cleared || !was_usable, "changes were lost");
+            let all = reflector.index.all();
             let all = all.map(|status| (status.key().to_owned(), (status.uid.clone(), status.version, status.state)));
             self.mirror = all.collect();
         }
-        self.last = live.changes.last();
+        self.last = reflector.changes.last();
         let mirrored = self.mirror.iter().map(|(key, (uid, version, _))| (key.clone(), (uid.clone(), *version)));
-        assert_eq!(mirrored.collect::<HashMap<_, _>>(), self.jobs, "the changes do not tell what is known");
+        assert_eq!(mirrored.collect::<HashMap<_, _>>(), self.jobs, "the changes do not reproduce the jobs");
     }
 }

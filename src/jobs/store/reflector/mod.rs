@@ -1,177 +1,205 @@
-//! What is known of all jobs, and how fresh it is. Owns what may go in when, so that a job's version never goes
-//! backwards, and no job is there that is gone.
+//! Keeps the jobs in memory equal to those of the API server. A job's version never goes backwards, and a deleted job
+//! does not come back.
 
 mod exits;
-mod lists;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use lists::List;
-
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::ChangeLog;
-use crate::jobs::store::ended::Gone;
-use crate::jobs::store::index::{Entry, Store};
-use crate::jobs::store::staleness::{Age, Staleness};
+use crate::jobs::store::ended::EndedJobs;
+use crate::jobs::store::index::JobIndex;
+use crate::jobs::store::staleness::Staleness;
+use crate::jobs::store::tombstones::Tombstones;
+use crate::kube::types::Job;
 use crate::kube::watcher::{Failure, Version, WatchEvent};
+
+/// Within this time after a reset, further signs of a reset are ignored.
+const RESET_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct JobReflector {
-    pub(super) store: Store,
+    pub(super) index: JobIndex,
     pub(super) changes: ChangeLog,
-    freshness: Staleness,
-    /// All that happened up to this version is in.
+    pub(super) staleness: Staleness,
+    /// The API server has reported every change up to this version.
     pub(super) version: Version,
-    list: List,
-    /// Jobs that our own delete calls removed, by name, until the watch says so too, or a list that was asked for later.
-    buried: HashMap<String, Tombstone>,
+    /// The list being read.
+    list: Option<PendingList>,
+    /// The version of the last list that began, complete or not.
+    list_version: Version,
+    tombstones: Tombstones,
+    /// Wakes the callers that wait for a job, by key.
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
-    pub(super) gone: Gone,
-    heard: Option<Instant>,
-    /// Jobs that failed a moment ago, and whose exit is still to be looked up.
+    pub(super) ended: EndedJobs,
+    last_event: Option<Instant>,
+    /// The jobs that failed recently and whose exit is not looked up yet.
     pub(super) failed: VecDeque<Arc<Status>>,
-    /// When the cluster's store was last found to be set back.
-    store_was_reset: Option<Instant>,
+    last_reset: Option<Instant>,
 }
 
-/// A job that is gone. What is told of its name up to the version that was known of it is older still.
+/// The jobs of a list, by key, until the list is complete. A job that is in memory in this version is shared.
 #[derive(Debug)]
-struct Tombstone {
-    uid: Box<str>,
+struct PendingList {
     version: Version,
-    /// The list before.
-    list: u32,
+    jobs: BTreeMap<Arc<str>, Arc<Status>>,
 }
 
-/// What became of a job that was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entered {
+pub(super) struct Inserted {
     pub(super) is_new: bool,
-    /// Whether it proves that the cluster's store was set back, so that all has to be listed again.
-    pub(super) is_set_back: bool,
+    /// The job proves that the API server's store was reset.
+    pub(super) store_was_reset: bool,
 }
 
 impl JobReflector {
     pub(super) fn is_usable(&self) -> bool {
-        self.freshness != Staleness::Empty
+        self.staleness != Staleness::Unknown
     }
 
-    pub(super) fn age(&self, now: Instant) -> Option<Age> {
-        self.freshness.age(now)
-    }
-
-    pub(super) fn apply_event(&mut self, news: WatchEvent, now: Instant) {
-        let is_first = self.freshness == Staleness::Empty;
-        // That a list or a stream begins says nothing of what happened before.
-        if matches!(news, WatchEvent::InitDone | WatchEvent::Apply(_) | WatchEvent::Delete(_) | WatchEvent::Bookmark(_))
-        {
-            self.heard = Some(now);
+    pub(super) fn apply_event(&mut self, event: WatchEvent, now: Instant) {
+        use WatchEvent::{Apply, Bookmark, Delete, Disconnected, Init, InitApply, InitDone, Watching};
+        // The start of a list or of a watch says nothing about earlier changes.
+        if matches!(event, InitDone | Apply(_) | Delete(_) | Bookmark(_)) {
+            self.last_event = Some(now);
         }
-        match news {
-            WatchEvent::Init(version) => self.begin_list(version),
-            WatchEvent::InitApply(jobs) => jobs.iter().for_each(|job| self.list_in(self.status(job), now)),
-            WatchEvent::InitDone => {
-                self.end_list(now);
-                if is_first {
-                    // Nobody follows yet, and the whole list is no news.
-                    self.changes.cut();
-                }
-                if self.freshness != Staleness::JobReflector {
-                    self.freshness = Staleness::Stale(now);
-                }
-            }
-            WatchEvent::Watching => self.freshness = Staleness::JobReflector,
-            WatchEvent::Apply(job) => {
+        match event {
+            Init(version) => self.begin_list(version),
+            InitApply(jobs) => jobs.iter().for_each(|job| self.add_listed(job)),
+            InitDone => self.apply_listed(now),
+            Watching => self.staleness = Staleness::Current,
+            Apply(job) => {
                 let status = self.status(&job);
                 self.version = self.version.max(status.version);
                 if self.is_newer(&status) {
-                    self.put(status, self.list.number, now);
+                    self.insert(Arc::new(status), now);
                 }
             }
-            WatchEvent::Delete(job) => {
-                let status = self.status(&job);
-                self.version = self.version.max(status.version);
-                let is_end = |buried: &Tombstone| buried.uid == status.uid && buried.version < status.version;
-                if self.buried.get(status.key()).is_some_and(is_end) {
-                    self.buried.remove(status.key());
+            Delete(job) => self.delete(Arc::new(self.status(&job)), now),
+            Bookmark(version) => self.version = self.version.max(version),
+            Disconnected(Failure::Forbidden(_)) => self.clear(),
+            Disconnected(failure) => {
+                // After a broken connection or a 429 the list continues with its next page.
+                if !matches!(failure, Failure::Broken(_) | Failure::Throttled(_)) {
+                    self.list = None;
                 }
-                if let Some(known) = self.store.get(status.key()).filter(|known| known.status.version <= status.version)
-                {
-                    let known = &known.status;
-                    if known.uid == status.uid && !known.state.is_final() && status.state.is_final() {
-                        // Of a job that ends and is deleted at once, the deletion may be the only event.
-                        self.put(status.clone(), self.list.number, now);
-                    }
-                    self.remove(status.key(), now);
-                }
-                self.gone.note(Arc::new(status), now);
-            }
-            WatchEvent::Bookmark(version) => self.version = self.version.max(version),
-            WatchEvent::Disconnected(Failure::Forbidden(_)) => self.clear(),
-            WatchEvent::Disconnected(_) => {
-                self.list.is_under_way = false;
                 self.become_stale(now);
             }
         }
     }
 
-    /// Nothing is known any more.
+    fn begin_list(&mut self, version: Version) {
+        // Versions only grow, unless the API server's store was restored from a backup.
+        if version < self.version.max(self.list_version) {
+            self.clear();
+        }
+        self.list_version = version;
+        self.list = Some(PendingList { version, jobs: BTreeMap::new() });
+    }
+
+    fn add_listed(&mut self, job: &Job) {
+        let status = self.status(job);
+        let Some(list) = &mut self.list else { return };
+        let known = self.index.get(status.key()).filter(|known| known.version >= status.version);
+        let status = known.map_or_else(|| Arc::new(status), Arc::clone);
+        list.jobs.insert(Arc::clone(&status.key), status);
+    }
+
+    /// Removes the jobs that a complete list does not hold, except newer ones, and inserts the jobs that it holds.
+    fn apply_listed(&mut self, now: Instant) {
+        let Some(PendingList { version, jobs }) = self.list.take() else { return };
+        for key in self.index.keys_where(|known| known.version <= version && !jobs.contains_key(&known.key)) {
+            self.remove(&key, now);
+        }
+        for status in jobs.into_values() {
+            if self.is_newer(&status) {
+                self.insert(status, now);
+            }
+        }
+        self.version = version;
+        self.tombstones.list_completed();
+        if self.staleness == Staleness::Unknown {
+            // The first list is not a change.
+            self.changes.reset();
+        }
+        if self.staleness != Staleness::Current {
+            self.staleness = Staleness::Stale(now);
+        }
+    }
+
+    fn delete(&mut self, status: Arc<Status>, now: Instant) {
+        self.version = self.version.max(status.version);
+        self.tombstones.deletion_reported(&status);
+        if let Some(known) = self.index.get(status.key()).filter(|known| known.version <= status.version) {
+            if known.uid == status.uid && !known.state.is_final() && status.state.is_final() {
+                // The deletion may be the only event of a job that ends and is deleted at once.
+                self.insert(Arc::clone(&status), now);
+            }
+            self.remove(status.key(), now);
+        }
+        self.ended.note(status, now);
+    }
+
+    /// Forgets all jobs.
     pub(super) fn clear(&mut self) {
-        self.store = Store::default();
-        self.buried.clear();
-        self.changes.cut();
-        self.version = 0;
-        self.list.is_under_way = false;
-        self.freshness = Staleness::Empty;
+        self.index = JobIndex::default();
+        self.tombstones.clear();
+        self.changes.reset();
+        (self.version, self.list_version, self.list) = (0, 0, None);
+        self.staleness = Staleness::Unknown;
         self.wake_all();
     }
 
     fn become_stale(&mut self, now: Instant) {
-        if self.freshness == Staleness::JobReflector {
-            self.freshness = Staleness::Stale(self.heard.unwrap_or(now));
-            // From now on those who wait have to ask the cluster.
+        if self.staleness == Staleness::Current {
+            self.staleness = Staleness::Stale(self.last_event.unwrap_or(now));
+            // From now on the waiting callers must ask the API server.
             self.wake_all();
         }
     }
 
-    /// Takes in what one of our own writes returned, or a look into the cluster.
-    pub(super) fn enter(&mut self, status: Status, now: Instant) -> Entered {
-        let is_set_back = self.proves_set_back(&status, now);
-        if is_set_back {
-            self.take_as_set_back(now);
+    /// Stores a job that one of our own calls returned.
+    pub(super) fn insert_if_newer(&mut self, status: Status, now: Instant) -> Inserted {
+        let store_was_reset = self.proves_reset(&status, now);
+        if store_was_reset {
+            self.last_reset = Some(now);
+            self.clear();
         }
-        let is_kept = self.is_usable() || self.list.is_under_way;
-        // What is not newer than all that was told is in already, or gone again.
-        if !is_kept || status.version <= self.version || !self.is_newer(&status) {
-            return Entered { is_new: false, is_set_back };
+        let is_kept = self.is_usable() || self.list.is_some();
+        // The watch has reported a job that is not newer than its last event, and perhaps its deletion.
+        let is_new = is_kept && status.version > self.version && self.is_newer(&status);
+        if is_new {
+            self.insert(Arc::new(status), now);
         }
-        // A list that is under way and newer than this has to hold the job too, or it is gone.
-        let list = if status.version > self.list.version { self.list.number } else { 0 };
-        self.put(status, list, now);
-        Entered { is_new: true, is_set_back }
+        Inserted { is_new, store_was_reset }
     }
 
-    /// Whether it is newer than what is known of the job with its name.
+    /// Whether the watch is beyond the job's version and never reported the job.
+    fn proves_reset(&self, status: &Status, now: Instant) -> bool {
+        let is_known = self.index.get(status.key()).is_some_and(|known| known.uid == status.uid);
+        self.staleness == Staleness::Current
+            && (1..=self.version).contains(&status.version)
+            && !is_known
+            && self.ended.last(status.key(), Some(&status.uid), now).is_none()
+            && self.last_reset.is_none_or(|then| now.saturating_duration_since(then) > RESET_INTERVAL)
+    }
+
     fn is_newer(&self, status: &Status) -> bool {
-        let known = self.store.get(status.key());
-        known.is_none_or(|known| known.status.version < status.version || self.list.is_void(known))
+        self.index.get(status.key()).is_none_or(|known| known.version < status.version)
     }
 
-    fn put(&mut self, status: Status, list: u32, now: Instant) {
-        let is_gone = |buried: &Tombstone| buried.uid == status.uid || buried.version >= status.version;
-        if self.buried.get(status.key()).is_some_and(is_gone) {
+    fn insert(&mut self, status: Arc<Status>, now: Instant) {
+        if self.tombstones.hides(&status) {
             return;
         }
-        let status = Arc::new(status);
-        let before = self.store.put(Entry { status: Arc::clone(&status), list });
         let mut state = None;
-        match before {
+        match self.index.insert(Arc::clone(&status)) {
             Some(before) if before.uid != status.uid => {
-                self.gone.note(Arc::clone(&before), now);
+                self.ended.note(Arc::clone(&before), now);
                 self.changes.push(Some(before.state), None, before);
             }
             Some(before) => state = Some(before.state),
@@ -182,22 +210,25 @@ impl JobReflector {
         self.changes.push(state, Some(status.state), status);
     }
 
-    /// Whether the job was there.
+    /// Removes a job that one of our own calls deleted. Returns whether the job was there.
     pub(super) fn tombstone(&mut self, key: &str, uid: &str, now: Instant) -> bool {
-        let Some(known) = self.store.get(key).filter(|known| *known.status.uid == *uid) else {
-            // The watch has told the end already, or it will tell of the whole life in a moment.
+        let listed = || self.list.as_ref().and_then(|list| list.jobs.get(key));
+        let is_same = |known: &&Arc<Status>| *known.uid == *uid;
+        // An unknown job needs no tombstone: the watch has reported its deletion, or will report its whole life.
+        let Some(known) = self.index.get(key).filter(is_same).or_else(|| listed().filter(is_same)) else {
             return false;
         };
-        let version = if self.list.is_void(known) { 0 } else { known.status.version };
-        self.remove(key, now);
-        self.buried.insert(key.to_owned(), Tombstone { uid: uid.into(), version, list: self.list.number });
+        self.tombstones.add(known);
+        if self.index.get(key).is_some_and(|known| *known.uid == *uid) {
+            self.remove(key, now);
+        }
         true
     }
 
     fn remove(&mut self, key: &str, now: Instant) {
-        if let Some(status) = self.store.remove(key) {
+        if let Some(status) = self.index.remove(key) {
             self.wake(key);
-            self.gone.note(Arc::clone(&status), now);
+            self.ended.note(Arc::clone(&status), now);
             self.changes.push(Some(status.state), None, status);
         }
     }

@@ -1,5 +1,4 @@
-//! A cluster in small, as a watch and our own calls see it: what becomes of its jobs, and which replies are on their way
-//! in what order. Who listens to it, and what must hold of what it then knows, is `follower`'s.
+//! A model of a cluster as a watch and our own calls see it: its jobs, its events, and the pending replies.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -32,18 +31,18 @@ impl Kept {
 
 type Jobs = BTreeMap<&'static str, Kept>;
 
-/// A line that a watch is told, with the version it happened at.
+/// A watch event.
 #[derive(Clone, Copy, Debug)]
 enum Line {
     Changed(&'static str, Kept),
     Deleted(&'static str, Kept),
 }
 
-/// What one of our own calls returned, on its way to the cache.
+/// A pending reply to one of our own calls.
 #[derive(Clone, Copy, Debug)]
 enum Reply {
-    Enter(&'static str, Kept),
-    Bury(&'static str, u32),
+    Insert(&'static str, Kept),
+    Tombstone(&'static str, u32),
 }
 
 struct Cluster {
@@ -52,16 +51,16 @@ struct Cluster {
     last_uid: u32,
     jobs: Jobs,
     lines: Vec<(Version, Line)>,
-    /// The uids of jobs that left the selection.
+    /// The uids of the jobs that lost the label.
     left: HashSet<u32>,
-    /// Watches cannot begin before this.
+    /// The oldest version at which a watch can begin.
     oldest: Version,
-    /// What the pages of a list are read from, by its version.
+    /// The jobs of each list, by its version.
     lists: BTreeMap<Version, Jobs>,
     replies: Vec<Reply>,
-    /// As it once was: jobs and version.
+    /// Jobs and version.
     backup: (Jobs, Version),
-    /// Until somebody notices that the store was restored, versions stay below what was told before: else nobody can.
+    /// Until the reset is noticed, versions stay below this one. Beyond it nothing shows the reset.
     ceiling: Option<Version>,
 }
 
@@ -82,19 +81,19 @@ impl Cluster {
         }
     }
 
-    /// Whether what happens one time in so many happens now.
+    /// True one time in `one_in`.
     fn chance(&mut self, one_in: u32) -> bool {
         self.rng.u32(0..one_in) == 0
     }
 
     fn next_version(&mut self) -> Version {
-        // Other kinds of objects share the count.
+        // Other kinds of objects use versions too.
         self.version += self.rng.u64(1..=3);
         self.version
     }
 
-    /// Something happens to some job, by our hand or another's.
-    fn live_on(&mut self) {
+    /// Changes a job, by our own call or by another tool.
+    fn change(&mut self) {
         let name = NAMES[self.rng.usize(..NAMES.len())];
         let by_us = self.rng.bool();
         match self.jobs.get(name).copied() {
@@ -110,7 +109,7 @@ impl Cluster {
             }
             Some(kept) if self.chance(4) => {
                 if kept.is_ours {
-                    self.replies.push(Reply::Enter(name, kept));
+                    self.replies.push(Reply::Insert(name, kept));
                 }
             }
             Some(kept) => {
@@ -126,11 +125,11 @@ impl Cluster {
             self.lines.push((kept.version, Line::Changed(name, kept)));
         } else if let Some(before) = before.filter(|before| before.is_ours) {
             self.left.insert(kept.uid);
-            // To leave the selection is to go: the last state that fitted, with the version of the change.
+            // Without the label the watch reports a deletion: the state before, with the version of the change.
             self.lines.push((kept.version, Line::Deleted(name, Kept { version: kept.version, ..before })));
         }
         if by_us {
-            self.replies.push(Reply::Enter(name, kept));
+            self.replies.push(Reply::Insert(name, kept));
         }
     }
 
@@ -141,19 +140,19 @@ impl Cluster {
             self.lines.push((version, Line::Deleted(name, Kept { version, ..kept })));
         }
         if by_us {
-            self.replies.push(Reply::Bury(name, kept.uid));
+            self.replies.push(Reply::Tombstone(name, kept.uid));
         }
     }
 
-    /// The history that is kept begins now; tokens of lists end with it.
+    /// Drops the history of events and the tokens of lists.
     fn compact(&mut self) {
         self.oldest = self.version;
         self.lists.clear();
     }
 
-    /// The store is restored. What was on its way from before is lost with the connections.
-    fn store_was_reset(&mut self, told: Version) {
-        self.ceiling = Some(told);
+    /// Restores the backup. Pending replies are lost with the connections.
+    fn restore_backup(&mut self, newest: Version) {
+        self.ceiling = Some(newest);
         (self.jobs, self.version) = self.backup.clone();
         let version = self.version;
         self.lines.retain(|(at, _)| *at <= version);
@@ -162,7 +161,7 @@ impl Cluster {
         self.replies.clear();
     }
 
-    /// A page of the list that the token names, or of a new one. None if it is no longer known.
+    /// A page of the list of this token, or of a new list. `None` if the token is expired.
     fn page(&mut self, token: Option<&str>) -> Option<Input> {
         let (version, from) = match token.and_then(|token| token.split_once(':')) {
             Some((version, from)) => (version.parse().unwrap(), from.parse().unwrap()),
@@ -179,7 +178,7 @@ impl Cluster {
         Some(Input::Page(List { metadata, items: Some(ours[from.min(to)..to].to_vec()) }))
     }
 
-    /// The first line after this version.
+    /// The first event after this version.
     fn line_after(&self, version: Version) -> Option<(Version, Event)> {
         let (at, line) = *self.lines.iter().find(|(at, _)| *at > version)?;
         let event = match line {

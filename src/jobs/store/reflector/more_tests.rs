@@ -1,207 +1,207 @@
-//! Burials, a store that was set back, and how old it all is.
+//! Tombstones, a reset of the API server's store, and staleness.
 
 use super::*;
 
 #[test]
-fn what_was_deleted_through_us_stays_away_until_the_watch_tells_its_end() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    assert!(told.tombstone("x", 1));
-    assert!(!told.tombstone("x", 1), "only once");
-    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
-    assert!(told.enter(&job("other", 9, 13, 0)));
-    told.enter(&job("x", 1, 13, 0));
-    assert_eq!(told.jobs(), ["other u9@13"]);
-    told.apply_event(WatchEvent::Apply(job("x", 2, 15, 0)));
-    assert_eq!(told.jobs(), ["other u9@13", "x u2@15"], "another of its name is welcome at any time");
-    told.apply_event(WatchEvent::Delete(job("x", 1, 14, 0)));
-    assert_eq!(told.jobs(), ["other u9@13", "x u2@15"]);
-    assert!(told.live.buried.is_empty());
+fn a_tombstone_lasts_until_the_watch_reports_the_deletion() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    assert!(harness.tombstone("x", 1));
+    assert!(!harness.tombstone("x", 1), "only once");
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
+    assert!(harness.enter(&job("other", 9, 13, 0)));
+    harness.enter(&job("x", 1, 13, 0));
+    assert_eq!(harness.jobs(), ["other u9@13"]);
+    harness.apply_event(WatchEvent::Apply(job("x", 2, 15, 0)));
+    assert_eq!(harness.jobs(), ["other u9@13", "x u2@15"], "another job of its name is stored");
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 14, 0)));
+    assert_eq!(harness.jobs(), ["other u9@13", "x u2@15"]);
+    assert!(harness.reflector.tombstones.is_empty());
 }
 
 #[test]
-fn a_delete_that_the_watch_told_of_before_its_reply_buries_nobody() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.apply_event(WatchEvent::Delete(job("x", 1, 12, 0)));
-    assert!(!told.tombstone("x", 1));
-    told.apply_event(WatchEvent::Apply(job("x", 2, 14, 0)));
-    assert!(!told.tombstone("x", 1), "it is another by now");
-    assert_eq!(told.jobs(), ["x u2@14"]);
-    assert!(told.live.buried.is_empty(), "nothing would ever take it out");
+fn a_delete_reply_after_the_deletion_event_leaves_no_tombstone() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 12, 0)));
+    assert!(!harness.tombstone("x", 1));
+    harness.apply_event(WatchEvent::Apply(job("x", 2, 14, 0)));
+    assert!(!harness.tombstone("x", 1), "another job has the name");
+    assert_eq!(harness.jobs(), ["x u2@14"]);
+    assert!(harness.reflector.tombstones.is_empty(), "nothing would ever remove it");
 }
 
 #[test]
-fn what_was_told_late_of_an_earlier_job_does_not_follow_the_burial_of_a_later_one() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    assert!(told.enter(&job("x", 2, 18, 0)), "deleted and made again, while the watch is behind");
-    assert!(told.tombstone("x", 2));
-    told.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
-    assert_eq!(told.jobs(), [""; 0]);
-    for news in [WatchEvent::Delete(job("x", 1, 14, 0)), WatchEvent::Apply(job("x", 2, 18, 0))] {
-        told.apply_event(news);
-        assert_eq!(told.jobs(), [""; 0]);
+fn late_events_of_an_earlier_job_do_not_pass_the_tombstone_of_a_later_one() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    assert!(harness.enter(&job("x", 2, 18, 0)), "it was deleted and created again while the watch is behind");
+    assert!(harness.tombstone("x", 2));
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 12, 0)));
+    assert_eq!(harness.jobs(), [""; 0]);
+    for event in [WatchEvent::Delete(job("x", 1, 14, 0)), WatchEvent::Apply(job("x", 2, 18, 0))] {
+        harness.apply_event(event);
+        assert_eq!(harness.jobs(), [""; 0]);
     }
-    told.apply_event(WatchEvent::Delete(job("x", 2, 20, 0)));
-    assert!(told.live.buried.is_empty());
+    harness.apply_event(WatchEvent::Delete(job("x", 2, 20, 0)));
+    assert!(harness.reflector.tombstones.is_empty());
 }
 
 #[test]
-fn to_leave_the_selection_is_not_the_end_of_a_job_that_is_known_to_have_come_back() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    // It lost its label at 12 and got it again at 13, as one look showed, while the watch is behind.
-    assert!(told.enter(&job("x", 1, 13, 1)) && told.tombstone("x", 1));
-    told.apply_event(WatchEvent::Delete(job("x", 1, 12, 1)));
-    told.apply_event(WatchEvent::Apply(job("x", 1, 13, 1)));
-    assert_eq!(told.jobs(), [""; 0]);
-    told.apply_event(WatchEvent::Delete(job("x", 1, 15, 1)));
-    assert!(told.live.buried.is_empty());
+fn losing_the_label_earlier_does_not_end_the_tombstone() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    // The job loses its label at 12 and gets it back at 13; a read shows it while the watch is behind.
+    assert!(harness.enter(&job("x", 1, 13, 1)) && harness.tombstone("x", 1));
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 12, 1)));
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 13, 1)));
+    assert_eq!(harness.jobs(), [""; 0]);
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 15, 1)));
+    assert!(harness.reflector.tombstones.is_empty());
 }
 
 #[test]
-fn a_list_does_not_bring_back_what_was_deleted_while_it_was_under_way() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.lose();
-    told.apply_event(WatchEvent::Init(20));
-    assert!(told.tombstone("x", 1));
-    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 12, 1)]));
-    told.apply_event(WatchEvent::InitDone);
-    told.apply_event(WatchEvent::Watching);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
-    assert_eq!(told.jobs(), [""; 0]);
-    told.apply_event(WatchEvent::Delete(job("x", 1, 24, 0)));
-    assert!(told.live.buried.is_empty());
+fn a_list_does_not_bring_back_a_job_deleted_meanwhile() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(20));
+    assert!(harness.tombstone("x", 1));
+    harness.apply_event(WatchEvent::InitApply(vec![job("x", 1, 12, 1)]));
+    harness.apply_event(WatchEvent::InitDone);
+    harness.apply_event(WatchEvent::Watching);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
+    assert_eq!(harness.jobs(), [""; 0]);
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 24, 0)));
+    assert!(harness.reflector.tombstones.is_empty());
 }
 
 #[test]
-fn a_list_that_was_asked_for_before_a_deletion_does_not_end_the_burial() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.lose();
-    // The list is on its way here, as of version 20; the deletion will be 23.
-    assert!(told.tombstone("x", 1));
-    told.list(20, &[job("x", 1, 12, 1)]);
-    told.apply_event(WatchEvent::Watching);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
-    assert_eq!(told.jobs(), [""; 0]);
-    told.list(30, &[]);
-    assert!(told.live.buried.is_empty(), "the deletion was before that one, so nobody will tell of it");
+fn a_list_requested_before_a_deletion_does_not_end_the_tombstone() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    harness.lose();
+    // The list is of version 20; the deletion gets version 23.
+    assert!(harness.tombstone("x", 1));
+    harness.list(20, &[job("x", 1, 12, 1)]);
+    harness.apply_event(WatchEvent::Watching);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 22, 0)));
+    assert_eq!(harness.jobs(), [""; 0]);
+    harness.list(30, &[]);
+    assert!(harness.reflector.tombstones.is_empty(), "that list is newer than the deletion, so no event follows");
 }
 
 #[test]
-fn a_cluster_that_was_set_back_is_believed() {
-    let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0), job("z", 3, 8, 0)]);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 50, 0)));
-    told.apply_event(WatchEvent::Apply(job("y", 2, 60, 0)));
-    assert!(told.tombstone("z", 3));
-    told.lose();
-    told.apply_event(WatchEvent::Init(40));
-    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 30, 1)]));
-    assert!(told.enter(&job("x", 1, 41, 0)), "what is newer than the list counts too");
-    assert!(told.enter(&job("new", 4, 42, 0)));
-    told.apply_event(WatchEvent::InitApply(vec![job("z", 3, 8, 0)]));
-    told.apply_event(WatchEvent::InitDone);
-    assert_eq!(told.jobs(), ["new u4@42", "x u1@41", "z u3@8"], "z was never deleted in this cluster");
-    told.apply_event(WatchEvent::Watching);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 43, 1)));
-    told.apply_event(WatchEvent::Apply(job("x", 1, 42, 0)));
-    assert_eq!(told.jobs()[1], "x u1@43", "from then on all is as ever");
+fn a_list_older_than_the_watch_replaces_all_jobs() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0), job("z", 3, 8, 0)]);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 50, 0)));
+    harness.apply_event(WatchEvent::Apply(job("y", 2, 60, 0)));
+    assert!(harness.tombstone("z", 3));
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(40));
+    harness.apply_event(WatchEvent::InitApply(vec![job("x", 1, 30, 1)]));
+    assert!(harness.enter(&job("x", 1, 41, 0)), "a job newer than the list is stored too");
+    assert!(harness.enter(&job("new", 4, 42, 0)));
+    harness.apply_event(WatchEvent::InitApply(vec![job("z", 3, 8, 0)]));
+    harness.apply_event(WatchEvent::InitDone);
+    assert_eq!(harness.jobs(), ["new u4@42", "x u1@41", "z u3@8"], "the restored cluster has z");
+    harness.apply_event(WatchEvent::Watching);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 43, 1)));
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 42, 0)));
+    assert_eq!(harness.jobs()[1], "x u1@43", "versions count again");
 }
 
 #[test]
-fn a_set_back_is_not_forgotten_when_its_first_list_breaks_off() {
-    let mut told = Told::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0)]);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
-    told.apply_event(WatchEvent::Apply(job("y", 2, 91, 0)));
-    told.lose();
-    told.apply_event(WatchEvent::Init(40));
-    told.lose();
-    told.list(45, &[job("x", 1, 30, 1)]);
-    assert_eq!(told.jobs(), ["x u1@30"]);
+fn a_reset_counts_although_its_first_list_fails() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1), job("y", 2, 6, 0)]);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
+    harness.apply_event(WatchEvent::Apply(job("y", 2, 91, 0)));
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(40));
+    harness.lose();
+    harness.list(45, &[job("x", 1, 30, 1)]);
+    assert_eq!(harness.jobs(), ["x u1@30"]);
 }
 
 #[test]
-fn a_set_back_shows_against_a_list_that_broke_off_too() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.lose();
-    told.apply_event(WatchEvent::Init(90));
-    told.apply_event(WatchEvent::InitApply(vec![job("x", 1, 80, 0), job("y", 2, 85, 0)]));
-    told.lose();
-    told.list(40, &[job("x", 1, 30, 1)]);
-    assert_eq!(told.jobs(), ["x u1@30"]);
+fn a_reset_shows_against_a_failed_list_too() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(90));
+    harness.apply_event(WatchEvent::InitApply(vec![job("x", 1, 80, 0), job("y", 2, 85, 0)]));
+    harness.lose();
+    harness.list(40, &[job("x", 1, 30, 1)]);
+    assert_eq!(harness.jobs(), ["x u1@30"]);
 }
 
 #[test]
-fn what_is_buried_of_before_a_set_back_hides_nothing_of_after_it() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    told.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
-    told.lose();
-    told.apply_event(WatchEvent::Init(40));
-    assert!(told.tombstone("x", 1));
-    told.apply_event(WatchEvent::InitDone);
-    told.apply_event(WatchEvent::Watching);
-    told.apply_event(WatchEvent::Delete(job("x", 1, 41, 0)));
-    told.apply_event(WatchEvent::Apply(job("x", 2, 42, 0)));
-    assert_eq!(told.jobs(), ["x u2@42"]);
+fn a_tombstone_does_not_outlive_a_reset() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    harness.apply_event(WatchEvent::Apply(job("x", 1, 90, 0)));
+    harness.lose();
+    assert!(harness.tombstone("x", 1));
+    harness.apply_event(WatchEvent::Init(40));
+    harness.apply_event(WatchEvent::InitDone);
+    harness.apply_event(WatchEvent::Watching);
+    harness.apply_event(WatchEvent::Delete(job("x", 1, 41, 0)));
+    harness.apply_event(WatchEvent::Apply(job("x", 2, 42, 0)));
+    assert_eq!(harness.jobs(), ["x u2@42"]);
 }
 
 #[test]
-fn without_the_right_to_look_nothing_is_known() {
-    let mut told = Told::following(&[job("x", 1, 5, 1)]);
-    let last = told.live.changes.last();
-    let waiting = told.live.waiting.entry("a/x".to_owned()).or_default().subscribe();
-    told.apply_event(WatchEvent::Disconnected(Failure::Forbidden("no".to_owned())));
-    assert_eq!((&*told.age(), told.live.is_usable(), told.jobs()), ("nothing is known", false, Vec::new()));
-    assert!(told.live.changes.since(last).is_none(), "whoever follows has to start over");
-    assert!(waiting.has_changed().unwrap(), "whoever waits has to look elsewhere");
-    assert!(!told.enter(&job("y", 2, 20, 0)));
-    told.list(15, &[job("x", 1, 5, 1)]);
-    assert_eq!((&*told.age(), told.jobs()), ("0 s", vec!["x u1@5".to_owned()]));
+fn without_the_right_to_list_nothing_is_known() {
+    let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
+    let last = harness.reflector.changes.last();
+    let waiting = harness.reflector.waiting.entry("a/x".to_owned()).or_default().subscribe();
+    harness.apply_event(WatchEvent::Disconnected(Failure::Forbidden("no".to_owned())));
+    assert_eq!((&*harness.age(), harness.reflector.is_usable(), harness.jobs()), ("unknown", false, Vec::new()));
+    assert!(harness.reflector.changes.since(last).is_none(), "readers must start again");
+    assert!(waiting.has_changed().unwrap(), "waiting callers must ask the cluster");
+    assert!(!harness.enter(&job("y", 2, 20, 0)));
+    harness.list(15, &[job("x", 1, 5, 1)]);
+    assert_eq!((&*harness.age(), harness.jobs()), ("0 s", vec!["x u1@5".to_owned()]));
 }
 
 #[test]
-fn the_first_list_is_no_news_and_later_ones_are() {
-    let mut told = Told::new();
-    let start = told.live.changes.last();
-    told.list(10, &[job("x", 1, 5, 1)]);
-    assert!(told.live.changes.since(start).is_none());
-    let last = told.live.changes.last();
-    assert_eq!(told.changes_since(last), []);
-    told.list(20, &[job("x", 1, 15, 1)]);
-    assert_eq!(told.changes_since(last).len(), 1);
+fn only_lists_after_the_first_are_changes() {
+    let mut harness = Harness::new();
+    let start = harness.reflector.changes.last();
+    harness.list(10, &[job("x", 1, 5, 1)]);
+    assert!(harness.reflector.changes.since(start).is_none());
+    let last = harness.reflector.changes.last();
+    assert_eq!(harness.changes_since(last), []);
+    harness.list(20, &[job("x", 1, 15, 1)]);
+    assert_eq!(harness.changes_since(last).len(), 1);
 }
 
 #[test]
-fn the_age_counts_from_the_last_thing_that_was_heard() {
-    let mut told = Told::new();
-    assert_eq!(told.age(), "nothing is known");
-    told.lose();
-    told.apply_event(WatchEvent::Init(10));
-    told.apply_event(WatchEvent::InitApply(Vec::new()));
-    assert_eq!(told.age(), "nothing is known", "half a list is none");
-    told.apply_event(WatchEvent::InitDone);
-    assert_eq!(told.age(), "0 s", "nobody tells of changes yet");
-    told.apply_event(WatchEvent::Watching);
-    told.now += Duration::from_mins(5);
-    assert_eq!(told.age(), "live", "live, however quiet");
-    told.apply_event(WatchEvent::Bookmark(12));
-    told.lose();
-    assert_eq!(told.age(), "1 s");
-    told.now += Duration::from_secs(10);
-    told.lose();
-    assert_eq!(told.age(), "12 s", "it grows until there is a list, or the stream again");
-    told.apply_event(WatchEvent::Watching);
-    assert_eq!(told.age(), "live");
-    told.lose();
-    assert_eq!(told.age(), "14 s", "a stream that broke before its first line has told nothing");
+fn the_age_counts_from_the_last_event() {
+    let mut harness = Harness::new();
+    assert_eq!(harness.age(), "unknown");
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(10));
+    harness.apply_event(WatchEvent::InitApply(Vec::new()));
+    assert_eq!(harness.age(), "unknown", "the list is not complete");
+    harness.apply_event(WatchEvent::InitDone);
+    assert_eq!(harness.age(), "0 s", "the watch is not open yet");
+    harness.apply_event(WatchEvent::Watching);
+    harness.now += Duration::from_mins(5);
+    assert_eq!(harness.age(), "current", "current without any event");
+    harness.apply_event(WatchEvent::Bookmark(12));
+    harness.lose();
+    assert_eq!(harness.age(), "1 s");
+    harness.now += Duration::from_secs(10);
+    harness.lose();
+    assert_eq!(harness.age(), "12 s", "it grows until a list or a watch");
+    harness.apply_event(WatchEvent::Watching);
+    assert_eq!(harness.age(), "current");
+    harness.lose();
+    assert_eq!(harness.age(), "14 s", "a watch without an event does not count");
 }
 
 #[test]
-fn a_list_makes_young_what_no_stream_keeps_live() {
-    let mut told = Told::following(&[]);
-    told.lose();
-    told.now += Duration::from_mins(5);
-    told.apply_event(WatchEvent::Init(20));
-    assert_eq!(told.age(), "303 s");
-    told.apply_event(WatchEvent::InitDone);
-    assert_eq!(told.age(), "0 s");
-    told.lose();
-    assert_eq!(told.age(), "1 s", "the watch is refused, and the list is as old as it is");
+fn a_list_resets_the_age_without_a_watch() {
+    let mut harness = Harness::following(&[]);
+    harness.lose();
+    harness.now += Duration::from_mins(5);
+    harness.apply_event(WatchEvent::Init(20));
+    assert_eq!(harness.age(), "303 s");
+    harness.apply_event(WatchEvent::InitDone);
+    assert_eq!(harness.age(), "0 s");
+    harness.lose();
+    assert_eq!(harness.age(), "1 s", "the age counts from the list");
 }

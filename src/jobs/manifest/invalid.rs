@@ -1,0 +1,44 @@
+//! What is wrong with a manifest, and where.
+
+use std::fmt;
+
+use crate::jobs::manifest::raw::{self, Members};
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub field: &'static str,
+    pub message: String,
+    /// Whether the form is wrong (a type, a contradiction) rather than a value.
+    pub malformed: bool,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+impl Invalid {
+    pub(super) fn form(field: &'static str, message: impl Into<String>) -> Self {
+        Self { field, message: message.into(), malformed: true }
+    }
+
+    pub(super) fn value(field: &'static str, message: impl Into<String>) -> Self {
+        Self { field, message: message.into(), malformed: false }
+    }
+}
+
+/// Returns the object under a key; an empty one if it is missing.
+pub(super) fn object(parent: &Members, key: &str, field: &'static str) -> Result<Members, Invalid> {
+    let Some(raw) = raw::get(parent, key) else { return Ok(Members::new()) };
+    raw::parse(raw).ok_or_else(|| Invalid::form(field, "must be an object"))
+}
+
+/// Returns the string under a key. Null and empty count as missing, as in Kubernetes.
+pub(super) fn text(parent: &Members, key: &str, field: &'static str) -> Result<Option<String>, Invalid> {
+    let Some(raw) = raw::get(parent, key) else { return Ok(None) };
+    let text: String = raw::parse(raw).ok_or_else(|| Invalid::form(field, "must be a string"))?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
