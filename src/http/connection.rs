@@ -108,7 +108,7 @@ impl Connections {
         let service = service_fn(|request: Request<Incoming>| {
             state.begin(request.method());
             let request = request.map(|body| RequestBody::new(body, Arc::clone(&state)));
-            let reply = Arc::clone(&self.pipeline).serve(&peer, request);
+            let reply = Arc::clone(&self.pipeline).handle(&peer, request);
             let state = Arc::clone(&state);
             async move {
                 let reply = reply.await;

@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::api::audit::Audit;
-use crate::api::context::AppState;
 use crate::api::gate::Gate;
 use crate::api::repeats::Repeats;
+use crate::api::state::AppState;
+use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::aws::Clock;
 use crate::aws::token::Tokens;
@@ -57,7 +57,7 @@ pub(super) async fn start_with(clock: Clock, tls: Option<Arc<Tls>>) -> Running {
     };
     let pipeline = Service {
         shared: Arc::new(shared),
-        admission: Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) },
+        gate: Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) },
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

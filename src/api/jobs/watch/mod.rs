@@ -1,4 +1,4 @@
-//! watch-jobs: the jobs as they are, then every change, as server-sent events.
+//! watch-jobs: all jobs and then every change, as server-sent events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,12 @@ use hyper::body::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::api::audit::Account;
-use crate::api::context::{AppState, RequestContext};
+use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
-use crate::api::jobs::list::filter;
+use crate::api::jobs::list::filter::filter;
 use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, Denied};
 use crate::http::limits::concurrency::Permit;
 use crate::http::response::problem::Problem;
@@ -26,93 +27,94 @@ use crate::jobs::store::{JobStore, SnapshotPage};
 use crate::kube::health::{Check, Outcome};
 use crate::kube::names::{JobName, Namespace};
 
-/// Proxies and browsers give up on a connection after a minute or so without a byte.
+/// The pause after which a comment is sent. Proxies and browsers close a silent connection after about a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How many jobs are sent at a time while the stream begins.
+/// How many jobs a page of the snapshot has.
 const PAGE: usize = 100;
-/// In the place of the number of a change: whoever comes back with it has seen a part only, and starts over.
-const PARTLY: u64 = 0;
+/// The change number of an event that a reader cannot resume from.
+const PARTIAL: u64 = 0;
 
-pub(crate) async fn watch_jobs(call: &mut RequestContext) -> Result<Reply, Problem> {
-    let filter = filter(call)?;
-    call.shared.auth.authorize(&call.caller, &asked(filter.namespace.as_ref(), filter.job.as_ref())).await?;
-    let shared = Arc::clone(&call.shared);
-    if let (false, Outcome::Failed(why)) = (shared.cache.is_usable(), shared.cluster.checks.outcome(Check::Watch)) {
+pub(crate) async fn watch_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
+    let filter = filter(ctx)?;
+    ctx.enter()?;
+    ctx.authorize(&access_requests(filter.namespace.as_ref(), filter.job.as_ref())).await?;
+    let state = Arc::clone(&ctx.state);
+    if let (false, Outcome::Failed(why)) = (state.store().is_usable(), state.api_server().checks.outcome(Check::Watch))
+    {
         let detail = format!("jobs cannot be watched: {why}");
         return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
     }
-    let start = match call.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
-        None => Start::Anew,
-        Some(Some(id)) if id.instance_id == shared.cache.instance_id => Start::After(id.change),
-        Some(_) => Start::Over,
+    let start = match ctx.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
+        None => Start::Snapshot,
+        Some(Some(id)) if id.instance_id == state.store().instance_id => Start::After(id.change),
+        Some(_) => Start::Reset,
     };
-    let permit = shared.calls.begin_stream()?;
-    call.permit = None;
+    ctx.acquire_stream_permit()?;
     let (sink, body) = ReplyBody::stream();
-    let stream = Feed::new(shared, call.caller.clone(), filter, sink);
-    tokio::spawn(feed(stream, start, permit, Box::new(call.account(call.route))));
+    let feed = Feed::new(state, ctx.caller().clone(), filter, sink);
+    tokio::spawn(run(feed, start, ctx.take_permit(), Box::new(ctx.info.clone())));
     Ok(Reply::stream(body))
 }
 
-/// What a caller asks for who wants to see jobs and follow them.
-fn asked<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [AccessRequest<'a>; 2] {
+/// Returns the permissions to list jobs and to watch them.
+fn access_requests<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [AccessRequest<'a>; 2] {
     [SEE_JOBS, FOLLOW_JOBS].map(|permission| AccessRequest { permission, namespace, name: name.map(JobName::as_str) })
 }
 
-/// Where a stream begins.
+/// What a stream sends first.
 #[derive(Clone, Copy, Debug)]
 enum Start {
-    Anew,
-    /// The reader knows all up to this change.
+    /// All jobs.
+    Snapshot,
+    /// The changes after this one.
     After(u64),
-    /// What the reader knows is worth nothing any more.
-    Over,
+    /// The event `reset`, and then all jobs: what the reader has is outdated.
+    Reset,
 }
 
 struct Feed {
-    shared: Arc<AppState>,
+    state: Arc<AppState>,
     caller: Caller,
     filter: Filter,
     sink: Sink,
     draining: watch::Receiver<bool>,
-    /// When something was sent last.
-    sent: Instant,
+    last_sent: Instant,
 }
 
 /// Why a stream ends.
 enum End {
-    Gone,
+    Disconnected,
     Draining,
-    /// The caller may not see these jobs any more.
+    /// The caller lost its right to see these jobs.
     Denied(Denied),
 }
 
 impl From<Gone> for End {
     fn from(_: Gone) -> Self {
-        Self::Gone
+        Self::Disconnected
     }
 }
 
-async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account>) {
-    let (shared, namespace, job) = (Arc::clone(&feed.shared), feed.filter.namespace.clone(), feed.filter.job.clone());
-    let asked = asked(namespace.as_ref(), job.as_ref());
+async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<RequestInfo>) {
+    let (state, namespace, job) = (Arc::clone(&feed.state), feed.filter.namespace.clone(), feed.filter.job.clone());
+    let access = access_requests(namespace.as_ref(), job.as_ref());
     let end = tokio::select! {
         end = feed.run(start) => end,
-        denied = shared.auth.lost(&account.caller, &asked) => End::Denied(denied),
+        denied = state.auth.lost(&info.caller, &access) => End::Denied(denied),
     };
-    let last_words = match end {
-        End::Gone => None,
+    let last_comment = match end {
+        End::Disconnected => None,
         End::Draining => Some("the service is shutting down".to_owned()),
-        // As any other refusal is told: without what an error says of the inside.
+        // The detail of the problem shows nothing of the inside.
         End::Denied(denied) => {
             let problem = Problem::from(denied);
-            shared.audit.record_outcome(&account.subject(), problem.status, &problem.reason);
+            state.audit.record_outcome(&info, problem.status.as_u16(), &problem.reason);
             Some(problem.detail.into())
         }
     };
-    if let Some(last_words) = last_words {
+    if let Some(text) = last_comment {
         let last = async {
-            let sent = feed.sink.send(sse::comment(&last_words).into()).await;
+            let sent = feed.sink.send(sse::comment(&text).into()).await;
             if sent.is_ok() {
                 feed.sink.end().await;
             }
@@ -123,46 +125,46 @@ async fn feed(mut feed: Feed, start: Start, permit: Permit, account: Box<Account
 }
 
 impl Feed {
-    fn new(shared: Arc<AppState>, caller: Caller, filter: Filter, sink: Sink) -> Self {
-        Self { draining: shared.draining.clone(), shared, caller, filter, sink, sent: Instant::now() }
+    fn new(state: Arc<AppState>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+        Self { draining: state.draining.clone(), state, caller, filter, sink, last_sent: Instant::now() }
     }
 
     async fn run(&mut self, start: Start) -> End {
-        let mut change_notifications = self.shared.cache.change_notifications();
+        let mut change_notifications = self.state.store().change_notifications();
         let mut start = start;
         loop {
             let Err(end) = self.follow(start, &mut change_notifications).await else {
-                start = Start::Over;
+                start = Start::Reset;
                 continue;
             };
             return end;
         }
     }
 
-    /// Sends what there is and then what changes, until the changes come faster than they are read, or the jobs cease
-    /// to be known: then it has to start over.
+    /// Sends the jobs and then their changes. Returns if the reader is too slow or the store was emptied: it then starts
+    /// again.
     async fn follow(&mut self, start: Start, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
-        let cache = &Arc::clone(&self.shared.cache);
+        let cache = &Arc::clone(self.state.store());
         while !cache.is_usable() {
             self.wait(change_notifications).await?;
         }
         let known = match start {
             Start::After(change) if cache.changes_since(change).is_some() => Some(change),
-            // Boxed, as it is over soon, and the stream goes on for long.
-            Start::Anew => Box::pin(self.snapshot(cache, false)).await?,
-            Start::After(_) | Start::Over => Box::pin(self.snapshot(cache, true)).await?,
+            // Boxed: it is short, and the stream lasts long.
+            Start::Snapshot => Box::pin(self.snapshot(cache, false)).await?,
+            Start::After(_) | Start::Reset => Box::pin(self.snapshot(cache, true)).await?,
         };
         let Some(mut last) = known else { return Ok(()) };
         loop {
             change_notifications.mark_unchanged();
             let Some(changes) = cache.changes_since(last) else { return Ok(()) };
             let end = changes.last().map_or(last, |change| change.number);
-            let (mut text, events) = (Vec::new(), self.shown(&changes).await);
+            let (mut text, events) = (Vec::new(), self.visible(&changes).await);
             let mut events = events.into_iter().peekable();
             while let Some((kind, status)) = events.next() {
-                // An event stands for all that happened to its job, also after changes that are told of behind it: who
-                // comes back with an id from amid them knows some jobs as they are and some as they were.
-                let known = if events.peek().is_none() { end } else { PARTLY };
+                // An event covers all changes of its job, also those after changes of jobs that follow here. So only the
+                // last event of the batch has an id to resume from.
+                let known = if events.peek().is_none() { end } else { PARTIAL };
                 sse::event(&mut text, kind.name(), Some(id(cache, known)), &status.json());
             }
             last = end;
@@ -174,19 +176,18 @@ impl Feed {
         }
     }
 
-    /// What these changes come to for this caller.
-    async fn shown(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
+    /// Returns what the caller sees of these changes.
+    async fn visible(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
         let seen = seen(changes, &self.filter);
         let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
-        exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
         seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
-    /// Sends all jobs, part by part, and with each part what has become meanwhile of those that were sent before. So
-    /// what is sent is at each time the jobs up to one place as they are after one change, and in the end all of them
-    /// after the change that this returns; or none, if it was overtaken.
+    /// Sends all jobs page by page, and with each page the changes of the jobs before it. Returns the number of the change
+    /// after which all of it holds. Returns None if the changes came faster than the pages.
     async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
-        let (partly, mut text) = (id(cache, PARTLY), Vec::new());
+        let (partial, mut text) = (id(cache, PARTIAL), Vec::new());
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
@@ -199,13 +200,13 @@ impl Feed {
             if let Some((place, last)) = &sent {
                 let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
                 changes.retain(|change| change.number <= end && !place.is_before(&change.status));
-                for (kind, status) in self.shown(&changes).await {
-                    sse::event(&mut text, kind.name(), Some(partly), &status.json());
+                for (kind, status) in self.visible(&changes).await {
+                    sse::event(&mut text, kind.name(), Some(partial), &status.json());
                 }
             }
-            exits::hide(&self.shared, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+            exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
             for status in &jobs {
-                sse::event(&mut text, ChangeKind::Added.name(), Some(partly), &status.json());
+                sse::event(&mut text, ChangeKind::Added.name(), Some(partial), &status.json());
             }
             let Some(next) = next else {
                 sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
@@ -217,15 +218,14 @@ impl Feed {
         }
     }
 
-    /// Waits for something to happen, and keeps the connection alive meanwhile. What happens need not concern this
-    /// reader, so it is no reason to be silent for longer.
+    /// Waits for a change of any job. Sends heartbeats meanwhile.
     async fn wait(&mut self, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
         loop {
             tokio::select! {
                 changed = change_notifications.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
-                () = self.sink.gone() => return Err(End::Gone),
-                () = sleep_until(self.sent + HEARTBEAT) => {}
+                () = self.sink.gone() => return Err(End::Disconnected),
+                () = sleep_until(self.last_sent + HEARTBEAT) => {}
             }
             self.send(sse::comment("heartbeat").into()).await?;
         }
@@ -236,7 +236,7 @@ impl Feed {
             sent = self.sink.send(text) => sent?,
             _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
         }
-        self.sent = Instant::now();
+        self.last_sent = Instant::now();
         Ok(())
     }
 }
