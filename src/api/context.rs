@@ -1,200 +1,235 @@
-//! One function an operation: parameters in, [`Reply`] or [`Problem`] out. Owns the order of the steps; what each
-//! step means is `jobs`' and `kube`'s.
+//! [`RequestContext`]: one request from its admission to its answer. Only `cluster` leads to the API server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::header::{CACHE_CONTROL, HeaderMap};
 use serde::de::DeserializeOwned;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::api::audit::{Account, Audit};
-use crate::api::repeats::Repeats;
-use crate::api::request_log::RequestInfo;
+use crate::api::jobs::job_ref::JobRef;
 use crate::api::routes::Route;
-use crate::auth::{Auth, Caller, CallerId};
-use crate::clusters::registry::Registry;
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
+use crate::auth::{AccessRequest, Caller, CallerId};
 use crate::config::pattern::Patterns;
-use crate::http::limits::allowance::Allowance;
-use crate::http::limits::concurrency::{ConcurrencyLimits, Permit};
-use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::HttpMetrics;
+use crate::http::limits::body_budget::HeldBody;
+use crate::http::limits::concurrency::Permit;
+use crate::http::limits::rate_limit::Allowance;
 use crate::http::peer::client_prefix;
 use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
+use crate::http::request::headers::lines;
 use crate::http::request::parameters::Parameters;
-use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
-use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
-use crate::kube::api_server::ApiServer;
 use crate::kube::client::Client;
 use crate::kube::names::{JobName, Namespace};
 
-/// What all calls share.
-#[derive(Debug)]
-pub struct AppState {
-    pub clusters: Registry,
-    pub auth: Arc<Auth>,
-    pub policy: Policy,
-    pub calls: ConcurrencyLimits,
-    pub rates: RateLimits,
-    pub repeats: Repeats,
-    pub audit: Audit,
-    pub traffic: Arc<HttpMetrics>,
-    pub request_timeout: Duration,
-    /// Whether the documentation is served.
-    pub docs: bool,
-    pub draining: watch::Receiver<bool>,
-}
-
-impl AppState {
-    /// Returns the API server of the cluster that calls are about.
-    pub fn api_server(&self) -> &Arc<ApiServer> {
-        &self.clusters.default_cluster().api_server
-    }
-
-    /// Returns the jobs of that cluster.
-    pub fn store(&self) -> &Arc<JobStore> {
-        &self.clusters.default_cluster().store
-    }
-}
-
-/// One request on its way to an answer.
 #[derive(Debug)]
 pub struct RequestContext {
     pub route: Route,
-    pub request_id: RequestId,
+    pub info: RequestInfo,
     pub parameters: Parameters,
     pub headers: HeaderMap,
-    pub session: Client,
-    pub shared: Arc<AppState>,
-    pub peer: SocketAddr,
-    /// When it came in.
-    pub started: Instant,
-    /// Whether the rate limits have counted it, and what they then left to its caller.
-    pub is_counted: bool,
+    pub state: Arc<AppState>,
+    /// What the rate limits leave to the caller. None if the call was not counted.
     pub allowance: Option<Allowance>,
-    /// Held until the handler is done; a handler that goes on as a wait exchanges it.
-    pub permit: Option<Permit>,
-    /// The body's bytes in the memory of all bodies. A small body takes none.
-    pub body: Option<Permit>,
-    pub caller: Caller,
-    /// Ends when the caller of a change hangs up. Whoever reads needs no word of it: the read is dropped.
-    pub hung_up: Option<oneshot::Receiver<Infallible>>,
-    pub target: ObjectRef,
-}
-
-/// What the call is about, as far as it is known, for the log and the audit.
-#[derive(Clone, Debug, Default)]
-pub struct ObjectRef {
-    pub namespace: Option<Namespace>,
-    pub job: Option<JobName>,
-    /// Of the object that was created, changed or deleted, when the cluster has said which that was.
-    pub uid: Option<Box<str>>,
+    /// Ends when the caller of a change disconnects. None for a read: its future is dropped instead.
+    pub disconnected: Option<oneshot::Receiver<Infallible>>,
+    client: Client,
+    is_counted: bool,
+    permit: Option<Permit>,
+    /// The body's part of the memory budget.
+    body: Option<HeldBody>,
 }
 
 impl RequestContext {
+    pub fn new(
+        state: Arc<AppState>,
+        route: Route,
+        info: RequestInfo,
+        parameters: Parameters,
+        headers: HeaderMap,
+    ) -> Self {
+        let mut client = Client::new(Arc::clone(state.api_server()), info.started + state.request_timeout);
+        client.with_bearer(info.caller.bearer().cloned());
+        Self {
+            route,
+            info,
+            parameters,
+            headers,
+            state,
+            allowance: None,
+            disconnected: None,
+            client,
+            is_counted: false,
+            permit: None,
+            body: None,
+        }
+    }
+
     /// Counts the call in the rate limits, once.
     pub fn count(&mut self) -> Result<(), Problem> {
         if !std::mem::replace(&mut self.is_counted, true) {
-            let AppState { rates, traffic, .. } = &*self.shared;
-            self.allowance = rates.count(traffic, self.peer.ip(), &self.caller, self.started)?;
+            let (AppState { rates, traffic, .. }, info) = (&*self.state, &self.info);
+            self.allowance = rates.count(traffic, info.peer.ip(), &info.caller, info.started)?;
         }
         Ok(())
     }
 
-    /// The door to the cluster: counts the call in the rate limits and among the calls under way. A reply from memory does
-    /// not pass it.
-    pub(crate) fn enter(&mut self) -> Result<(), Problem> {
+    /// Counts the call and takes a request permit, unless it holds a permit already.
+    pub fn enter(&mut self) -> Result<(), Problem> {
         self.count()?;
         if self.permit.is_none() {
-            self.permit = Some(self.shared.calls.begin()?);
+            self.permit = Some(self.state.calls.begin()?);
         }
         Ok(())
     }
 
-    /// The job that the query names, checked against the policy and noted for the log.
-    pub(crate) fn one_job(&mut self) -> Result<(Namespace, JobName), Problem> {
-        self.about(self.parameters.namespace()?, self.parameters.job_name()?)
+    /// Returns the client for the API server. An answer from memory never needs it.
+    pub fn cluster(&mut self) -> Result<&Client, Problem> {
+        self.enter()?;
+        Ok(&self.client)
     }
 
-    pub(crate) fn about(&mut self, namespace: Namespace, name: JobName) -> Result<(Namespace, JobName), Problem> {
-        // Also of a call that is refused it is told what it was about.
-        self.target = ObjectRef { namespace: Some(namespace.clone()), job: Some(name.clone()), uid: None };
-        self.may_use(&namespace)?;
-        Ok((namespace, name))
+    /// Returns an error unless the caller may do all of this. Asks the cluster only if the answer is not cached.
+    pub async fn authorize(&mut self, requests: &[AccessRequest<'_>]) -> Result<(), Problem> {
+        for request in requests {
+            if let Some(verdict) = self.state.auth.authorize_cached(&self.info.caller, request) {
+                verdict?;
+            } else {
+                self.enter()?;
+                self.state.auth.authorize(&self.info.caller, std::slice::from_ref(request)).await?;
+            }
+        }
+        Ok(())
     }
 
-    /// The request's body. While it is on its way the call has no place among those under way, of which there are few: slow
-    /// callers would keep the others out. What such bodies may take is bounded in bytes.
-    pub(crate) async fn read<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
+    /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
+    pub async fn read_body<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
+        self.enter()?;
         self.permit = None;
-        let (read, held) = body::json(&self.headers, body, &self.shared.calls.bodies).await?;
-        self.body = held;
-        self.permit = Some(self.shared.calls.begin()?);
-        Ok(read)
+        let (value, held) = body::json(&self.headers, body, &self.state.traffic.bodies).await?;
+        self.body = Some(held);
+        self.enter()?;
+        Ok(value)
     }
 
-    /// The body, if there is one. Else the parameters stand in the query alone.
-    pub(crate) async fn read_if_any<T: DeserializeOwned + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
-        if body.is_end_stream() { Ok(T::default()) } else { self.read(body).await }
+    /// Reads the body if there is one. Without a body all parameters are in the query.
+    pub async fn read_optional_body<T: DeserializeOwned + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
+        if body.is_end_stream() { Ok(T::default()) } else { self.read_body(body).await }
     }
 
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
-    pub(crate) async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
-        let permit = self.shared.calls.acquire_write(self.caller_id()).await?;
-        self.session.hold(permit);
+    pub async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
+        self.enter()?;
+        let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
+        let permit = self.state.calls.acquire_write(self.caller_id(), bytes).await?;
+        self.client.hold(permit);
         Ok(())
     }
 
-    /// Which caller it is, for what is limited by caller.
-    pub(crate) fn caller_id(&self) -> CallerId {
-        self.caller.id(client_prefix(self.peer.ip()))
+    /// Exchanges the permits for one of a wait.
+    pub fn acquire_wait_permit(&mut self) -> Result<(), Problem> {
+        self.permit = Some(self.state.calls.begin_wait()?);
+        self.client.release_permit();
+        Ok(())
     }
 
-    /// Notes which object the cluster says that it was.
-    pub(crate) fn set_object_uid(&mut self, uid: &str) {
-        self.target.uid = Some(uid.into());
+    /// Exchanges the request permit for one of a stream.
+    pub fn acquire_stream_permit(&mut self) -> Result<(), Problem> {
+        self.enter()?;
+        self.permit = Some(self.state.calls.begin_stream()?);
+        Ok(())
     }
 
-    /// What the audit is to know of a part of this call that could be a call of this route.
-    pub(crate) fn account(&self, route: Route) -> Account {
-        let Self { request_id, peer, started, .. } = *self;
-        let line = RequestInfo { request_id, route: Some(route), peer, started };
-        Account { line, caller: self.caller.clone(), target: self.target.clone() }
+    /// Moves the permit to a task that outlives the call.
+    pub const fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
     }
 
-    /// Tells the audit if the wait after a change was refused: what that wait would have shown is what this route shows,
-    /// and the change itself is none the worse for it.
-    pub(crate) fn wait_ended(&self, shows: Route, problem: &Problem) {
-        let account = self.account(shows);
-        self.shared.audit.record_outcome(&account.subject(), problem.status, &problem.reason);
+    pub fn extend_deadline(&mut self, time: Duration) {
+        self.client.extend(time);
     }
 
-    /// Whether the service, and this caller, may use a namespace.
-    pub(crate) fn may_use(&self, namespace: &Namespace) -> Result<(), Problem> {
-        self.shared.policy.may_use(namespace)?;
-        Ok(self.caller.may_use(namespace)?)
+    /// Returns how long the call has waited for the API server.
+    pub fn upstream_time(&self) -> Duration {
+        self.client.upstream_time()
     }
 
-    /// The namespaces outside of which the caller sees nothing: those of the service, and its own.
-    pub(crate) fn allowed(&self) -> Vec<Patterns> {
-        self.shared.policy.allowed.iter().chain(self.caller.namespaces()).cloned().collect()
+    pub const fn caller(&self) -> &Caller {
+        &self.info.caller
     }
 
-    /// Drops the request's head and its body's part of the budget. A call that waits needs neither.
-    pub(crate) fn forget_request(&mut self) {
+    /// Returns the identity that per-caller limits count by.
+    pub fn caller_id(&self) -> CallerId {
+        self.caller().id(client_prefix(self.info.peer.ip()))
+    }
+
+    pub fn store(&self) -> &Arc<JobStore> {
+        self.state.store()
+    }
+
+    /// Returns the job that the query names, after the check of its namespace.
+    pub fn resolve_job(&mut self) -> Result<JobRef, Problem> {
+        let (namespace, name) = (self.parameters.namespace()?, self.parameters.job_name()?);
+        let uid = self.parameters.optional("uid").map(Into::into);
+        self.job_in(namespace, name, uid)
+    }
+
+    /// Returns this job, after the check of its namespace.
+    pub fn job_in(&mut self, namespace: Namespace, name: JobName, uid: Option<String>) -> Result<JobRef, Problem> {
+        // The log names the job also if the call is refused.
+        self.set_object(&namespace, Some(&name));
+        self.check_namespace(&namespace)?;
+        Ok(JobRef { namespace, name, uid })
+    }
+
+    /// Sets the object that log and audit name.
+    pub fn set_object(&mut self, namespace: &Namespace, job: Option<&JobName>) {
+        self.info.object.namespace = Some(namespace.clone());
+        self.info.object.job = job.cloned();
+    }
+
+    /// Sets the uid that the API server returned for that object.
+    pub fn set_object_uid(&mut self, uid: &str) {
+        self.info.object.uid = Some(uid.to_owned());
+    }
+
+    /// Describes a part of this call to the audit as a call of this route.
+    pub fn info_as(&self, route: Route) -> RequestInfo {
+        let (operation, object_kind) = (route.operation(), route.object_kind());
+        RequestInfo { operation, object_kind, is_change: !route.is_read(), ..self.info.clone() }
+    }
+
+    /// Records the refusal of a wait after a change. The change itself succeeded; `route` shows what the wait would show.
+    pub fn record_wait_error(&self, route: Route, problem: &Problem) {
+        self.state.audit.record_outcome(&self.info_as(route), problem.status.as_u16(), &problem.reason);
+    }
+
+    /// Checks that the service and the caller may use a namespace.
+    pub fn check_namespace(&self, namespace: &Namespace) -> Result<(), Problem> {
+        self.state.policy.may_use(namespace)?;
+        Ok(self.caller().may_use(namespace)?)
+    }
+
+    /// Returns the patterns that a namespace must match: those of the service and those of the caller.
+    pub fn allowed_namespaces(&self) -> Vec<Patterns> {
+        self.state.policy.allowed.iter().chain(self.caller().namespaces()).cloned().collect()
+    }
+
+    /// Drops headers, parameters and the body's memory. A waiting call needs none of them.
+    pub fn forget_request(&mut self) {
         self.headers = HeaderMap::new();
-        self.parameters = Parameters::default();
+        self.parameters = Parameters::none();
         self.body = None;
     }
 
-    /// Whether the caller asks for an answer from the cluster itself (RFC 9111, section 5.2.1.4).
-    pub(crate) fn wants_no_cache(&self) -> bool {
-        let lines = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    /// Returns whether the caller wants an answer from the API server (RFC 9111, section 5.2.1.4).
+    pub fn wants_no_cache(&self) -> bool {
+        let lines = lines(&self.headers, CACHE_CONTROL).filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 }

@@ -1,43 +1,42 @@
-//! Tests that no Debug output of a call shows a secret of its caller.
+//! Tests that no Debug output of a request shows a secret of its caller.
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::watch;
 
 use super::*;
-use crate::api::jobs::wait::tests::{File, call};
+use crate::api::jobs::wait::tests::{KeysFile, request};
 use crate::api::request_guard::RequestGuard;
-use crate::auth::Credentials;
 use crate::auth::access_review_cache::AccessReviewCache;
-use crate::http::request::credentials;
+use crate::auth::{Auth, Credentials};
+use crate::http::request::credentials::hide;
 use crate::util::secret::Secret;
 
 const SECRET: &str = "eks-api-hunter2";
 
 #[tokio::test]
-async fn b13_no_debug_output_of_a_call_shows_the_key_or_the_token_of_its_caller() {
-    let file = File::new("debug");
+async fn b13_no_debug_output_of_a_request_shows_the_key_or_the_token_of_its_caller() {
+    let file = KeysFile::new("debug");
     let (_drain, draining) = watch::channel(false);
-    let mut call = call(&file, draining);
-    let reviews = AccessReviewCache::new(Arc::clone(call.shared.api_server()), Duration::from_secs(30)).unwrap();
+    let mut ctx = request(&file, draining);
+    let reviews = AccessReviewCache::new(Arc::clone(ctx.state.api_server()), Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
-    call.caller = auth.identify(Credentials { bearer: Some(Secret::new(SECRET)), ..Credentials::default() }).unwrap();
-    call.session.with_bearer(call.caller.bearer().cloned());
-    call.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
-    call.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
-    credentials::mark_sensitive(&mut call.headers);
-    let line =
-        RequestInfo { request_id: call.request_id, route: Some(call.route), peer: call.peer, started: call.started };
-    let account = call.account(call.route);
+    ctx.info.caller =
+        auth.identify(Credentials { bearer: Some(Secret::new(SECRET)), ..Credentials::default() }).unwrap();
+    ctx.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
+    ctx.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
+    hide(&mut ctx.headers);
+    let RequestContext { route, info, parameters, headers, state, .. } = ctx;
+    let ctx = RequestContext::new(state, route, info, parameters, headers);
     let shown = [
-        format!("{call:?}"),
-        format!("{:#?}", call.headers),
-        format!("{:?}", call.caller),
-        format!("{:?}", call.caller.id(call.peer.ip())),
-        format!("{:?}", call.session),
-        format!("{:?}", call.shared),
+        format!("{ctx:?}"),
+        format!("{:#?}", ctx.headers),
+        format!("{:?}", ctx.caller()),
+        format!("{:?}", ctx.caller_id()),
+        format!("{:?}", ctx.client),
+        format!("{:?}", ctx.state),
         format!("{auth:?}"),
-        format!("{account:?}"),
-        format!("{:?}", RequestGuard::new(call, line)),
+        format!("{:?}", ctx.info_as(Route::CreateNamespace)),
+        format!("{:?}", RequestGuard::new(Box::new(ctx))),
     ];
     for text in shown {
         assert!(!text.contains(SECRET) && !text.contains("hunter2"), "{text}");

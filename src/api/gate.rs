@@ -1,24 +1,23 @@
-//! What a request has to pass before its handler runs: the host name, the caller, the page it comes from, and the form of
-//! the rest. Each check is its own module's.
+//! The checks before a handler runs, in this order: host name, caller and role, page of origin, media type, parameters.
 
 use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::HeaderMap;
 
-use crate::api::context::{AppState, ObjectRef, RequestContext};
-use crate::api::request_log::RequestInfo;
+use crate::api::context::RequestContext;
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
-use crate::api::routes::query;
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
 use crate::auth::Caller;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
-use crate::http::request::credentials;
+use crate::http::request::credentials::shown;
 use crate::http::request::media;
+use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
-use crate::kube::client::Client;
 
 #[derive(Debug)]
 pub struct Gate {
@@ -27,56 +26,39 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Makes a call of a request. `caller` is filled in as soon as it is known: the log names it also if the request is
-    /// refused.
+    /// Makes the context for the handler. Sets the caller as soon as it is known, so that the log of a refusal names it.
     pub fn admit(
         &self,
-        shared: &Arc<AppState>,
-        (route, line, peer): (Route, &RequestInfo, &Peer),
+        state: &Arc<AppState>,
+        route: Route,
+        info: &mut RequestInfo,
+        peer: &Peer,
         (uri, headers): (Uri, HeaderMap),
-        caller: &mut Caller,
     ) -> Result<RequestContext, Problem> {
         self.hosts.check(peer, &uri, &headers)?;
         match route.access() {
-            Access::Cluster(needs, _) => {
-                *caller = shared.auth.identify(credentials::parse(&headers, peer)?)?;
-                caller.may(needs)?;
+            Access::Cluster(role, _) => {
+                info.caller = state.auth.identify(shown(&headers, peer)?)?;
+                info.caller.may(role)?;
             }
-            Access::Open if route.tells_more_to_callers() => *caller = recognized(shared, (line, peer), &headers)?,
+            Access::Open if route.has_details_for_callers() => info.caller = identify(state, info, peer, &headers)?,
             Access::Open => {}
         }
-        if !route.is_read() {
-            check_csrf(&self.cors, &headers)?;
+        if info.is_change {
+            check_csrf(&self.cors, &uri, &headers)?;
         }
         media::accepts(route.media(), &headers)?;
-        let mut session = Client::new(Arc::clone(shared.api_server()), line.started + shared.request_timeout);
-        session.with_bearer(caller.bearer().cloned());
-        Ok(RequestContext {
-            route,
-            request_id: line.request_id,
-            parameters: query::parse(route, &uri)?,
-            headers,
-            session,
-            shared: Arc::clone(shared),
-            peer: peer.address,
-            started: line.started,
-            is_counted: false,
-            allowance: None,
-            permit: None,
-            body: None,
-            caller: caller.clone(),
-            hung_up: None,
-            target: ObjectRef::default(),
-        })
+        let parameters = Parameters::parse(route, uri)?;
+        Ok(RequestContext::new(Arc::clone(state), route, info.clone(), parameters, headers))
     }
 }
 
-/// Who calls, on a route that needs no credential. A wrong credential is treated as none, and is counted.
-fn recognized(shared: &AppState, (line, peer): (&RequestInfo, &Peer), headers: &HeaderMap) -> Result<Caller, Problem> {
-    let given = credentials::parse(headers, peer)?;
-    let caller = shared.auth.identify(given);
-    if caller.is_err() && !given.is_empty() {
-        shared.rates.count(&shared.traffic, peer.address.ip(), &Caller::anonymous(), line.started)?;
+/// Identifies the caller of a route that needs no credential. Counts a wrong credential and treats it as none.
+fn identify(state: &AppState, info: &RequestInfo, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let credentials = shown(headers, peer)?;
+    let caller = state.auth.identify(credentials);
+    if caller.is_err() && !credentials.is_empty() {
+        state.rates.count(&state.traffic, peer.address.ip(), &info.caller, info.started)?;
     }
-    Ok(caller.unwrap_or_else(|_| Caller::anonymous()))
+    Ok(caller.unwrap_or_else(|_| Caller::nobody()))
 }

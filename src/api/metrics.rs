@@ -1,12 +1,10 @@
-//! /metrics: all that is counted, as Prometheus reads it. Owns the names and what they mean; what is counted where is
-//! each room's own. docs/OPERATION.md's table has them all (a test compares them).
+//! /metrics: all metrics in Prometheus' text format. docs/OPERATION.md lists them, and a test compares the two.
 
 use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::api::context::{AppState, RequestContext};
-use crate::http::limits::rate_limit::RateLimits;
+use crate::api::state::AppState;
 use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -19,124 +17,114 @@ use crate::telemetry::prometheus_text::Kind::{Counter, Gauge, Histogram};
 use crate::telemetry::prometheus_text::{Exposition, Seconds};
 use crate::telemetry::stderr;
 
-pub(super) fn metrics(call: &RequestContext) -> Result<Reply, Problem> {
-    let shared = &*call.shared;
-    if !shared.traffic.is_shown {
+pub(super) fn metrics(state: &AppState) -> Result<Reply, Problem> {
+    if !state.traffic.is_shown {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
             "path_not_found",
-            "metrics are switched off by EKS_API_METRICS=false",
+            "EKS_API_METRICS=false disables the metrics",
         ));
     }
     let mut text = Exposition::default();
-    service(&mut text, shared);
-    callers(&mut text, shared);
-    limits(&mut text, shared);
-    upstream(&mut text, shared);
-    identity(&mut text, shared);
-    live_state(&mut text, shared);
-    process(&mut text, shared);
+    service(&mut text, state);
+    callers(&mut text, state);
+    limits(&mut text, state);
+    upstream(&mut text, state);
+    identity(&mut text, state);
+    live_state(&mut text, state);
+    process(&mut text, state);
     Ok(Reply::encoded(StatusCode::OK, text.into_bytes()))
 }
 
-fn service(text: &mut Exposition, shared: &AppState) {
-    let mut info = text.family(Gauge, "eks_api_build_info", "Always 1; the label tells the version.");
+fn service(text: &mut Exposition, state: &AppState) {
+    let mut info = text.family(Gauge, "eks_api_build_info", "Always 1. The label is the version.");
     info.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    let ready = shared.api_server().is_ready() && !*shared.draining.borrow();
+    let ready = state.api_server().is_ready() && !*state.draining.borrow();
     text.family(Gauge, "eks_api_ready", "Whether /readyz answers 200.").sample(&[], u8::from(ready));
     let mut checks = text.family(Gauge, "eks_api_check_passed", "Whether a check of /health passes.");
     for check in Check::ALL {
-        let passed = shared.api_server().checks.outcome(check) == Outcome::Passed;
+        let passed = state.api_server().checks.outcome(check) == Outcome::Passed;
         checks.sample(&[("check", check.name())], u8::from(passed));
     }
 }
 
-fn callers(text: &mut Exposition, shared: &AppState) {
-    let mut total = text.family(Counter, "eks_api_requests_total", "Requests answered; of a stream, begun.");
-    for ([operation, code], histogram) in shared.traffic.requests() {
+fn callers(text: &mut Exposition, state: &AppState) {
+    let mut total =
+        text.family(Counter, "eks_api_requests_total", "Answered requests. A stream counts when it starts.");
+    for ([operation, code], histogram) in state.traffic.requests() {
         total.sample(&[("operation", operation), ("code", code)], histogram.count());
     }
-    let help = "How long requests took, waits included; of a stream, until it began.";
+    let help = "Time to the answer, waits included. For a stream, time to its start.";
     let mut times = text.family(Histogram, "eks_api_request_duration_seconds", help);
-    for ([operation, code], histogram) in shared.traffic.requests() {
-        times.histogram(&[("operation", operation), ("code", code)], &histogram);
+    for ([operation, code], histogram) in state.traffic.requests() {
+        times.histogram(&[("operation", operation), ("code", code)], histogram);
     }
 }
 
-fn limits(text: &mut Exposition, shared: &AppState) {
-    let (traffic, [requests, waits, streams, writes]) = (&shared.traffic, shared.calls.stats());
+fn limits(text: &mut Exposition, state: &AppState) {
+    let (traffic, [requests, waits, streams, writes]) = (&state.traffic, state.calls.standing());
     let open = [
-        ("eks_api_open_connections", "Connections of callers.", traffic.connections.value()),
-        (
-            "eks_api_requests_in_flight",
-            "Requests being worked on; what memory answers at once is not seen here.",
-            requests.open,
-        ),
-        ("eks_api_open_waits", "Calls that wait for a job.", waits.open),
-        ("eks_api_open_streams", "Event and log streams.", streams.open),
+        ("eks_api_open_connections", "Open connections of callers.", traffic.connections.value()),
+        ("eks_api_requests_in_flight", "Requests in progress, without those answered from memory.", requests.open),
+        ("eks_api_open_waits", "Calls with wait in progress.", waits.open),
+        ("eks_api_open_streams", "Open event and log streams.", streams.open),
     ];
     for (name, help, value) in open {
         text.family(Gauge, name, help).sample(&[], value);
     }
-    let help = "How many there may be of what is open or in flight; of peer and caller, calls a second.";
-    let mut most = text.family(Gauge, "eks_api_limit", help);
+    let help = "The largest number of each kind at a time. For peer and caller, calls a second.";
+    let mut limits = text.family(Gauge, "eks_api_limit", help);
     let kinds = ["requests", "waits", "streams", "writes"].into_iter().zip([requests, waits, streams, writes]);
-    most.sample(&[("limit", "connections")], traffic.max_connections.value());
+    limits.sample(&[("limit", "connections")], traffic.most_connections.value());
     for (name, kind) in kinds.clone() {
-        most.sample(&[("limit", name)], kind.max);
+        limits.sample(&[("limit", name)], kind.most);
     }
-    let RateLimits { peers, callers } = &shared.rates;
-    for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
-        if rate > 0 {
-            most.sample(&[("limit", limit.name())], rate);
+    for (limit, rate) in [(Limit::Peer, &traffic.rate_of_peer), (Limit::Caller, &traffic.rate_of_caller)] {
+        if rate.value() > 0 {
+            limits.sample(&[("limit", limit.name())], rate.value());
         }
     }
-    let mut refused =
-        text.family(Counter, "eks_api_refused_total", "What was refused because of a limit, by the limit.");
-    for (name, count) in traffic
-        .refusals()
-        .chain([("memory", shared.calls.bodies.refused.value())])
-        .chain(kinds.map(|(name, kind)| (name, kind.refused)))
-    {
+    let mut refused = text.family(Counter, "eks_api_refused_total", "Refused connections and calls, by limit.");
+    for (name, count) in traffic.refusals().chain(kinds.map(|(name, kind)| (name, kind.refused))) {
         refused.sample(&[("limit", name)], count);
     }
-    let help = "Records of the audit: written, among them those fallen back from the journal to stderr, or lost.";
+    let help = "Audit records: written, lost, and how many of the written fell back from the journal to stderr.";
     let mut records = text.family(Counter, "eks_api_audit_records_total", help);
-    let tally = shared.audit.tally();
-    for (outcome, count) in [("written", tally.written), ("fell_back", tally.fell_back), ("lost", tally.lost)] {
-        records.sample(&[("outcome", outcome)], count);
+    let audit = &state.audit;
+    for (outcome, count) in [("written", &audit.written), ("fell_back", &audit.fell_back), ("lost", &audit.lost)] {
+        records.sample(&[("outcome", outcome)], count.value());
     }
-    let help = "Lines of stderr that were dropped, as it is not read fast enough.";
+    let help = "Log lines that were dropped because stderr is read too slowly.";
     text.family(Counter, "eks_api_log_lines_dropped_total", help).sample(&[], stderr::dropped());
 }
 
-fn upstream(text: &mut Exposition, shared: &AppState) {
-    let traffic = &shared.api_server().traffic;
-    let help = "Requests to the API server; the code is its status, or why there is none.";
+fn upstream(text: &mut Exposition, state: &AppState) {
+    let traffic = &state.api_server().traffic;
+    let help = "Requests to the API server. The code is the status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
     for (what, histogram) in traffic.requests() {
         total.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram.count());
     }
-    let help = "How long the API server took to reply; of a stream, until it began.";
+    let help = "Time to the API server's reply. For a stream, time to its start.";
     let mut times = text.family(Histogram, "eks_api_upstream_request_duration_seconds", help);
     for (what, histogram) in traffic.requests() {
         times.histogram(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram);
     }
-    let help = "Requests to the API server that were sent again, by the code that was the reason.";
+    let help = "Requests to the API server that were retried, by the code of the failed request.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
     for (what, count) in traffic.retries() {
         retries.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], count);
     }
 }
 
-fn identity(text: &mut Exposition, shared: &AppState) {
-    let (tokens, traffic) = (&shared.api_server().tokens, &shared.api_server().traffic);
-    outcomes(text, "eks_api_token_renewals_total", "Tokens that were to be signed, by outcome.", tokens.renewals());
+fn identity(text: &mut Exposition, state: &AppState) {
+    let (tokens, traffic) = (&state.api_server().tokens, &state.api_server().traffic);
+    outcomes(text, "eks_api_token_renewals_total", "Attempts to sign a token, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
-    let help = "Until when the token is used; 0 if there is none.";
+    let help = "When the token expires; 0 without a token.";
     text.family(Gauge, "eks_api_token_expiry_timestamp_seconds", help).sample(&[], Seconds(until));
     outcomes(text, "eks_api_describe_cluster_total", "Calls of DescribeCluster, by outcome.", &traffic.descriptions);
-    let help = "When DescribeCluster succeeded last; 0 if never.";
+    let help = "When DescribeCluster last succeeded; 0 if never.";
     let mut last = text.family(Gauge, "eks_api_describe_cluster_last_success_timestamp_seconds", help);
     last.sample(&[], Seconds(traffic.described.value()));
 }
@@ -148,31 +136,31 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
     }
 }
 
-fn live_state(text: &mut Exposition, shared: &AppState) {
-    let watch = &shared.api_server().traffic.watch;
-    let (now, help) = (watch.state(), "1 for the state that the watch is in, 0 for the others.");
+fn live_state(text: &mut Exposition, state: &AppState) {
+    let watch = &state.api_server().traffic.watch;
+    let (now, help) = (watch.state(), "1 for the current state of the watch, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {
         states.sample(&[("state", state)], u8::from(state == now));
     }
-    let help = "How often the stream of the watch was opened again.";
+    let help = "How often the watch was reopened.";
     text.family(Counter, "eks_api_watch_restarts_total", help).sample(&[], watch.restarts());
     let help = "How often the list or the watch failed, by reason.";
     let mut losses = text.family(Counter, "eks_api_watch_failures_total", help);
     for (reason, count) in watch.losses() {
         losses.sample(&[("reason", reason)], count);
     }
-    let help = "When the watch last told of anything, a bookmark a minute included; 0 if never.";
+    let help = "When the watch last sent an event or a bookmark, which comes every minute; 0 if never.";
     let mut last = text.family(Gauge, "eks_api_watch_last_event_timestamp_seconds", help);
     last.sample(&[], Seconds(watch.last_event.value()));
     let mut jobs = text.family(Gauge, "eks_api_cached_jobs", "Jobs in memory, by state.");
-    for (state, count) in State::ALL.into_iter().zip(shared.store().counts()) {
+    for (state, count) in State::ALL.into_iter().zip(state.store().counts()) {
         jobs.sample(&[("state", state.name())], count);
     }
 }
 
-/// Under the names that Prometheus' own libraries use. What cannot be read is left out.
-fn process(text: &mut Exposition, shared: &AppState) {
+/// The metrics that Prometheus' own libraries have. Values that cannot be read are left out.
+fn process(text: &mut Exposition, state: &AppState) {
     let usage = Usage::now();
     let mut cpu = text.family(Counter, "process_cpu_seconds_total", "CPU time, user and system.");
     if let Some(time) = usage.cpu {
@@ -182,13 +170,13 @@ fn process(text: &mut Exposition, shared: &AppState) {
         ("process_resident_memory_bytes", "Resident memory.", usage.resident_bytes),
         ("process_virtual_memory_bytes", "Virtual memory.", usage.virtual_bytes),
         ("process_open_fds", "Open file descriptors.", usage.open_files),
-        ("process_max_fds", "How many file descriptors may be open.", usage.most_files),
+        ("process_max_fds", "The largest number of open file descriptors.", usage.most_files),
     ] {
         let mut family = text.family(Gauge, name, help);
         if let Some(value) = value {
             family.sample(&[], value);
         }
     }
-    let started = Seconds(since_epoch(shared.traffic.started));
+    let started = Seconds(since_epoch(state.traffic.started));
     text.family(Gauge, "process_start_time_seconds", "When the service started.").sample(&[], started);
 }

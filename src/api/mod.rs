@@ -1,18 +1,17 @@
-//! The calls: their routes, the way of every request, and a handler each.
+//! The API: the route table, the path of every request, and one handler for each route.
 
-pub mod audit;
 pub mod context;
-mod dispatch;
 pub mod docs;
 mod errors;
 pub mod gate;
+mod handlers;
 pub mod jobs;
 pub mod metrics;
 pub mod namespaces;
-pub mod pagination;
 pub mod probes;
 pub mod repeats;
 pub mod request_guard;
 pub mod request_log;
 pub mod routes;
 pub mod service;
+pub mod state;

@@ -1,5 +1,6 @@
-//! /health, /livez, /readyz: what is known anyway, without asking anyone. Strangers are told what fails, and not why: that
-//! can hold names and words of AWS and of the cluster.
+//! /health, /livez, /readyz: the state of the last checks, without a request to AWS or the cluster.
+//!
+//! Unknown callers see which check fails but not why: the reason can name parts of AWS and of the cluster.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,12 +34,12 @@ struct Probe {
     status: &'static str,
 }
 
-pub(super) fn health(call: &RequestContext) -> Result<Reply, Problem> {
-    let (cluster, tells_why) = (&call.session.cluster, call.shared.auth.may_see_diagnostics(&call.caller));
+pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
+    let (cluster, with_details) = (ctx.state.api_server(), ctx.state.auth.trusts(ctx.caller()));
     let report = |check| match cluster.checks.outcome(check) {
         Outcome::Passed => CheckReport { status: "passed", detail: None },
         Outcome::Pending => CheckReport { status: "pending", detail: None },
-        Outcome::Failed(why) => CheckReport { status: "failed", detail: tells_why.then_some(why) },
+        Outcome::Failed(why) => CheckReport { status: "failed", detail: with_details.then_some(why) },
     };
     let health = Health {
         status: if cluster.checks.first_failing().is_none() { "healthy" } else { "degraded" },
@@ -50,23 +51,23 @@ pub(super) fn health(call: &RequestContext) -> Result<Reply, Problem> {
     Reply::json(StatusCode::OK, &health)
 }
 
-/// The process answers; nothing else is asked, as restarting would mend nothing else.
+/// Checks only that the process answers: a restart would repair nothing else.
 pub(super) fn livez() -> Result<Reply, Problem> {
     Reply::json(StatusCode::OK, &Probe { status: "ok" })
 }
 
-pub(super) fn readyz(call: &RequestContext) -> Result<Reply, Problem> {
-    const AGAIN: Duration = Duration::from_secs(5);
-    if *call.shared.draining.borrow() {
-        return Err(Problem::unavailable("draining", "shutting down", AGAIN));
+pub(super) fn readyz(ctx: &RequestContext) -> Result<Reply, Problem> {
+    const RETRY_AFTER: Duration = Duration::from_secs(5);
+    if *ctx.state.draining.borrow() {
+        return Err(Problem::unavailable("draining", "shutting down", RETRY_AFTER));
     }
-    let cluster = &call.session.cluster;
+    let cluster = ctx.state.api_server();
     if !cluster.is_ready() {
-        let told = match cluster.checks.first_failing() {
-            Some((check, _)) if !call.shared.auth.may_see_diagnostics(&call.caller) => check.name().to_owned(),
+        let why = match cluster.checks.first_failing() {
+            Some((check, _)) if !ctx.state.auth.trusts(ctx.caller()) => check.name().to_owned(),
             _ => cluster.why_not_ready(),
         };
-        return Err(Problem::unavailable("not_ready", format!("not ready yet: {told}"), AGAIN));
+        return Err(Problem::unavailable("not_ready", format!("not ready yet: {why}"), RETRY_AFTER));
     }
     Reply::json(StatusCode::OK, &Probe { status: "ok" })
 }

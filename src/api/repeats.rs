@@ -1,42 +1,35 @@
-//! Refusals that repeat. The first of a kind is written at once; the others are counted, and the count is written once a
-//! minute. So a flood of calls that cost nothing does not become a flood of lines.
+//! [`Repeats`]: counts refusals that repeat, so that a flood of cheap calls does not become a flood of log lines.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
-use tokio::time::interval;
 
-use crate::api::audit::{Account, Subject};
-use crate::api::context::{AppState, ObjectRef};
-use crate::api::routes::Route;
+use crate::audit::request_info::{NO_OPERATION, ObjectRef, RequestInfo};
 use crate::auth::{Caller, CallerId};
 use crate::http::peer::client_prefix;
 use crate::http::response::problem::Problem;
 
-/// How often the counts are written.
-const PERIOD: Duration = Duration::from_mins(1);
-/// The most kinds that are told apart in this time. All further ones are counted as one kind.
+/// The most kinds between two reports. Refusals of further kinds are counted together.
 const MAX_KINDS: usize = 1024;
 
-/// What refusals have in common that are counted together.
+/// What refusals that are counted together have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kind {
     caller: CallerId,
-    route: Option<Route>,
+    operation: &'static str,
     status: StatusCode,
 }
 
 /// A refusal that repeated.
 #[derive(Clone, Debug)]
 pub struct Repeated {
-    /// The first one's, without the object that it was about: the others can be about others.
-    pub account: Account,
+    /// The first refusal's, without its object: the others can name other objects.
+    pub info: RequestInfo,
     pub status: StatusCode,
     pub reason: String,
-    /// How many there were since the last count.
+    /// How many followed since the last report.
     pub count: u64,
 }
 
@@ -44,29 +37,33 @@ pub struct Repeated {
 pub struct Repeats(Mutex<HashMap<Option<Kind>, Repeated>>);
 
 impl Repeats {
-    /// Whether this refusal is the first of its kind. If not, it is counted.
-    pub fn is_first(&self, subject: &Subject<'_>, problem: &Problem) -> bool {
-        let (mut line, mut caller) = (subject.line.clone(), subject.caller.clone());
-        let mut kind =
-            Some(Kind { caller: caller.id(client_prefix(line.peer.ip())), route: line.route, status: problem.status });
+    /// Returns whether this refusal is the first of its kind. If not, counts it.
+    pub fn is_first(&self, info: &RequestInfo, problem: &Problem) -> bool {
+        let caller = info.caller.id(client_prefix(info.peer.ip()));
+        let mut kind = Some(Kind { caller, operation: info.operation, status: problem.status });
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
-            (kind, line.route, caller) = (None, None, Caller::anonymous());
+        let is_full = kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind);
+        if is_full {
+            kind = None;
         }
         match kinds.entry(kind) {
             Entry::Occupied(mut known) => {
                 known.get_mut().count += 1;
                 false
             }
-            Entry::Vacant(place) => {
-                let account = Account { line, caller, target: ObjectRef::default() };
-                place.insert(Repeated { account, status: problem.status, reason: problem.reason.clone(), count: 0 });
+            Entry::Vacant(entry) => {
+                let mut info = RequestInfo { object: ObjectRef::default(), ..info.clone() };
+                if is_full {
+                    (info.caller, info.operation, info.object_kind) = (Caller::nobody(), NO_OPERATION, "");
+                    info.is_change = false;
+                }
+                entry.insert(Repeated { info, status: problem.status, reason: problem.reason.clone(), count: 0 });
                 true
             }
         }
     }
 
-    /// The refusals that repeated since the last time. Those that did not are forgotten: the next is a first one again.
+    /// Returns the refusals that repeated since the last call, and forgets the others.
     pub fn take(&self) -> Vec<Repeated> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.retain(|_, repeated| repeated.count > 0);
@@ -79,52 +76,36 @@ impl Repeats {
     }
 }
 
-/// Writes the counts, once a minute and for ever.
-pub async fn report(shared: Arc<AppState>) {
-    let mut ticks = interval(PERIOD);
-    loop {
-        ticks.tick().await;
-        report_now(&shared);
-    }
-}
-
-/// Writes the counts so far.
-pub fn report_now(shared: &AppState) {
-    for repeated in shared.repeats.take() {
-        repeated.account.line.write_repeated(&repeated);
-        shared.audit.repeated(&repeated);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, SocketAddr};
     use std::time::Instant;
 
-    use hyper::header::HeaderMap;
-
     use super::*;
-    use crate::api::request_log::RequestInfo;
-    use crate::http::request::request_id::RequestId;
 
-    fn is_first(repeats: &Repeats, address: impl Into<IpAddr>, route: Route, status: StatusCode) -> bool {
-        let peer = SocketAddr::new(address.into(), 1);
-        let request_id = RequestId::parse(&HeaderMap::new());
-        let line = RequestInfo { request_id, route: Some(route), peer, started: Instant::now() };
-        let (caller, target) = (Caller::anonymous(), ObjectRef::default());
-        let subject = Subject { line: &line, caller: &caller, target: &target };
-        repeats.is_first(&subject, &Problem::new(status, "reason", "detail"))
+    fn is_first(repeats: &Repeats, address: impl Into<IpAddr>, operation: &'static str, status: StatusCode) -> bool {
+        let info = RequestInfo {
+            request_id: "1".to_owned(),
+            operation,
+            object_kind: "Job",
+            is_change: false,
+            peer: SocketAddr::new(address.into(), 1),
+            caller: Caller::nobody(),
+            object: ObjectRef::default(),
+            started: Instant::now(),
+        };
+        repeats.is_first(&info, &Problem::new(status, "reason", "detail"))
     }
 
     #[test]
-    fn b4_the_first_of_a_kind_is_told_and_the_others_are_counted() {
+    fn b4_the_first_of_a_kind_is_written_and_the_others_are_counted() {
         const A: [u8; 4] = [10, 0, 0, 1];
         let (repeats, status) = (Repeats::default(), StatusCode::FORBIDDEN);
-        let firsts = |count: usize| (0..count).filter(|_| is_first(&repeats, A, Route::ListJobs, status)).count();
+        let firsts = |count: usize| (0..count).filter(|_| is_first(&repeats, A, "list_jobs", status)).count();
         assert_eq!(firsts(100), 1);
-        assert!(is_first(&repeats, [10, 0, 0, 2], Route::ListJobs, status), "another caller");
-        assert!(is_first(&repeats, A, Route::GetJobStatus, status), "another call");
-        assert!(is_first(&repeats, A, Route::ListJobs, StatusCode::UNAUTHORIZED), "another status");
+        assert!(is_first(&repeats, [10, 0, 0, 2], "list_jobs", status), "another caller");
+        assert!(is_first(&repeats, A, "get_job_status", status), "another call");
+        assert!(is_first(&repeats, A, "list_jobs", StatusCode::UNAUTHORIZED), "another status");
         let taken = |repeats: &Repeats| repeats.take().into_iter().map(|repeated| repeated.count).collect::<Vec<_>>();
         assert_eq!(taken(&repeats), [99]);
         assert_eq!(firsts(10), 0, "it goes on");
@@ -134,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn b4_what_is_told_of_many_callers_is_bounded() {
+    fn b4_the_number_of_kinds_is_bounded() {
         let (repeats, status) = (Repeats::default(), StatusCode::FORBIDDEN);
         let callers = u32::try_from(MAX_KINDS).unwrap() * 3;
-        let firsts = (0..callers).filter(|caller| is_first(&repeats, caller.to_be_bytes(), Route::ListJobs, status));
+        let firsts = (0..callers).filter(|caller| is_first(&repeats, caller.to_be_bytes(), "list_jobs", status));
         assert_eq!(firsts.count(), MAX_KINDS + 1);
         let taken = repeats.take();
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].count, u64::from(callers) - MAX_KINDS as u64 - 1);
-        assert_eq!(taken[0].account.line.route, None, "they have no call in common");
+        assert_eq!(taken[0].info.operation, "none", "the calls have no operation in common");
     }
 }

@@ -1,115 +1,87 @@
-//! A call whose handler runs: its place among those under way, its end, and that the end is told of, in the log and in the
-//! audit, whatever it is.
+//! Runs a handler, and records its end: an answer, a panic, or a change that is dropped before its end.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::sync::oneshot;
 
-use crate::api::audit::Subject;
-use crate::api::context::{AppState, RequestContext};
-use crate::api::dispatch;
-use crate::api::request_log::RequestInfo;
-use crate::http::limits::allowance::Allowance;
+use crate::api::context::RequestContext;
+use crate::api::handlers;
+use crate::api::request_log::record_completion;
+use crate::http::limits::rate_limit::Allowance;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 
-/// What a call came to, and what is left to its caller, if the call was counted.
 #[derive(Debug)]
 pub struct Answer {
     pub result: Result<Reply, Problem>,
+    /// What the rate limits leave to the caller. None if the call was not counted.
     pub allowance: Option<Allowance>,
 }
 
-/// Runs the handler. A change runs in a task of its own: once begun it ends, and is told of, although the caller hangs up.
-/// What it works on is boxed, as it would be moved several times on its way.
-pub async fn run(mut running: Box<RequestGuard>, body: RequestBody) -> Answer {
-    if running.call.route.is_read() {
-        return handled(running, body).await;
-    }
-    let (here, hung_up) = oneshot::channel();
-    running.call.hung_up = Some(hung_up);
-    let connection = body.connection();
-    let mut task = tokio::spawn(handled(running, body));
-    let ended = tokio::select! {
-        ended = &mut task => ended,
-        // The caller sends nothing more. A wait ends, and the change itself is answered.
-        () = connection.input_ended() => {
-            drop(here);
-            task.await
-        }
-    };
-    ended.unwrap_or_else(|error| Answer { result: Err(failed(&error.to_string())), allowance: None })
-}
-
-async fn handled(mut running: Box<RequestGuard>, body: RequestBody) -> Answer {
-    let call = &mut running.call;
-    let mut result = catch_panic(pin!(dispatch::answer(call, body))).await;
-    if !call.route.is_read() {
-        result = result.map_err(Problem::of_change);
-    }
-    // A refusal counts, also one that cost nothing.
-    if result.as_ref().is_err_and(|problem| problem.status.is_client_error())
-        && let Err(too_many) = call.count()
-    {
-        result = Err(too_many);
-    }
-    running.tell(&result);
-    Answer { result, allowance: running.call.allowance }
-}
-
-/// A call with its handler. A change that is dropped before its end, as one that outlasts the drain, is told of too.
+/// Records a change as aborted if it is dropped before its end, as one that outlasts the drain.
 #[derive(Debug)]
 pub struct RequestGuard {
-    call: RequestContext,
-    line: RequestInfo,
-    is_told: bool,
+    ctx: Box<RequestContext>,
+    is_recorded: bool,
 }
 
 impl RequestGuard {
-    pub const fn new(call: RequestContext, line: RequestInfo) -> Self {
-        Self { call, line, is_told: false }
+    pub const fn new(ctx: Box<RequestContext>) -> Self {
+        Self { ctx, is_recorded: false }
     }
 
-    fn tell(&mut self, result: &Result<Reply, Problem>) {
-        self.is_told = true;
-        tell(&self.call.shared, &self.subject(), result, self.call.session.upstream_time());
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject { line: &self.line, caller: &self.call.caller, target: &self.call.target }
+    async fn run(mut self, body: RequestBody) -> Answer {
+        let ctx = &mut *self.ctx;
+        let mut result = catch_panic(pin!(handlers::handle(ctx, body))).await;
+        if ctx.info.is_change {
+            result = result.map_err(Problem::of_change);
+        }
+        // A refusal counts, although it may have cost nothing.
+        if result.as_ref().is_err_and(|problem| problem.status.is_client_error())
+            && let Err(too_many) = ctx.count()
+        {
+            result = Err(too_many);
+        }
+        record_completion(&ctx.state, &ctx.info, &result, ctx.upstream_time());
+        self.is_recorded = true;
+        Answer { result, allowance: self.ctx.allowance }
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        if !self.is_told && !self.call.route.is_read() {
-            self.call.shared.audit.record_aborted(&self.subject());
+        if !self.is_recorded && self.ctx.info.is_change {
+            self.ctx.state.audit.record_aborted(&self.ctx.info);
         }
     }
 }
 
-/// The one place where the answer to a request is told of: in the log, and in the audit if it belongs there. A refusal that
-/// cost the cluster nothing, and that repeats, is only counted.
-pub fn tell(shared: &AppState, subject: &Subject<'_>, result: &Result<Reply, Problem>, upstream: Duration) {
-    subject.line.count(&shared.traffic, result);
-    if let Err(problem) = result
-        && upstream.is_zero()
-        && (problem.status.is_client_error() || problem.status == StatusCode::SERVICE_UNAVAILABLE)
-        && !shared.repeats.is_first(subject, problem)
-    {
-        return;
+/// Runs the handler. A change runs in its own task: once started it ends, also if the caller disconnects.
+pub async fn run(mut ctx: Box<RequestContext>, body: RequestBody) -> Answer {
+    if !ctx.info.is_change {
+        return RequestGuard::new(ctx).run(body).await;
     }
-    subject.line.write(result, subject.target, upstream);
-    shared.audit.ended(subject, result);
+    let (connected, disconnected) = oneshot::channel();
+    ctx.disconnected = Some(disconnected);
+    let connection = body.connection();
+    let mut task = tokio::spawn(RequestGuard::new(ctx).run(body));
+    let ended = tokio::select! {
+        ended = &mut task => ended,
+        // The caller sends nothing more. A wait ends then; the change itself is answered.
+        () = connection.input_ended() => {
+            drop(connected);
+            task.await
+        }
+    };
+    ended.unwrap_or_else(|error| Answer { result: Err(internal_error(&error.to_string())), allowance: None })
 }
 
-/// What the handler says, or that it panicked: that is this request's end alone.
+/// Returns the result of the handler. A panic is an error of this request alone.
 async fn catch_panic(mut handler: Pin<&mut impl Future<Output = Result<Reply, Problem>>>) -> Result<Reply, Problem> {
     std::future::poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
@@ -120,10 +92,10 @@ async fn catch_panic(mut handler: Pin<&mut impl Future<Output = Result<Reply, Pr
 
 fn panicked(panic: &(dyn Any + Send)) -> Problem {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    failed(&format!("panicked: {}", text.unwrap_or("no message")))
+    internal_error(&format!("panicked: {}", text.unwrap_or("no message")))
 }
 
-fn failed(cause: &str) -> Problem {
+fn internal_error(cause: &str) -> Problem {
     let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed");
     Problem { cause: Some(cause.into()), ..problem }
 }

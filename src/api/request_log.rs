@@ -1,83 +1,97 @@
-//! The one line that is logged of every request, when its answer is known: of a stream, when it begins. It is counted then.
+//! The end of every request: its metrics, its line in the log, and its audit record.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use log::Level;
+use tokio::time::interval;
 
-use crate::api::context::ObjectRef;
 use crate::api::repeats::Repeated;
 use crate::api::routes::Route;
-use crate::http::metrics::HttpMetrics;
-use crate::http::request::request_id::RequestId;
+use crate::api::state::AppState;
+use crate::audit::request_info::{NO_OPERATION, RequestInfo, milliseconds};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::kube::names::{JobName, Namespace};
 
-/// What is known of a request when it comes in, for the one line that is logged when it ends.
-#[derive(Clone, Debug)]
-pub struct RequestInfo {
-    pub request_id: RequestId,
-    pub route: Option<Route>,
-    pub peer: SocketAddr,
-    pub started: Instant,
+/// How often the repeated refusals are written.
+const REPEATS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Counts, logs and audits the result of a request. For a stream, that is when it starts.
+///
+/// A refusal that cost the API server nothing is only counted when it repeats.
+pub fn record_completion(
+    state: &AppState,
+    info: &RequestInfo,
+    result: &Result<Reply, Problem>,
+    upstream_time: Duration,
+) {
+    let (status, problem) = match result {
+        Ok(reply) => (reply.status, None),
+        Err(problem) => (problem.status, Some(problem)),
+    };
+    let route = Route::ALL.into_iter().find(|route| route.operation() == info.operation);
+    state.traffic.answered(route, status, info.started.elapsed());
+    if let Some(problem) = problem
+        && upstream_time.is_zero()
+        && (status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE)
+        && !state.repeats.is_first(info, problem)
+    {
+        return;
+    }
+    write(info, status, problem, upstream_time);
+    state.audit.record_outcome(info, status.as_u16(), problem.map_or("", |problem| &problem.reason));
 }
 
-impl RequestInfo {
-    /// Counts the request among those answered.
-    pub fn count(&self, traffic: &HttpMetrics, result: &Result<Reply, Problem>) {
-        let status = result.as_ref().map_or_else(|problem| problem.status, |reply| reply.status);
-        traffic.record(self.route.map_or("none", Route::operation), status, self.started.elapsed());
-    }
+/// Logs one request. Successful reads are at DEBUG: clients poll thousands of times.
+fn write(info: &RequestInfo, status: StatusCode, problem: Option<&Problem>, upstream_time: Duration) {
+    let level = match status.as_u16() {
+        // Not ready, overloaded or draining: known already, and no defect.
+        503 => Level::Warn,
+        500.. => Level::Error,
+        200..400 if !info.is_change && info.operation != NO_OPERATION => Level::Debug,
+        _ => Level::Info,
+    };
+    log::log!(
+        level,
+        request_id = info.request_id.as_str(),
+        operation = info.operation,
+        caller:% = info.peer,
+        namespace = info.namespace(),
+        job = info.job(),
+        status = status.as_u16(),
+        reason = problem.map_or("", |problem| &problem.reason),
+        cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),
+        duration_ms = info.duration_ms(),
+        upstream_ms = milliseconds(upstream_time);
+        "request"
+    );
+}
 
-    /// Successful reads are told only at DEBUG, so that thousands of polls do not bury the journal.
-    pub fn write(&self, result: &Result<Reply, Problem>, target: &ObjectRef, upstream: Duration) {
-        let (status, problem) = match result {
-            Ok(reply) => (reply.status, None),
-            Err(problem) => (problem.status, Some(problem)),
-        };
-        let duration = self.started.elapsed();
-        let level = match status.as_u16() {
-            // Not ready, overloaded or draining: said before, and no defect.
-            503 => Level::Warn,
-            500.. => Level::Error,
-            200..400 if self.route.is_some_and(Route::is_read) => Level::Debug,
-            _ => Level::Info,
-        };
+/// Logs and audits how often refusals repeated, once a minute and forever.
+pub async fn report_repeats(state: Arc<AppState>) {
+    let mut ticks = interval(REPEATS_INTERVAL);
+    loop {
+        ticks.tick().await;
+        report_repeats_now(&state);
+    }
+}
+
+/// Logs and audits how often refusals repeated since the last report.
+pub fn report_repeats_now(state: &AppState) {
+    for Repeated { info, status, reason, count } in state.repeats.take() {
+        let level = if status == StatusCode::SERVICE_UNAVAILABLE { Level::Warn } else { Level::Info };
+        // The request id is that of the first refusal, which has its own line.
         log::log!(
             level,
-            request_id = self.request_id.as_str(),
-            operation = self.route.map_or("none", Route::operation),
-            caller:% = self.peer,
-            namespace = target.namespace.as_ref().map_or("", Namespace::as_str),
-            job = target.job.as_ref().map_or("", JobName::as_str),
+            request_id = info.request_id.as_str(),
+            operation = info.operation,
+            caller:% = info.peer,
             status = status.as_u16(),
-            reason = problem.map_or("", |problem| &problem.reason),
-            cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),
-            duration_ms = milliseconds(duration),
-            upstream_ms = milliseconds(upstream);
-            "request"
-        );
-    }
-
-    /// How often a refusal repeated. The request id is the first one's, which has a line of its own.
-    pub fn write_repeated(&self, repeated: &Repeated) {
-        let level = if repeated.status == StatusCode::SERVICE_UNAVAILABLE { Level::Warn } else { Level::Info };
-        log::log!(
-            level,
-            request_id = self.request_id.as_str(),
-            operation = self.route.map_or("none", Route::operation),
-            caller:% = self.peer,
-            status = repeated.status.as_u16(),
-            reason = repeated.reason.as_str(),
-            repeated = repeated.count;
+            reason = reason.as_str(),
+            repeated = count;
             "request refused again"
         );
+        state.audit.record_repeated(&info, status.as_u16(), &reason, count);
     }
-}
-
-/// To the microsecond.
-pub fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }

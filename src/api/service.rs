@@ -1,23 +1,25 @@
-//! The one path of every request: id and route, admission, handler, log line and audit, response.
+//! [`Service`]: the path of every request from its header to its response.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
-use crate::api::audit::Subject;
-use crate::api::context::{AppState, ObjectRef};
+use crate::api::context::RequestContext;
 use crate::api::gate::Gate;
-use crate::api::request_guard::{Answer, RequestGuard, run, tell};
-use crate::api::request_log::RequestInfo;
+use crate::api::request_guard::{Answer, run};
+use crate::api::request_log::record_completion;
 use crate::api::routes::{NotFound, Route};
+use crate::api::state::AppState;
+use crate::audit::request_info::{NO_OPERATION, ObjectRef, RequestInfo};
 use crate::auth::Caller;
-use crate::http::connection::Handler;
 use crate::http::framing;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::credentials;
+use crate::http::request::headers::lines;
 use crate::http::request::media::Media;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
@@ -27,120 +29,116 @@ use crate::http::response::{HttpResponse, response};
 #[derive(Debug)]
 pub struct Service {
     pub shared: Arc<AppState>,
-    pub admission: Gate,
+    pub gate: Gate,
 }
 
-/// What the response needs of the request.
-struct Head {
+/// What the response needs to know of the request.
+struct RequestHead {
     request_id: RequestId,
     origin: Option<HeaderValue>,
-    asks_options: bool,
+    is_options: bool,
     media: Media,
-    /// The methods that its path takes, where the reply has to name them.
+    /// The methods of the path, if the response has to name them.
     allow: Option<String>,
-    /// Whether the connection ends with the reply, as the request's header cannot be trusted.
+    /// Whether the response ends the connection, because the framing of the request cannot be trusted.
     closes: bool,
 }
 
-impl Handler for Service {
-    async fn handle(self: Arc<Self>, peer: Arc<Peer>, request: Request<RequestBody>) -> HttpResponse {
-        let (head, begun) = self.begin(&peer, request);
-        let answer = match begun {
-            Ok((running, body)) => run(running, body).await,
-            Err(answer) => answer,
-        };
-        let mut response =
-            response(&head.request_id, answer.result, head.media, head.allow.as_deref(), answer.allowance);
-        let preflight = head.allow.as_deref().filter(|_| head.asks_options);
-        self.admission.cors.apply(head.origin.as_ref(), preflight, response.headers_mut());
-        // The drain may have begun without this connection having been polled since; the reply is to say so.
-        if head.closes || *self.shared.draining.borrow() {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-
-    async fn finished(&self) {
-        self.shared.calls.idle().await;
-    }
-}
-
 impl Service {
-    /// Admits the request: a call whose handler is to run, or the answer. The body of what is refused is dropped here.
-    fn begin(
+    /// Answers a request. The future is boxed, as every open connection has room for it.
+    pub fn handle(
+        self: Arc<Self>,
+        peer: &Peer,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<HttpResponse, Infallible>> + use<> {
+        let (head, admitted) = self.admit(peer, request);
+        Box::pin(async move {
+            let answer = match admitted {
+                Ok((ctx, body)) => run(ctx, body).await,
+                Err(answer) => answer,
+            };
+            Ok(self.finish(&head, answer))
+        })
+    }
+
+    /// Returns the context for the handler, or the answer if no handler runs.
+    fn admit(
         &self,
         peer: &Peer,
         request: Request<RequestBody>,
-    ) -> (Head, Result<(Box<RequestGuard>, RequestBody), Answer>) {
-        let framed = framing::check(&request);
+    ) -> (RequestHead, Result<(Box<RequestContext>, RequestBody), Answer>) {
+        let framing = framing::check(&request);
         let (mut parts, body) = request.into_parts();
-        credentials::mark_sensitive(&mut parts.headers);
+        credentials::hide(&mut parts.headers);
         let route = Route::find(&parts.method, parts.uri.path());
-        let line = RequestInfo {
-            request_id: RequestId::parse(&parts.headers),
-            route: route.as_ref().ok().copied(),
+        let known = route.as_ref().ok();
+        let request_id = RequestId::of(&parts.headers);
+        let mut info = RequestInfo {
+            request_id: request_id.as_str().to_owned(),
+            operation: known.map_or(NO_OPERATION, |route| route.operation()),
+            object_kind: known.map_or("", |route| route.object_kind()),
+            is_change: known.is_some_and(|route| !route.is_read()),
             peer: peer.address,
+            caller: Caller::nobody(),
+            object: ObjectRef::default(),
             started: Instant::now(),
         };
-        let mut head = Head {
-            request_id: line.request_id,
-            origin: parts.headers.get(ORIGIN).cloned(),
-            asks_options: parts.method == Method::OPTIONS,
-            media: route.as_ref().map_or(Media::Json, |route| route.media()),
+        let mut head = RequestHead {
+            request_id,
+            origin: lines(&parts.headers, ORIGIN).next().cloned(),
+            is_options: parts.method == Method::OPTIONS,
+            media: known.map_or(Media::Json, |route| route.media()),
             allow: None,
-            closes: framed.is_err(),
+            closes: framing.is_err(),
         };
-        if let Err(problem) = framed {
-            return (head, Err(self.refused(&line, &Caller::anonymous(), problem)));
-        }
-        let route = match route {
-            Ok(route) => route,
-            Err(not_found) => {
-                let answer = self.unrouted(&line, &not_found, head.asks_options, parts.uri.path());
+        let result = match (framing, route) {
+            (Err(problem), _) => Err(problem),
+            (Ok(()), Err(not_found)) => {
+                let result = unrouted(&not_found, head.is_options, parts.uri.path());
                 head.allow = not_found.allow;
-                return (head, Err(answer));
+                result
+            }
+            (Ok(()), Ok(route)) => {
+                match self.gate.admit(&self.shared, route, &mut info, peer, (parts.uri, parts.headers)) {
+                    Ok(ctx) => return (head, Ok((Box::new(ctx), body))),
+                    Err(problem) => Err(problem),
+                }
             }
         };
-        let mut caller = Caller::anonymous();
-        let request = (parts.uri, parts.headers);
-        let begun = match self.admission.admit(&self.shared, (route, &line, peer), request, &mut caller) {
-            Ok(call) => Ok((Box::new(RequestGuard::new(call, line)), body)),
-            Err(problem) => Err(self.refused(&line, &caller, problem)),
-        };
-        (head, begun)
+        (head, Err(self.answer(&info, result)))
     }
 
-    /// A request that became no call. It is counted, so that nobody can try for long.
-    fn refused(&self, line: &RequestInfo, caller: &Caller, problem: Problem) -> Answer {
-        let counted = self.shared.rates.count(&self.shared.traffic, line.peer.ip(), caller, line.started);
-        let (result, allowance) = match counted {
-            Ok(left) => (Err(problem), left),
+    /// Answers a request that reaches no handler. The rate limits count it, so that nobody can try for long.
+    fn answer(&self, info: &RequestInfo, result: Result<Reply, Problem>) -> Answer {
+        let AppState { rates, traffic, .. } = &*self.shared;
+        let (result, allowance) = match rates.count(traffic, info.peer.ip(), &info.caller, info.started) {
+            Ok(allowance) => (result, allowance),
             Err(too_many) => (Err(too_many), None),
         };
-        self.tell(line, caller, &result);
+        record_completion(&self.shared, info, &result, Duration::ZERO);
         Answer { result, allowance }
     }
 
-    /// The answer where there is no route: to OPTIONS the methods there are, to anything else what is wrong.
-    fn unrouted(&self, line: &RequestInfo, not_found: &NotFound, asks_options: bool, path: &str) -> Answer {
-        let problem = match &not_found.allow {
-            Some(allow) if !asks_options => Problem::method_not_allowed(allow),
-            None if !asks_options || path != "*" => {
-                Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path")
-            }
-            _ => {
-                let counted =
-                    self.shared.rates.count(&self.shared.traffic, line.peer.ip(), &Caller::anonymous(), line.started);
-                let allowance = counted.as_ref().ok().copied().flatten();
-                let result = counted.map(|_| Reply::empty(StatusCode::NO_CONTENT));
-                self.tell(line, &Caller::anonymous(), &result);
-                return Answer { result, allowance };
-            }
-        };
-        self.refused(line, &Caller::anonymous(), problem)
+    fn finish(&self, head: &RequestHead, Answer { result, allowance }: Answer) -> HttpResponse {
+        let allow = head.allow.as_deref();
+        let mut response = response(&head.request_id, result, head.media, allow, allowance);
+        let headers = response.headers_mut();
+        self.gate.cors.apply(head.origin.as_ref(), allow.filter(|_| head.is_options), headers);
+        // The connection may not have been polled since the drain started.
+        if head.closes || *self.shared.draining.borrow() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
+}
 
-    fn tell(&self, line: &RequestInfo, caller: &Caller, result: &Result<Reply, Problem>) {
-        tell(&self.shared, &Subject { line, caller, target: &ObjectRef::default() }, result, Duration::ZERO);
+/// Answers a request without a route: OPTIONS with the methods of the path, anything else with an error.
+fn unrouted(not_found: &NotFound, is_options: bool, path: &str) -> Result<Reply, Problem> {
+    match &not_found.allow {
+        Some(allow) if !is_options => Err(Problem::method_not_allowed(allow)),
+        None if !is_options || path != "*" => {
+            Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path"))
+        }
+        _ => Ok(Reply::empty(StatusCode::NO_CONTENT)),
     }
 }

@@ -15,11 +15,12 @@ use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api::audit::Audit;
-use crate::api::context::AppState;
 use crate::api::gate::Gate;
-use crate::api::repeats::{self, Repeats};
+use crate::api::repeats::Repeats;
+use crate::api::request_log;
 use crate::api::service::Service;
+use crate::api::state::AppState;
+use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
@@ -179,10 +180,10 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         docs: settings.docs,
         draining: draining.clone(),
     });
-    tokio::spawn(repeats::report(Arc::clone(&shared)));
+    tokio::spawn(request_log::report_repeats(Arc::clone(&shared)));
     let pipeline = Arc::new(Service {
         shared: Arc::clone(&shared),
-        admission: Gate { hosts: HostAllowlist::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
+        gate: Gate { hosts: HostAllowlist::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
     let config = ListenerConfig {
         tls,
@@ -208,7 +209,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
     };
-    repeats::report_now(&shared);
+    request_log::report_repeats_now(&shared);
     if drained {
         log::info!("stopped");
     } else {

@@ -1,5 +1,4 @@
-//! /openapi.json and /docs: what the service offers, for programs and for people. What is in the files is `openapi`'s
-//! and `swagger_ui`'s.
+//! /openapi.json and /docs: the description of the API, for programs and for people.
 
 pub mod openapi;
 pub mod swagger_ui;
@@ -23,29 +22,30 @@ use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
 use crate::kube::watcher::Version;
 
-/// The page runs no script and asks for nothing but what this service itself sends, and no other site shows it as a
-/// part of its own. Images in the style sheet are written into it.
+/// The page loads scripts and data from this service only, and no other site can embed it. The style sheet has its
+/// images as data URLs.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-const AS_LABELLED: HeaderValue = HeaderValue::from_static("nosniff");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
-pub(super) fn openapi(call: &RequestContext) -> Result<Reply, Problem> {
-    is_shown(call)?;
-    Ok(file(call, openapi::DOCUMENT.as_bytes()))
+pub(super) fn openapi(ctx: &RequestContext) -> Result<Reply, Problem> {
+    check_enabled(ctx)?;
+    Ok(file(ctx, openapi::DOCUMENT.as_bytes()))
 }
 
-/// A file of Swagger UI.
-pub(super) fn page(call: &RequestContext) -> Result<Reply, Problem> {
-    is_shown(call)?;
-    let found = swagger_ui::file(call.route).ok_or_else(|| none("this program was built without the documentation"))?;
-    if found.is_gzip && !media::accepts_gzip(&call.headers) {
-        let detail = "this is sent compressed only: send Accept-Encoding: gzip (curl --compressed)";
+/// Returns a file of Swagger UI.
+pub(super) fn page(ctx: &RequestContext) -> Result<Reply, Problem> {
+    check_enabled(ctx)?;
+    let found =
+        swagger_ui::file(ctx.route).ok_or_else(|| not_found("this program was built without the documentation"))?;
+    if found.is_gzip && !media::takes_gzip(&ctx.headers) {
+        let detail = "this file is only sent compressed: send Accept-Encoding: gzip (curl --compressed)";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail));
     }
-    let reply = file(call, found.content).with(X_CONTENT_TYPE_OPTIONS, AS_LABELLED);
+    let reply = file(ctx, found.content).with(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     Ok(if found.is_gzip {
         reply.with(CONTENT_ENCODING, HeaderValue::from_static("gzip")).with(VARY, ACCEPT_ENCODING.into())
     } else {
@@ -53,31 +53,30 @@ pub(super) fn page(call: &RequestContext) -> Result<Reply, Problem> {
     })
 }
 
-fn is_shown(call: &RequestContext) -> Result<(), Problem> {
-    if call.shared.docs { Ok(()) } else { Err(none("the documentation is switched off by EKS_API_DOCS=false")) }
+fn check_enabled(ctx: &RequestContext) -> Result<(), Problem> {
+    if ctx.state.docs { Ok(()) } else { Err(not_found("EKS_API_DOCS=false disables the documentation")) }
 }
 
-fn none(detail: &str) -> Problem {
+fn not_found(detail: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "path_not_found", detail)
 }
 
-/// What is part of the program: it changes with it, and a cache may keep it as long as it asks each time.
-fn file(call: &RequestContext, content: &'static [u8]) -> Reply {
-    let version = version(call.route, content).to_string();
-    let is_known = IfNoneMatch::parse(&call.headers).is_some_and(|known| known.has(&version));
+/// Returns a file of the program. A cache may keep it and has to ask each time whether it changed.
+fn file(ctx: &RequestContext, content: &'static [u8]) -> Reply {
+    let version = version(ctx.route, content).to_string();
+    let is_known = IfNoneMatch::of(&ctx.headers).is_some_and(|tags| tags.has(&version));
     let reply = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
         Reply { body: ReplyBody::Whole(Bytes::from_static(content)), ..Reply::empty(StatusCode::OK) }
     };
-    reply.with(ETAG, etag::quote(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+    reply.with(ETAG, etag::of(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
 }
 
-/// A number that is another for other content. It is found once for each route: whoever may read the files may do so as
-/// often as they like, and nobody else is served meanwhile.
+/// Returns a hash of the content. Each file is hashed once: callers can read it as often as they like.
 fn version(route: Route, content: &'static [u8]) -> Version {
-    static FOUND: [OnceLock<Version>; Route::ALL.len()] = [const { OnceLock::new() }; Route::ALL.len()];
-    let find =
+    static VERSIONS: [OnceLock<Version>; Route::ALL.len()] = [const { OnceLock::new() }; Route::ALL.len()];
+    let hash =
         || digest(&SHA256, content).as_ref().iter().take(8).fold(0, |number, byte| number << 8 | Version::from(*byte));
-    *FOUND[route as usize].get_or_init(find)
+    *VERSIONS[route as usize].get_or_init(hash)
 }

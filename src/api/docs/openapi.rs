@@ -1,5 +1,6 @@
-//! What the service offers, as OpenAPI 3.1. Owns the document, which is written by hand and served without its blanks
-//! (build.rs); tests/suite/openapi.rs holds it against the code, and every reply that a test sees against it.
+//! The OpenAPI 3.1 document. It is written by hand, and build.rs removes its white space.
+//!
+//! tests/suite/openapi.rs compares it with the code, and with every reply in the tests.
 
-/// It names no host, so that it is the same wherever it is served.
+/// Names no host, so it is the same wherever it is served.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

@@ -1,17 +1,17 @@
-//! Swagger UI, the page that shows the document and tries the calls: its files as they are sent. Owns which there are;
-//! build.rs takes those that are not our own out of the distribution. Without the feature `docs` there are none.
+//! The files of Swagger UI, which shows the OpenAPI document. build.rs takes them from the distribution.
+//!
+//! Without the feature `docs` there are none.
 
 use crate::api::routes::Route;
 
-/// One file of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct File {
     pub content: &'static [u8],
-    /// Whether it is sent as it was built in: with gzip, and only so.
+    /// Whether the content is compressed. It is then sent compressed only.
     pub is_gzip: bool,
 }
 
-/// The file that is sent for a route.
+/// Returns the file of a route.
 #[cfg(feature = "docs")]
 pub fn file(route: Route) -> Option<File> {
     let own = |text: &'static str| File { content: text.as_bytes(), is_gzip: false };

@@ -1,28 +1,29 @@
 //! create-job.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::api::audit::Subject;
-use crate::api::context::{ObjectRef, RequestContext};
-use crate::api::jobs::lookup::{self, JobRef};
-use crate::api::jobs::wait::{self, WaitCondition};
+use crate::api::context::RequestContext;
+use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::lookup;
+use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
+use crate::audit::request_info::{ObjectRef, RequestInfo};
 use crate::auth::role::Role;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace, wait_time};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::jobs::create::{self, OnNamespaceCreated, Submitted};
+use crate::jobs::create::{self, NamespaceMade, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
 use crate::jobs::status::Status;
-use crate::kube::names::JobName;
-use crate::kube::types::Time;
+use crate::kube::types::{Job, Time};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,52 +45,42 @@ struct Created {
     waited: Option<Waited>,
 }
 
-/// How often a random name is made anew because it is taken.
-const NAME_TRIES: usize = 5;
+/// How many random names are tried if each of them is taken.
+const MAX_NAMES: usize = 5;
 
-/// What a wait adds to the answer.
+/// The fields that a wait adds to the answer.
 #[derive(Serialize)]
 struct Waited {
-    /// The status object, or null if the job was deleted meanwhile.
+    /// The status object, or null if the job was deleted.
     job: Option<Box<RawValue>>,
 }
 
-pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
-    let key = idempotency_key(call)?;
-    // What the query says is judged before the body is read.
-    let in_query = call.parameters.optional("namespace").map(str::to_owned);
-    let (time, _) =
-        (call.parameters.wait()?, in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?);
-    let CreateJob { job_manifest: manifest, namespace, wait } = call.read(body).await?;
-    let wait = agreed("wait", time, wait.map(|time| wait_time(&time)).transpose()?)?;
-    let namespace = agreed("namespace", in_query, namespace)?;
-    let (request_id, now) = (call.request_id.as_str(), SystemTime::now());
-    let prepared =
+pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
+    let key = idempotency_key(ctx)?;
+    // The query is checked before the body is read.
+    let (namespace_in_query, wait_in_query) =
+        (ctx.parameters.optional("namespace").map(Cow::into_owned), ctx.parameters.wait()?);
+    namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
+    let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body(body).await?;
+    let wait = agreed("wait", wait_in_query, wait.map(|time| wait_time(&time)).transpose()?)?;
+    let namespace = agreed("namespace", namespace_in_query, namespace)?;
+    let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
+    let mut manifest =
         manifest::prepare(CreateJobInput { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
-    let namespace = prepared.namespace.clone();
-    call.target.namespace = Some(namespace.clone());
-    call.target.job = Some(prepared.name.clone());
-    call.shared.policy.may_create_in(&namespace)?;
-    call.caller.may_use(&namespace)?;
-    call.acquire_write_permit().await?;
-    let (submitted, name) = submitted_under_free_name(call, prepared).await?;
-    call.set_object_uid(&submitted.job.metadata.uid);
-    call.shared.store().insert_if_newer(&submitted.job);
-    let uid = submitted.job.metadata.uid.clone();
-    let job = JobRef { namespace: &namespace, name: &name, uid: Some(&uid) };
-    let seen = match wait {
-        Some(time) => Some(match wait::until(call, &job, time, WaitCondition::Finished).await {
-            Ok(seen) => Some(seen.status),
-            // It may have ended before the wait began.
-            Err(problem) if problem.status == StatusCode::NOT_FOUND => {
-                lookup::ended(call, &job).map(|seen| seen.status)
-            }
-            // The job is made, and to wait for it was not possible: that is no reason to say that it is gone.
-            Err(problem) => {
-                call.wait_ended(Route::GetJobStatus, &problem);
-                Some(Arc::new(Status::new(&submitted.job)))
-            }
-        }),
+    ctx.set_object(&manifest.namespace, Some(&manifest.name));
+    ctx.state.policy.may_create_in(&manifest.namespace)?;
+    ctx.caller().may_use(&manifest.namespace)?;
+    ctx.acquire_write_permit().await?;
+    let submitted = submit_with_free_name(ctx, &mut manifest).await?;
+    ctx.set_object_uid(&submitted.job.metadata.uid);
+    ctx.store().enter(&submitted.job);
+    let job =
+        JobRef { namespace: manifest.namespace, name: manifest.name, uid: Some(submitted.job.metadata.uid.clone()) };
+    let waited = match wait {
+        Some(time) => {
+            let status = wait_until_finished(ctx, &job, &submitted.job, time).await;
+            Some(Waited { job: status.and_then(|status| serde_json::from_slice(&status.json()).ok()) })
+        }
         None => None,
     };
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
@@ -101,53 +92,68 @@ pub(crate) async fn create_job(call: &mut RequestContext, body: RequestBody) -> 
         status: "created",
         uid: metadata.uid,
         warnings: submitted.warnings,
-        waited: seen.map(|seen| Waited { job: seen.and_then(|seen| serde_json::from_slice(&seen.json()).ok()) }),
+        waited,
     };
     Reply::json(status, &created)
 }
 
-/// Creates the job. A random name that is taken is made anew.
-async fn submitted_under_free_name(
-    call: &mut RequestContext,
-    mut prepared: JobManifest,
-) -> Result<(Submitted, JobName), Problem> {
-    let mut tries = 1;
-    loop {
-        match submitted(call, prepared.clone()).await {
-            Err(problem) if prepared.is_random && tries < NAME_TRIES && problem.reason == "AlreadyExists" => {
-                prepared.rename(SystemTime::now())?;
-                call.target.job = Some(prepared.name.clone());
-                tries += 1;
-            }
-            result => return Ok((result?, prepared.name)),
+/// Returns the status at the end of the wait, or None if the job is gone before it was seen to finish.
+async fn wait_until_finished(
+    ctx: &mut RequestContext,
+    job: &JobRef,
+    created: &Job,
+    time: Duration,
+) -> Option<Arc<Status>> {
+    match wait_for(ctx, job, time, WaitCondition::Finished).await {
+        Ok(found) => Some(found.status),
+        // The job may have finished before the wait started.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => lookup::ended(ctx, job).map(|found| found.status),
+        // The job exists but waiting failed; return its status at creation.
+        Err(problem) => {
+            ctx.record_wait_error(Route::GetJobStatus, &problem);
+            Some(Arc::new(Status::of(created)))
         }
     }
 }
 
-/// Creates the job. A missing namespace is made by the way only for a caller that could also ask for it.
-async fn submitted(call: &RequestContext, mut prepared: JobManifest) -> Result<Submitted, Problem> {
-    let (is_wanted, denied) = (call.shared.policy.auto_create_namespace, call.caller.may(Role::Admin).err());
-    // To the audit it is a change of its own, whatever becomes of the job.
-    let tell = |uid: Option<&str>, status: StatusCode, reason: &str| {
-        let account = call.account(Route::CreateNamespace);
-        let target = ObjectRef { namespace: account.target.namespace.clone(), job: None, uid: uid.map(Into::into) };
-        call.shared.audit.record_outcome(&Subject { target: &target, ..account.subject() }, status, reason);
+/// Creates the job. Replaces a random name that is taken.
+async fn submit_with_free_name(ctx: &mut RequestContext, manifest: &mut JobManifest) -> Result<Submitted, Problem> {
+    for _ in 1..MAX_NAMES {
+        match submit(ctx, manifest.clone()).await {
+            Err(problem) if manifest.is_random && problem.reason == "AlreadyExists" => {
+                manifest.rename(SystemTime::now())?;
+                ctx.set_object(&manifest.namespace, Some(&manifest.name));
+            }
+            result => return result,
+        }
+    }
+    submit(ctx, manifest.clone()).await
+}
+
+/// Creates the job. Creates a missing namespace too, if the caller may create namespaces.
+async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<Submitted, Problem> {
+    let (is_wanted, denied) = (ctx.state.policy.auto_create_namespace, ctx.caller().may(Role::Admin).err());
+    // The audit records the namespace as a change of its own, whether or not the job is created.
+    let (state, info) = (Arc::clone(&ctx.state), ctx.info_as(Route::CreateNamespace));
+    let record = |uid: Option<&str>, status: StatusCode, reason: &str| {
+        let object = ObjectRef { job: None, uid: uid.map(Into::into), ..info.object.clone() };
+        state.audit.record_outcome(&RequestInfo { object, ..info.clone() }, status.as_u16(), reason);
     };
-    let made = |uid: Option<&str>| tell(uid, StatusCode::CREATED, "");
-    let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
+    let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
+    let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
-    match create::submit(&call.session, made, prepared).await {
+    match create::submit(ctx.cluster()?, made, prepared).await {
         Ok(submitted) => {
             warnings.extend(submitted.warnings);
             Ok(Submitted { warnings, ..submitted })
         }
         Err(create::Error::Kube(error)) => Err(manifest::explain(error, &manifest).into()),
-        Err(error @ create::Error::NamespaceNotCreated(_)) => {
+        Err(error @ create::Error::Namespace(_)) => {
             let problem = Problem::from(error);
-            tell(None, problem.status, &problem.reason);
+            record(None, problem.status, &problem.reason);
             Err(problem)
         }
-        Err(create::Error::NamespaceMissing(_)) if is_wanted && let Some(denied) = denied => {
+        Err(create::Error::Missing(_)) if is_wanted && let Some(denied) = denied => {
             let problem = Problem::from(denied);
             let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
             Err(Problem { detail: detail.into(), ..problem })
@@ -156,8 +162,8 @@ async fn submitted(call: &RequestContext, mut prepared: JobManifest) -> Result<S
     }
 }
 
-fn idempotency_key(call: &RequestContext) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
+fn idempotency_key(ctx: &RequestContext) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = ctx.headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     key.map(Some).ok_or_else(|| Problem::malformed("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))
 }

@@ -1,56 +1,52 @@
-//! Who sees how a job failed. Exit code and termination message come from its pods: a caller has to have the right to
-//! list these.
+//! Hides how a job failed from callers who may not list its pods: exit code and termination message come from them.
 
 use std::sync::Arc;
 
-use crate::api::context::AppState;
+use crate::api::context::RequestContext;
 use crate::api::routes::access::SEE_PODS;
+use crate::api::state::AppState;
 use crate::auth::{AccessRequest, Caller};
+use crate::http::response::problem::Problem;
 use crate::jobs::status::Status;
 use crate::kube::names::Namespace;
 
-const fn asked(namespace: Option<&Namespace>) -> AccessRequest<'_> {
+const fn access_request(namespace: Option<&Namespace>) -> AccessRequest<'_> {
     AccessRequest { permission: SEE_PODS, namespace, name: None }
 }
 
-fn has_exits(jobs: &[Arc<Status>]) -> bool {
+fn have_exits(jobs: &[Arc<Status>]) -> bool {
     jobs.iter().any(|status| status.exit().is_some())
 }
 
-/// Takes out what the caller may not see of these jobs. They are of this namespace, or of all.
-pub(super) async fn hide(shared: &AppState, caller: &Caller, namespace: Option<&Namespace>, jobs: &mut [Arc<Status>]) {
-    // Boxed, as it is large and seldom needed.
-    if has_exits(jobs) && Box::pin(shared.auth.authorize(caller, &[asked(namespace)])).await.is_err() {
-        take_out(jobs);
+/// Hides what the caller may not see. `namespace` is that of the jobs, or None if they can be of any.
+pub(super) async fn hide(state: &AppState, caller: &Caller, namespace: Option<&Namespace>, jobs: &mut [Arc<Status>]) {
+    // Boxed: the future is large and seldom needed.
+    if have_exits(jobs) && Box::pin(state.auth.authorize(caller, &[access_request(namespace)])).await.is_err() {
+        remove(jobs);
     }
 }
 
-/// The same without asking the cluster. Returns false if that would have to be asked.
-pub(super) fn hide_at_once(
-    shared: &AppState,
-    caller: &Caller,
+/// Hides what the caller of this request may not see. Counts the call if the cluster has to decide that.
+pub(super) async fn hide_in_answer(
+    ctx: &mut RequestContext,
     namespace: Option<&Namespace>,
     jobs: &mut [Arc<Status>],
-) -> bool {
-    if !has_exits(jobs) {
-        return true;
+) -> Result<(), Problem> {
+    if have_exits(jobs) && ctx.state.auth.authorize_cached(ctx.caller(), &access_request(namespace)).is_none() {
+        ctx.enter()?;
     }
-    let verdict = shared.auth.authorize_cached(caller, &asked(namespace));
-    if let Some(Err(_)) = verdict {
-        take_out(jobs);
-    }
-    verdict.is_some()
+    hide(&ctx.state, ctx.caller(), namespace, jobs).await;
+    Ok(())
 }
 
-/// Takes the exit out unless the caller is known to be allowed to see it.
-pub(super) fn hide_if_unsure(shared: &AppState, caller: &Caller, namespace: &Namespace, status: &mut Arc<Status>) {
-    let jobs = std::slice::from_mut(status);
-    if !hide_at_once(shared, caller, Some(namespace), jobs) {
-        take_out(jobs);
+/// Hides the exit unless it is known already that the caller may see it.
+pub(super) fn hide_unless_known(ctx: &RequestContext, namespace: &Namespace, status: &mut Arc<Status>) {
+    if !matches!(ctx.state.auth.authorize_cached(ctx.caller(), &access_request(Some(namespace))), Some(Ok(()))) {
+        remove(std::slice::from_mut(status));
     }
 }
 
-fn take_out(jobs: &mut [Arc<Status>]) {
+fn remove(jobs: &mut [Arc<Status>]) {
     for status in jobs.iter_mut().filter(|status| status.exit().is_some()) {
         *status = Arc::new(status.without_exit());
     }

@@ -1,12 +1,13 @@
-//! The calls about jobs.
+//! The routes for jobs.
 
-pub(crate) mod change;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod exits;
-pub(crate) mod list;
-pub(crate) mod list_wait;
+pub mod job_ref;
+pub mod list;
 pub(crate) mod logs;
 pub(crate) mod lookup;
 pub(crate) mod status;
+pub(crate) mod suspend;
 pub(crate) mod wait;
 pub(crate) mod watch;

@@ -1,15 +1,18 @@
-//! Waits for what a caller wants to see of a job. A wait follows the job's uid: another job of the same name is not the
-//! one.
+//! Waits until a job meets a condition. A wait follows the uid: a new job of the same name is another job.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
+use tokio::sync::oneshot;
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
-use crate::api::jobs::lookup::{JobRef, Seen, Source, asked, ended, in_cache, in_cluster, look, problem};
+use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::lookup::{FoundJob, Source, access_request, ended, fetch, from_cluster, from_store};
 use crate::http::request::etag::IfNoneMatch;
 use crate::http::response::problem::Problem;
 use crate::jobs::state::State;
@@ -17,25 +20,24 @@ use crate::jobs::status::Status;
 use crate::kube::error::Error;
 use crate::util::backoff::Backoff;
 
-/// How often the cluster is asked about a job that the watch does not tell of.
+/// The pauses between reads from the cluster while the watch does not report the job.
 pub(super) const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
-/// How long each of these questions may take.
+/// How long each of these reads may take.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WaitCondition<'a> {
     Finished,
-    /// Any version that the caller does not have.
+    /// A version that the caller does not have.
     OtherThan(&'a IfNoneMatch),
-    /// Suspended or not, as the caller has asked for; or finished, as it then never will be.
+    /// Suspended or not; or finished, as the job then keeps its state.
     Suspended(bool),
-    /// That the job is gone, which no status says.
+    /// Deleted, which no status shows.
     Gone,
 }
 
 impl WaitCondition<'_> {
-    fn is_reached(self, status: &Status) -> bool {
+    fn is_met(self, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
             Self::OtherThan(known) => !known.has(&status.tag()),
@@ -45,123 +47,114 @@ impl WaitCondition<'_> {
     }
 }
 
-/// Looks until the goal is reached, the job is gone, or the time is up; then the job as it is. A job that ends during
-/// the wait is seen to have ended, also if it is gone by then. Else a job that is gone is a 404.
-pub(super) async fn until(
-    call: &mut RequestContext,
-    job: &JobRef<'_>,
+/// Returns the job when the condition is met or the time is up. If the job ends during the wait and is gone, returns its
+/// last status. A job that is gone otherwise is a 404.
+pub(super) async fn wait_for(
+    ctx: &mut RequestContext,
+    job: &JobRef,
     time: Duration,
-    goal: WaitCondition<'_>,
-) -> Result<Seen, Problem> {
-    let asked = [asked(job.namespace, job.name)];
-    Box::pin(call.shared.auth.authorize(&call.caller, &asked)).await?;
+    condition: WaitCondition<'_>,
+) -> Result<FoundJob, Problem> {
+    let access = [access_request(job)];
+    ctx.enter()?;
+    Box::pin(ctx.authorize(&access)).await?;
     let end = TokioInstant::now() + time;
-    call.session.extend_deadline(time);
-    // First this, then the look: nothing that happens in between is missed.
-    let mut subscription = call.shared.store().subscribe(job.namespace, job.name);
-    let (mut caller, mut draining) = (call.hung_up.take(), call.shared.draining.clone());
-    let no_cache = call.wants_no_cache();
-    let mut seen = look(call, job, no_cache).await.map_err(|error| problem(call, job, error))?;
-    if goal.is_reached(&seen.status) {
+    ctx.extend_deadline(time);
+    // Subscribed before the first look, so that no change is missed.
+    let mut subscription = ctx.store().subscribe(&job.namespace, &job.name);
+    let (mut disconnected, mut draining) = (ctx.disconnected.take(), ctx.state.draining.clone());
+    let no_cache = ctx.wants_no_cache();
+    let mut seen = fetch(ctx, job).await?;
+    if condition.is_met(&seen.status) {
         return Ok(seen);
     }
-    call.permit = Some(call.shared.calls.begin_wait()?);
-    call.session.release_permit();
-    call.forget_request();
-    let (shared, who) = (Arc::clone(&call.shared), call.caller.clone());
-    let mut lost = pin!(shared.auth.wait_until_revoked(&who, &asked));
-    let uid = seen.status.uid.clone();
-    let job = &JobRef { uid: Some(&uid), ..*job };
-    // The next question to the cluster, while the watch does not tell of the job; and when the job was as it was seen.
-    let (mut poll, mut next_poll, mut as_of) = (POLL, None, as_of_now(seen.origin));
+    ctx.acquire_wait_permit()?;
+    ctx.forget_request();
+    let (state, caller) = (Arc::clone(&ctx.state), ctx.caller().clone());
+    let mut revoked = pin!(state.auth.lost(&caller, &access));
+    let job = &job.with_uid(&seen.status.uid);
+    // While the watch does not report the job: the time of the next poll, and the time for which `seen` is known to hold.
+    let (mut poll, mut next_poll, mut as_of) = (POLL, None, valid_at(seen.source));
     loop {
-        let is_told = is_told(&seen);
-        if is_told {
+        let is_watched = seen.source.is_watched();
+        if is_watched {
             (poll, next_poll) = (POLL, None);
         } else if next_poll.is_none() {
             next_poll = Some(TokioInstant::now() + poll.pause());
         }
         let polled = tokio::select! {
             () = subscription.changed() => None,
-            found = asked_at(next_poll, call, job, no_cache) => Some(found),
+            found = poll_at(next_poll, ctx, job, no_cache) => Some(found),
             () = sleep_until(end) => break,
             _ = draining.wait_for(|draining| *draining) => break,
-            () = hung_up(caller.as_mut()) => break,
-            denied = lost.as_mut() => return Err(denied.into()),
+            () = wait_for_disconnect(disconnected.as_mut()) => break,
+            denied = revoked.as_mut() => return Err(denied.into()),
         };
         if polled.is_some() {
             next_poll = None;
         }
-        let known = || in_cache(call, job, Instant::now()).filter(|_| !no_cache);
-        let Some(found) = polled.or_else(|| known().map(Ok)) else {
-            // It is gone, or no longer labelled as ours, or nothing is known any more.
-            if let Some(ended) = ended(call, job).filter(|_| !seen.status.state.is_final()) {
+        let Some(found) = polled.or_else(|| from_store(ctx, job).filter(|_| !no_cache).map(Ok)) else {
+            // The job is gone, or lost the label of this service, or the store is empty.
+            if let Some(ended) = ended(ctx, job).filter(|_| !seen.status.state.is_final()) {
                 return Ok(ended);
             }
-            if is_told && call.shared.store().is_usable() || no_cache {
+            if is_watched && ctx.store().is_usable() || no_cache {
                 next_poll = Some(TokioInstant::now());
             }
-            seen.origin = Source::Cluster;
+            seen.source = Source::Cluster;
             continue;
         };
         match found {
             Ok(mut found) => {
-                let status = std::slice::from_mut(&mut found.status);
-                exits::hide(&call.shared, &call.caller, Some(job.namespace), status).await;
-                as_of = as_of_now(found.origin);
+                exits::hide(&state, &caller, Some(&job.namespace), std::slice::from_mut(&mut found.status)).await;
+                as_of = valid_at(found.source);
                 seen = found;
             }
-            Err(gone) if gone.is_not_found() => {
-                let ended = ended(call, job).filter(|_| !seen.status.state.is_final());
-                return ended.ok_or_else(|| problem(call, job, gone));
+            Err(gone) if gone.status == StatusCode::NOT_FOUND => {
+                return ended(ctx, job).filter(|_| !seen.status.state.is_final()).ok_or(gone);
             }
-            // It may get better before the time is up. Meanwhile the job is as it was.
-            Err(_) => seen.origin = Source::Cache { age: Some(as_of.elapsed()) },
+            // The next poll may succeed. Until then the job counts as unchanged.
+            Err(_) => seen.source = Source::Store { age: Some(as_of.elapsed()) },
         }
-        if goal.is_reached(&seen.status) {
+        if condition.is_met(&seen.status) {
             return Ok(seen);
         }
     }
-    if let Source::Cache { age: Some(age) } = &mut seen.origin {
+    if let Source::Store { age: Some(age) } = &mut seen.source {
         *age = as_of.elapsed();
     }
     Ok(seen)
 }
 
-/// Whether the watch tells of the job.
-const fn is_told(seen: &Seen) -> bool {
-    matches!(seen.origin, Source::Cache { age: None })
-}
-
-/// When what is seen now was so.
-fn as_of_now(origin: Source) -> Instant {
+/// Returns the time for which a job of this source is known to hold.
+fn valid_at(source: Source) -> Instant {
     let now = Instant::now();
-    match origin {
-        Source::Cache { age: Some(age) } => now.checked_sub(age).unwrap_or(now),
+    match source {
+        Source::Store { age: Some(age) } => now.checked_sub(age).unwrap_or(now),
         _ => now,
     }
 }
 
-/// The job as it is at this time, from the cluster unless the watch tells of it again. Without a time it never returns.
-async fn asked_at(
+/// Reads the job from the cluster at this time, unless the watch reports it again by then. Without a time, never returns.
+async fn poll_at(
     time: Option<TokioInstant>,
-    call: &RequestContext,
-    job: &JobRef<'_>,
+    ctx: &mut RequestContext,
+    job: &JobRef,
     no_cache: bool,
-) -> Result<Seen, Error> {
+) -> Result<FoundJob, Problem> {
     let Some(time) = time else { return std::future::pending().await };
     sleep_until(time).await;
-    if let Some(known) = in_cache(call, job, Instant::now()).filter(|known| !no_cache && is_told(known)) {
-        return Ok(known);
+    if let Some(found) = from_store(ctx, job).filter(|found| !no_cache && found.source.is_watched()) {
+        return Ok(found);
     }
-    // Boxed, as all who wait have room for it, and few of them ever ask the cluster.
-    timeout(POLL_TIMEOUT, Box::pin(in_cluster(call, job))).await.unwrap_or(Err(Error::Timeout))
+    // Boxed: all waiting calls have room for it, and few of them use it.
+    timeout(POLL_TIMEOUT, Box::pin(from_cluster(ctx, job))).await.unwrap_or_else(|_| Err(Error::Timeout.into()))
 }
 
-/// Returns when the caller of a change has hung up.
-pub(crate) async fn hung_up(caller: Option<&mut tokio::sync::oneshot::Receiver<std::convert::Infallible>>) {
-    match caller {
-        Some(caller) => drop(caller.await),
+/// Returns when the caller of a change disconnects.
+pub(crate) async fn wait_for_disconnect(disconnected: Option<&mut oneshot::Receiver<Infallible>>) {
+    match disconnected {
+        Some(disconnected) => drop(disconnected.await),
         None => std::future::pending().await,
     }
 }

@@ -1,15 +1,13 @@
-//! The lists of permissions that calls need in the cluster, in RBAC's words. `table` says which route needs which, and
-//! `kube::access` asks the cluster.
+//! [`Access`]: who may use a route, and the RBAC permissions that it needs in the cluster.
 
 use crate::auth::role::Role;
 use crate::kube::access_review::Permission;
 
-/// What a call needs. The first permission is for the kind of object that the call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing: probes, metrics and documentation.
+    /// Everybody: probes, metrics and documentation.
     Open,
-    /// These permissions in the cluster, and of callers with keys this role.
+    /// Callers whose key has this role. The first permission is for the kind of object that the call names.
     Cluster(Role, &'static [Permission]),
 }
 
@@ -34,11 +32,11 @@ pub const GET_JOB_STATUS: &[Permission] = &[
 ];
 pub const DELETE_JOB: &[Permission] = &[permission("delete", "batch", "jobs", "delete-job")];
 pub const LIST_JOBS: &[Permission] = &[permission("list", "batch", "jobs", "list-jobs and the live state")];
-/// What the calls that are answered from memory let a caller see, for where the cluster is asked whether it may.
+/// The permissions that a caller needs for an answer from memory.
 pub const SEE_JOB: Permission = permission("get", "batch", "jobs", "get-job-status");
 pub const SEE_JOBS: Permission = permission("list", "batch", "jobs", "list-jobs");
 pub const FOLLOW_JOBS: Permission = permission("watch", "batch", "jobs", "watch-jobs");
-/// How a job failed is read from its pods.
+/// The exit code and the termination message of a job come from its pods.
 pub const SEE_PODS: Permission = permission("list", "", "pods", "exit_code and termination_message");
 pub const SEE_LOGS: Permission = permission("get", "", "pods/log", "get-job-logs");
 

@@ -1,4 +1,4 @@
-//! The routes, and which of them a method and a path lead to. `table` has a row for each: its path, parameters and access.
+//! [`Route`]: finds the route of a request, and returns the fields of its row in the table.
 
 pub mod access;
 pub mod query;
@@ -7,75 +7,35 @@ pub mod table;
 use hyper::Method;
 
 use crate::api::routes::access::Access;
-use crate::api::routes::table::row;
+pub use crate::api::routes::table::Route;
+use crate::api::routes::table::TABLE;
 use crate::http::request::media::Media;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Route {
-    CreateJob,
-    GetJobStatus,
-    DeleteJob,
-    ListJobs,
-    WatchJobs,
-    GetJobLogs,
-    SuspendJob,
-    ResumeJob,
-    CreateNamespace,
-    DeleteNamespace,
-    ListNamespaces,
-    GetNamespaceStatus,
-    Health,
-    Livez,
-    Readyz,
-    Metrics,
-    OpenApi,
-    Docs,
-    DocsStart,
-    DocsScript,
-    DocsStyle,
-    DocsIcon,
-}
-
-/// No route was found. The path is unknown, or it takes only these methods.
+/// No route matches. The path is unknown, or it takes only these methods.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotFound {
     pub allow: Option<String>,
 }
 
 impl Route {
-    pub const ALL: [Self; 22] = [
-        Self::CreateJob,
-        Self::GetJobStatus,
-        Self::DeleteJob,
-        Self::ListJobs,
-        Self::WatchJobs,
-        Self::GetJobLogs,
-        Self::SuspendJob,
-        Self::ResumeJob,
-        Self::CreateNamespace,
-        Self::DeleteNamespace,
-        Self::ListNamespaces,
-        Self::GetNamespaceStatus,
-        Self::Health,
-        Self::Livez,
-        Self::Readyz,
-        Self::Metrics,
-        Self::OpenApi,
-        Self::Docs,
-        Self::DocsStart,
-        Self::DocsScript,
-        Self::DocsStyle,
-        Self::DocsIcon,
-    ];
+    pub const ALL: [Self; TABLE.len()] = {
+        let mut all = [Self::CreateJob; TABLE.len()];
+        let mut index = 0;
+        while index < all.len() {
+            all[index] = TABLE[index].route;
+            index += 1;
+        }
+        all
+    };
 
-    /// The route of a request. HEAD is served as GET is.
+    /// Returns the route of a request. HEAD has the routes of GET.
     pub fn find(method: &Method, path: &str) -> Result<Self, NotFound> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        let on_path = || Self::ALL.into_iter().filter(|route| route.path() == path);
-        if let Some(route) = on_path().find(|route| route.method() == method) {
-            return Ok(route);
+        let on_path = || TABLE.iter().filter(|row| row.path == path);
+        if let Some(row) = on_path().find(|row| row.method == method) {
+            return Ok(row.route);
         }
-        let mut methods: Vec<&str> = on_path().map(|route| route.method().as_str()).collect();
+        let mut methods: Vec<&str> = on_path().map(|row| row.method.as_str()).collect();
         if methods.is_empty() {
             return Err(NotFound { allow: None });
         }
@@ -86,38 +46,46 @@ impl Route {
         Err(NotFound { allow: Some(methods.join(", ")) })
     }
 
-    pub const fn method(self) -> &'static Method {
-        row(self).method
+    pub fn method(self) -> &'static Method {
+        TABLE[self as usize].method
     }
 
-    pub const fn path(self) -> &'static str {
-        row(self).path
+    pub fn path(self) -> &'static str {
+        TABLE[self as usize].path
     }
 
-    pub const fn operation(self) -> &'static str {
-        row(self).operation
+    pub fn operation(self) -> &'static str {
+        TABLE[self as usize].operation
     }
 
-    pub const fn media(self) -> Media {
-        row(self).media
+    pub fn media(self) -> Media {
+        TABLE[self as usize].media
     }
 
-    pub const fn access(self) -> Access {
-        row(self).access
+    pub fn access(self) -> Access {
+        TABLE[self as usize].access
     }
 
-    /// The query's parameters; any other is an error, as a misspelt option must not be dropped in silence.
-    pub const fn parameters(self) -> &'static [&'static str] {
-        row(self).parameters
-    }
-
-    /// Whether it is open to everybody, and has more to say to who may call.
-    pub const fn tells_more_to_callers(self) -> bool {
-        matches!(self, Self::Health | Self::Readyz)
+    pub fn parameters(self) -> &'static [&'static str] {
+        TABLE[self as usize].parameters
     }
 
     pub fn is_read(self) -> bool {
         *self.method() == Method::GET
+    }
+
+    /// Returns the kind of object that the route reads or changes: its first permission is for that kind.
+    pub fn object_kind(self) -> &'static str {
+        match self.access() {
+            Access::Cluster(_, [first, ..]) if first.resource == "jobs" => "Job",
+            Access::Cluster(_, [first, ..]) if first.resource == "namespaces" => "Namespace",
+            Access::Cluster(..) | Access::Open => "",
+        }
+    }
+
+    /// Returns whether everybody may call the route, and known callers get a more detailed answer.
+    pub const fn has_details_for_callers(self) -> bool {
+        matches!(self, Self::Health | Self::Readyz)
     }
 }
 
@@ -134,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_path_and_a_wrong_method_are_told_apart() {
+    fn an_unknown_path_and_a_wrong_method_are_different_errors() {
         for path in ["/", "", "/api", "/api/eks-create-job/", "/api/../health", "/HEALTH", "/health%00", "//health"] {
             assert_eq!(Route::find(&Method::GET, path), Err(NotFound { allow: None }), "{path}");
         }
@@ -145,6 +113,26 @@ mod tests {
         assert_eq!(allow(Method::GET, "/api/eks-create-job"), "POST, OPTIONS");
         assert_eq!(allow(Method::PUT, "/health"), "GET, HEAD, OPTIONS");
         assert_eq!(allow(Method::HEAD, "/api/eks-delete-job"), "DELETE, OPTIONS");
+    }
+
+    #[test]
+    fn the_table_has_the_rows_in_the_order_of_the_routes() {
+        for (index, route) in Route::ALL.into_iter().enumerate() {
+            assert_eq!(route as usize, index, "{route:?} is not in its place");
+        }
+        assert_eq!(Route::DocsIcon as usize + 1, Route::ALL.len());
+    }
+
+    #[test]
+    fn every_route_to_the_cluster_has_a_kind_of_object() {
+        for route in Route::ALL {
+            let expected = match route.operation() {
+                name if name.contains("namespace") => "Namespace",
+                name if name.contains("job") => "Job",
+                _ => "",
+            };
+            assert_eq!(route.object_kind(), expected, "{route:?}");
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use eks_api::api::audit::Audit;
-use eks_api::api::context::AppState;
 use eks_api::api::gate::Gate;
 use eks_api::api::repeats::Repeats;
 use eks_api::api::routes::access::SEE_LOGS;
 use eks_api::api::service::Service;
+use eks_api::api::state::AppState;
+use eks_api::audit::Audit;
 use eks_api::auth::access_review_cache::AccessReviewCache;
 use eks_api::auth::{AccessRequest, Auth, Credentials};
 use eks_api::aws::eks::Description;
@@ -98,8 +98,8 @@ async fn inside() -> Inside {
     for news in [WatchEvent::Init(1), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
         shared.store().apply_event(news, std::time::Instant::now());
     }
-    let admission = Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) };
-    let pipeline = Arc::new(Service { shared: Arc::clone(&shared), admission });
+    let gate = Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) };
+    let pipeline = Arc::new(Service { shared: Arc::clone(&shared), gate });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(listener::run(listener, pipeline, config));

@@ -94,7 +94,7 @@ async fn a_right_that_goes_in_the_middle_breaks_the_stream_off() {
     let lab = with_pods(&[pod("hello-a", 1, &[running("c")]), pod("hello-b", 2, &[running("c")])]).await;
     lab.cluster.fault(Fault::new("GET", &format!("{PODS}/hello-b/log"), Kind::status(403, "Forbidden", "no more")));
     Reader::open(&lab.service, &path(ALL)).await.until_broken().await;
-    lab.service.log_line(|line| line.contains("breaks off") && line.contains("no more")).await;
+    lab.service.log_line(|line| line.contains("log stream aborted") && line.contains("no more")).await;
 }
 
 #[tokio::test]

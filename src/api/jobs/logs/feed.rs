@@ -1,79 +1,77 @@
-//! Runs one reading until it ends, or until it has to: the caller hangs up, may not read any more, or the service drains.
+//! [`Feed`]: runs a reading until it ends, the caller disconnects or loses its right, or the service drains.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::api::audit::Account;
-use crate::api::context::AppState;
-use crate::api::jobs::logs::End;
+use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::Reading;
 use crate::api::jobs::logs::source::Cluster;
 use crate::api::routes::access::SEE_LOGS;
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Denied};
 use crate::http::response::problem::Problem;
-use crate::jobs::logs::JobPods;
+use crate::jobs::logs::Seen;
 
-/// How long a drain lets a log be read that has an end.
-const LAST_PIECES: Duration = Duration::from_secs(10);
+/// How long a drain waits for a log that is not followed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Feed {
-    pub(super) shared: Arc<AppState>,
-    pub(super) account: Box<Account>,
+    pub(super) state: Arc<AppState>,
+    pub(super) info: Box<RequestInfo>,
     pub(super) reading: Reading<Cluster>,
 }
 
 impl Feed {
-    /// Sends all that is wanted. A problem is for a caller to whom nothing was sent.
-    pub(super) async fn run(self, seen: JobPods) -> Result<(), Problem> {
+    /// Sends the logs. Returns a problem only if nothing was sent.
+    pub(super) async fn run(self, seen: Seen) -> Result<(), Problem> {
         let reading = &self.reading;
         let ended = tokio::select! {
             ended = reading.run(seen) => ended,
-            () = reading.sink.disconnected() => Err(End::CallerGone),
-            () = self.drained() => Err(End::Draining),
-            denied = self.denied() => Err(End::Denied(denied)),
+            () = reading.sink.gone() => Err(LogError::Disconnected),
+            () = self.drained() => Err(LogError::Draining),
+            denied = self.denied() => Err(LogError::Denied(denied)),
         };
         match ended {
-            Err(End::CallerGone) => {}
-            Err(end) if !reading.has_begun() => return Err(end.into()),
-            // If the job is gone, so is all that it wrote.
-            Ok(()) | Err(End::JobGone(_)) => reading.sink.end().await,
-            // A followed log is not whole, which the caller has to see.
-            Err(End::Draining) => {}
-            Err(end) => {
-                let is_denied = matches!(end, End::Denied(_));
-                let problem = Problem::from(end);
-                let (request_id, cause) = (self.account.line.request_id, problem.cause.as_deref());
-                let cause = cause.unwrap_or(&problem.detail);
-                log::warn!(request_id = request_id.as_str(), cause = cause; "a stream of logs breaks off");
+            Err(LogError::Disconnected) => {}
+            Err(error) if !reading.has_started() => return Err(error.into()),
+            // The logs of a job that is gone are complete.
+            Ok(()) | Err(LogError::JobGone(_)) => reading.sink.end().await,
+            // The stream is aborted: a followed log is not complete.
+            Err(LogError::Draining) => {}
+            Err(error) => {
+                let is_denied = matches!(error, LogError::Denied(_));
+                let problem = Problem::from(error);
+                let cause = problem.cause.as_deref().unwrap_or(&problem.detail);
+                log::warn!(request_id = self.info.request_id.as_str(), cause = cause; "log stream aborted");
                 if is_denied {
-                    self.shared.audit.record_outcome(&self.account.subject(), problem.status, &problem.reason);
+                    self.state.audit.record_outcome(&self.info, problem.status.as_u16(), &problem.reason);
                 }
             }
         }
         Ok(())
     }
 
-    /// Returns when the drain leaves no more time.
+    /// Returns when the drain leaves no time for more.
     async fn drained(&self) {
-        let _ = self.shared.draining.clone().wait_for(|draining| *draining).await;
+        let _ = self.state.draining.clone().wait_for(|draining| *draining).await;
         if !self.reading.wanted.options.follow {
-            sleep(LAST_PIECES).await;
+            sleep(DRAIN_TIMEOUT).await;
         }
     }
 
-    /// Returns when the caller may not read this any more. The cluster itself looks only when a log is opened; then the
-    /// right to that one pod's is enough for it, so it is asked about that one.
+    /// Returns when the caller loses its right to the log that is open. The API server checks it only at the opening.
     async fn denied(&self) -> Denied {
-        let auth = &self.shared.auth;
+        let auth = &self.state.auth;
         loop {
-            auth.recheck_due().await;
+            auth.time_to_ask().await;
             let pod = self.reading.pod.borrow().clone();
-            let namespace = Some(&self.reading.source.namespace);
+            let namespace = Some(&self.reading.source.job.namespace);
             let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };
-            let asked: Vec<AccessRequest<'_>> = pod.as_deref().map(named).into_iter().collect();
-            if let Err(denied) = auth.reauthorize(&self.account.caller, &asked).await {
+            let access: Vec<AccessRequest<'_>> = pod.as_deref().map(named).into_iter().collect();
+            if let Err(denied) = auth.reauthorize(&self.info.caller, &access).await {
                 return denied;
             }
         }

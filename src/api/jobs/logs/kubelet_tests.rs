@@ -1,4 +1,4 @@
-//! A pod `p` with one container, `main`, and a kubelet that serves its log as kubelets do, but for the faults.
+//! A pod `p` with one container, `main`, and a kubelet that serves its log with faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -10,25 +10,25 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::jobs::logs::End;
+use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::{Reading, Source, Target, Wanted};
 use crate::http::response::stream_body::ReplyBody;
-use crate::jobs::logs::JobPods;
+use crate::jobs::logs::Seen;
 use crate::kube::error::Error as KubeError;
 use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
 use crate::kube::url::LogOptions;
 
-/// At which second it is written, the second of its time, and its text.
+/// A line: the second at which it is written, the second of its time stamp, and its text.
 pub(super) type Line = (u64, u8, &'static str);
 
-/// What goes wrong with one reading, at a second of the whole.
+/// A fault of one stream, at a second since the start.
 #[derive(Debug)]
 pub(super) enum Fault {
     Refuse(KubeError),
     End(u64),
     Cut(u64),
-    /// In the middle of the line that is written next.
+    /// Within the next line.
     CutInLine(u64),
     Hang(u64),
     Say(u64, &'static str),
@@ -46,7 +46,7 @@ pub(super) struct Kubelet {
     faults: Mutex<VecDeque<Fault>>,
     asked: Arc<Mutex<Vec<LogOptions>>>,
     waiting: (u64, &'static str),
-    /// From this second on, so many of the first lines are gone.
+    /// The second of the rotation, and how many of the first lines it removes.
     rotated: (u64, usize),
     gone: u64,
 }
@@ -81,7 +81,7 @@ impl Kubelet {
         Self { faults: Mutex::new(faults.into_iter().collect()), ..self }
     }
 
-    /// The container runs again.
+    /// Adds another run of the container.
     pub(super) fn then(mut self, begins: u64, lines: &'static [Line], ends: u64) -> Self {
         self.runs.push(Run { begins, ends, lines });
         self
@@ -108,7 +108,7 @@ impl Kubelet {
         self.runs.iter().rposition(|run| run.begins <= now).unwrap()
     }
 
-    fn seen(&self) -> JobPods {
+    fn seen(&self) -> Seen {
         let (now, run) = (self.began.elapsed().as_secs(), self.run());
         let (until, reason) = self.waiting;
         let state = match now {
@@ -125,14 +125,14 @@ impl Kubelet {
             "status": { "phase": phase, "containerStatuses": [status] } });
         let job = json!({ "metadata": { "name": "j", "uid": "u" },
             "status": { "conditions": [{ "type": "Complete", "status": condition }] } });
-        JobPods { job: serde_json::from_value(job).unwrap(), pods: vec![serde_json::from_value(pod).unwrap()] }
+        Seen { job: serde_json::from_value(job).unwrap(), pods: vec![serde_json::from_value(pod).unwrap()] }
     }
 }
 
 impl Source for Kubelet {
     type Stream = Stream;
 
-    async fn look(&self) -> Result<JobPods, KubeError> {
+    async fn fetch(&self) -> Result<Seen, KubeError> {
         let is_gone = self.began.elapsed().as_secs() >= self.gone;
         if is_gone { Err(refused(404, "NotFound", "gone")) } else { Ok(self.seen()) }
     }
@@ -193,11 +193,11 @@ impl Source for Kubelet {
     }
 }
 
-/// Follows the log, and returns how that ended, what was sent, and how long it took.
-pub(super) async fn read(kubelet: Kubelet, all: bool) -> (Result<(), End>, String, Duration) {
+/// Follows the log. Returns the result, what was sent, and the time.
+pub(super) async fn read(kubelet: Kubelet, all: bool) -> (Result<(), LogError>, String, Duration) {
     let options = LogOptions { follow: true, ..LogOptions::default() };
     let wanted = Wanted { pod: None, container: None, all, options };
-    let (began, seen, (sink, body)) = (kubelet.began, kubelet.seen(), ReplyBody::stream());
+    let (started, seen, (sink, body)) = (kubelet.began, kubelet.seen(), ReplyBody::stream());
     let reading = Reading::new(kubelet, wanted, sink, watch::Sender::new(false));
     let run = async move {
         let ended = reading.run(seen).await;
@@ -205,10 +205,10 @@ pub(super) async fn read(kubelet: Kubelet, all: bool) -> (Result<(), End>, Strin
         ended
     };
     let (ended, body) = tokio::join!(run, body.collect());
-    (ended, String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap(), began.elapsed())
+    (ended, String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap(), started.elapsed())
 }
 
-/// What is below the heading, if there is one.
+/// Returns the text without the heading.
 pub(super) fn body(text: &str) -> &str {
     text.trim_start_matches("==> p/main <==\n")
 }

@@ -1,4 +1,4 @@
-//! Decides which log of a job is sent next, and sends it: no faster than the caller reads.
+//! [`Reading`]: decides which log of a job is sent next, and sends it no faster than the caller reads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,71 +8,71 @@ use hyper::body::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::api::jobs::logs::End;
+use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::source::{Source, Target};
 use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::stream_body::Sink;
 use crate::jobs::logs::availability::{self, LogAvailability};
-use crate::jobs::logs::{self, JobPods, LogUnavailable, NO_PODS};
+use crate::jobs::logs::{self, LogUnavailable, Missing, Seen};
 use crate::util::backoff::Backoff;
 
-/// How often the cluster is asked about what is waited for.
+/// The pauses between reads of the job and its pods.
 const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2));
-/// How long a failure that may pass is waited out: of the API server, of a kubelet, of an image registry. The certificate
-/// of a new node, and an image that is pulled again, take up to a minute.
-pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+/// How long failures of the API server, a kubelet or an image registry are retried. The certificate of a new node takes up
+/// to a minute.
+pub(super) const RETRY_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(super) struct Reading<S> {
     pub(super) source: S,
     pub(super) wanted: Wanted,
     pub(super) sink: Sink,
-    /// Whether there is something to send, and so a head.
-    begun: watch::Sender<bool>,
-    /// Whether what was sent last did not end its line.
+    /// Whether the response has started.
+    started: watch::Sender<bool>,
+    /// Whether the last line that was sent has no end yet.
     open_line: AtomicBool,
     /// The pod whose log is open.
     pub(super) pod: watch::Sender<Option<String>>,
     /// Whether lines are missing in what was sent.
-    pub(super) is_lossy: AtomicBool,
-    /// For how long, in milliseconds, failures were waited out where logs are not followed.
+    pub(super) has_gaps: AtomicBool,
+    /// The milliseconds that were spent on retries of logs that are not followed.
     pub(super) waited: AtomicU64,
 }
 
-/// What was done for one container of several.
+/// What was sent of one container of several.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
-    /// The last run that was read.
+    /// The last run that was sent.
     read: Option<i32>,
-    /// Whether the caller was told why there is no log yet.
-    is_told: bool,
+    /// Whether the reason for the missing log was sent.
+    is_explained: bool,
     is_done: bool,
 }
 
 impl<S: Source> Reading<S> {
-    pub(super) fn new(source: S, wanted: Wanted, sink: Sink, begun: watch::Sender<bool>) -> Self {
-        let (open_line, pod, is_lossy) = (AtomicBool::new(false), watch::Sender::default(), AtomicBool::new(false));
-        Self { source, wanted, sink, begun, open_line, pod, is_lossy, waited: AtomicU64::new(0) }
+    pub(super) fn new(source: S, wanted: Wanted, sink: Sink, started: watch::Sender<bool>) -> Self {
+        let (open_line, pod, has_gaps) = (AtomicBool::new(false), watch::Sender::default(), AtomicBool::new(false));
+        Self { source, wanted, sink, started, open_line, pod, has_gaps, waited: AtomicU64::new(0) }
     }
 
-    pub(super) fn has_begun(&self) -> bool {
-        *self.begun.borrow()
+    pub(super) fn has_started(&self) -> bool {
+        *self.started.borrow()
     }
 
-    /// Returns without an error only if all that is wanted was sent.
-    pub(super) async fn run(&self, seen: JobPods) -> Result<(), End> {
+    /// Sends the logs. Returns no error only if they are complete.
+    pub(super) async fn run(&self, seen: Seen) -> Result<(), LogError> {
         if self.wanted.all {
             self.all(seen).await?;
         } else {
             self.one(seen).await?;
         }
-        if self.is_lossy.load(Ordering::Relaxed) {
-            return Err(End::NotWhole("lines of the log are missing".to_owned()));
+        if self.has_gaps.load(Ordering::Relaxed) {
+            return Err(LogError::Incomplete("lines of the log are missing".to_owned()));
         }
         Ok(())
     }
 
-    /// One container of one pod, when it has something to say.
-    async fn one(&self, mut seen: JobPods) -> Result<(), End> {
+    /// Sends the log of one container of one pod.
+    async fn one(&self, mut seen: Seen) -> Result<(), LogError> {
         let (options, follow) = (self.wanted.options, self.wanted.options.follow);
         let (mut chosen, mut read, mut pause, mut blocked) = (None, None, PAUSE, None);
         loop {
@@ -82,16 +82,16 @@ impl<S: Source> Reading<S> {
                     let container = logs::container(&seen.job, pod, self.wanted.container.as_ref())?.to_owned();
                     Some(Target { pod: pod.metadata.name.clone(), container })
                 }
-                (None, Err(missing)) if missing.reason == NO_PODS && follow && !seen.is_over() => None,
+                (None, Err(Missing::Pods { .. })) if follow && !seen.is_over() => None,
                 (None, Err(missing)) => return Err(missing.into()),
             };
             if let Some(target) = target {
-                let no_log = |why| target.no_log(why);
-                let outlook = availability::log_availability(seen.find(&target.pod), &target.container, read);
+                let unavailable = |why| target.unavailable(why);
+                let availability = availability::of(seen.find(&target.pod), &target.container, read);
                 let since = *blocked.get_or_insert_with(Instant::now);
-                match outlook {
+                match availability {
                     LogAvailability::Log { run } => {
-                        // What comes after this run is wanted whole.
+                        // The options of the caller apply to the first run only.
                         let options = if read.is_some() { options.whole() } else { options };
                         self.read(&mut seen, &target, run, options, &mut None).await?;
                         if !follow {
@@ -100,138 +100,132 @@ impl<S: Source> Reading<S> {
                         (chosen, read, pause, blocked) = (Some(target), Some(run), PAUSE, None);
                         continue;
                     }
-                    // Until it has begun, a newer pod may take this one's place.
+                    // Until the container starts, a newer pod may replace this one.
                     LogAvailability::Pending(_) if follow => blocked = None,
-                    LogAvailability::Blocked(_) if follow && since.elapsed() < PATIENCE => {}
-                    LogAvailability::Pending(_) | LogAvailability::Blocked(_) | LogAvailability::Never(_)
-                        if options.previous =>
-                    {
-                        return Err(no_log(LogUnavailable::NoPrevious));
-                    }
+                    LogAvailability::Blocked(_) if follow && since.elapsed() < RETRY_TIMEOUT => {}
+                    LogAvailability::Finished => return Ok(()),
+                    LogAvailability::Gone => return Err(unavailable(LogUnavailable::Gone)),
+                    _ if options.previous => return Err(unavailable(LogUnavailable::NoPrevious)),
                     LogAvailability::Pending(waiting)
                     | LogAvailability::Blocked(waiting)
-                    | LogAvailability::Never(waiting) => {
-                        return Err(no_log(LogUnavailable::Waiting(waiting)));
-                    }
-                    LogAvailability::Finished => return Ok(()),
-                    LogAvailability::Gone => return Err(no_log(LogUnavailable::Gone)),
+                    | LogAvailability::Never(waiting) => return Err(unavailable(LogUnavailable::Waiting(waiting))),
                 }
             }
             sleep(pause.pause()).await;
-            seen = self.look(&seen).await?;
+            seen = self.fetch(&seen).await?;
         }
     }
 
-    /// Every container of every pod, the oldest pod first; if they are followed, those to come too. What cannot begin yet
-    /// does not keep the others waiting.
-    async fn all(&self, mut seen: JobPods) -> Result<(), End> {
+    /// Sends the logs of all containers, the oldest pod first. If they are followed, later pods come too. A container that
+    /// has not started does not delay the others.
+    async fn all(&self, mut seen: Seen) -> Result<(), LogError> {
         let (follow, mut pause) = (self.wanted.options.follow, PAUSE);
         let mut progress = BTreeMap::<Target, Progress>::new();
         loop {
             let (next, is_waiting) = self.next(&seen, &progress);
-            let Some((target, outlook)) = next else {
+            let Some((target, availability)) = next else {
                 if follow && (is_waiting || !seen.is_over()) {
                     sleep(pause.pause()).await;
-                    seen = self.look(&seen).await?;
+                    seen = self.fetch(&seen).await?;
                     continue;
                 }
-                if !self.has_begun() {
-                    // There is no pod, or none that has this container: the newest tells which it has.
+                if !self.has_started() {
+                    // No pod has this container, or there is none. The error lists the containers of the newest pod.
                     logs::container(&seen.job, seen.pod(None)?, self.wanted.container.as_ref())?;
                 }
                 return Ok(());
             };
             let done = progress.get(&target).copied().unwrap_or_default();
-            let done = self.section(&mut seen, &target, outlook, done).await?;
+            let done = self.section(&mut seen, &target, availability, done).await?;
             progress.insert(target, done);
             pause = PAUSE;
         }
     }
 
-    /// The next container that there is something to say about, and whether there is one to wait for.
-    fn next(&self, seen: &JobPods, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
+    /// Returns the next container to send, and whether others may start later.
+    fn next(&self, seen: &Seen, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
         let (follow, mut is_waiting) = (self.wanted.options.follow, false);
         for pod in &seen.pods {
             for container in logs::containers(pod, self.wanted.container.as_ref()) {
                 let target = Target { pod: pod.metadata.name.clone(), container: container.to_owned() };
-                let Progress { read, is_told, is_done } = progress.get(&target).copied().unwrap_or_default();
+                let Progress { read, is_explained, is_done } = progress.get(&target).copied().unwrap_or_default();
                 if is_done {
                     continue;
                 }
-                match availability::log_availability(Some(pod), container, read) {
+                match availability::of(Some(pod), container, read) {
                     LogAvailability::Pending(_) if follow => is_waiting = true,
-                    LogAvailability::Blocked(_) if follow && is_told => is_waiting = true,
-                    outlook => return (Some((target, outlook)), is_waiting),
+                    LogAvailability::Blocked(_) if follow && is_explained => is_waiting = true,
+                    availability => return (Some((target, availability)), is_waiting),
                 }
             }
         }
         (None, is_waiting)
     }
 
-    /// One container of several, under a line that names it; without a log, with a word why.
+    /// Sends the log of one container of several under its heading, or the reason why there is none.
     async fn section(
         &self,
-        seen: &mut JobPods,
+        seen: &mut Seen,
         target: &Target,
-        outlook: LogAvailability,
+        availability: LogAvailability,
         done: Progress,
-    ) -> Result<Progress, End> {
+    ) -> Result<Progress, LogError> {
         let (options, mut heading) = (self.wanted.options, Some(target.heading()));
-        let why = match outlook {
+        let why = match availability {
             LogAvailability::Log { run } => {
                 let options = if done.read.is_some() { options.whole() } else { options };
                 match self.read(seen, target, run, options, &mut heading).await {
-                    Ok(()) => return Ok(Progress { read: Some(run), is_told: false, is_done: !options.follow }),
-                    Err(End::LogUnavailable { why, .. }) => why,
+                    Ok(()) => return Ok(Progress { read: Some(run), is_explained: false, is_done: !options.follow }),
+                    Err(LogError::LogUnavailable { why, .. }) => why,
                     Err(end) => return Err(end),
                 }
             }
             LogAvailability::Finished => return Ok(Progress { is_done: true, ..done }),
             _ if options.previous => LogUnavailable::NoPrevious,
             LogAvailability::Blocked(waiting) if options.follow => {
-                self.remark(&mut heading, &LogUnavailable::Waiting(waiting)).await?;
-                return Ok(Progress { is_told: true, ..done });
+                self.send_reason(&mut heading, &LogUnavailable::Waiting(waiting)).await?;
+                return Ok(Progress { is_explained: true, ..done });
             }
             LogAvailability::Pending(waiting) | LogAvailability::Blocked(waiting) | LogAvailability::Never(waiting) => {
                 LogUnavailable::Waiting(waiting)
             }
             LogAvailability::Gone => LogUnavailable::Gone,
         };
-        // The log is there, but nobody could read it.
-        if matches!(&why, LogUnavailable::Refused(error) if error.may_pass()) {
-            self.is_lossy.store(true, Ordering::Relaxed);
+        // The log exists but could not be read.
+        if matches!(&why, LogUnavailable::Refused(error) if logs::may_pass(error)) {
+            self.has_gaps.store(true, Ordering::Relaxed);
         }
-        self.remark(&mut heading, &why).await?;
+        self.send_reason(&mut heading, &why).await?;
         Ok(Progress { is_done: true, ..done })
     }
 
-    async fn remark(&self, heading: &mut Option<String>, why: &LogUnavailable) -> Result<(), End> {
-        self.begin(heading).await?;
+    async fn send_reason(&self, heading: &mut Option<String>, why: &LogUnavailable) -> Result<(), LogError> {
+        self.start(heading).await?;
         let gap = if self.open_line.load(Ordering::Relaxed) { "\n" } else { "" };
         self.send(format!("{gap}({why})\n").into()).await
     }
 
-    /// The job and its pods as they are now. While they are followed, a failure that may pass is waited out.
-    pub(super) async fn look(&self, seen: &JobPods) -> Result<JobPods, End> {
-        let (began, mut pause) = (Instant::now(), PAUSE);
+    /// Reads the job and its pods again. While logs are followed, failures are retried.
+    pub(super) async fn fetch(&self, seen: &Seen) -> Result<Seen, LogError> {
+        let (started, mut pause) = (Instant::now(), PAUSE);
         loop {
-            match self.source.look().await {
-                // A job of the same name is not this one.
+            match self.source.fetch().await {
+                // The name belongs to another job now.
                 Ok(now) if now.job.metadata.uid != seen.job.metadata.uid => {
-                    return Err(End::JobGone(logs::replaced(&now.job)));
+                    return Err(LogError::JobGone(logs::replaced(&now.job)));
                 }
                 Ok(now) => return Ok(now),
-                Err(error) if error.is_not_found() => return Err(End::JobGone(error)),
-                Err(error) if !(self.wanted.options.follow && error.may_pass()) => return Err(error.into()),
-                Err(error) if began.elapsed() >= PATIENCE => return Err(error.into()),
+                Err(error) if error.is_not_found() => return Err(LogError::JobGone(error)),
+                Err(error) if !(self.wanted.options.follow && logs::may_pass(&error)) => return Err(error.into()),
+                Err(error) if started.elapsed() >= RETRY_TIMEOUT => return Err(error.into()),
                 Err(_) => sleep(pause.pause()).await,
             }
         }
     }
 
-    /// From now on there is a head, and under it this heading, if it was not sent yet.
-    pub(super) async fn begin(&self, heading: &mut Option<String>) -> Result<(), End> {
-        let is_first = !self.begun.send_replace(true);
+    /// Starts the response, and sends the heading if it was not sent yet.
+    pub(super) async fn start(&self, heading: &mut Option<String>) -> Result<(), LogError> {
+        let is_first = !self.started.send_replace(true);
         let Some(heading) = heading.take() else { return Ok(()) };
         let gap = match self.open_line.load(Ordering::Relaxed) {
             _ if is_first => "",
@@ -241,7 +235,7 @@ impl<S: Source> Reading<S> {
         self.send(format!("{gap}{heading}").into()).await
     }
 
-    pub(super) async fn send(&self, piece: Bytes) -> Result<(), End> {
+    pub(super) async fn send(&self, piece: Bytes) -> Result<(), LogError> {
         if let Some(last) = piece.last() {
             self.open_line.store(*last != b'\n', Ordering::Relaxed);
         }

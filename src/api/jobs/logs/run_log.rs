@@ -1,36 +1,36 @@
-//! What was sent of one run's log, and how the rest of it is asked for.
+//! [`RunLog`]: what was sent of the log of one run, and the request for the rest.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::jobs::logs::availability::RunState;
+use crate::jobs::logs::availability::Run;
 use crate::kube::url::LogOptions;
 use crate::util::log_lines::{Extent, Join, Part, Splitter, WINDOW};
 
-/// A text without a time is held up to its newline, but not more of it than this.
+/// The most bytes that are held of a line without a time.
 const MAX_UNTIMED: usize = 4 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
     CaughtUp,
     MoreNeeded,
-    /// All of it agrees with what was sent, but it has less.
-    CutShort,
+    /// The log agrees with what was sent but is shorter.
+    Shorter,
 }
 
 pub(super) struct RunLog {
     join: Join,
     splitter: Splitter,
-    /// A line without a time, as far as it was read.
+    /// The start of a line without a time.
     untimed: Option<Vec<u8>>,
-    /// What the caller wants of it.
+    /// The options of the caller.
     wanted: LogOptions,
-    /// When it was opened first.
+    /// The time of the first stream.
     opened: Option<Instant>,
     extent: Extent,
     is_after_loss: bool,
-    /// Whether the last reading had the end that the cluster meant.
+    /// Whether the last stream ended regularly.
     pub(super) has_ended: bool,
 }
 
@@ -48,13 +48,13 @@ impl RunLog {
         }
     }
 
-    /// What is asked for next. A whole log is read again without following it, because only its end tells what it lacks.
-    pub(super) fn options(&self, run: RunState) -> LogOptions {
-        let follow = run == RunState::Running && (self.extent == Extent::Tail || self.is_after_loss);
-        let options = LogOptions { follow, timestamps: true, previous: run == RunState::Previous, ..self.wanted };
+    /// Returns the options of the next stream. A whole log is read again without `follow`: only its end shows what it lacks.
+    pub(super) fn options(&self, run: Run) -> LogOptions {
+        let follow = run == Run::Running && (self.extent == Extent::Tail || self.is_after_loss);
+        let options = LogOptions { follow, timestamps: true, previous: run == Run::Previous, ..self.wanted };
         let Some(opened) = self.opened else { return options };
         if self.join.is_empty() {
-            // The same part as at first: its beginning lies further back now.
+            // The same part as before, which starts further back now.
             let seconds = |time: Duration| u32::try_from(time.as_secs() + 1).unwrap_or(u32::MAX);
             let since = seconds(opened.elapsed());
             return match options {
@@ -72,7 +72,7 @@ impl RunLog {
         LogOptions { tail_lines, since_seconds: None, ..options }
     }
 
-    /// A reading begins.
+    /// Starts the next stream.
     pub(super) fn reopen(&mut self) {
         self.opened.get_or_insert_with(Instant::now);
         (self.splitter, self.untimed, self.has_ended) = (Splitter::default(), None, false);
@@ -84,24 +84,24 @@ impl RunLog {
         }
     }
 
-    /// What is new in these bytes.
+    /// Returns the part of these bytes that was not sent yet.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Vec<u8> {
         let (mut out, Self { join, splitter, untimed, .. }) = (Vec::new(), self);
         splitter.split(bytes, |part| take(join, untimed, part, &mut out));
         out
     }
 
-    /// The reading ended well: what is new, and what the kubelet said in place of a log. That is a last line without a time
-    /// and without a newline.
+    /// Ends a stream that ended regularly. Returns the rest of it, and the kubelet's message in place of a log: a last line
+    /// without a time and without a newline.
     pub(super) fn finish(&mut self) -> (Vec<u8>, Option<String>) {
         let (mut out, Self { join, splitter, untimed, .. }) = (Vec::new(), &mut *self);
         splitter.finish(|part| take(join, untimed, part, &mut out));
-        let said = self.untimed.take().map(|text| String::from_utf8_lossy(&text).trim().to_owned());
-        if said.is_none() {
+        let message = self.untimed.take().map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+        if message.is_none() {
             self.join.finish(&mut out);
             self.has_ended = self.join.is_caught_up();
         }
-        (out, said)
+        (out, message)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -116,7 +116,7 @@ impl RunLog {
         self.join.has_lost_lines()
     }
 
-    /// Says whether a reading that ended had all that was sent before. If not, more of the log is asked for the next time.
+    /// Returns whether a stream that ended had all that was sent before. If not, the next one reads more of the log.
     pub(super) fn settle(&mut self) -> Settled {
         if self.join.is_caught_up() {
             self.extent = Extent::Tail;
@@ -124,7 +124,7 @@ impl RunLog {
         }
         match self.extent {
             Extent::Tail => self.extent = Extent::Whole,
-            Extent::Whole if self.join.is_cut_short() => return Settled::CutShort,
+            Extent::Whole if self.join.is_cut_short() => return Settled::Shorter,
             Extent::Whole => self.is_after_loss = true,
         }
         Settled::MoreNeeded

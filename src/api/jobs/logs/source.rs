@@ -1,18 +1,21 @@
-//! Where a feed reads from: the cluster, in the name of its caller. Tests have another source.
+//! [`Source`]: where logs come from. It is the cluster; tests have another one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::time::Instant;
 
-use crate::api::context::AppState;
-use crate::api::jobs::logs::End;
-use crate::jobs::logs::{self, JobPods, LogUnavailable};
+use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::logs::error::LogError;
+use crate::api::state::AppState;
+use crate::auth::Caller;
+use crate::jobs::logs::{self, LogUnavailable, Seen};
+use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error as KubeError;
-use crate::kube::names::{JobName, Namespace};
 use crate::kube::url::LogOptions;
 
 /// A container of a pod.
@@ -23,8 +26,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn no_log(&self, why: LogUnavailable) -> End {
-        End::LogUnavailable { pod: self.pod.clone(), container: self.container.clone(), why }
+    pub(super) fn unavailable(&self, why: LogUnavailable) -> LogError {
+        LogError::LogUnavailable { pod: self.pod.clone(), container: self.container.clone(), why }
     }
 
     pub(super) fn heading(&self) -> String {
@@ -35,45 +38,46 @@ impl Target {
 pub(super) trait Source {
     type Stream;
 
-    /// The job and its pods as they are now.
-    async fn look(&self) -> Result<JobPods, KubeError>;
+    /// Returns the job and its pods.
+    async fn fetch(&self) -> Result<Seen, KubeError>;
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Self::Stream, KubeError>;
 
-    /// What comes next; `None` at the end that the cluster meant.
+    /// Returns the next bytes, or None at the regular end.
     async fn next(stream: &mut Self::Stream) -> Result<Option<Bytes>, KubeError>;
 }
 
+/// The cluster, read with the caller's token if there is one.
 pub(super) struct Cluster {
-    shared: Arc<AppState>,
+    api_server: Arc<ApiServer>,
     bearer: Option<Bearer>,
-    pub(super) namespace: Namespace,
-    name: JobName,
+    request_timeout: Duration,
+    pub(super) job: JobRef,
 }
 
 impl Cluster {
-    pub(super) fn new(shared: Arc<AppState>, bearer: Option<Bearer>, namespace: Namespace, name: JobName) -> Self {
-        Self { shared, bearer, namespace, name }
+    pub(super) fn new(state: &AppState, caller: &Caller, job: JobRef) -> Self {
+        let (api_server, bearer) = (Arc::clone(state.api_server()), caller.bearer().cloned());
+        Self { api_server, bearer, request_timeout: state.request_timeout, job }
     }
 
-    /// Each question has the time of a call: a stream has any.
-    fn session(&self) -> Client {
-        let mut session =
-            Client::new(Arc::clone(self.shared.api_server()), Instant::now() + self.shared.request_timeout);
-        session.with_bearer(self.bearer.clone());
-        session
+    /// Returns a client for one request. A stream has no deadline; each of its requests has that of a call.
+    fn client(&self) -> Client {
+        let mut client = Client::new(Arc::clone(&self.api_server), Instant::now() + self.request_timeout);
+        client.with_bearer(self.bearer.clone());
+        client
     }
 }
 
 impl Source for Cluster {
     type Stream = Stream;
 
-    async fn look(&self) -> Result<JobPods, KubeError> {
-        JobPods::fetch(&self.session(), &self.namespace, &self.name).await
+    async fn fetch(&self) -> Result<Seen, KubeError> {
+        Seen::look(&self.client(), &self.job.namespace, &self.job.name).await
     }
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Stream, KubeError> {
-        logs::open(&self.session(), &self.namespace, (&target.pod, &target.container), options).await
+        logs::open(&self.client(), &self.job.namespace, (&target.pod, &target.container), options).await
     }
 
     async fn next(stream: &mut Stream) -> Result<Option<Bytes>, KubeError> {

@@ -1,4 +1,4 @@
-//! The parameters of get-job-logs.
+//! [`Wanted`]: the parameters of get-job-logs.
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -8,8 +8,8 @@ use crate::http::response::problem::Problem;
 use crate::kube::names::{BadName, ContainerName, PodName};
 use crate::kube::url::LogOptions;
 
-/// The cluster counts in signed numbers.
-const MOST: u32 = i32::MAX.unsigned_abs();
+/// The largest number that Kubernetes accepts.
+const MAX_NUMBER: u32 = i32::MAX.unsigned_abs();
 
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -20,13 +20,13 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn of(parameters: &Parameters) -> Result<Self, Problem> {
+    pub(super) fn parse(parameters: &Parameters) -> Result<Self, Problem> {
         let options = LogOptions {
             follow: parameters.flag("follow")?,
             timestamps: parameters.flag("timestamps")?,
             previous: parameters.flag("previous")?,
-            tail_lines: parameters.number("tail_lines", 0..=MOST)?,
-            since_seconds: parameters.number("since_seconds", 1..=MOST)?,
+            tail_lines: parameters.number("tail_lines", 0..=MAX_NUMBER)?,
+            since_seconds: parameters.number("since_seconds", 1..=MAX_NUMBER)?,
             since_time: time(parameters, "since_time")?,
         };
         let wanted = Self {
@@ -48,13 +48,13 @@ impl Wanted {
     }
 }
 
-/// A time in UTC. A plus that was not encoded has become a space.
+/// Returns a time in UTC. A plus that was not encoded is a space here.
 fn time(parameters: &Parameters, parameter: &str) -> Result<Option<OffsetDateTime>, Problem> {
     let Some(text) = parameters.optional(parameter) else { return Ok(None) };
     let parsed = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).ok();
     let time = parsed.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
     time.map(Some)
-        .ok_or_else(|| Problem::malformed(parameter, "must be a time as in RFC 3339, for example 2026-01-20T10:30:00Z"))
+        .ok_or_else(|| Problem::malformed(parameter, "must be an RFC 3339 time, for example 2026-01-20T10:30:00Z"))
 }
 
 fn name<T>(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use eks_api::api::pagination;
+use eks_api::api::jobs::list::pagination;
 use eks_api::api::routes::{Route, query};
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::origin::HostAllowlist;

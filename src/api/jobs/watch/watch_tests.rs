@@ -1,5 +1,4 @@
-//! A stream of changes as its readers see it, against a cache that is told by hand. Time is paused: it runs on as soon
-//! as all wait.
+//! Tests of the event stream as its readers see it. Time is paused: it advances when all tasks wait.
 
 #[path = "watch_reader_tests.rs"]
 mod reader;
@@ -26,7 +25,7 @@ async fn a_comment_comes_every_fifteen_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_comment_comes_although_other_jobs_change_all_the_time() {
+async fn a_comment_comes_although_other_jobs_change_constantly() {
     let mut source = Source::of(1);
     let mut reader = Reader::open(&source, &only(State::Failed));
     reader.catch_up().await;
@@ -36,12 +35,12 @@ async fn a_comment_comes_although_other_jobs_change_all_the_time() {
         if let Some(piece) = reader.piece(Duration::from_secs(1)).await {
             break piece;
         }
-        assert!(began.elapsed() < Duration::from_mins(1), "nothing comes");
+        assert!(began.elapsed() < Duration::from_mins(1), "no comment comes");
     };
     assert_eq!(comment, ": heartbeat\n\n");
 }
 
-/// A reader with a key, and the file that lets it in.
+/// A reader with a key, and the keys file.
 pub(super) struct Holder {
     file: std::path::PathBuf,
     pub(super) auth: Arc<Auth>,
@@ -64,7 +63,7 @@ impl Holder {
         Self { file, auth: Arc::new(auth), caller }
     }
 
-    /// Takes the key out of the file.
+    /// Removes the key from the file.
     pub(super) fn revoke(&self) {
         std::fs::write(&self.file, "cert:nobody role=read namespaces=*\n").unwrap();
         let Auth::ApiKey(keyring) = &*self.auth else { panic!("no keys") };
@@ -79,7 +78,7 @@ impl Drop for Holder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_key_is_taken_away_is_told_so_within_a_minute_and_no_more() {
+async fn a_stream_ends_with_the_reason_within_a_minute_after_the_key_is_revoked() {
     let holder = Holder::new("a-reader");
     let mut source = Source::read_by(holder.caller.clone(), Arc::clone(&holder.auth), 1);
     let mut reader = Reader::open(&source, &Filter::default());
@@ -87,27 +86,27 @@ async fn a_reader_whose_key_is_taken_away_is_told_so_within_a_minute_and_no_more
     reader.catch_up().await;
     assert_eq!(reader.piece(Duration::from_secs(20)).await.unwrap(), ": heartbeat\n\n");
     holder.revoke();
-    let last_words = loop {
+    let last_comment = loop {
         let piece = reader.piece(Duration::from_mins(2)).await.unwrap();
-        assert!(began.elapsed() < Duration::from_mins(5), "it goes on");
+        assert!(began.elapsed() < Duration::from_mins(5), "the stream goes on");
         if piece != ": heartbeat\n\n" {
             break piece;
         }
     };
-    assert_eq!(last_words, ": what was granted to this caller has changed\n\n");
+    assert_eq!(last_comment, ": what was granted to this caller has changed\n\n");
     assert_eq!((began.elapsed().as_secs(), source.records()), (60, 1));
     source.change(0, State::Running);
     assert!(reader.has_ended().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_and_goes_while_the_first_jobs_are_sent_is_not_left_behind() {
+async fn a_job_that_enters_and_leaves_the_filter_during_the_snapshot_is_removed() {
     let parts = 4;
     let mut source = Source::of(parts * PAGE as u64);
     let running = only(State::Running);
     (1..parts * PAGE as u64).for_each(|number| source.change(number, State::Running));
     let mut reader = Reader::open(&source, &running);
-    // Two parts are on their way whenever one is read, and the oldest job is in the last.
+    // Two pages are buffered whenever one is read, and the oldest job is in the last.
     for read in 1..parts {
         sleep(MOMENT).await;
         match parts - read {
@@ -123,13 +122,13 @@ async fn a_job_that_comes_and_goes_while_the_first_jobs_are_sent_is_not_left_beh
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_breaks_off_amid_several_changes_and_comes_back_has_missed_none() {
+async fn a_reader_that_resumes_within_a_batch_misses_no_change() {
     let mut source = Source::of(2);
     let running = only(State::Running);
     source.change(0, State::Running);
     let mut reader = Reader::open(&source, &running);
     reader.catch_up().await;
-    // The reader is told the end of it in one piece: first of 1, then of 0.
+    // The reader gets one piece: first job 1, then job 0.
     source.change(0, State::Completed);
     source.change(1, State::Running);
     source.change(0, State::Failed);
@@ -137,14 +136,14 @@ async fn who_breaks_off_amid_several_changes_and_comes_back_has_missed_none() {
     let first = events(&piece).next().unwrap();
     assert!(first.contains("\"uid-1\""), "{piece}");
     reader.take(first);
-    reader.come_back(&source);
+    reader.resume(&source);
     reader.catch_up().await;
     assert_eq!(reader.picture, source.picture(&running));
 }
 
-/// Readers that read, stop, hang up amid an event or two and come back, while jobs change at random.
+/// Readers read, pause, disconnect within a batch and resume, while jobs change at random.
 #[tokio::test(start_paused = true)]
-async fn whatever_happens_a_reader_knows_what_is_there_in_the_end() {
+async fn after_any_sequence_of_events_a_reader_has_the_jobs_of_the_store() {
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut source = Source::of(random.u64(0..500));
@@ -153,14 +152,14 @@ async fn whatever_happens_a_reader_knows_what_is_there_in_the_end() {
         let mut reader = Reader::open(&source, &filter);
         for _ in 0..random.usize(0..200) {
             match random.u8(0..10) {
-                0 => reader.come_back(&source),
+                0 => reader.resume(&source),
                 1..5 => {
                     let Some(piece) = reader.piece(MOMENT).await else { continue };
                     let whole = random.bool();
                     let read = if whole { usize::MAX } else { random.usize(0..10) };
                     events(&piece).take(read).for_each(|event| reader.take(event));
                     if !whole {
-                        reader.come_back(&source);
+                        reader.resume(&source);
                     }
                 }
                 _ => {

@@ -1,4 +1,4 @@
-//! What changes, told as the watch would tell it, and a reader that follows it through hang-ups.
+//! A source of watch events, and a reader that disconnects and resumes.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -6,86 +6,81 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use http_body_util::BodyExt;
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::audit::Audit;
-use crate::api::context::ObjectRef;
 use crate::api::repeats::Repeats;
-use crate::api::request_log::RequestInfo;
-use crate::api::routes::Route;
+use crate::audit::Audit;
+use crate::audit::request_info::ObjectRef;
 use crate::auth::{Auth, Caller};
 use crate::aws::token::Tokens;
-use crate::clusters::cluster::Cluster;
-use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
-use crate::http::request::request_id::RequestId;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::Found;
 use crate::kube::api_server::ApiServer;
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
 
-/// What a reader knows: the state and the version of each job, by uid.
+/// The jobs of a reader: state and version by uid.
 pub(super) type Picture = BTreeMap<String, (String, String)>;
 
-/// What its readers follow, told as the watch would tell it.
+/// Sends watch events to a store.
 pub(super) struct Source {
-    shared: Arc<AppState>,
-    /// Who reads.
+    state: Arc<AppState>,
     caller: Caller,
     version: u64,
     _drain: watch::Sender<bool>,
 }
 
 impl Source {
-    /// So many jobs, made a second apart, which are all pending.
+    /// Makes pending jobs, which were created a second apart.
     pub(super) fn of(jobs: u64) -> Self {
-        Self::read_by(Caller::anonymous(), Arc::new(Auth::None), jobs)
+        Self::read_by(Caller::nobody(), Arc::new(Auth::None), jobs)
     }
 
-    /// The same for a reader who was let in by this.
+    /// Makes a source for a reader with this credential.
     pub(super) fn read_by(caller: Caller, auth: Arc<Auth>, jobs: u64) -> Self {
         let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
         let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
         let (drain, draining) = watch::channel(false);
-        let shared = AppState {
-            clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
+        let state = AppState {
+            cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
+            cache: Arc::default(),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
             calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
             rates: RateLimits::new(0, 0),
             repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
-            traffic: Arc::new(HttpMetrics::new(true)),
+            traffic: HttpMetrics::new(true),
             request_timeout: Duration::from_mins(5),
             docs: true,
             draining,
         };
-        let mut source = Self { shared: Arc::new(shared), caller, version: 0, _drain: drain };
+        let mut source = Self { state: Arc::new(state), caller, version: 0, _drain: drain };
         let jobs = (0..jobs).map(|number| source.job(number, State::Pending)).collect();
-        for news in
+        for event in
             [WatchEvent::Init(source.version), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching]
         {
-            source.tell(news);
+            source.send(event);
         }
         source
     }
 
-    /// How many records the audit has made.
+    /// Returns the number of audit records.
     pub(super) fn records(&self) -> u64 {
-        self.shared.audit.tally().written
+        self.state.audit.written.value()
     }
 
-    fn tell(&self, news: WatchEvent) {
-        self.shared.store().apply_event(news, std::time::Instant::now());
+    fn send(&self, event: WatchEvent) {
+        self.state.store().apply_event(event, std::time::Instant::now());
     }
 
-    /// The next version of this job, in this state.
+    /// Returns the next version of a job, in this state.
     fn job(&mut self, number: u64, state: State) -> Job {
         self.version += 1;
         let condition = |kind: &str| json!({ "conditions": [{ "type": kind, "status": "True" }] });
@@ -106,17 +101,17 @@ impl Source {
 
     pub(super) fn change(&mut self, number: u64, state: State) {
         let job = self.job(number, state);
-        self.tell(WatchEvent::Apply(job));
+        self.send(WatchEvent::Apply(job));
     }
 
     pub(super) fn delete(&mut self, number: u64) {
         let job = self.job(number, State::Pending);
-        self.tell(WatchEvent::Delete(job));
+        self.send(WatchEvent::Delete(job));
     }
 
-    /// What a reader with this filter should know.
+    /// Returns the jobs that a reader with this filter should have.
     pub(super) fn picture(&self, filter: &Filter) -> Picture {
-        let found = self.shared.store().page(filter, None, usize::MAX, std::time::Instant::now());
+        let found = self.state.store().page(filter, None, usize::MAX, std::time::Instant::now());
         let Found::Hit { found, .. } = found else { panic!("nothing is known") };
         found.jobs.iter().map(|status| known(&serde_json::from_slice(&status.json()).unwrap())).collect()
     }
@@ -131,7 +126,7 @@ pub(super) fn only(state: State) -> Filter {
     Filter { state: Some(state), ..Filter::default() }
 }
 
-/// A reader that comes back with the last id that it has seen, knowing what it knew.
+/// A reader that resumes after the last id that it has read.
 pub(super) struct Reader {
     filter: Filter,
     body: ReplyBody,
@@ -141,29 +136,29 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(source: &Source, filter: &Filter) -> Self {
-        let body = stream(source, filter, Start::Anew);
+        let body = stream(source, filter, Start::Snapshot);
         Self { filter: filter.clone(), body, id: String::new(), picture: Picture::new() }
     }
 
-    pub(super) fn come_back(&mut self, source: &Source) {
+    pub(super) fn resume(&mut self, source: &Source) {
         let header = HeaderValue::from_str(&self.id).unwrap();
-        let start = EventId::parse(&header).map_or(Start::Anew, |id| Start::After(id.change));
+        let start = EventId::parse(&header).map_or(Start::Snapshot, |id| Start::After(id.change));
         self.body = stream(source, &self.filter, start);
     }
 
-    /// The next piece, or nothing if none comes for this time.
+    /// Returns the next piece, or None if none comes within this time.
     pub(super) async fn piece(&mut self, within: Duration) -> Option<String> {
         let frame = timeout(within, self.body.frame()).await.ok()?;
         let bytes = frame.expect("the stream ends").unwrap().into_data().unwrap();
         Some(String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    /// Whether the stream has come to its end, rather than broken off.
+    /// Returns whether the stream ended regularly.
     pub(super) async fn has_ended(&mut self) -> bool {
         self.body.frame().await.is_none()
     }
 
-    /// Takes in one event.
+    /// Applies one event.
     pub(super) fn take(&mut self, event: &str) {
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         if let Some(id) = field("id") {
@@ -180,7 +175,7 @@ impl Reader {
         }
     }
 
-    /// Reads what there is.
+    /// Reads until nothing comes.
     pub(super) async fn catch_up(&mut self) {
         while let Some(piece) = self.piece(MOMENT).await {
             events(&piece).for_each(|event| self.take(event));
@@ -192,16 +187,19 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
-    let permit = source.shared.calls.begin_stream().unwrap();
-    let feed_of = Feed::new(Arc::clone(&source.shared), Caller::anonymous(), filter.clone(), sink);
-    let line = RequestInfo {
-        request_id: RequestId::parse(&HeaderMap::new()),
-        route: Some(Route::WatchJobs),
+    let permit = source.state.calls.begin_stream().unwrap();
+    let feed = Feed::new(Arc::clone(&source.state), Caller::nobody(), filter.clone(), sink);
+    let info = RequestInfo {
+        request_id: "1".to_owned(),
+        operation: "watch_jobs",
+        object_kind: "Job",
+        is_change: false,
         peer: "127.0.0.1:4711".parse().unwrap(),
+        caller: source.caller.clone(),
+        object: ObjectRef::default(),
         started: std::time::Instant::now(),
     };
-    let account = Account { line, caller: source.caller.clone(), target: ObjectRef::default() };
-    tokio::spawn(feed(feed_of, start, permit, Box::new(account)));
+    tokio::spawn(run(feed, start, Some(permit), Box::new(info)));
     body
 }
 

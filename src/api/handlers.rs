@@ -1,0 +1,32 @@
+//! Calls the handler of a route.
+
+use crate::api::context::RequestContext;
+use crate::api::routes::Route;
+use crate::api::{docs, jobs, metrics, namespaces, probes};
+use crate::http::request::body_stream::RequestBody;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply::Reply;
+
+/// Runs the handler. Each future is boxed, so a call takes only the memory that its own handler needs.
+pub(super) async fn handle(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
+    match ctx.route {
+        Route::CreateJob => Box::pin(jobs::create::create_job(ctx, body)).await,
+        Route::GetJobStatus => Box::pin(jobs::status::get_job_status(ctx)).await,
+        Route::DeleteJob => Box::pin(jobs::delete::delete_job(ctx, body)).await,
+        Route::ListJobs => Box::pin(jobs::list::list_jobs(ctx)).await,
+        Route::WatchJobs => Box::pin(jobs::watch::watch_jobs(ctx)).await,
+        Route::GetJobLogs => Box::pin(jobs::logs::get_job_logs(ctx)).await,
+        Route::SuspendJob => Box::pin(jobs::suspend::suspend_job(ctx, body, true)).await,
+        Route::ResumeJob => Box::pin(jobs::suspend::suspend_job(ctx, body, false)).await,
+        Route::CreateNamespace => Box::pin(namespaces::create_namespace(ctx, body)).await,
+        Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(ctx, body)).await,
+        Route::ListNamespaces => Box::pin(namespaces::list_namespaces(ctx)).await,
+        Route::GetNamespaceStatus => Box::pin(namespaces::get_namespace_status(ctx)).await,
+        Route::Health => probes::health(ctx),
+        Route::Livez => probes::livez(),
+        Route::Readyz => probes::readyz(ctx),
+        Route::Metrics => metrics::metrics(&ctx.state),
+        Route::OpenApi => docs::openapi(ctx),
+        Route::Docs | Route::DocsStart | Route::DocsScript | Route::DocsStyle | Route::DocsIcon => docs::page(ctx),
+    }
+}

@@ -1,0 +1,38 @@
+//! [`JobRef`]: a job by its name, or by its name and uid.
+
+use crate::kube::error::Error;
+use crate::kube::names::{JobName, Namespace};
+use crate::kube::refusal::Refusal;
+use crate::kube::types::Status;
+use crate::kube::url::Path;
+
+#[derive(Clone, Debug)]
+pub struct JobRef {
+    pub namespace: Namespace,
+    pub name: JobName,
+    /// None for any job of that name.
+    pub uid: Option<String>,
+}
+
+impl JobRef {
+    /// Returns a reference to one job of that name.
+    #[must_use]
+    pub fn with_uid(&self, uid: &str) -> Self {
+        Self { uid: Some(uid.to_owned()), ..self.clone() }
+    }
+
+    pub fn has_uid(&self, uid: &str) -> bool {
+        self.uid.as_deref().is_none_or(|own| own == uid)
+    }
+
+    pub fn path(&self) -> Path {
+        Path::job(&self.namespace, &self.name)
+    }
+
+    /// Returns the 404 for a name that another job has now.
+    pub fn replaced(&self) -> Error {
+        let message = format!("jobs.batch {:?} with this uid not found: another job has the name", self.name.as_str());
+        let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
+        Error::Refused(Box::new(Refusal::new(404, status, None)))
+    }
+}

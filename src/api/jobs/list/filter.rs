@@ -1,0 +1,29 @@
+//! Reads the filter of list-jobs and watch-jobs from the query.
+
+use crate::api::context::RequestContext;
+use crate::http::request::parameters::parse_namespace;
+use crate::http::response::problem::Problem;
+use crate::jobs::filter::Filter;
+use crate::jobs::label_selector::Selector;
+use crate::jobs::state::State;
+
+/// Returns the jobs that the query selects, within the namespaces that the service and the caller may use.
+pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
+    let parameters = &ctx.parameters;
+    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
+    let selector = Selector::parse(parameters.optional("label_selector").as_deref().unwrap_or(""))
+        .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
+    let state = parameters.optional("state").map(|name| state(&name)).transpose()?;
+    (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
+    if let Some(namespace) = &namespace {
+        ctx.check_namespace(namespace)?;
+    }
+    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state })
+}
+
+fn state(name: &str) -> Result<State, Problem> {
+    let found = State::ALL.into_iter().find(|state| state.name() == name);
+    let names = || State::ALL.map(State::name).join(", ");
+    found.ok_or_else(|| Problem::malformed("state", &format!("must be one of {}", names())))
+}

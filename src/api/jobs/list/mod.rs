@@ -1,0 +1,138 @@
+//! list-jobs: from the store or, if it is empty, from the cluster.
+
+pub(crate) mod filter;
+mod pages;
+pub mod pagination;
+mod wait;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::api::context::RequestContext;
+use crate::api::jobs::exits;
+use crate::api::jobs::list::filter::filter;
+use crate::api::jobs::list::pages::{MAX_PAGE, expired, page};
+use crate::api::jobs::list::pagination::Token;
+use crate::api::jobs::lookup::Source;
+use crate::api::routes::access::SEE_JOBS;
+use crate::auth::AccessRequest;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply::{Reply, merged};
+use crate::jobs::filter::Filter;
+use crate::jobs::status::Status;
+use crate::jobs::store::index::PageCursor;
+use crate::jobs::store::{Found, Page};
+use crate::kube::client::json;
+
+/// The most pages that are read from the cluster for one page of jobs that match.
+const MAX_PAGES: usize = 10;
+
+pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
+    // A list counts also if it comes from memory: it is work.
+    ctx.count()?;
+    let filter = filter(ctx)?;
+    let namespace = filter.namespace.as_ref();
+    let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(MAX_PAGE) as usize;
+    let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
+    let from = token.map(|token| pagination::parse(&token)).transpose()?;
+    let all_ended = match ctx.parameters.wait()? {
+        Some(_) if ctx.parameters.has("state") || from.is_some() => {
+            let why = "waits for jobs of every state to end: leave out state and continue";
+            return Err(Problem::malformed("wait", why));
+        }
+        Some(time) => Some(wait::all_ended(ctx, &filter, time).await?),
+        None => None,
+    };
+    let after = match &from {
+        Some(Token::PageCursor(cursor)) => Some(cursor),
+        Some(Token::Cluster(_)) | None => None,
+    };
+    if !ctx.wants_no_cache() {
+        ctx.authorize(&[AccessRequest { permission: SEE_JOBS, namespace, name: None }]).await?;
+        if !matches!(from, Some(Token::Cluster(_)))
+            && let Found::Hit { found, age } = ctx.store().page(&filter, after, limit, Instant::now())
+        {
+            let Page { mut jobs, next, remaining } = found;
+            exits::hide_in_answer(ctx, namespace, &mut jobs).await?;
+            let next = next.as_ref().map(pagination::encode);
+            let rest = Rest { r#continue: next, remaining: Some(remaining), all_ended };
+            return reply(&jobs, &rest, Source::Store { age });
+        }
+    }
+    ctx.enter()?;
+    // A list from the cluster costs it far more than any other call, so a caller has one at a time.
+    let state = Arc::clone(&ctx.state);
+    let _turn = state.calls.lists.begin(ctx.caller_id()).await?;
+    let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
+    exits::hide(&ctx.state, ctx.caller(), namespace, &mut jobs).await;
+    reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)
+}
+
+/// The fields of the answer beside the jobs.
+#[derive(Serialize)]
+struct Rest {
+    /// The start of the next page; null on the last one.
+    r#continue: Option<String>,
+    /// The number of jobs after this page; null if it is unknown.
+    remaining: Option<usize>,
+    /// After a wait: whether all jobs that match had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_ended: Option<bool>,
+}
+
+fn reply(jobs: &[Arc<Status>], rest: &Rest, source: Source) -> Result<Reply, Problem> {
+    let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
+    let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
+    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(rest)?));
+    source.set_headers(&mut reply.headers);
+    Ok(reply)
+}
+
+/// Reads the jobs from the cluster. One page is sorted as in the store; several pages keep the API server's order.
+async fn list_in_cluster(
+    ctx: &mut RequestContext,
+    filter: &Filter,
+    from: Option<Token>,
+    limit: usize,
+) -> Result<(Vec<Arc<Status>>, Rest), Problem> {
+    let max_page = MAX_PAGE as usize;
+    let (mut jobs, mut next) = match from {
+        Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
+        from => match (page(ctx, filter, max_page, None).await?, from) {
+            ((jobs, None), from) => return Ok(single_page(jobs, from.as_ref(), limit)),
+            // The cursor belongs to the order of the store, which the API server's list does not have.
+            (_, Some(_)) => return Err(expired()),
+            ((jobs, next), None) if limit == max_page => (jobs, next),
+            (_, None) => (Vec::new(), None),
+        },
+    };
+    for _ in 0..MAX_PAGES {
+        if jobs.len() >= limit {
+            break;
+        }
+        let (more, after) = page(ctx, filter, limit - jobs.len(), next.as_deref()).await?;
+        jobs.extend(more);
+        next = after;
+        if next.is_none() {
+            break;
+        }
+    }
+    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    let remaining = next.is_none().then_some(0);
+    let next = next.as_deref().map(pagination::encode_cluster);
+    Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
+}
+
+fn single_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
+    if let Some(Token::PageCursor(cursor)) = from {
+        jobs.retain(|status| cursor.is_before(status));
+    }
+    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    let remaining = jobs.len().saturating_sub(limit);
+    jobs.truncate(limit);
+    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(&PageCursor::of(last)));
+    (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
+}

@@ -1,0 +1,250 @@
+//! watch-jobs: all jobs and then every change, as server-sent events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::api::context::RequestContext;
+use crate::api::jobs::exits;
+use crate::api::jobs::list::filter::filter;
+use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
+use crate::auth::{AccessRequest, Caller, Denied};
+use crate::http::limits::concurrency::Permit;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply::Reply;
+use crate::http::response::sse::{self, EventId};
+use crate::http::response::stream_body::{Gone, LAST_WORDS, ReplyBody, Sink};
+use crate::jobs::filter::Filter;
+use crate::jobs::status::Status;
+use crate::jobs::store::change_log::{Change, ChangeKind, seen};
+use crate::jobs::store::index::PageCursor;
+use crate::jobs::store::{JobStore, SnapshotPage};
+use crate::kube::health::{Check, Outcome};
+use crate::kube::names::{JobName, Namespace};
+
+/// The pause after which a comment is sent. Proxies and browsers close a silent connection after about a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many jobs a page of the snapshot has.
+const PAGE: usize = 100;
+/// The change number of an event that a reader cannot resume from.
+const PARTIAL: u64 = 0;
+
+pub(crate) async fn watch_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
+    let filter = filter(ctx)?;
+    ctx.enter()?;
+    ctx.authorize(&access_requests(filter.namespace.as_ref(), filter.job.as_ref())).await?;
+    let state = Arc::clone(&ctx.state);
+    if let (false, Outcome::Failed(why)) = (state.store().is_usable(), state.api_server().checks.outcome(Check::Watch))
+    {
+        let detail = format!("jobs cannot be watched: {why}");
+        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
+    }
+    let start = match ctx.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
+        None => Start::Snapshot,
+        Some(Some(id)) if id.instance_id == state.store().instance_id => Start::After(id.change),
+        Some(_) => Start::Reset,
+    };
+    ctx.acquire_stream_permit()?;
+    let (sink, body) = ReplyBody::stream();
+    let feed = Feed::new(state, ctx.caller().clone(), filter, sink);
+    tokio::spawn(run(feed, start, ctx.take_permit(), Box::new(ctx.info.clone())));
+    Ok(Reply::stream(body))
+}
+
+/// Returns the permissions to list jobs and to watch them.
+fn access_requests<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobName>) -> [AccessRequest<'a>; 2] {
+    [SEE_JOBS, FOLLOW_JOBS].map(|permission| AccessRequest { permission, namespace, name: name.map(JobName::as_str) })
+}
+
+/// What a stream sends first.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// All jobs.
+    Snapshot,
+    /// The changes after this one.
+    After(u64),
+    /// The event `reset`, and then all jobs: what the reader has is outdated.
+    Reset,
+}
+
+struct Feed {
+    state: Arc<AppState>,
+    caller: Caller,
+    filter: Filter,
+    sink: Sink,
+    draining: watch::Receiver<bool>,
+    last_sent: Instant,
+}
+
+/// Why a stream ends.
+enum End {
+    Disconnected,
+    Draining,
+    /// The caller lost its right to see these jobs.
+    Denied(Denied),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Disconnected
+    }
+}
+
+async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<RequestInfo>) {
+    let (state, namespace, job) = (Arc::clone(&feed.state), feed.filter.namespace.clone(), feed.filter.job.clone());
+    let access = access_requests(namespace.as_ref(), job.as_ref());
+    let end = tokio::select! {
+        end = feed.run(start) => end,
+        denied = state.auth.lost(&info.caller, &access) => End::Denied(denied),
+    };
+    let last_comment = match end {
+        End::Disconnected => None,
+        End::Draining => Some("the service is shutting down".to_owned()),
+        // The detail of the problem shows nothing of the inside.
+        End::Denied(denied) => {
+            let problem = Problem::from(denied);
+            state.audit.record_outcome(&info, problem.status.as_u16(), &problem.reason);
+            Some(problem.detail.into())
+        }
+    };
+    if let Some(text) = last_comment {
+        let last = async {
+            let sent = feed.sink.send(sse::comment(&text).into()).await;
+            if sent.is_ok() {
+                feed.sink.end().await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, last).await;
+    }
+    drop(permit);
+}
+
+impl Feed {
+    fn new(state: Arc<AppState>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+        Self { draining: state.draining.clone(), state, caller, filter, sink, last_sent: Instant::now() }
+    }
+
+    async fn run(&mut self, start: Start) -> End {
+        let mut change_notifications = self.state.store().change_notifications();
+        let mut start = start;
+        loop {
+            let Err(end) = self.follow(start, &mut change_notifications).await else {
+                start = Start::Reset;
+                continue;
+            };
+            return end;
+        }
+    }
+
+    /// Sends the jobs and then their changes. Returns if the reader is too slow or the store was emptied: it then starts
+    /// again.
+    async fn follow(&mut self, start: Start, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
+        let cache = &Arc::clone(self.state.store());
+        while !cache.is_usable() {
+            self.wait(change_notifications).await?;
+        }
+        let known = match start {
+            Start::After(change) if cache.changes_since(change).is_some() => Some(change),
+            // Boxed: it is short, and the stream lasts long.
+            Start::Snapshot => Box::pin(self.snapshot(cache, false)).await?,
+            Start::After(_) | Start::Reset => Box::pin(self.snapshot(cache, true)).await?,
+        };
+        let Some(mut last) = known else { return Ok(()) };
+        loop {
+            change_notifications.mark_unchanged();
+            let Some(changes) = cache.changes_since(last) else { return Ok(()) };
+            let end = changes.last().map_or(last, |change| change.number);
+            let (mut text, events) = (Vec::new(), self.visible(&changes).await);
+            let mut events = events.into_iter().peekable();
+            while let Some((kind, status)) = events.next() {
+                // An event covers all changes of its job, also those after changes of jobs that follow here. So only the
+                // last event of the batch has an id to resume from.
+                let known = if events.peek().is_none() { end } else { PARTIAL };
+                sse::event(&mut text, kind.name(), Some(id(cache, known)), &status.json());
+            }
+            last = end;
+            if text.is_empty() {
+                self.wait(change_notifications).await?;
+            } else {
+                self.send(text.into()).await?;
+            }
+        }
+    }
+
+    /// Returns what the caller sees of these changes.
+    async fn visible(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
+        let seen = seen(changes, &self.filter);
+        let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
+        exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
+    }
+
+    /// Sends all jobs page by page, and with each page the changes of the jobs before it. Returns the number of the change
+    /// after which all of it holds. Returns None if the changes came faster than the pages.
+    async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
+        let (partial, mut text) = (id(cache, PARTIAL), Vec::new());
+        if is_reset {
+            sse::event(&mut text, "reset", None, b"{}");
+        }
+        let mut sent: Option<(PageCursor, u64)> = None;
+        loop {
+            let place = sent.as_ref().map(|(place, _)| place);
+            let Some(SnapshotPage { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
+                return Ok(None);
+            };
+            if let Some((place, last)) = &sent {
+                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
+                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
+                for (kind, status) in self.visible(&changes).await {
+                    sse::event(&mut text, kind.name(), Some(partial), &status.json());
+                }
+            }
+            exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+            for status in &jobs {
+                sse::event(&mut text, ChangeKind::Added.name(), Some(partial), &status.json());
+            }
+            let Some(next) = next else {
+                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
+                self.send(text.into()).await?;
+                return Ok(Some(end));
+            };
+            self.send(std::mem::take(&mut text).into()).await?;
+            sent = Some((next, end));
+        }
+    }
+
+    /// Waits for a change of any job. Sends heartbeats meanwhile.
+    async fn wait(&mut self, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
+        loop {
+            tokio::select! {
+                changed = change_notifications.changed() => return changed.map_err(|_| End::Draining),
+                _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
+                () = self.sink.gone() => return Err(End::Disconnected),
+                () = sleep_until(self.last_sent + HEARTBEAT) => {}
+            }
+            self.send(sse::comment("heartbeat").into()).await?;
+        }
+    }
+
+    async fn send(&mut self, text: Bytes) -> Result<(), End> {
+        tokio::select! {
+            sent = self.sink.send(text) => sent?,
+            _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
+        }
+        self.last_sent = Instant::now();
+        Ok(())
+    }
+}
+
+fn id(cache: &JobStore, change: u64) -> EventId<'_> {
+    EventId { instance_id: &cache.instance_id, change }
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
