@@ -52,13 +52,14 @@ fn service(text: &mut Exposition, shared: &AppState) {
 
 fn callers(text: &mut Exposition, shared: &AppState) {
     let mut total = text.family(Counter, "eks_api_requests_total", "Requests answered; of a stream, begun.");
-    for ([operation, code], histogram) in shared.traffic.requests() {
-        total.sample(&[("operation", operation), ("code", code)], histogram.count());
+    let requests = shared.traffic.requests.all();
+    for ((operation, code), histogram) in &requests {
+        total.sample(&[("operation", operation), ("code", &code.to_string())], histogram.count());
     }
     let help = "How long requests took, waits included; of a stream, until it began.";
     let mut times = text.family(Histogram, "eks_api_request_duration_seconds", help);
-    for ([operation, code], histogram) in shared.traffic.requests() {
-        times.histogram(&[("operation", operation), ("code", code)], histogram);
+    for ((operation, code), histogram) in &requests {
+        times.histogram(&[("operation", operation), ("code", &code.to_string())], histogram);
     }
 }
 
@@ -108,18 +109,28 @@ fn upstream(text: &mut Exposition, shared: &AppState) {
     let traffic = &shared.cluster.traffic;
     let help = "Requests to the API server; the code is its status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
-    for (what, histogram) in traffic.requests() {
-        total.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram.count());
+    let requests = traffic.requests.all();
+    for (what, histogram) in &requests {
+        total.sample(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            histogram.count(),
+        );
     }
     let help = "How long the API server took to reply; of a stream, until it began.";
     let mut times = text.family(Histogram, "eks_api_upstream_request_duration_seconds", help);
-    for (what, histogram) in traffic.requests() {
-        times.histogram(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram);
+    for (what, histogram) in &requests {
+        times.histogram(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            histogram,
+        );
     }
     let help = "Requests to the API server that were sent again, by the code that was the reason.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
-    for (what, count) in traffic.retries() {
-        retries.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], count);
+    for (what, counter) in traffic.retries.all() {
+        retries.sample(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            counter.value(),
+        );
     }
 }
 
@@ -176,7 +187,7 @@ fn process(text: &mut Exposition, shared: &AppState) {
         ("process_resident_memory_bytes", "Resident memory.", usage.resident_bytes),
         ("process_virtual_memory_bytes", "Virtual memory.", usage.virtual_bytes),
         ("process_open_fds", "Open file descriptors.", usage.open_files),
-        ("process_max_fds", "How many file descriptors may be open.", usage.most_files),
+        ("process_max_fds", "How many file descriptors may be open.", usage.max_files),
     ] {
         let mut family = text.family(Gauge, name, help);
         if let Some(value) = value {

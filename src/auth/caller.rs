@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 
 use crate::auth::denied::Denied;
-use crate::auth::keys::{Grant, Holder, hex};
+use crate::auth::keys::{Grant, Holder};
 use crate::auth::role::Role;
 use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
 use crate::kube::names::Namespace;
+use crate::util::hex;
 
 /// Who makes a call.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ impl Caller {
     pub fn name(&self) -> Arc<str> {
         match (&self.name, &self.right) {
             (Some(name), _) => Arc::clone(name),
-            (None, Right::Cluster(bearer)) => format!("token:{}", hex(&hash(bearer.token())[..6])).into(),
+            (None, Right::Cluster(bearer)) => format!("token:{}", hex::encode(&hash(bearer.token())[..6])).into(),
             (None, _) => Arc::default(),
         }
     }

@@ -20,6 +20,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::auth::role::Role;
 use crate::config::pattern::{Patterns, matches};
+use crate::util::hex;
 use crate::util::secret::Secret;
 
 /// Scanners that look for leaked secrets find keys by this.
@@ -79,7 +80,7 @@ pub fn generate() -> Option<Secret<String>> {
 
 /// The line for the file.
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
-    let hash = hex(&hash(key.expose()));
+    let hash = hex::encode(&hash(key.expose()));
     let namespaces = grant.namespaces.to_string().replace(' ', "");
     format!("{} role={} namespaces={namespaces} sha256={hash}", grant.name, grant.role)
 }
@@ -213,12 +214,6 @@ fn is_certificate_pattern(pattern: &str) -> bool {
     (1..=253).contains(&pattern.len())
         && pattern.bytes().all(|c| c.is_ascii_graphic())
         && pattern.bytes().filter(|c| *c == b'*').count() <= 1
-}
-
-/// Two digits for each byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 fn from_hex(text: &str) -> Option<Hash> {

@@ -8,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_eks::config::SharedHttpClient;
 
-use crate::aws::chain;
+use crate::util::error_chain::error_chain;
 
 #[derive(Clone, Debug)]
 pub struct CredentialChain {
@@ -35,7 +35,7 @@ fn for_users(error: CredentialsError) -> CredentialsError {
          credential_process = aws configure export-credentials --profile NAME --format process";
     const NOT_ALLOWED: &str = "credential_process failed; if this is the systemd service, its unit lets no other program run: \
                                name the program and what it needs in a drop-in with ExecPaths= (see NoExecPaths in the unit)";
-    let text = chain(&error);
+    let text = error_chain(&error);
     // The SDK hands on nothing but texts. Its feature "credentials-process" is on, so those missing are for sign-in.
     if text.contains("cargo feature") {
         CredentialsError::invalid_configuration(NOT_BUILT_IN)

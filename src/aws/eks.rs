@@ -12,7 +12,7 @@ use aws_sdk_eks::error::{BoxError, ProvideErrorMetadata};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::chain;
+use crate::util::error_chain::error_chain;
 
 /// What the rest of the service needs of the cluster.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Describer {
             (Some(code), message) => {
                 Error::Refused { code: code.to_owned(), message: message.unwrap_or("no message").to_owned() }
             }
-            (None, _) => Error::Unanswered(chain(&error)),
+            (None, _) => Error::Unanswered(error_chain(&error)),
         })?;
         let found = output.cluster().ok_or_else(|| Error::NotFound { cluster: cluster() })?;
         let ca = found.certificate_authority().and_then(|ca| ca.data()).filter(|data| !data.is_empty());

@@ -50,30 +50,6 @@ impl Sdk {
     }
 }
 
-/// The text of an error and of what caused it, which the SDK's own Display leaves out, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    one_line(&text)
-}
-
-/// The chain of credentials tells each source it tried on a line of its own.
-fn one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.fold(String::new(), |told, line| match told.chars().last() {
-        None => line.to_owned(),
-        Some(':') => format!("{told} {line}"),
-        Some(_) => format!("{told}; {line}"),
-    })
-}
-
 /// The time of a `Date` header (RFC 9110, section 5.6.7).
 pub fn http_date(header: &str) -> Option<SystemTime> {
     let date = time::OffsetDateTime::parse(header, &time::format_description::well_known::Rfc2822).ok()?;
@@ -83,14 +59,6 @@ pub fn http_date(header: &str) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_of_several_lines_becomes_one() {
-        assert_eq!(
-            one_line("none found. Tried:\n  Environment: not set\n\n  Profile: none\n"),
-            "none found. Tried: Environment: not set; Profile: none"
-        );
-    }
 
     #[test]
     fn a_date_header_is_read() {

@@ -10,8 +10,9 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::aws::{Clock, chain, sign};
+use crate::aws::{Clock, sign};
 use crate::telemetry::metrics::Outcomes;
+use crate::util::error_chain::error_chain;
 use crate::util::secret::Secret;
 
 /// STS honours a token for 15 minutes from its date; one minute is left for clocks that differ and requests under way.
@@ -224,7 +225,7 @@ impl Inner {
     async fn sign(&self) -> Result<Token, Error> {
         let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.credentials.provide_credentials()).await;
         let no_answer = || format!("no answer within {} s", LOAD_TIMEOUT.as_secs());
-        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| chain(&error)));
+        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| error_chain(&error)));
         let credentials = loaded.map_err(|cause| Error::Credentials { cause })?;
         let now = (self.clock)();
         let mut good_until = now + GOOD_FOR;

@@ -7,15 +7,15 @@ use hyper::StatusCode;
 
 use crate::api::routes::Route;
 use crate::http::limits::body_budget::BodyBudget;
-use crate::telemetry::metrics::{Code, CodeFamily, Counter, Gauge, Histogram};
+use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram, MetricFamily};
 
 #[derive(Debug)]
 pub struct HttpMetrics {
     /// Whether callers may read all this.
     pub is_shown: bool,
     pub started: SystemTime,
-    /// By route; the last row is for those that found none.
-    requests: CodeFamily<Histogram>,
+    /// By operation and code.
+    pub requests: MetricFamily<(&'static str, Code), Histogram>,
     pub connections: Gauge,
     pub most_connections: Gauge,
     /// How many calls a second one address may make, and one caller; 0 for no limit.
@@ -54,7 +54,7 @@ impl HttpMetrics {
         Self {
             is_shown,
             started: SystemTime::now(),
-            requests: CodeFamily::new(Route::ALL.len() + 1),
+            requests: MetricFamily::default(),
             connections: Gauge::default(),
             most_connections: Gauge::default(),
             rate_of_peer: Gauge::default(),
@@ -65,18 +65,11 @@ impl HttpMetrics {
     }
 
     pub fn answered(&self, route: Option<Route>, status: StatusCode, time: Duration) {
-        let row = route.map_or(Route::ALL.len(), |route| route as usize);
-        self.requests.at(row, Code::of(status.as_u16())).note(time);
+        self.requests.get((route.map_or("none", Route::operation), status.as_u16().into())).note(time);
     }
 
     pub fn refused(&self, limit: Limit) {
         self.refused[limit as usize].count();
-    }
-
-    /// By operation and status.
-    pub fn requests(&self) -> impl Iterator<Item = ([&'static str; 2], &Histogram)> {
-        let operation = |row| Route::ALL.get(row).copied().map_or("none", Route::operation);
-        self.requests.used().map(move |(row, code, histogram)| ([operation(row), code.name()], histogram))
     }
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -97,9 +90,11 @@ mod tests {
             traffic.answered(Some(route), StatusCode::OK, Duration::ZERO);
         }
         traffic.answered(None, StatusCode::NOT_FOUND, Duration::ZERO);
-        let mut told: Vec<_> = traffic.requests().map(|(labels, histogram)| (labels, histogram.count())).collect();
-        assert_eq!(told.pop(), Some((["none", "404"], 1)));
-        assert_eq!(told, Route::ALL.map(|route| ([route.operation(), "200"], 1)));
+        let counted = traffic.requests.all().into_iter().map(|(labels, histogram)| (labels, histogram.count()));
+        let mut expected = Route::ALL.map(|route| ((route.operation(), Code::Status(200)), 1)).to_vec();
+        expected.push((("none", Code::Status(404)), 1));
+        expected.sort_unstable();
+        assert_eq!(counted.collect::<Vec<_>>(), expected);
 
         for limit in Limit::ALL {
             (0..=limit as usize).for_each(|_| traffic.refused(limit));

@@ -2,11 +2,12 @@
 //! lost, and by which a caller's Idempotency-Key is recognized. There is no store: the job itself remembers.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
+
+use crate::util::hex;
 
 const REQUEST_ID: &str = "eks-api/request-id";
 const CREATE_ID: &str = "eks-api/create-id";
@@ -115,19 +116,12 @@ impl OwnershipStamp {
 /// 128 random bits in hex.
 fn create_id() -> String {
     let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map(|()| hex(&bytes)).unwrap_or_default()
+    SystemRandom::new().fill(&mut bytes).map(|()| hex::encode(&bytes)).unwrap_or_default()
 }
 
 /// The first half of SHA-256, in hex: 128 bits are plenty to tell two bodies apart.
 fn hash(bytes: &[u8]) -> String {
-    hex(&digest(&SHA256, bytes).as_ref()[..16])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&digest(&SHA256, bytes).as_ref()[..16])
 }
 
 #[cfg(test)]

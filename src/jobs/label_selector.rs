@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::util::text::truncate;
+
 /// The longest selector, in bytes, and the most requirements in one: each is compared with every job. A longer one is
 /// refused.
 pub const MAX_LEN: usize = 1024;
@@ -158,12 +160,16 @@ fn label_key(key: &str) -> Result<String, BadSelector> {
     if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
         return Ok(key.to_owned());
     }
-    Err(bad(&format!("{:?} is no label's key", shortened(key))))
+    Err(bad(&format!("{:?} is no label's key", truncate(key, 64))))
 }
 
 fn label_value(value: &str) -> Result<String, BadSelector> {
     let value = value.trim();
-    if is_word(value) { Ok(value.to_owned()) } else { Err(bad(&format!("{:?} is no label's value", shortened(value)))) }
+    if is_word(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(bad(&format!("{:?} is no label's value", truncate(value, 64))))
+    }
 }
 
 /// At most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit; or nothing.
@@ -176,10 +182,6 @@ fn is_word(word: &str) -> bool {
 
 fn bad(why: &str) -> BadSelector {
     BadSelector(why.to_owned())
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 #[cfg(test)]

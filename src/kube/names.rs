@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::util::text::truncate;
+
 /// The rule a name breaks, as a sentence that tells what to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadName(String);
@@ -155,11 +157,8 @@ fn is_label(name: &str) -> bool {
 
 /// The name as an error may repeat it: short, and without characters that act on a terminal or a log.
 fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(LONGEST + 1).collect();
-    if shown.len() < name.len() {
-        shown.push('…');
-    }
-    format!("{shown:?}")
+    let shown = truncate(name, LONGEST + 1);
+    if shown.len() < name.len() { format!("{:?}", format!("{shown}…")) } else { format!("{shown:?}") }
 }
 
 #[cfg(test)]

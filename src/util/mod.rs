@@ -1,8 +1,11 @@
-//! Small tools without a subject of their own. Imports no other room.
+//! Tools without a subject of their own. Imports no other module of the crate.
 
 pub mod backoff;
+pub mod error_chain;
 pub mod files;
+pub mod hex;
 pub mod log_lines;
 pub mod net;
 pub mod secret;
 pub mod strict_json;
+pub mod text;

@@ -18,6 +18,7 @@ use crate::jobs::status::Status;
 use crate::kube::error::Error as KubeError;
 use crate::kube::refusal::Refusal;
 use crate::kube::types::Cause;
+use crate::util::text::truncate;
 
 #[derive(Debug)]
 pub struct Problem {
@@ -119,10 +120,8 @@ fn gone(status: &Status) -> Option<Box<RawValue>> {
 /// A message may repeat what the caller sent, which can be as large as a body.
 fn shortened(message: &str) -> String {
     const LONGEST: usize = 1000;
-    match message.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
+    let shown = truncate(message, LONGEST);
+    if shown.len() < message.len() { format!("{shown}…") } else { message.to_owned() }
 }
 
 impl From<Forbidden> for Problem {

@@ -1,6 +1,7 @@
 //! Finds images with a placeholder that nobody filled in. Kubernetes takes such a Job, and it waits for the image for ever.
 
 use crate::jobs::manifest::raw::{self, Members};
+use crate::util::text::truncate;
 
 /// So many images are named.
 const MAX_WARNINGS: usize = 10;
@@ -19,7 +20,7 @@ pub(super) fn warnings(template: Option<&Members>) -> Vec<String> {
                 continue;
             };
             if let Some(wrong) = image.trim().chars().find(|c| !is_of_image(*c)) {
-                let shown: String = image.chars().take(MAX_SHOWN).collect();
+                let shown = truncate(&image, MAX_SHOWN);
                 warnings.push(format!(
                     "spec.template.spec.{list}[{at}].image: {shown:?} is not an image, as no image has {wrong:?}; fill in its placeholders, or the job waits for ever"
                 ));

@@ -2,6 +2,7 @@
 
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{Invalid, malformed};
+use crate::util::text::truncate;
 
 const API_VERSION: &str = "batch/v1";
 const KIND: &str = "Job";
@@ -56,7 +57,7 @@ fn remedy(api_version: &str, kind: Option<&str>) -> &'static str {
 }
 
 fn shown(word: &str) -> String {
-    word.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()
+    truncate(word, MAX_SHOWN).escape_debug().to_string()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::jobs::idempotency::{IdempotencyKey, OwnershipStamp};
 use crate::jobs::manifest::raw::Members;
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
+use crate::util::text::truncate;
 
 /// The bytes of all keys and values of annotations that Kubernetes takes.
 const MAX_ANNOTATIONS: usize = 256 << 10;
@@ -183,7 +184,7 @@ fn labels(
         let replaced = labels.insert(key.to_owned(), raw::write(ours));
         let theirs = replaced.filter(|_| is_own).and_then(|theirs| raw::string(&theirs));
         if let Some(theirs) = theirs.filter(|theirs| theirs != ours) {
-            let shown: String = theirs.chars().take(MAX_SHOWN).collect();
+            let shown = truncate(&theirs, MAX_SHOWN);
             warnings.push(format!("metadata.labels.{key}: {shown:?} is replaced by {ours:?}, which the service sets"));
         }
     }
@@ -217,7 +218,7 @@ fn annotations(metadata: &Members, stamp: &OwnershipStamp) -> Result<Members, In
 /// Refuses labels and annotations that are the service's to set.
 fn refuse_own(found: &Members, field: &'static str) -> Result<(), Invalid> {
     let Some(name) = found.keys().find(|name| dump::is_own(name)) else { return Ok(()) };
-    let shown: String = name.chars().take(MAX_SHOWN).collect();
+    let shown = truncate(name, MAX_SHOWN);
     let message =
         format!("{shown:?} is not for callers, as the service itself sets what begins with eks-api/; leave it out");
     Err(Invalid { field, message, malformed: false })

@@ -9,6 +9,7 @@ use crate::jobs::idempotency::{IdempotencyKey, random_letters};
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{Invalid, text};
 use crate::kube::names::JobName;
+use crate::util::text::truncate;
 
 /// A pod's host name is a DNS label: that of an Indexed job's pod is the job's name, `-` and the index.
 const MAX_HOST_NAME: usize = 63;
@@ -30,7 +31,7 @@ pub(super) fn choose(
         (None, Some(prefix)) => {
             let letters = letters();
             let room = MAX_HOST_NAME.saturating_sub(letters.len() + index_length(spec));
-            (GENERATE, true, prefix.chars().take(room).collect::<String>() + &letters)
+            (GENERATE, true, truncate(&prefix, room).to_owned() + &letters)
         }
         (None, None) if key.is_some() => (NAME, true, format!("job-{}", letters())),
         (None, None) => (NAME, true, format!("job-{}-{}", date_time(now), letters())),

@@ -11,6 +11,7 @@ use crate::kube::refusal::{Refusal, is_denial};
 use crate::kube::types::Status;
 use crate::kube::types::json;
 use crate::kube::warning;
+use crate::util::text::truncate;
 
 /// A reply that reports success.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ pub(crate) fn error(reply: &RawReply) -> Error {
 fn description(reply: &RawReply) -> String {
     let header = |name: HeaderName| {
         let value = reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
-        value.chars().take(64).collect::<String>()
+        truncate(value, 64)
     };
     let (code, media, server) = (reply.status.as_u16(), header(CONTENT_TYPE), header(SERVER));
     format!("{code}, content type {media}, server {server}")

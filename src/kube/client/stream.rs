@@ -3,8 +3,8 @@
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 
-use crate::kube::client::transport::chain;
 use crate::kube::error::Error;
+use crate::util::error_chain::causes;
 
 #[derive(Debug)]
 pub struct Stream(Incoming);
@@ -24,7 +24,7 @@ impl Stream {
                         return Ok(Some(bytes));
                     }
                 }
-                Some(Err(error)) => return Err(Error::Broken(chain(&error))),
+                Some(Err(error)) => return Err(Error::Broken(causes(&error))),
             }
         }
     }

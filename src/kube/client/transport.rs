@@ -21,6 +21,7 @@ use crate::kube::client::stream::Stream;
 use crate::kube::error::Error;
 use crate::kube::tls;
 use crate::kube::url::Path;
+use crate::util::error_chain::causes;
 use crate::util::net;
 
 /// A connection within a VPC takes milliseconds; what takes longer than this is a dead address.
@@ -187,18 +188,6 @@ pub async fn whole(response: Response<Incoming>) -> Result<RawReply, Error> {
 }
 
 fn failed(error: &hyper_util::client::legacy::Error) -> Error {
-    let told = chain(error);
+    let told = causes(error);
     if error.is_connect() { Error::Unreachable(told) } else { Error::Broken(told) }
-}
-
-/// The causes below the library's own words, of which "client error" and the like say nothing.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let mut told: Vec<String> = Vec::new();
-    for text in causes.map(ToString::to_string) {
-        if !told.iter().any(|known| known.contains(&text)) {
-            told.push(text);
-        }
-    }
-    if told.is_empty() { error.to_string() } else { told.join(": ") }
 }
