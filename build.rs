@@ -1,11 +1,10 @@
-//! Makes what the binary sends as it is built in. The OpenAPI document loses the blanks that are for its readers here.
+//! Prepares the files that the binary contains. The OpenAPI document is written without blanks.
 //!
-//! The files of Swagger UI that /docs sends come out of the archive in which a crate carries its distribution. They are in
-//! there as deflate has made them, and gzip is the same with another head and foot: so nothing is decompressed, here or in
-//! the service, and a browser gets what the distribution holds, byte for byte.
+//! The files of Swagger UI come from the ZIP archive of a crate. ZIP and gzip both contain a deflate stream, so the files
+//! are not decompressed: only header and trailer change. A browser gets the files of the distribution byte for byte.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a build that cannot go on is to say why and stop")]
-#![allow(clippy::print_stdout, reason = "how a build script speaks to cargo")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed build must stop with a reason")]
+#![allow(clippy::print_stdout, reason = "cargo reads the output of a build script")]
 
 use std::path::Path;
 
@@ -25,7 +24,7 @@ fn write(name: &str, content: &[u8]) {
     std::fs::write(Path::new(&folder).join(name), content).expect("OUT_DIR can be written to");
 }
 
-/// The same JSON, without what stands between its parts.
+/// Removes the blanks outside of strings.
 fn without_blanks(json: &str) -> String {
     let (mut in_string, mut is_escaped) = (false, false);
     let keeps = |c: &char| {
@@ -50,7 +49,9 @@ mod swagger_ui {
             let (name, content) = match member.method {
                 STORED => (name.to_owned(), member.data.to_vec()),
                 DEFLATED => (format!("{name}.gz"), member.gzip()),
-                other => panic!("{name} is in Swagger UI's archive by method {other}; known are 0 and 8"),
+                other => {
+                    panic!("{name} has the compression method {other} in Swagger UI's archive; 0 and 8 are supported")
+                }
             };
             super::write(&name, &content);
         }
@@ -60,31 +61,31 @@ mod swagger_ui {
     struct Member {
         method: usize,
         data: &'static [u8],
-        /// CRC-32 and size of what the data stand for, as gzip has them too.
-        foot: [u8; 8],
+        /// CRC-32 and size of the file, as in the trailer of gzip.
+        trailer: [u8; 8],
     }
 
     impl Member {
-        /// The one file of the distribution itself whose name ends so: that of the flavours is deeper.
+        /// Finds the file of the distribution whose name ends so. Files of the same name are in deeper folders.
         fn find(suffix: &str) -> Self {
             let end = (0..ARCHIVE.len()).rfind(|at| ARCHIVE[*at..].starts_with(b"PK\x05\x06"));
-            let end = end.expect("Swagger UI's archive has no end of its directory");
+            let end = end.expect("Swagger UI's archive has no end of central directory");
             let (count, mut at) = (number(end + 10, 2), number(end + 16, 4));
             for _ in 0..count {
                 assert!(
                     ARCHIVE[at..].starts_with(b"PK\x01\x02"),
-                    "Swagger UI's archive has a directory of another form"
+                    "Swagger UI's archive has an invalid central directory"
                 );
                 let [name, extra, comment] = [28, 30, 32].map(|field| number(at + field, 2));
                 let full = std::str::from_utf8(&ARCHIVE[at + 46..at + 46 + name]).unwrap_or_default();
                 if full.ends_with(suffix) && full.matches('/').count() == 2 {
-                    let mut foot = [0; 8];
-                    foot[..4].copy_from_slice(&ARCHIVE[at + 16..at + 20]);
-                    foot[4..].copy_from_slice(&ARCHIVE[at + 24..at + 28]);
+                    let mut trailer = [0; 8];
+                    trailer[..4].copy_from_slice(&ARCHIVE[at + 16..at + 20]);
+                    trailer[4..].copy_from_slice(&ARCHIVE[at + 24..at + 28]);
                     return Self {
                         method: number(at + 10, 2),
                         data: data(number(at + 42, 4), number(at + 20, 4)),
-                        foot,
+                        trailer,
                     };
                 }
                 at += 46 + name + extra + comment;
@@ -92,20 +93,20 @@ mod swagger_ui {
             panic!("Swagger UI's archive has no {suffix}");
         }
 
-        /// As RFC 1952 has it: deflate, no name, no time.
+        /// Adds a gzip header (RFC 1952) without a name or a time, and the trailer.
         fn gzip(&self) -> Vec<u8> {
-            [b"\x1f\x8b\x08\0\0\0\0\0\0\xff", self.data, &self.foot].concat()
+            [b"\x1f\x8b\x08\0\0\0\0\0\0\xff", self.data, &self.trailer].concat()
         }
     }
 
-    /// What stands behind the member's own head, which has a name and extra fields again.
-    fn data(head: usize, length: usize) -> &'static [u8] {
-        assert!(ARCHIVE[head..].starts_with(b"PK\x03\x04"), "Swagger UI's archive has no member where it says");
-        let start = head + 30 + number(head + 26, 2) + number(head + 28, 2);
+    /// Returns the data after the local header, which has a name and extra fields too.
+    fn data(header: usize, length: usize) -> &'static [u8] {
+        assert!(ARCHIVE[header..].starts_with(b"PK\x03\x04"), "Swagger UI's archive has no member at the given offset");
+        let start = header + 30 + number(header + 26, 2) + number(header + 28, 2);
         &ARCHIVE[start..start + length]
     }
 
-    /// Little-endian, of so many bytes.
+    /// Reads a little-endian number.
     fn number(at: usize, bytes: usize) -> usize {
         ARCHIVE[at..at + bytes].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
     }

@@ -1,15 +1,19 @@
 //! eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS.
 //!
-//! The rooms, from the top down; each imports only rooms below it (tests/suite/layers.rs holds that):
+//! The modules from top to bottom. Each imports only modules below it (`tests/suite/layers.rs` checks that):
 //!
-//! - [`app`]: wiring, the order of start, readiness and drain, the one-shot commands
-//! - [`http`]: the server, the routes, the one pipeline, the handlers, the errors a caller reads
-//! - [`client`]: `eks-api run`, which knows the service by its calls alone
-//! - [`auth`]: who calls, and whether they may
-//! - [`jobs`]: what a request means as a manifest, what a Job means as a status
-//! - [`kube`]: names, URLs, the cluster's client, its TLS and its errors
-//! - [`aws`]: credentials, the bearer token, `DescribeCluster`
-//! - [`config`], [`log_lines`], [`net`], [`ops`], [`secret`], [`util`]: leaves
+//! - [`cli`]: the command line and its commands
+//! - [`app`]: starts the service, runs it and drains it
+//! - [`api`]: routes, access checks, handlers, errors and audit records
+//! - [`http`]: listener, connections, TLS, limits, requests and responses
+//! - [`auth`]: authenticates and authorizes callers
+//! - [`clusters`]: background tasks that keep a cluster's endpoint, token and jobs up to date
+//! - [`jobs`]: manifests, statuses, pods, logs and the store of jobs
+//! - [`kube`]: names, URLs, types, client and watcher of Kubernetes
+//! - [`aws`]: credentials, the bearer token and `DescribeCluster`
+//! - [`client`]: `eks-api run`, which uses the service by HTTP only
+//! - [`config`], [`telemetry`]: settings; logs, metrics and systemd
+//! - [`util`]: tools without a subject of their own
 
 pub mod api;
 pub mod app;

@@ -1,9 +1,9 @@
-//! Arguments in, exit code out.
+//! The program: runs the command line and returns its exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-/// musl's own gives many freed blocks back to the kernel at once, and takes them again for the next request.
+/// musl's allocator returns freed blocks to the kernel and requests them again, which is slow.
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // stderr may be gone; the exit code still tells.
+            // If stderr is closed, the exit code is all there is.
             let _ = writeln!(std::io::stderr().lock(), "{error}");
             error.exit_code()
         }

@@ -51,13 +51,14 @@ fn service(text: &mut Exposition, state: &AppState) {
 fn callers(text: &mut Exposition, state: &AppState) {
     let mut total =
         text.family(Counter, "eks_api_requests_total", "Answered requests. A stream counts when it starts.");
-    for ([operation, code], histogram) in state.traffic.requests() {
-        total.sample(&[("operation", operation), ("code", code)], histogram.count());
+    let requests = state.traffic.requests.all();
+    for ((operation, code), histogram) in &requests {
+        total.sample(&[("operation", operation), ("code", &code.to_string())], histogram.count());
     }
     let help = "Time to the answer, waits included. For a stream, time to its start.";
     let mut times = text.family(Histogram, "eks_api_request_duration_seconds", help);
-    for ([operation, code], histogram) in state.traffic.requests() {
-        times.histogram(&[("operation", operation), ("code", code)], histogram);
+    for ((operation, code), histogram) in &requests {
+        times.histogram(&[("operation", operation), ("code", &code.to_string())], histogram);
     }
 }
 
@@ -102,18 +103,28 @@ fn upstream(text: &mut Exposition, state: &AppState) {
     let traffic = &state.api_server().traffic;
     let help = "Requests to the API server. The code is the status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
-    for (what, histogram) in traffic.requests() {
-        total.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram.count());
+    let requests = traffic.requests.all();
+    for (what, histogram) in &requests {
+        total.sample(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            histogram.count(),
+        );
     }
     let help = "Time to the API server's reply. For a stream, time to its start.";
     let mut times = text.family(Histogram, "eks_api_upstream_request_duration_seconds", help);
-    for (what, histogram) in traffic.requests() {
-        times.histogram(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], histogram);
+    for (what, histogram) in &requests {
+        times.histogram(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            histogram,
+        );
     }
     let help = "Requests to the API server that were retried, by the code of the failed request.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
-    for (what, count) in traffic.retries() {
-        retries.sample(&[("verb", what.verb), ("resource", what.resource), ("code", what.code)], count);
+    for (what, counter) in traffic.retries.all() {
+        retries.sample(
+            &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
+            counter.value(),
+        );
     }
 }
 
@@ -170,7 +181,7 @@ fn process(text: &mut Exposition, state: &AppState) {
         ("process_resident_memory_bytes", "Resident memory.", usage.resident_bytes),
         ("process_virtual_memory_bytes", "Virtual memory.", usage.virtual_bytes),
         ("process_open_fds", "Open file descriptors.", usage.open_files),
-        ("process_max_fds", "The largest number of open file descriptors.", usage.most_files),
+        ("process_max_fds", "The largest number of open file descriptors.", usage.max_files),
     ] {
         let mut family = text.family(Gauge, name, help);
         if let Some(value) = value {

@@ -1,5 +1,5 @@
-//! The socket that callers come to: one that systemd passed, else one of our own. Also how many open files connections may
-//! take.
+//! Opens the listening socket, or takes the one that systemd passed: [`listener`]. Fits the limits of connections to the
+//! limit of open files: [`bound_by_open_files`].
 
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -7,11 +7,11 @@ use std::os::fd::OwnedFd;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
-use crate::app::Error;
+use crate::app::error::Error;
 use crate::config::Settings;
 use crate::config::access::Limits;
 
-/// The listener and its address.
+/// Returns the listener and its address.
 pub(super) async fn listener(settings: &Settings) -> Result<(TcpListener, SocketAddr), Error> {
     if let Some(listener) = passed()? {
         return adopted(listener, settings.is_access_chosen);
@@ -22,32 +22,32 @@ pub(super) async fn listener(settings: &Settings) -> Result<(TcpListener, Socket
     Ok((listener, address))
 }
 
-/// The socket that was passed as `sd_listen_fds(3)` says, if one was.
+/// Returns the socket that systemd passed (`sd_listen_fds(3)`).
 fn passed() -> Result<Option<StdListener>, Error> {
     let mut sockets = ListenFd::from_env();
-    let unfit =
-        |why: &str| Error::Unfit(format!("LISTEN_FDS: {why}: give the socket unit one ListenStream=ADDRESS:PORT"));
+    let wrong =
+        |why: &str| Error::Config(format!("LISTEN_FDS: {why}: give the socket unit one ListenStream=ADDRESS:PORT"));
     if sockets.len() > 1 {
-        return Err(unfit(&format!("{} sockets were passed, and one is served", sockets.len())));
+        return Err(wrong(&format!("{} sockets were passed, but eks-api serves one", sockets.len())));
     }
-    let Some(listener) = sockets.take_tcp_listener(0).map_err(|error| unfit(&error.to_string()))? else {
+    let Some(listener) = sockets.take_tcp_listener(0).map_err(|error| wrong(&error.to_string()))? else {
         return Ok(None);
     };
-    // The system tells whether the other end is known, whatever type we take the socket for.
+    // Only a connection has a peer address.
     let stream = TcpStream::from(OwnedFd::from(listener));
     if stream.peer_addr().is_ok() {
-        return Err(unfit("a connection was passed, not a socket that listens (Accept=yes)"));
+        return Err(wrong("a connection was passed (Accept=yes), not a listening socket"));
     }
     Ok(Some(OwnedFd::from(stream).into()))
 }
 
-/// Whoever reaches the port can run containers, so what holds for an address of the settings holds for this one, too.
+/// Everyone who reaches the port can run containers. So the rule for EKS_API_LISTEN holds for this socket too.
 fn adopted(listener: StdListener, is_access_chosen: bool) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |error| Error::Listen(format!("LISTEN_FDS: the socket that was passed: {error}"));
     let address = listener.local_addr().map_err(failed)?;
     if !address.ip().to_canonical().is_loopback() && !is_access_chosen {
-        return Err(Error::Unfit(format!(
-            "LISTEN_FDS: the socket that was passed listens on {address}, which others can reach: set EKS_API_AUTH=none if that is meant, or give the socket unit ListenStream=127.0.0.1:{}",
+        return Err(Error::Config(format!(
+            "LISTEN_FDS: the socket that was passed listens on {address}, which others can reach: set EKS_API_AUTH (to none if everyone may call), or give the socket unit ListenStream=127.0.0.1:{}",
             address.port()
         )));
     }
@@ -58,7 +58,7 @@ fn adopted(listener: StdListener, is_access_chosen: bool) -> Result<(TcpListener
 
 /// Raises the soft limit of open files to the hard one, and bounds the limits of connections by it.
 pub(super) fn bound_by_open_files(limits: Limits) -> Limits {
-    // Where the system forbids the change, the limit stays as it is.
+    // If the system forbids the change, the limit stays.
     let raised = rlimit::increase_nofile_limit(u64::MAX);
     let Ok(files) = raised.or_else(|_| rlimit::Resource::NOFILE.get_soft()) else { return limits };
     let bounded = bounded(limits, files);
@@ -69,8 +69,8 @@ pub(super) fn bound_by_open_files(limits: Limits) -> Limits {
     bounded
 }
 
-/// A quarter of the files is left for connections to the cluster and all else. Where files are the bound, half of the
-/// connections are left for other peers.
+/// Leaves a quarter of the files for connections to the cluster and everything else. If that bounds the connections, one
+/// peer can use half of them.
 fn bounded(limits: Limits, files: u64) -> Limits {
     let connections = usize::try_from((files / 4 * 3).max(1)).unwrap_or(usize::MAX);
     if connections >= limits.connections {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c5_connections_leave_files_for_all_else_and_one_peer_leaves_connections_for_the_others() {
+    fn c5_connections_leave_files_free_and_one_peer_leaves_connections_free() {
         let settings = |connections, connections_per_peer| Limits {
             by_caller: 1,
             by_peer: 1,

@@ -1,5 +1,4 @@
-//! SIGHUP: reads the files again that may change while the service runs. Owns when, and what the log says of it; what
-//! is in a file, and that a broken one changes nothing, is the part's own.
+//! Reads files again on SIGHUP: [`Reload`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::clusters::supervisor::supervise;
 
-/// What can be read again, each part on its own.
+/// The parts of the service that can be reloaded. A part that fails keeps its old files.
 #[derive(Default)]
 pub(super) struct Reload(Vec<Part>);
 
@@ -20,7 +19,7 @@ struct Part {
 }
 
 impl Reload {
-    /// `again` reads the part's files and puts them in force, or says what is wrong and leaves the old ones.
+    /// `again` reads the part's files and applies them. If it fails, it must keep the old ones.
     pub(super) fn add<E: fmt::Display>(
         &mut self,
         what: &'static str,
@@ -30,8 +29,7 @@ impl Reload {
         self.0.push(Part { what, again });
     }
 
-    /// Reloads as often as the signal comes. Without any part it does nothing but say so: a signal that is meant well
-    /// must not end the service.
+    /// Reloads on each signal. Without parts it only logs, so that the signal does not end the service.
     pub(super) async fn run(self, hangup: Signal) {
         let shared = Arc::new((self, Mutex::new(hangup)));
         let task = move || {
@@ -47,10 +45,10 @@ impl Reload {
         supervise("reload", task, || ()).await;
     }
 
-    /// Reads each part on a thread of its own: a file system may hang, and one thread serves all callers.
+    /// Reads each part on a thread of its own. A file system may hang, and one thread serves all requests.
     async fn all(&self) {
         if self.0.is_empty() {
-            log::info!(signal = "SIGHUP"; "nothing to reload: no file is set that is read again");
+            log::info!(signal = "SIGHUP"; "nothing to reload: no setting names a file that can be reloaded");
         }
         for Part { what, again } in &self.0 {
             let again = Arc::clone(again);

@@ -1,12 +1,14 @@
-//! `eks-api check`: walks from credentials to permissions, a line each, and says what to do about what fails.
+//! `eks-api check`: checks everything from credentials to permissions, and says what to do if a check fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
-use crate::app::{Error, cluster, print, sdk};
+use crate::app::error::Error;
+use crate::app::{cluster, sdk};
 use crate::aws::{clock, identity, token};
+use crate::cli::stdout::print;
 use crate::config::Settings;
 use crate::kube::access_review::{Permission, allowed};
 use crate::kube::api_server::ApiServer;
@@ -15,7 +17,7 @@ use crate::kube::error::Error as KubeError;
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs every step that can be run; an error if one failed.
+/// Runs the steps in order. A step that fails ends the check if the next steps depend on it.
 pub async fn run(settings: &Settings) -> Result<(), Error> {
     let sdk = sdk(settings).await?;
     let (cluster, describer) = cluster(settings, &sdk);
@@ -36,7 +38,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     report.line(
         "identity",
         who,
-        "are these credentials expired, or of another partition? If STS was not reached: nothing but this line asks it",
+        "are these credentials expired, or of another partition? If STS cannot be reached: only this check needs it",
     );
     let (answer, date) = describer.describe().await;
     let clock_is_right = clock_is_right(date, &mut report);
@@ -60,7 +62,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     report.end()
 }
 
-/// Reports the clock if its difference is known; whether it is right.
+/// Reports the clock, and returns whether it is right. Without a date from AWS it counts as right.
 fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
     let Some(date) = date else { return true };
     let differs = clock::difference(date, SystemTime::now());
@@ -70,9 +72,9 @@ fn clock_is_right(date: Option<SystemTime>, report: &mut Report) -> bool {
     is_right
 }
 
-/// TLS and token are judged by one exchange: which of them failed shows in how it failed.
+/// Checks TLS and the token with one request. The error tells which of them failed.
 async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut Report) -> bool {
-    let outcome = session(cluster).server_date().await;
+    let outcome = client(cluster).server_date().await;
     let is_token = matches!(outcome, Err(KubeError::Unauthorized { .. }));
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
         && !is_token
@@ -86,7 +88,7 @@ async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut 
     let remedy = if clock_is_right {
         "create an access entry for the identity above: aws eks create-access-entry"
     } else {
-        "set the clock first: a token is good for 15 minutes by the clock of AWS"
+        "set the clock first: a token is valid for 15 minutes by the clock of AWS"
     };
     report.line("token", accepted, remedy);
     !is_token
@@ -95,7 +97,7 @@ async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut 
 async fn permitted(cluster: &Arc<ApiServer>, permission: Permission, uses: &[&str], report: &mut Report) {
     let Permission { verb, group, resource, .. } = permission;
     let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
-    let outcome = match allowed(&session(cluster), permission, None).await {
+    let outcome = match allowed(&client(cluster), permission, None).await {
         Ok(true) => Ok("allowed in all namespaces".to_owned()),
         Ok(false) => Err(format!("not allowed in all namespaces; needed for {}", uses.join("; "))),
         Err(error) => Err(error.to_string()),
@@ -103,7 +105,7 @@ async fn permitted(cluster: &Arc<ApiServer>, permission: Permission, uses: &[&st
     report.line(&name, outcome, "bind it to the identity's access entry; deploy/rbac.yaml has the ClusterRoles");
 }
 
-/// What the routes need, each permission once, with all that it is needed for.
+/// Returns each permission that the routes need, with its uses.
 fn needed() -> Vec<(Permission, Vec<&'static str>)> {
     let mut needed: Vec<(Permission, Vec<&str>)> = Vec::new();
     for route in Route::ALL {
@@ -120,7 +122,7 @@ fn needed() -> Vec<(Permission, Vec<&'static str>)> {
     needed
 }
 
-fn session(cluster: &Arc<ApiServer>) -> Client {
+fn client(cluster: &Arc<ApiServer>) -> Client {
     Client::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
 }
 

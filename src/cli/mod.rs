@@ -1,8 +1,10 @@
-//! The command line: which of the few things to do. Owns arguments, `.env` and the help text.
+//! The command line: [`run`] parses the arguments, reads `.env` and runs a command.
 
 pub mod check;
 pub mod keygen;
+pub mod options;
 pub mod run;
+pub mod stdout;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -11,107 +13,92 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
 
-use self::run as client;
+use self::options::{Arguments, CommandOption};
+use self::run::RunCommand;
+use self::stdout::print;
 use crate::api::docs::openapi;
-use crate::app::{Error, print, serve, split_option};
+use crate::app::error::Error;
+use crate::app::serve;
 use crate::auth::keys::Grant;
 use crate::config::{Settings, VARIABLES, dotenv};
 use crate::util::files;
 
 const MAX_DOTENV_BYTES: u64 = 1 << 20;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The options of `check` and `token`, as `aws eks get-token` has them.
+const OPTIONS: [CommandOption; 2] = [
+    CommandOption { short: "", long: "cluster-name", value: "NAME", help: "instead of EKS_CLUSTER_NAME" },
+    CommandOption { short: "", long: "region", value: "REGION", help: "instead of EKS_REGION" },
+];
+
+#[derive(Debug, PartialEq, Eq)]
 enum Command {
     Serve,
     Token(Overrides),
     Check(Overrides),
     Keygen(Grant),
-    Run(client::Wanted),
+    Run(RunCommand),
     OpenApi,
     Version,
     Help,
 }
 
-/// Variables given as options, as `aws eks get-token` takes them.
+/// Settings that are given as options.
 type Overrides = Vec<(&'static str, String)>;
 
-/// Does what the arguments say. Returns when it is done, or when the service has drained.
+/// Runs the command. Returns when it is done, or when the service has drained.
 pub fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
-    let command = parse(arguments)?;
-    let overrides = match &command {
-        Command::Version => {
-            print(concat!("eks-api ", env!("CARGO_PKG_VERSION")));
-            return Ok(());
-        }
-        Command::Help => {
-            print(&help());
-            return Ok(());
-        }
-        Command::OpenApi => {
-            print(openapi::DOCUMENT);
-            return Ok(());
-        }
-        Command::Keygen(grant) => return keygen::run(grant),
-        Command::Run(wanted) => return client::run(wanted),
-        Command::Serve => &Vec::new(),
-        Command::Token(overrides) | Command::Check(overrides) => overrides,
-    };
-    let environment = environment()?;
-    take_up_dotenv(&environment, matches!(command, Command::Serve))?;
-    let overridden = overrides.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let settings = Settings::read(environment.into_iter().chain(overridden)).map_err(Error::Settings)?;
-    // One thread: what is done here is waiting, and threads would spend more on waking each other than they gain.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    runtime.block_on(async {
-        match command {
-            Command::Token(_) => token::run(&settings).await,
-            Command::Check(_) => check::run(&settings).await,
-            Command::Serve
-            | Command::Keygen(_)
-            | Command::Run(_)
-            | Command::OpenApi
-            | Command::Version
-            | Command::Help => serve(settings).await,
-        }
-    })
+    match parse(arguments)? {
+        Command::Version => print(concat!("eks-api ", env!("CARGO_PKG_VERSION"))),
+        Command::Help => print(&help()),
+        Command::OpenApi => print(openapi::DOCUMENT),
+        Command::Keygen(grant) => keygen::run(&grant)?,
+        Command::Run(command) => run::run(command)?,
+        Command::Serve => block_on(serve(settings(Vec::new(), true)?))?,
+        Command::Token(overrides) => block_on(token::run(&settings(overrides, false)?))?,
+        Command::Check(overrides) => block_on(check::run(&settings(overrides, false)?))?,
+    }
+    Ok(())
+}
+
+/// Uses one thread: the work is mostly waiting, and threads would cost more than they gain.
+fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?.block_on(work)
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Error> {
     let Some(first) = arguments.next() else { return Ok(Command::Serve) };
     let command = match first.as_str() {
-        "token" => return Ok(Command::Token(options(arguments)?)),
+        "token" => return Ok(Command::Token(overrides(arguments)?)),
         "keygen" => return Ok(Command::Keygen(keygen::parse(arguments)?)),
-        "run" => return Ok(Command::Run(client::parse(arguments)?)),
-        "check" => return Ok(Command::Check(options(arguments)?)),
+        "run" => return Ok(Command::Run(run::parse(arguments)?)),
+        "check" => return Ok(Command::Check(overrides(arguments)?)),
         "openapi" => Command::OpenApi,
         "--version" | "-V" => Command::Version,
         "--help" | "-h" | "help" => Command::Help,
-        other => return Err(Error::Arguments(format!("eks-api does not know {other:?}; see eks-api --help"))),
+        other => return Err(usage(format!("unknown command {other:?}"))),
     };
     match arguments.next() {
         None => Ok(command),
-        Some(extra) => Err(Error::Arguments(format!("{first} takes no argument, but {extra:?} is given"))),
+        Some(extra) => Err(usage(options::unexpected(&extra))),
     }
 }
 
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Overrides, Error> {
-    let mut overrides = Vec::new();
-    while let Some(argument) = arguments.next() {
-        let (name, inline) = split_option(argument);
-        let variable = match name.as_str() {
-            "--cluster-name" => "EKS_CLUSTER_NAME",
-            "--region" => "EKS_REGION",
-            other => {
-                // What follows an equals sign could be a secret.
-                let name = other.split('=').next().unwrap_or_default();
-                return Err(Error::Arguments(format!("{name:?} is no option; there are --cluster-name and --region")));
-            }
-        };
-        let value = inline.or_else(|| arguments.next());
-        let value = value.ok_or_else(|| Error::Arguments(format!("{name} needs a value")))?;
-        overrides.push((variable, value));
-    }
-    Ok(overrides)
+fn overrides(arguments: impl Iterator<Item = String>) -> Result<Overrides, Error> {
+    let parsed = Arguments::parse(&OPTIONS, arguments).and_then(Arguments::without_positional).map_err(usage)?;
+    let names = [("cluster-name", "EKS_CLUSTER_NAME"), ("region", "EKS_REGION")];
+    Ok(names.into_iter().filter_map(|(option, name)| Some((name, parsed.value(option)?.to_owned()))).collect())
+}
+
+fn usage(text: String) -> Error {
+    Error::Arguments(text + "; see eks-api --help")
+}
+
+fn settings(overrides: Overrides, is_serve: bool) -> Result<Settings, Error> {
+    let environment = environment()?;
+    apply_dotenv(&environment, is_serve)?;
+    let overrides = overrides.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(Settings::read(environment.into_iter().chain(overrides))?)
 }
 
 fn environment() -> Result<BTreeMap<String, String>, Error> {
@@ -122,37 +109,37 @@ fn environment() -> Result<BTreeMap<String, String>, Error> {
                 environment.insert(name, value);
             }
             (Ok(name), Err(_)) if name.starts_with("EKS_") || name.starts_with("AWS_") => {
-                return Err(Error::DotEnv(format!("the value of {name} is not UTF-8")));
+                return Err(Error::Config(format!("the value of {name} is not UTF-8")));
             }
-            // What we do not read may hold anything.
+            // Other variables are not read.
             _ => {}
         }
     }
     Ok(environment)
 }
 
-/// Starts the program anew with what `.env` adds to the environment. Only so do the SDK and the system's libraries,
-/// which read the environment themselves, see it: changing one's own is not safe in a process with threads. The real
-/// environment wins, so the second time there is nothing to add.
+/// Executes the program again with the variables that `.env` adds to the environment. The SDK and the system's libraries
+/// read the environment themselves, and a process with threads cannot change its own safely. The environment takes
+/// precedence, so the second time there is nothing to add.
 ///
-/// `check` and `token` may run in anybody's directory, and print or send a token. There `.env` may say which cluster and
-/// which key, but not where AWS is: an endpoint, a proxy, a CA or a configuration file would lead the token astray.
-fn take_up_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Result<(), Error> {
+/// `check` and `token` may run in any directory, and they print or send a token. There `.env` may name the cluster and
+/// the credentials. It must not set an endpoint, a proxy, a CA or a configuration file: these could redirect the token.
+fn apply_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Result<(), Error> {
     let text = match files::read_text(Path::new(".env"), MAX_DOTENV_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::DotEnv(format!("reading .env: {error}"))),
+        Err(error) => return Err(Error::Config(format!("reading .env: {error}"))),
     };
     let pairs = dotenv::parse(&text)
-        .map_err(|line| Error::DotEnv(format!(".env, line {line}: it must be NAME=value, a comment or blank")))?;
+        .map_err(|line| Error::Config(format!(".env, line {line}: it must be NAME=value, a comment or blank")))?;
     let added: Vec<_> = pairs.into_iter().filter(|(name, _)| !environment.contains_key(name)).collect();
     if added.is_empty() {
         return Ok(());
     }
     if let Some((name, _)) = added.iter().find(|(name, _)| !is_serve && !is_harmless(name)) {
-        return Err(Error::DotEnv(format!(
-            ".env sets {name}, which may decide where credentials go: only the service itself takes it from .env; \
-             to use it here, set it in the environment"
+        return Err(Error::Config(format!(
+            ".env sets {name}, which may decide where credentials are sent: only the service reads it from .env; to use \
+             it here, set it in the environment"
         )));
     }
     let program = std::env::current_exe().map_err(Error::Start)?;
@@ -176,21 +163,19 @@ eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS
 
 Usage:
   eks-api                 serve
-  eks-api check           walk from credentials to permissions and say what fails
+  eks-api check           check everything from credentials to permissions, and say what fails
   eks-api token           print an ExecCredential for kubectl, as aws eks get-token does
   eks-api keygen NAME --role read|write|admin --namespaces 'a,team-*'
-                          make an API key: prints the key, once, and the line for EKS_API_KEYS_FILE
+                          make an API key; print the key once, and its line for EKS_API_KEYS_FILE
   eks-api run -f job.json [--follow]
-                          run a job by a service that is up, and end as it does; see eks-api run --help
-  eks-api openapi         print what /openapi.json tells: the calls, as OpenAPI 3.1
+                          run a job on a running service, and exit as the job does; see eks-api run --help
+  eks-api openapi         print the OpenAPI 3.1 document, as /openapi.json returns it
   eks-api --version | --help
 
-Options of check and token:
-  --cluster-name NAME     instead of EKS_CLUSTER_NAME
-  --region REGION         instead of EKS_REGION
-
-Variables (a .env file in the working directory is read; the real environment wins):"
+Options of check and token:"
         .to_owned();
+    text += &options::help(&OPTIONS);
+    text += "\n\nVariables (from the environment, else from a .env file in the working directory):";
     for variable in VARIABLES {
         let _ = write!(text, "\n  {:<33} {} [{}]", variable.name, variable.meaning, variable.default);
     }
@@ -215,10 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn errors_name_the_argument() {
         for (arguments, named) in [
-            (&["serve"][..], "\"serve\""),
-            (&["token", "--cluster"], "\"--cluster\""),
+            (&["serve"][..], "unknown command \"serve\""),
+            (&["token", "--cluster"], "unknown option \"--cluster\""),
+            (&["token", "--cluster=secret"], "unknown option \"--cluster\";"),
             (&["check", "--region"], "--region needs a value"),
             (&["--version", "now"], "\"now\""),
         ] {

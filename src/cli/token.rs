@@ -1,11 +1,13 @@
-//! `eks-api token`: an ExecCredential, so that kubectl can use the service's own token
+//! `eks-api token`: prints an ExecCredential, so that kubectl can use the service's token
 //! (<https://kubernetes.io/docs/reference/config-api/client-authentication.v1beta1/>).
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::app::{Error, cluster, print, sdk};
+use crate::app::error::Error;
+use crate::app::{cluster, sdk};
+use crate::cli::stdout::print;
 use crate::config::Settings;
 
 #[derive(Serialize)]
@@ -23,8 +25,7 @@ struct Spec {}
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 const V1: &str = "client.authentication.k8s.io/v1";
 
-/// The version that kubectl asks for in `KUBERNETES_EXEC_INFO`; it takes no other. Without one, what `aws eks get-token`
-/// answers.
+/// Returns the version that kubectl requests in `KUBERNETES_EXEC_INFO`. Without one it is that of `aws eks get-token`.
 fn api_version(exec_info: Option<&str>) -> Result<&'static str, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -37,7 +38,7 @@ fn api_version(exec_info: Option<&str>) -> Result<&'static str, Error> {
     [V1BETA1, V1].into_iter().find(|version| *version == asked.api_version).ok_or_else(|| {
         let version = asked.api_version;
         Error::Failed(format!(
-            "KUBERNETES_EXEC_INFO asks for {version:?}; eks-api token answers in {V1} and {V1BETA1}: set one of them as apiVersion of exec in the kubeconfig"
+            "KUBERNETES_EXEC_INFO asks for {version:?}; eks-api token supports {V1} and {V1BETA1}: set one of them as apiVersion of exec in the kubeconfig"
         ))
     })
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exec_v1_the_version_that_is_asked_for_is_answered_and_no_other() {
+    fn exec_v1_the_requested_version_is_returned() {
         let asked = |version: &str| {
             let info = format!(
                 r#"{{"apiVersion":"client.authentication.k8s.io/{version}","kind":"ExecCredential","spec":{{}}}}"#

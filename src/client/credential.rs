@@ -1,4 +1,4 @@
-//! What the client shows the service: an API key or a token of the cluster's, from a file or from the environment.
+//! The API key or token that a run sends, from a file or from the environment: [`Credential`].
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,15 @@ use hyper::header::HeaderValue;
 
 use crate::client::exit::Exit;
 
-/// The variables that hold an API key, or a token of the cluster's; the service takes both in the same place.
+/// The variables for an API key and for a token of the cluster. Both are sent as a bearer.
 pub const VARIABLES: [&str; 2] = ["EKS_API_KEY", "EKS_API_TOKEN"];
 
-/// The header Authorization, marked so that nothing prints it.
+/// The value of the Authorization header. It is marked as sensitive, so `{:?}` does not print it.
 #[derive(Debug)]
 pub enum Credential {
     None,
     Given(HeaderValue),
-    /// Read again for each request, as tokens are renewed in their files; the last one that was good stands in.
+    /// Read again for each request, because tokens in files are renewed. If that fails, the last value is used.
     File {
         path: PathBuf,
         last: HeaderValue,
@@ -22,7 +22,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    pub fn take(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Exit> {
+    pub fn read(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Exit> {
         if let Some(path) = file {
             let last = read(path).map_err(|why| Exit::usage(format!("--key-file {}: {why}", path.display())))?;
             return Ok(Self::File { path: path.to_owned(), last });
@@ -55,7 +55,7 @@ fn read(path: &Path) -> Result<HeaderValue, String> {
 fn header(text: &str) -> Result<HeaderValue, String> {
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|c| c.is_ascii_graphic()) {
-        return Err("must hold one key or token, and nothing else".to_owned());
+        return Err("must have one key or token, and nothing else".to_owned());
     }
     let mut header = HeaderValue::try_from(format!("Bearer {text}")).map_err(|error| error.to_string())?;
     header.set_sensitive(true);
@@ -68,11 +68,11 @@ mod tests {
 
     fn from(key: Option<&str>, token: Option<&str>) -> Result<Credential, Exit> {
         let value = |name: &str| if name == "EKS_API_KEY" { key } else { token };
-        Credential::take(None, |name| value(name).map(str::to_owned))
+        Credential::read(None, |name| value(name).map(str::to_owned))
     }
 
     #[test]
-    fn a_key_or_a_token_is_sent_as_a_bearer_and_not_shown() {
+    fn a_key_or_a_token_is_sent_as_a_bearer_and_not_printed() {
         for given in [from(Some("abc\n"), None), from(Some(""), Some("abc"))] {
             let credential = given.unwrap();
             assert_eq!(credential.header().unwrap(), "Bearer abc");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_refused_without_being_repeated() {
+    fn an_invalid_key_is_refused_and_not_printed() {
         for refused in [from(Some("a"), Some("b")), from(Some("hunter2 hunter2"), None), from(None, Some("hunter2\nä"))]
         {
             assert!(!refused.unwrap_err().to_string().contains("hunter2"));

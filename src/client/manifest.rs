@@ -1,5 +1,4 @@
-//! The manifest as it is handed over: read from its file or from stdin, checked to be JSON, and otherwise passed on as it
-//! is. What it may say is for the service to judge.
+//! Reads the manifest from a file or from stdin: [`Manifest`]. It must be JSON. The service checks the rest.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,13 +9,13 @@ use serde_json::value::RawValue;
 use crate::client::exit::{Exit, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
 
-/// More than the service takes, so that the refusal is its own.
+/// This is more than the service accepts, so the service itself refuses most large manifests.
 const MAX_MIB: u64 = 4;
 
-/// The annotation by which a pod says whose log is wanted of it.
+/// The annotation that names the container whose log is shown.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
-/// A manifest, ready to be sent.
+/// A manifest as the body of a request.
 #[derive(Debug)]
 pub struct Manifest {
     /// The body of create-job.
@@ -32,7 +31,7 @@ struct Body<'a> {
     job_manifest: &'a RawValue,
 }
 
-/// As little of it as concerns logs.
+/// The parts of a Job that name its containers.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Job {
@@ -94,25 +93,25 @@ impl Manifest {
         Self::parse(&bytes, namespace).map_err(|(code, why)| Exit::new(code, format!("{named} {why}")))
     }
 
-    /// An error is the exit code, and what is wrong.
+    /// The error is an exit code and a message.
     fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
         let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
         if text.trim_ascii().is_empty() {
-            return Err((USAGE, "is empty; it must hold the manifest of a Job, in JSON".to_owned()));
+            return Err((USAGE, "is empty; it must have the manifest of a Job, in JSON".to_owned()));
         }
         let manifest: &RawValue = serde_json::from_str(text).map_err(|error| {
-            let hint = "(a manifest in YAML becomes JSON by kubectl create --dry-run=client -o json -f FILE)";
+            let hint = "(to convert YAML, run kubectl create --dry-run=client -o json -f FILE)";
             (USAGE, format!("is not JSON: {error} {hint}"))
         })?;
         if !manifest.get().starts_with('{') {
-            return Err((USAGE, "must be a Job's manifest, which is a JSON object".to_owned()));
+            return Err((USAGE, "must be the manifest of a Job, which is a JSON object".to_owned()));
         }
         // The service would refuse it for the same reason.
         strict_json::check(text).map_err(|Fault { path, message }| {
             let place = if path.is_empty() { String::new() } else { format!("cannot be used: {path} ") };
             (REFUSED, place + &message)
         })?;
-        // What does not have a Job's form has no container here, and the service says what is wrong with it.
+        // A manifest of another form has no container here. The service says what is wrong with it.
         let template = serde_json::from_str::<Job>(manifest.get()).unwrap_or_default().spec.template;
         let named = template.metadata.annotations.get(DEFAULT_CONTAINER).cloned();
         let container = named.or_else(|| template.spec.containers.into_iter().next().map(|first| first.name));
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_is_passed_on_to_the_letter() {
+    fn a_manifest_is_sent_unchanged() {
         let text = "{\"b\": 1.0, \"a\": 12345678901234567890123}\n";
         let manifest = Manifest::parse(text.as_bytes(), Some("demo")).unwrap();
         assert_eq!(manifest.body, format!("{{\"namespace\":\"demo\",\"job_manifest\":{}}}", text.trim_end()));
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_that_of_the_container_which_the_annotation_names_else_of_the_first() {
+    fn the_annotation_chooses_the_container_else_it_is_the_first() {
         let of = |annotations: &str| {
             let pod = format!(
                 r#"{{"metadata":{{"annotations":{annotations}}},"spec":{{"containers":[{{"name":"a"}},{{"name":"b"}}]}}}}"#
@@ -146,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn yaml_is_refused_with_the_way_out() {
+    fn yaml_is_refused_with_advice() {
         assert!(Manifest::parse(b"kind: Job\n", None).unwrap_err().1.contains("-o json"));
         assert!(Manifest::parse(b"[]", None).unwrap_err().1.contains("JSON object"));
     }
 
     #[test]
-    fn bom_is_passed_over_and_other_forms_are_named() {
+    fn bom_is_skipped_and_errors_name_their_place() {
         let with_bom = Manifest::parse("\u{feff}{\"a\":1}".as_bytes(), None).unwrap();
         assert_eq!(with_bom.body, "{\"job_manifest\":{\"a\":1}}");
         for (bytes, code, told) in [

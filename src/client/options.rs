@@ -1,4 +1,4 @@
-//! What a run is asked for: the values of its options, each in a form that can be used. Reading arguments is `app::run`'s.
+//! The options of a run: [`Options`] and [`Url`]. `cli::run` parses them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,22 +17,22 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     pub idempotency_key: Option<String>,
     pub delete_on_interrupt: bool,
-    /// Nothing is said of a run that goes well.
+    /// Write nothing unless the job fails.
     pub quiet: bool,
 }
 
-/// Where the service is, without a slash at its end.
+/// The address of the service, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     text: String,
     pub is_tls: bool,
-    /// Whether what is sent does not leave the machine.
+    /// Whether requests stay on this machine.
     pub is_local: bool,
 }
 
 impl Url {
-    /// Takes `http` and `https`, with a path if the service is behind one. A name or password in it is refused, as a
-    /// command line is for all to read; so the error does not repeat it.
+    /// Accepts `http` and `https`, with an optional path. A user or password is refused, because other users can read a
+    /// command line. The error does not repeat it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let form = "must be a URL such as http://127.0.0.1:8000 or https://jobs.example.com:8443";
         let uri: Uri = text.parse().map_err(|_| form.to_owned())?;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_service_is_refused_and_not_repeated() {
+    fn other_urls_are_refused_and_not_repeated() {
         for text in ["", "127.0.0.1:8000", "/api", "ftp://a", "http://", "http://a/?b", "http://user:hunter2@a"] {
             assert!(!Url::parse(text).unwrap_err().contains("hunter2"), "{text}");
         }

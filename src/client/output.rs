@@ -1,26 +1,26 @@
-//! Writes the log to stdout, which has nothing else.
+//! Writes the log to stdout: [`write()`].
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::exit::{Exit, OUTPUT};
 
-/// Where the log goes.
+/// The destination of the log.
 pub type Output = Arc<Mutex<dyn Write + Send>>;
 
-/// Whether anybody reads on.
+/// Whether the reader of stdout is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    There,
-    /// It has seen enough (`| head`), which is no error.
-    Gone,
+    Open,
+    /// The reader has left, as `| head` does. That is not an error.
+    Closed,
 }
 
 pub fn stdout() -> Output {
     Arc::new(Mutex::new(io::stdout()))
 }
 
-/// Writes all of it. A reader that is slow holds up this alone: signals and the time go on.
+/// Writes all bytes, on a thread of its own: a slow reader must not delay signals and the timeout.
 pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, Exit> {
     let output = Arc::clone(output);
     let written = tokio::task::spawn_blocking(move || {
@@ -28,8 +28,8 @@ pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, Exit> {
         output.write_all(&bytes).and_then(|()| output.flush())
     });
     match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Ok(()) => Ok(Reader::Open),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Closed),
         Err(error) => Err(Exit::new(OUTPUT, format!("writing the log to stdout: {error}; the job goes on"))),
     }
 }

@@ -1,15 +1,16 @@
-//! What the service says is wrong (RFC 9457), and what that means for a run: whether it is repeated, and the exit code.
+//! Error replies of the service (RFC 9457), and their exit codes: [`Problem`].
 
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client::exit::{Exit, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
+use crate::util::text::truncate;
 
 #[derive(Debug)]
 pub struct Problem {
     pub status: StatusCode,
-    /// The service's word for programs; empty if the answer is not the service's.
+    /// Empty if the reply is not one of eks-api.
     pub reason: String,
     pub text: String,
     /// The last status of a job that is gone.
@@ -17,7 +18,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn of(status: StatusCode, body: &[u8]) -> Self {
+    pub fn parse(status: StatusCode, body: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Document {
             detail: String,
@@ -27,29 +28,29 @@ impl Problem {
             last_known: Option<Box<RawValue>>,
         }
         let Ok(Document { detail, reason, request_id, last_known }) = serde_json::from_slice(body) else {
-            let said = String::from_utf8_lossy(body);
-            // A page is not for people who read a log, but a sentence is.
-            let said = said.lines().next().filter(|line| !line.is_empty() && !line.starts_with('<'));
-            let said: String = said.into_iter().flat_map(|line| ": ".chars().chain(line.chars().take(200))).collect();
-            let text = format!("it answers {status}, and not as eks-api does{said}");
+            let body = String::from_utf8_lossy(body);
+            // HTML is left out.
+            let line = body.lines().next().filter(|line| !line.is_empty() && !line.starts_with('<'));
+            let line = line.map(|line| format!(": {}", truncate(line, 200))).unwrap_or_default();
+            let text = format!("it answers {status}, and not as eks-api does{line}");
             return Self { status, reason: String::new(), text, last_known: None };
         };
         let text = format!("{detail} ({} {reason}, request {request_id})", status.as_u16());
         Self { status, reason, text, last_known }
     }
 
-    /// Whether a later attempt can succeed. The service has decided what is final: that has another status.
-    pub fn is_passing(&self) -> bool {
+    /// Whether a later attempt can succeed.
+    pub fn is_retryable(&self) -> bool {
         matches!(self.status.as_u16(), 429 | 502..=504)
     }
 
-    /// Whether the job, or its namespace, is gone. A proxy's 404 does not say that.
-    pub fn is_gone(&self) -> bool {
+    /// Whether the job or its namespace does not exist. The 404 of a proxy does not count.
+    pub fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.reason == "NotFound"
     }
 
-    /// The end of a run that cannot go on after this.
-    pub fn end(self, so: &str) -> Exit {
+    /// The end of a run that cannot go on. `consequence` says what did not happen.
+    pub fn into_exit(self, consequence: &str) -> Exit {
         let is_ours = !self.reason.is_empty();
         let code = match self.status.as_u16() {
             403 if is_ours && self.text.contains("exceeded quota") => TRY_LATER,
@@ -58,7 +59,7 @@ impl Problem {
             400..=499 if is_ours => REFUSED,
             _ => UNAVAILABLE,
         };
-        Exit::new(code, format!("{so}: {}", self.text))
+        Exit::new(code, format!("{consequence}: {}", self.text))
     }
 }
 
@@ -68,11 +69,11 @@ mod tests {
 
     fn problem(status: u16, reason: &str, detail: &str) -> Problem {
         let body = serde_json::json!({ "detail": detail, "reason": reason, "request_id": "r1" }).to_string();
-        Problem::of(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        Problem::parse(StatusCode::from_u16(status).unwrap(), body.as_bytes())
     }
 
     #[test]
-    fn exit_codes_tell_what_is_refused_forbidden_or_to_be_tried_later() {
+    fn the_exit_code_depends_on_status_and_detail() {
         let quota = "jobs.batch \"a\" is forbidden: exceeded quota: one, requested: count/jobs.batch=1";
         for (status, reason, detail, code) in [
             (400, "BadRequest", "", REFUSED),
@@ -85,7 +86,7 @@ mod tests {
             (403, "Forbidden", quota, TRY_LATER),
             (500, "InternalError", "", UNAVAILABLE),
         ] {
-            let end = problem(status, reason, detail).end("the job is not created");
+            let end = problem(status, reason, detail).into_exit("the job is not created");
             assert_eq!(end.code, code, "{status} {reason} {detail}");
             assert!(
                 end.to_string().contains(&format!("the job is not created: {detail} ({status} {reason}, request r1)"))
@@ -94,24 +95,24 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_the_services_is_said_to_be_one() {
+    fn a_reply_that_is_not_one_of_eks_api_is_reported_as_such() {
         for (status, code) in [(404, UNAVAILABLE), (400, UNAVAILABLE), (403, NOT_ALLOWED), (413, REFUSED)] {
-            let problem = Problem::of(StatusCode::from_u16(status).unwrap(), b"<html>not here</html>");
-            assert!(!problem.is_gone() && problem.text.ends_with("not as eks-api does"));
-            assert_eq!(problem.end("").code, code, "{status}");
+            let problem = Problem::parse(StatusCode::from_u16(status).unwrap(), b"<html>not here</html>");
+            assert!(!problem.is_not_found() && problem.text.ends_with("not as eks-api does"));
+            assert_eq!(problem.into_exit("").code, code, "{status}");
         }
-        let plain = Problem::of(StatusCode::BAD_REQUEST, b"this port speaks TLS: use https://\n");
+        let plain = Problem::parse(StatusCode::BAD_REQUEST, b"this port speaks TLS: use https://\n");
         assert!(plain.text.ends_with("not as eks-api does: this port speaks TLS: use https://"), "{}", plain.text);
-        assert!(problem(404, "NotFound", "").is_gone() && !problem(404, "path_not_found", "").is_gone());
+        assert!(problem(404, "NotFound", "").is_not_found() && !problem(404, "path_not_found", "").is_not_found());
     }
 
     #[test]
-    fn webhook_500_what_the_service_calls_final_is_not_repeated() {
+    fn webhook_500_only_temporary_errors_are_repeated() {
         for status in [429, 502, 503, 504] {
-            assert!(problem(status, "upstream_broken", "").is_passing(), "{status}");
+            assert!(problem(status, "upstream_broken", "").is_retryable(), "{status}");
         }
         for status in [400, 401, 403, 404, 408, 409, 413, 422, 500, 501] {
-            assert!(!problem(status, "upstream_refused", "").is_passing(), "{status}");
+            assert!(!problem(status, "upstream_refused", "").is_retryable(), "{status}");
         }
     }
 }

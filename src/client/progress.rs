@@ -1,5 +1,5 @@
-//! What is told of a run on stderr: on a terminal one line that is kept up to date, in a pipe a plain line for each thing
-//! that happens.
+//! Shows the progress of a run on stderr: [`Progress`]. On a terminal it is one line that is updated, else a line for each
+//! event.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -9,26 +9,26 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval};
 
-use crate::client::exit::printable;
+use crate::util::text::printable;
 
 #[derive(Debug)]
 pub struct Progress {
     is_live: bool,
     is_quiet: bool,
     started: Instant,
-    /// What the live line says; empty if there is none.
+    /// The text of the live line; empty if there is none.
     state: RefCell<String>,
 }
 
 impl Progress {
-    /// A quiet one says nothing of a run that goes well.
+    /// A quiet run shows only the log of a job that failed.
     pub fn of_stderr(is_quiet: bool) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let is_live = io::stderr().is_terminal() && !is_dumb && !is_quiet;
         Self { is_live, is_quiet, started: Instant::now(), state: RefCell::default() }
     }
 
-    /// Something that happened, and stays on the screen.
+    /// Writes a line that stays on the screen.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
             self.write(&format!("{}eks-api: {}\n", self.erase(), printable(text)));
@@ -36,7 +36,7 @@ impl Progress {
         }
     }
 
-    /// The end of the log of a job that failed, of which only a quiet run says nothing else.
+    /// Writes the end of the log of a job that failed.
     pub fn show_log(&self, log: &str) {
         const MAX_LEN: usize = 64 << 10;
         let from = log.ceil_char_boundary(log.len().saturating_sub(MAX_LEN));
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// How things are now, until they are otherwise.
+    /// Shows the current state until it changes.
     pub fn state(&self, text: &str) {
         if self.state.borrow().as_str() == text {
             return;
@@ -57,20 +57,20 @@ impl Progress {
         }
     }
 
-    /// The same for what is of interest only while it lasts.
+    /// Shows a state on a terminal only.
     pub fn live(&self, text: &str) {
         *self.state.borrow_mut() = printable(text);
         self.draw();
     }
 
-    /// Takes the live line away, before others write to the terminal.
+    /// Erases the live line, before the log is written to the terminal.
     pub fn clear(&self) {
         if self.is_live && !self.state.take().is_empty() {
             self.write(self.erase());
         }
     }
 
-    /// Keeps the live line's time going while something else is done.
+    /// Updates the time of the live line while `work` runs.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         if !self.is_live {
@@ -97,9 +97,9 @@ impl Progress {
         if self.is_live { "\r\x1b[K" } else { "" }
     }
 
-    #[allow(clippy::unused_self, reason = "what is written belongs to this progress alone")]
+    #[allow(clippy::unused_self, reason = "only a Progress writes to stderr")]
     fn write(&self, text: &str) {
-        // stderr may be gone; the exit code still tells.
+        // If stderr is closed, the exit code is all there is.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }

@@ -1,12 +1,12 @@
-//! Requests to the service. `once` sends a request a single time. `call` repeats it while the service is away or busy.
-//! Every request of a run can be repeated.
+//! Requests to the service: [`Service::once`] sends one once, [`Service::call`] repeats it while the service is down or
+//! busy. Every request of a run is safe to repeat.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::time::{Instant, sleep, timeout};
@@ -15,19 +15,22 @@ use crate::client::connection::{self, Connections};
 use crate::client::credential::Credential;
 use crate::client::exit::{Exit, UNAVAILABLE};
 use crate::client::options::Url;
-use crate::client::pause::Pause;
 use crate::client::problem::Problem;
 use crate::client::progress::Progress;
+use crate::util::backoff::Backoff;
+use crate::util::error_chain::causes;
 
-/// Proxies often end what is idle for 30 seconds.
-pub const IDLE_LIMIT: Duration = Duration::from_secs(18);
-/// How long a service that does not answer is tried again, if the run itself has no limit.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// The time limit of a change. The service needs at most 5 minutes, and a repetition would begin anew.
-const MAX_CHANGE_TIME: Duration = Duration::from_mins(6);
-/// Details of a job with many pods stay far below.
-const MAX_REPLY: usize = 16 << 20;
-/// A service that asks for a longer pause is asked again after this one.
+/// Many proxies close a connection that is idle for 30 seconds.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(18);
+/// The pauses between attempts.
+pub const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
+/// Without `--timeout`, requests to a service that does not answer are repeated for this long.
+const RETRY_TIMEOUT: Duration = Duration::from_mins(2);
+/// The service needs at most 5 minutes for a change, and a repeated request would start again.
+const CHANGE_TIMEOUT: Duration = Duration::from_mins(6);
+/// The details of a job with many pods are much smaller.
+const MAX_REPLY_BYTES: usize = 16 << 20;
+/// If the service asks for a longer pause, this one is made.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -36,27 +39,22 @@ pub struct Service<'a> {
     pub connections: Connections,
     pub credential: Credential,
     pub progress: &'a Progress,
-    /// Whether the run ends at some time by itself.
-    pub has_limit: bool,
-    /// A read without a byte for so long is given up and sent again. Proxies end what is idle for longer.
-    pub idle_limit: Duration,
-    sent: Sent,
+    /// Whether the run has a `--timeout`.
+    pub has_timeout: bool,
+    /// A read without a byte for this long is cancelled and sent again.
+    pub idle_timeout: Duration,
     /// Why the last attempt failed.
-    pub setback: RefCell<String>,
-}
-
-/// Whether any request was sent.
-#[derive(Debug, Default)]
-struct Sent {
-    is_known: Cell<bool>,
-    /// The connection of the last request, if it has one.
-    last: RefCell<Option<CaptureConnection>>,
+    pub last_failure: RefCell<String>,
+    /// Whether a request before the last one was sent.
+    was_sent: Cell<bool>,
+    /// The connection of the last request.
+    last_connection: RefCell<Option<CaptureConnection>>,
 }
 
 #[derive(Clone, Debug)]
 pub struct ServiceRequest {
     pub method: Method,
-    /// With its query.
+    /// Path and query.
     pub path: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Bytes,
@@ -68,143 +66,142 @@ impl ServiceRequest {
     }
 }
 
-/// A whole answer, of a status that is no error.
-#[derive(Debug)]
-pub struct ServiceResponse {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
+/// Why a request failed.
 #[derive(Debug)]
 pub enum Error {
+    /// A later attempt can succeed.
+    Retryable {
+        why: String,
+        /// The pause that the service asks for.
+        retry_after: Option<Duration>,
+        /// Whether the service answered.
+        is_answered: bool,
+    },
     Problem(Problem),
     Exit(Exit),
 }
 
-impl From<Exit> for Error {
-    fn from(end: Exit) -> Self {
-        Self::Exit(end)
+impl Error {
+    fn unanswered(why: impl Into<String>) -> Self {
+        Self::Retryable { why: why.into(), retry_after: None, is_answered: false }
+    }
+
+    /// The end of a run that cannot go on. `consequence` says what did not happen.
+    pub fn into_exit(self, consequence: &str) -> Exit {
+        match self {
+            Self::Exit(exit) => exit,
+            Self::Problem(problem) => problem.into_exit(consequence),
+            Self::Retryable { why, .. } => Exit::new(UNAVAILABLE, format!("{consequence}: {why}")),
+        }
     }
 }
 
-/// Why an attempt failed.
-#[derive(Debug)]
-pub enum Retryable {
-    /// A later attempt can succeed.
-    Passing(Passing),
-    Final(Error),
-}
-
-#[derive(Debug)]
-pub struct Passing {
-    pub why: String,
-    /// The pause that the service asks for.
-    pub after: Option<Duration>,
-    /// Whether an answer came.
-    pub is_answered: bool,
-}
-
-impl Passing {
-    fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), after: None, is_answered: false }
+impl From<Exit> for Error {
+    fn from(exit: Exit) -> Self {
+        Self::Exit(exit)
     }
 }
 
 impl<'a> Service<'a> {
     pub fn new(url: &'a Url, connections: Connections, credential: Credential, progress: &'a Progress) -> Self {
-        let (sent, setback) = (Sent::default(), RefCell::default());
-        Self { url, connections, credential, progress, has_limit: false, idle_limit: IDLE_LIMIT, sent, setback }
+        Self {
+            url,
+            connections,
+            credential,
+            progress,
+            has_timeout: false,
+            idle_timeout: IDLE_TIMEOUT,
+            last_failure: RefCell::default(),
+            was_sent: Cell::default(),
+            last_connection: RefCell::default(),
+        }
     }
 
     /// Whether a request may have reached the service.
     pub fn was_sent(&self) -> bool {
         let is_connected = |last: &CaptureConnection| last.connection_metadata().is_some();
-        self.sent.is_known.get() || self.sent.last.borrow().as_ref().is_some_and(is_connected)
+        self.was_sent.get() || self.last_connection.borrow().as_ref().is_some_and(is_connected)
     }
 
-    /// The whole answer. A service that is away or busy is asked again.
-    pub async fn call(&self, ask: &ServiceRequest) -> Result<ServiceResponse, Error> {
-        let (mut since, mut pause, mut told) = (None, Pause::default(), String::new());
+    /// Returns the whole response. Repeats the request while the service is down or busy.
+    pub async fn call(&self, request: &ServiceRequest) -> Result<Response<Bytes>, Error> {
+        let (mut failing_since, mut backoff, mut noted) = (None, BACKOFF, String::new());
         let url = self.url.as_str();
         loop {
-            let passing = match self.once(ask).await {
-                Ok(answer) => return Ok(answer),
-                Err(Retryable::Final(error)) => return Err(error),
-                Err(Retryable::Passing(passing)) => passing,
+            let (why, retry_after) = match self.once(request).await {
+                Err(Error::Retryable { why, retry_after, .. }) => (why, retry_after),
+                done => return done,
             };
-            let since = *since.get_or_insert_with(Instant::now);
-            if !self.has_limit && since.elapsed() >= PATIENCE {
-                return Err(Exit::new(UNAVAILABLE, format!("{url}: {}", passing.why)).into());
+            let failing_since = *failing_since.get_or_insert_with(Instant::now);
+            if !self.has_timeout && failing_since.elapsed() >= RETRY_TIMEOUT {
+                return Err(Exit::new(UNAVAILABLE, format!("{url}: {why}")).into());
             }
-            self.setback.replace(passing.why.clone());
-            if told != passing.why {
-                self.progress.note(&format!("{url}: {}; trying again", passing.why));
-                told = passing.why;
+            self.last_failure.replace(why.clone());
+            if noted != why {
+                self.progress.note(&format!("{url}: {why}; trying again"));
+                noted = why;
             }
-            sleep(pause.next(passing.after)).await;
+            sleep(retry_after.unwrap_or_default() + backoff.pause()).await;
         }
     }
 
-    /// The whole answer of a single attempt.
-    pub async fn once(&self, ask: &ServiceRequest) -> Result<ServiceResponse, Retryable> {
-        let limit = if ask.method == Method::GET { self.idle_limit } else { MAX_CHANGE_TIME };
+    /// Sends the request once, and returns the whole response.
+    pub async fn once(&self, request: &ServiceRequest) -> Result<Response<Bytes>, Error> {
+        let limit = if request.method == Method::GET { self.idle_timeout } else { CHANGE_TIMEOUT };
         let attempt = async {
-            let (head, body) = self.attempt(ask).await?.into_parts();
-            let body = whole(body).await.map_err(|why| Retryable::Passing(Passing::new(why)))?;
-            Ok(ServiceResponse { status: head.status, headers: head.headers, body })
+            let (head, body) = self.open(request).await?.into_parts();
+            let body = collect(body).await.map_err(Error::unanswered)?;
+            Ok(Response::from_parts(head, body))
         };
-        let late = || Retryable::Passing(Passing::new("no answer in time"));
-        timeout(limit, attempt).await.unwrap_or_else(|_| Err(late()))
+        timeout(limit, attempt).await.unwrap_or_else(|_| Err(Error::unanswered("no answer in time")))
     }
 
-    /// The answer of a single attempt, as soon as its head is there.
-    pub async fn attempt(&self, ask: &ServiceRequest) -> Result<Response<Incoming>, Retryable> {
-        let mut request = self.request(ask).map_err(|error| Retryable::Final(Exit::usage(error.to_string()).into()))?;
-        self.sent.is_known.set(self.was_sent());
-        self.sent.last.replace(Some(capture_connection(&mut request)));
+    /// Sends the request once, and returns the response as soon as its head has arrived.
+    pub async fn open(&self, request: &ServiceRequest) -> Result<Response<Incoming>, Error> {
+        let mut request = self.http_request(request).map_err(|error| Exit::usage(error.to_string()))?;
+        self.was_sent.set(self.was_sent());
+        self.last_connection.replace(Some(capture_connection(&mut request)));
         let response = self.connections.request(request).await.map_err(|error| {
-            let why = connection::cause(&error);
-            match connection::refusal(&error, self.url.is_tls) {
+            let why = causes(&error);
+            match connection::final_error(&error, self.url.is_tls) {
                 Some((what, advice)) => {
-                    let text = format!("{} {what}: {why}; {advice}", self.url.as_str());
-                    Retryable::Final(Exit::new(UNAVAILABLE, text).into())
+                    Exit::new(UNAVAILABLE, format!("{} {what}: {why}; {advice}", self.url.as_str())).into()
                 }
-                None => Retryable::Passing(Passing::new(why)),
+                None => Error::unanswered(why),
             }
         })?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
-        let problem = Problem::of(head.status, &whole(body).await.unwrap_or_default());
-        if !problem.is_passing() {
-            return Err(Retryable::Final(Error::Problem(problem)));
+        let problem = Problem::parse(head.status, &collect(body).await.unwrap_or_default());
+        if !problem.is_retryable() {
+            return Err(Error::Problem(problem));
         }
-        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let after = after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-        Err(Retryable::Passing(Passing { why: problem.text, after, is_answered: true }))
+        let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+        Err(Error::Retryable { why: problem.text, retry_after, is_answered: true })
     }
 
-    fn request(&self, ask: &ServiceRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let mut request = Request::new(Full::new(ask.body.clone()));
-        *request.method_mut() = ask.method.clone();
-        *request.uri_mut() = format!("{}{}", self.url.as_str(), ask.path).parse()?;
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("eks-api-run/", env!("CARGO_PKG_VERSION"))));
-        if !ask.body.is_empty() {
+    fn http_request(&self, request: &ServiceRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let agent = concat!("eks-api-run/", env!("CARGO_PKG_VERSION"));
+        let mut http = Request::builder()
+            .method(request.method.clone())
+            .uri(format!("{}{}", self.url.as_str(), request.path))
+            .header(ACCEPT, "*/*")
+            .header(USER_AGENT, agent)
+            .body(Full::new(request.body.clone()))?;
+        let headers = http.headers_mut();
+        if !request.body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        if let Some(authorization) = self.credential.header() {
-            headers.insert(AUTHORIZATION, authorization);
-        }
-        headers.extend(ask.headers.iter().cloned());
-        Ok(request)
+        headers.extend(self.credential.header().map(|authorization| (AUTHORIZATION, authorization)));
+        headers.extend(request.headers.iter().cloned());
+        Ok(http)
     }
 }
 
-async fn whole(body: Incoming) -> Result<Bytes, String> {
-    let collected = Limited::new(body, MAX_REPLY).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| connection::cause(&*error))
+async fn collect(body: Incoming) -> Result<Bytes, String> {
+    let collected = Limited::new(body, MAX_REPLY_BYTES).collect().await;
+    collected.map(http_body_util::Collected::to_bytes).map_err(|error| causes(&*error))
 }

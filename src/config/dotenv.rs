@@ -1,9 +1,9 @@
-//! The `.env` file: `NAME=value` lines. Owns the format only; who wins over whom is decided in `main`.
+//! Parses a `.env` file of `NAME=value` lines: [`parse`].
 
-/// The pairs of a `.env` text, or the number of the first line that is not one.
+/// Returns the pairs. The error is the number of the first line that is not a pair.
 ///
-/// A byte order mark, blank lines and `#` comments are skipped. A leading `export ` is allowed, and a value may stand in single or
-/// double quotes, which are taken off. Nothing is expanded: a secret may hold `$` or a backslash.
+/// A byte order mark, blank lines and `#` comments are skipped. A leading `export ` is allowed. Single or double quotes
+/// around a value are removed. Nothing is expanded, because a secret may contain `$` or a backslash.
 pub fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
     let mut pairs = Vec::new();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -28,7 +28,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The value without its quotes; `None` if a quote is opened and not closed. Unquoted, ` #` begins a comment.
+/// Returns the value without its quotes; `None` if a quote is not closed. Outside of quotes ` #` begins a comment.
 fn unquoted(value: &str) -> Option<&str> {
     for quote in ['"', '\''] {
         if let Some(rest) = value.strip_prefix(quote) {
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn values_keep_every_character_a_secret_may_hold() {
+    fn values_keep_every_character_that_a_secret_can_have() {
         assert_eq!(one("A=lab-secret-one/with+chars$X\\n==").1, "lab-secret-one/with+chars$X\\n==");
         assert_eq!(one("A=\"a # b\" # why").1, "a # b");
         assert_eq!(one("A='x\"y'").1, "x\"y");
@@ -64,12 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn c13_a_byte_order_mark_is_passed_over() {
+    fn c13_a_byte_order_mark_is_skipped() {
         assert_eq!(parse("\u{feff}A=1\n").unwrap(), [("A".to_owned(), "1".to_owned())]);
     }
 
     #[test]
-    fn a_line_that_is_no_pair_is_named_by_its_number() {
+    fn the_error_is_the_number_of_the_line() {
         for bad in ["A", "=1", "1A=1", "A B=1", "A='x", "A=\"x\"y", "A=a\0b"] {
             assert_eq!(parse(&format!("OK=1\n{bad}\n")), Err(2), "{bad:?}");
         }

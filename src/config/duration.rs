@@ -1,4 +1,4 @@
-//! Times as people write them: a whole number and its unit.
+//! Parses times such as `30s`: [`parse`].
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub enum Upto {
     Hours,
 }
 
-/// A time such as `500ms`, `30s`, `10m` or `1h`.
+/// Parses a whole number with its unit: `500ms`, `30s`, `10m` or `1h`.
 pub fn parse(text: &str, upto: Upto) -> Option<Duration> {
     let parse = |(unit, milliseconds)| {
         let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_unit_than_there_may_be_is_none() {
+    fn a_unit_that_is_not_allowed_is_refused() {
         assert_eq!([parse("5m", Upto::Minutes), parse("0h", Upto::Minutes)], [Some(Duration::from_mins(5)), None]);
     }
 }

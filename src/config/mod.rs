@@ -1,5 +1,4 @@
-//! The settings: every variable by name, its default and what it may be. Owns reading and judging them, all at once;
-//! where the variables come from (environment, `.env`, arguments) is the caller's.
+//! The settings: [`Settings::read`] parses and checks all variables at once.
 
 pub mod access;
 pub mod dotenv;
@@ -9,15 +8,18 @@ mod reader;
 pub mod tls;
 mod variables;
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use access::{Auth, Limits, hosts};
+use access::{Auth, Limits};
 use pattern::Patterns;
-use reader::{Reader, choice, is_cluster_name, is_region, level, origins, protected, seconds};
+pub use reader::SettingsErrors;
+use reader::{Reader, hosts, is_cluster_name, is_region, level, origins, seconds};
 use tls::TlsFiles;
 pub use variables::{VARIABLES, Variable};
+
+/// The namespaces that a cluster needs to work.
+const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
 
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -25,7 +27,7 @@ pub struct Settings {
     pub cluster: String,
     pub region: String,
     pub listen: SocketAddr,
-    /// Whether who may call was written out, as it must be beyond loopback.
+    /// Whether EKS_API_AUTH is set. It must be set beyond loopback.
     pub is_access_chosen: bool,
     pub tls: Option<TlsFiles>,
     pub log: Log,
@@ -39,7 +41,7 @@ pub struct Settings {
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub limits: Limits,
-    /// `EKS_API_*` names that nothing reads: almost always a typing mistake, so they are logged.
+    /// `EKS_API_*` names that are not settings. Most are typing errors, so they are logged.
     pub unknown: Vec<String>,
 }
 
@@ -49,28 +51,17 @@ pub struct Log {
     pub json: bool,
 }
 
-/// Everything that is wrong with the settings, one line each, never with the value of a secret.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SettingsErrors(Vec<String>);
-
-impl fmt::Display for SettingsErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl std::error::Error for SettingsErrors {}
-
 impl Settings {
-    /// Judges the given variables; an empty value counts as not set.
     pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsErrors> {
         let mut read = Reader::new(environment);
-        let listen = read.or(
+        let listen = read.optional(
             "EKS_API_LISTEN",
             "an address and port, such as 127.0.0.1:8000",
-            |v| v.parse().ok(),
-            || SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            |value| value.parse().ok(),
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
         );
+        let default = Patterns::parse(PROTECTED).unwrap_or_else(|bad| unreachable!("{bad} is a pattern"));
+        let json = |value: &str| ["text", "json"].contains(&value).then_some(value == "json");
         let settings = Self {
             cluster: read.required(&["EKS_CLUSTER_NAME"], "the name of the EKS cluster", is_cluster_name),
             region: read.required(
@@ -82,35 +73,37 @@ impl Settings {
             is_access_chosen: read.value("EKS_API_AUTH").is_some(),
             tls: TlsFiles::read(&mut read),
             log: Log {
-                level: read
-                    .or("LOG_LEVEL", "DEBUG, INFO, WARNING, ERROR or CRITICAL", level, || log::LevelFilter::Info),
-                json: read.or("EKS_API_LOG_FORMAT", "text or json", |v| choice(v, "text", "json"), || false),
+                level: read.optional(
+                    "LOG_LEVEL",
+                    "DEBUG, INFO, WARNING, ERROR or CRITICAL",
+                    level,
+                    log::LevelFilter::Info,
+                ),
+                json: read.optional("EKS_API_LOG_FORMAT", "text or json", json, false),
             },
-            metrics: read.or("EKS_API_METRICS", "true or false", |v| choice(v, "false", "true"), || true),
-            docs: read.or("EKS_API_DOCS", "true or false", |v| choice(v, "false", "true"), || true),
-            cors_origins: read.or(
+            metrics: read.switch("EKS_API_METRICS"),
+            docs: read.switch("EKS_API_DOCS"),
+            cors_origins: read.optional(
                 "EKS_API_CORS_ORIGINS",
                 "a comma-separated list of origins, such as https://tools.example.com (no *, no path)",
                 origins,
-                Vec::new,
+                Vec::new(),
             ),
-            auto_create_namespace: read.or(
-                "EKS_API_AUTO_CREATE_NAMESPACE",
-                "true or false",
-                |v| choice(v, "false", "true"),
-                || true,
-            ),
-            protected_namespaces: read.patterns("EKS_API_PROTECTED_NAMESPACES").unwrap_or_else(protected),
+            auto_create_namespace: read.switch("EKS_API_AUTO_CREATE_NAMESPACE"),
+            protected_namespaces: read.patterns("EKS_API_PROTECTED_NAMESPACES").unwrap_or(default),
             allowed_namespaces: read.patterns("EKS_API_ALLOWED_NAMESPACES"),
-            request_timeout: read.or("EKS_API_REQUEST_TIMEOUT", "a time from 1s to 5m, such as 30s", seconds, || {
-                Duration::from_secs(30)
-            }),
+            request_timeout: read.optional(
+                "EKS_API_REQUEST_TIMEOUT",
+                "a time from 1s to 5m, such as 30s",
+                seconds,
+                Duration::from_secs(30),
+            ),
             auth: Auth::read(&mut read, listen),
-            allowed_hosts: read.or(
+            allowed_hosts: read.optional(
                 "EKS_API_ALLOWED_HOSTS",
                 "a comma-separated list of host names without ports, such as jobs.example.com",
                 hosts,
-                Vec::new,
+                Vec::new(),
             ),
             limits: Limits::read(&mut read),
             unknown: read.unknown(),
@@ -140,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_variable_that_is_there_twice_the_last_value_counts() {
+    fn the_last_value_of_a_variable_counts() {
         let twice =
             |first, last| read(&[("EKS_API_AUTH", first), ("EKS_API_AUTH", last), ("EKS_API_LISTEN", "[::]:80")]);
         assert!(twice("", "none").is_ok());
-        let told = twice("none", "").unwrap_err().to_string();
-        assert!(told.contains("set EKS_API_AUTH"), "an empty value is none: {told}");
+        let text = twice("none", "").unwrap_err().to_string();
+        assert!(text.contains("set EKS_API_AUTH"), "an empty value counts as not set: {text}");
     }
 
     #[test]
@@ -158,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_told_together_each_with_its_variable() {
+    fn all_errors_are_reported_together_each_with_its_variable() {
         let bad = [
             ("EKS_CLUSTER_NAME", "../x"),
             ("EKS_REGION", "us-east-1.evil.example"),
@@ -185,23 +178,23 @@ mod tests {
             ("EKS_API_ALLOWED_HOSTS", "a:80"),
             ("EKS_API_TLS_CERT_FILE", "/etc/cert.pem"),
         ];
-        let told = read(&bad).unwrap_err().to_string();
-        assert_eq!(told.lines().count(), bad.len(), "{told}");
+        let text = read(&bad).unwrap_err().to_string();
+        assert_eq!(text.lines().count(), bad.len(), "{text}");
         for (name, _) in bad {
-            assert!(told.lines().any(|line| line.starts_with(name)), "{name} in {told}");
+            assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
         }
     }
 
     #[test]
-    fn beyond_loopback_it_must_be_told_who_may_call() {
-        let told = read(&[("EKS_API_LISTEN", "0.0.0.0:8000")]).unwrap_err().to_string();
-        assert!(told.contains("set EKS_API_AUTH"), "{told}");
+    fn beyond_loopback_eks_api_auth_must_be_set() {
+        let text = read(&[("EKS_API_LISTEN", "0.0.0.0:8000")]).unwrap_err().to_string();
+        assert!(text.contains("set EKS_API_AUTH"), "{text}");
         assert!(read(&[("EKS_API_LISTEN", "0.0.0.0:8000"), ("EKS_API_AUTH", "none")]).is_ok());
         assert!(read(&[("EKS_API_LISTEN", "[::1]:8000")]).is_ok());
     }
 
     #[test]
-    fn a_certificate_and_its_key_come_together_and_before_a_client_ca() {
+    fn a_certificate_needs_its_key_and_a_client_ca_needs_both() {
         let [cert, key, ca] =
             ["CERT", "KEY", "CLIENT_CA"].map(|kind| (format!("EKS_API_TLS_{kind}_FILE"), format!("/etc/{kind}.pem")));
         let given = |files: &[&(String, String)]| {
@@ -212,13 +205,13 @@ mod tests {
         assert_eq!(whole.client_ca, Some("/etc/CLIENT_CA.pem".into()));
         assert_eq!(given(&[&cert, &key]).unwrap().tls, Some(TlsFiles { client_ca: None, ..whole }));
         for (files, missing) in [(vec![&cert], &key), (vec![&key, &ca], &cert), (vec![&ca], &cert)] {
-            let told = given(&files).unwrap_err().to_string();
-            assert!(told.starts_with(&files[0].0) && told.contains(&missing.0), "{told}");
+            let text = given(&files).unwrap_err().to_string();
+            assert!(text.starts_with(&files[0].0) && text.contains(&missing.0), "{text}");
         }
     }
 
     #[test]
-    fn unknown_settings_are_noticed_but_not_what_kubernetes_injects() {
+    fn unknown_settings_are_found_except_those_that_kubernetes_injects() {
         let extra =
             [("EKS_API_LISTN", "x"), ("EKS_API_SERVICE_HOST", "10.0.0.1"), ("EKS_API_PORT", "tcp://10.0.0.1:80")];
         assert_eq!(read(&extra).unwrap().unknown, ["EKS_API_LISTN"]);

@@ -1,18 +1,21 @@
-//! Lists of namespace patterns such as `team-*`. Owns matching only; what a match means is `jobs::policy`'s.
+//! Lists of namespace patterns such as `team-*`: [`Patterns`].
 
-/// Names, each with an optional `*` at any place, that stands for any characters.
+/// Names, each with at most one `*`, which stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patterns(Vec<String>);
 
 impl Patterns {
-    /// Reads `a,team-*`; an error is the first item that is not a pattern.
+    /// Parses `a,team-*`. The error is the first item that is not a pattern.
     pub fn parse(list: &str) -> Result<Self, String> {
         let items: Vec<String> =
             list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
-        let sane = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
         // A namespace neither begins nor ends with a hyphen (RFC 1123), so such an item would match nothing.
-        let is_open = |item: &str| item.starts_with('-') || item.ends_with('-');
-        match items.iter().find(|item| !item.chars().all(sane) || item.matches('*').count() > 1 || is_open(item)) {
+        let has_end_hyphen = |item: &str| item.starts_with('-') || item.ends_with('-');
+        match items
+            .iter()
+            .find(|item| !item.chars().all(is_allowed) || item.matches('*').count() > 1 || has_end_hyphen(item))
+        {
             Some(bad) => Err(bad.clone()),
             None => Ok(Self(items)),
         }
@@ -27,7 +30,7 @@ impl Patterns {
     }
 }
 
-/// Whether a name is what a pattern with at most one `*` says.
+/// Whether a name matches a pattern with at most one `*`.
 pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         Some((head, tail)) => name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail),
@@ -46,7 +49,7 @@ mod tests {
     use super::Patterns;
 
     #[test]
-    fn a_star_stands_for_any_characters_but_the_ends_never_overlap() {
+    fn a_star_stands_for_any_characters_and_the_ends_never_overlap() {
         let patterns = Patterns::parse("a, team-*,x*x,").unwrap();
         for (name, expected) in [
             ("a", true),

@@ -1,22 +1,18 @@
 //! Counts requests, connections and refusals by a limit. Every label comes from a fixed set.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 
-use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram};
-
-/// The operation and the status.
-type Labels = [&'static str; 2];
+use crate::telemetry::metrics::{Code, Counter, Gauge, Histogram, MetricFamily};
 
 #[derive(Debug)]
 pub struct HttpMetrics {
     /// Whether /metrics is served.
     pub is_shown: bool,
     pub started: SystemTime,
-    requests: Mutex<BTreeMap<Labels, Arc<Histogram>>>,
+    /// By operation and status.
+    pub requests: MetricFamily<(&'static str, Code), Histogram>,
     pub connections: Gauge,
     pub max_connections: Gauge,
     refused: [Counter; Limit::ALL.len()],
@@ -50,7 +46,7 @@ impl HttpMetrics {
         Self {
             is_shown,
             started: SystemTime::now(),
-            requests: Mutex::default(),
+            requests: MetricFamily::default(),
             connections: Gauge::default(),
             max_connections: Gauge::default(),
             refused: Default::default(),
@@ -58,19 +54,11 @@ impl HttpMetrics {
     }
 
     pub fn record(&self, operation: &'static str, status: StatusCode, time: Duration) {
-        let labels = [operation, Code::of(status.as_u16()).name()];
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.entry(labels).or_default().note(time);
+        self.requests.get((operation, status.as_u16().into())).note(time);
     }
 
     pub fn refused(&self, limit: Limit) {
         self.refused[limit as usize].count();
-    }
-
-    /// The requests by operation and status.
-    pub fn requests(&self) -> Vec<(Labels, Arc<Histogram>)> {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.iter().map(|(labels, histogram)| (*labels, Arc::clone(histogram))).collect()
     }
 
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -89,8 +77,10 @@ mod tests {
             metrics.record(operation, StatusCode::from_u16(status).unwrap(), Duration::ZERO);
         }
         let counts: Vec<_> =
-            metrics.requests().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
-        assert_eq!(counts, [(["create_job", "201"], 2), (["create_job", "other"], 1), (["none", "404"], 1)]);
+            metrics.requests.all().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
+        let expected =
+            [(("create_job", Code::Status(201)), 2), (("create_job", Code::Failure("other")), 1), (("none", Code::Status(404)), 1)];
+        assert_eq!(counts, expected);
 
         for limit in Limit::ALL {
             (0..=limit as usize).for_each(|_| metrics.refused(limit));

@@ -3,12 +3,13 @@
 //! The service recognizes its own job after a lost reply, and the job of an Idempotency-Key. Nothing else is stored.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::jobs::manifest::raw::{self, Members};
+
+use crate::util::hex;
 
 const REQUEST_ID: &str = "eks-api/request-id";
 const CREATE_ID: &str = "eks-api/create-id";
@@ -117,19 +118,12 @@ impl OwnershipStamp {
 /// Returns 128 random bits in hex.
 fn create_id() -> String {
     let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map(|()| hex(&bytes)).unwrap_or_default()
+    SystemRandom::new().fill(&mut bytes).map(|()| hex::encode(&bytes)).unwrap_or_default()
 }
 
 /// Returns the first 128 bits of the SHA-256 in hex.
 fn hash(bytes: &[u8]) -> String {
-    hex(&digest(&SHA256, bytes).as_ref()[..16])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&digest(&SHA256, bytes).as_ref()[..16])
 }
 
 #[cfg(test)]

@@ -11,58 +11,41 @@ use crate::kube::error::Error;
 use crate::kube::url::{Path, RESOURCES};
 use crate::kube::watcher::event::WatchEvent;
 use crate::kube::watcher::failure::Failure;
-use crate::telemetry::metrics::{Code, CodeFamily, Counter, Histogram, Outcomes, TimestampGauge};
+use crate::telemetry::metrics::{Code, Counter, Histogram, MetricFamily, Outcomes, TimestampGauge};
 
-/// As RBAC names them.
-const VERBS: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
-const ROWS: usize = VERBS.len() * RESOURCES.len();
-
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ClientMetrics {
-    requests: CodeFamily<Histogram>,
-    retries: CodeFamily<Counter>,
+    pub requests: MetricFamily<RequestLabels, Histogram>,
+    pub retries: MetricFamily<RequestLabels, Counter>,
     pub descriptions: Outcomes,
     pub described: TimestampGauge,
     pub watch: WatchMetrics,
 }
 
-impl Default for ClientMetrics {
-    fn default() -> Self {
-        Self {
-            requests: CodeFamily::new(ROWS),
-            retries: CodeFamily::new(ROWS),
-            descriptions: Outcomes::default(),
-            described: TimestampGauge::default(),
-            watch: WatchMetrics::default(),
-        }
-    }
-}
-
-/// What an instrument stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The labels of a request. The verb is RBAC's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestLabels {
     pub verb: &'static str,
     pub resource: &'static str,
-    pub code: &'static str,
+    pub code: Code,
 }
 
 /// One request to the API server, counted when it ends, or when nobody waits for it any more.
 #[derive(Debug)]
 pub struct Exchange<'a> {
     traffic: &'a ClientMetrics,
-    row: usize,
-    code: Code,
+    labels: RequestLabels,
     pub started: Instant,
 }
 
 impl ClientMetrics {
     pub fn begin(&self, method: &Method, path: &Path) -> Exchange<'_> {
-        Exchange { traffic: self, row: row(method, path), code: Code::ABANDONED, started: Instant::now() }
+        Exchange { traffic: self, labels: labels(method, path, Code::Failure("abandoned")), started: Instant::now() }
     }
 
     /// Counts that a request is sent again, after this.
     pub fn retried(&self, method: &Method, path: &Path, after: &Error) {
-        self.retries.at(row(method, path), code(after)).count();
+        self.retries.get(labels(method, path, code(after))).count();
     }
 
     pub fn describe_ended(&self, succeeded: bool) {
@@ -71,53 +54,40 @@ impl ClientMetrics {
             self.described.note(SystemTime::now());
         }
     }
-
-    pub fn requests(&self) -> impl Iterator<Item = (RequestLabels, &Histogram)> {
-        self.requests.used().map(|(row, code, histogram)| (what(row, code), histogram))
-    }
-
-    pub fn retries(&self) -> impl Iterator<Item = (RequestLabels, u64)> {
-        self.retries.used().map(|(row, code, counter)| (what(row, code), counter.value()))
-    }
 }
 
 impl Exchange<'_> {
     /// How long it took; of a stream, until it began.
     pub fn ended(mut self, outcome: Result<StatusCode, &Error>) -> Duration {
-        self.code = outcome.map_or_else(code, |status| Code::of(status.as_u16()));
+        self.labels.code = outcome.map_or_else(code, |status| status.as_u16().into());
         self.started.elapsed()
     }
 }
 
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
-        self.traffic.requests.at(self.row, self.code).note(self.started.elapsed());
+        self.traffic.requests.get(self.labels).note(self.started.elapsed());
     }
 }
 
-fn row(method: &Method, path: &Path) -> usize {
+fn labels(method: &Method, path: &Path, code: Code) -> RequestLabels {
     let verb = match *method {
-        Method::POST => 3,
-        Method::PATCH => 4,
-        Method::DELETE => 5,
-        _ => path.verb() as usize,
+        Method::POST => "create",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => ["get", "list", "watch"][path.verb() as usize],
     };
-    verb * RESOURCES.len() + path.resource() as usize
-}
-
-fn what(row: usize, code: Code) -> RequestLabels {
-    let (verb, resource) = (VERBS[row / RESOURCES.len()], RESOURCES[row % RESOURCES.len()]);
-    RequestLabels { verb, resource, code: code.name() }
+    RequestLabels { verb, resource: RESOURCES[path.resource() as usize], code }
 }
 
 fn code(error: &Error) -> Code {
     match error {
-        Error::Refused(refusal) => Code::of(refusal.answered),
-        Error::Unauthorized { .. } | Error::CallerUnauthorized => Code::of(401),
-        Error::NotReady { .. } | Error::Unreachable(_) => Code::UNREACHABLE,
-        Error::Broken(_) => Code::BROKEN,
-        Error::Timeout => Code::TIMEOUT,
-        Error::BadReply(_) | Error::NotKubernetes(_) => Code::UNREADABLE,
+        Error::Refused(refusal) => refusal.answered.into(),
+        Error::Unauthorized { .. } | Error::CallerUnauthorized => 401.into(),
+        Error::NotReady { .. } | Error::Unreachable(_) => Code::Failure("unreachable"),
+        Error::Broken(_) => Code::Failure("broken"),
+        Error::Timeout => Code::Failure("timeout"),
+        Error::BadReply(_) | Error::NotKubernetes(_) => Code::Failure("unreadable"),
     }
 }
 

@@ -1,6 +1,5 @@
-//! Entries with fields, sent to journald by its own protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>). Owns the
-//! form on the wire and the socket; which fields there are, and what to do with an entry that is not taken, is the
-//! caller's.
+//! Sends entries with fields to journald by its native protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>):
+//! [`Journal`] and [`Entry`].
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -8,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::telemetry::log::is_journal;
 
-/// Where journald listens, also for a unit whose `LogNamespace=` is another: systemd mounts that one's socket here.
+/// The socket of journald. For a unit with `LogNamespace=` systemd mounts the namespace's socket here.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
 #[derive(Debug)]
@@ -18,35 +17,35 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The journal, if stderr goes there.
+    /// Returns the journal if stderr is connected to it.
     pub fn of_stderr() -> io::Result<Option<Self>> {
         is_journal().then(|| Self::at(SOCKET)).transpose()
     }
 
     pub fn at(path: impl Into<PathBuf>) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        // What journald does not take at once is told otherwise: nobody waits for it.
+        // A full socket is an error. The caller does not wait.
         socket.set_nonblocking(true)?;
         Ok(Self { socket, path: path.into() })
     }
 
-    /// Addressed each time anew: a connected socket would not find a journald that has made itself another.
+    /// Sends to the path, because a connected socket would fail after journald restarts.
     pub fn send(&self, entry: &Entry) -> io::Result<()> {
         self.socket.send_to(&entry.0, &self.path).map(drop)
     }
 }
 
-/// An entry's fields, as they go over the wire.
+/// The fields of an entry, in the format of the protocol.
 #[derive(Debug, Default)]
 pub struct Entry(Vec<u8>);
 
 impl Entry {
-    /// Adds a field. Its name is of capitals, digits and `_`, beginning with a letter: journald drops any other. The
-    /// value may be anything.
+    /// Adds a field. The name must have only capitals, digits and `_`, and begin with a letter; journald drops others. The
+    /// value may have any characters.
     pub fn push(&mut self, name: &str, value: &str) {
         self.0.extend_from_slice(name.as_bytes());
         if value.contains('\n') {
-            // A line feed would end the field, and what follows would be another. With its length, it cannot.
+            // A line feed would begin another field, so the value is sent with its length.
             self.0.push(b'\n');
             self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
         } else {
@@ -75,7 +74,7 @@ mod tests {
         entry
     }
 
-    /// A path of its own, without a socket.
+    /// Returns an unused path.
     fn path(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("eks-api-journal-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
@@ -89,19 +88,19 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_its_name_and_its_value_on_one_line() {
+    fn a_field_is_one_line_with_name_and_value() {
         let sent = entry(&[("MESSAGE", "a = b"), ("PRIORITY", "6"), ("EMPTY", "")]);
         assert_eq!(sent.as_bytes(), b"MESSAGE=a = b\nPRIORITY=6\nEMPTY=\n");
     }
 
     #[test]
-    fn a_value_with_line_feeds_bears_its_length_and_forges_no_field() {
+    fn a_value_with_line_feeds_cannot_forge_a_field() {
         let sent = entry(&[("CALLER", "a\nUID=0\n"), ("UID", "7")]);
         assert_eq!(sent.as_bytes(), b"CALLER\n\x08\0\0\0\0\0\0\0a\nUID=0\n\nUID=7\n");
     }
 
     #[test]
-    fn an_entry_is_one_datagram_also_to_a_journald_that_began_anew() {
+    fn an_entry_is_one_datagram_also_after_a_restart_of_journald() {
         let path = path("anew");
         let journal = Journal::at(&path).unwrap();
         for number in ["1", "2"] {
@@ -114,13 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn a_journald_that_is_not_there_is_an_error() {
+    fn a_missing_journald_is_an_error() {
         let sent = Journal::at(Path::new("/nonexistent/socket")).unwrap().send(&entry(&[("MESSAGE", "lost")]));
         assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn a_journald_that_does_not_read_is_an_error_and_keeps_nobody_waiting() {
+    fn a_journald_that_does_not_read_is_an_error() {
         let path = path("full");
         let _receiver = UnixDatagram::bind(&path).unwrap();
         let journal = Journal::at(&path).unwrap();

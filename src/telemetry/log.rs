@@ -1,5 +1,4 @@
-//! Log lines: the three formats and their choice. Owns how a record is written; what is logged is each caller's, and
-//! entries with fields of their own are `journal`'s.
+//! Writes log lines to stderr as text, as JSON or with journal priorities: [`init`].
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,18 +12,18 @@ use time::OffsetDateTime;
 
 use crate::telemetry::stderr;
 
-/// Starts logging to stderr, by a thread of its own. Under journald each line bears its priority and leaves the time to the journal.
+/// Starts logging to stderr, on a thread of its own. If stderr is the journal, lines have a priority and no time.
 pub fn init(level: LevelFilter, json: bool) {
     let journald = is_journal();
     stderr::start();
     env_logger::Builder::new()
         .filter_level(LevelFilter::Off)
-        // Only our own records: the libraries' debug lines show header values, and a token is one.
+        // Libraries do not log: their debug lines show header values, such as tokens.
         .filter_module("eks_api", level)
         .target(env_logger::Target::Pipe(Box::new(stderr::Pipe)))
         .format(move |out, record| writeln!(out, "{}", line(record, journald, json, OffsetDateTime::now_utc())))
         .init();
-    // A panic is a line like any other: Rust's own message would be no JSON object, and no journal priority.
+    // A panic is logged like everything else. Rust's own message is not JSON and has no journal priority.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         log::error!(place = place, cause = panic.payload_as_str().unwrap_or(""); "a defect: panic");
@@ -42,11 +41,11 @@ pub fn is_journal() -> bool {
     !stream.is_empty() && stderr().is_ok_and(|found| found == stream)
 }
 
-/// As long as most lines are, so that one need not grow on the way.
-const USUAL: usize = 512;
+/// The initial capacity, in bytes. Most lines are shorter.
+const CAPACITY: usize = 512;
 
 fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) -> String {
-    let mut out = String::with_capacity(USUAL);
+    let mut out = String::with_capacity(CAPACITY);
     if journald {
         let _ = write!(out, "<{}>", priority(record.level()));
     }
@@ -57,7 +56,7 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
         }
         object.0.insert("level".into(), record.level().as_str().into());
         object.0.insert("message".into(), record.args().to_string().into());
-        // A value that cannot be visited is left out; the rest of the line is worth having.
+        // A value that fails is left out. The rest of the line is still useful.
         let _ = record.key_values().visit(&mut object);
         out.push_str(&Json::Object(object.0).to_string());
         return out;
@@ -70,7 +69,7 @@ fn line(record: &Record<'_>, journald: bool, json: bool, now: OffsetDateTime) ->
     out
 }
 
-/// RFC 3339 in UTC, to the millisecond.
+/// Formats a time as RFC 3339 in UTC, with milliseconds.
 pub fn timestamp(now: OffsetDateTime) -> String {
     let (year, month, day) = now.to_calendar_date();
     let (hour, minute, second, milli) = now.to_hms_milli();
@@ -87,7 +86,7 @@ pub const fn priority(level: Level) -> u8 {
     }
 }
 
-/// Pairs as members of the line's object.
+/// Collects pairs as members of a JSON object.
 #[derive(Default)]
 struct Object(serde_json::Map<String, Json>);
 
@@ -101,7 +100,7 @@ impl<'kvs> VisitSource<'kvs> for Object {
     }
 }
 
-/// Pairs as text, written to the line as they come: a copy of each would cost more than the writing.
+/// Writes pairs as text.
 struct Pairs<'line>(&'line mut String);
 
 impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
@@ -127,7 +126,7 @@ fn text<'v>(value: &Value<'v>) -> Cow<'v, str> {
     value.to_borrowed_str().map_or_else(|| value.to_string().into(), Cow::Borrowed)
 }
 
-/// A value bare if it is one plain word, else quoted, so that no value can forge a line or another pair.
+/// Quotes a value unless it is one plain word, so that no value can forge a line or a pair.
 fn push_quoted(out: &mut String, value: &str) {
     let plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'=' | b'\\');
     if value.bytes().all(plain) {
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_line_has_utc_time_level_and_pairs() {
+    fn a_text_line_has_time_level_and_pairs() {
         assert_eq!(
             written(false, false),
             r#"2026-01-20T10:30:00.123Z INFO  request status=201 duration_ms=1.25 job="a b\n<0>forged=1""#
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_gets_a_priority_and_no_time() {
+    fn a_journal_line_has_a_priority_and_no_time() {
         assert_eq!(written(true, false), r#"<6>request status=201 duration_ms=1.25 job="a b\n<0>forged=1""#);
     }
 

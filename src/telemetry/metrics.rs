@@ -1,10 +1,12 @@
-//! What is counted is counted in these: relaxed atomics, no lock, no hashing, and no memory taken but by the first of a
-//! kind, as thousands of requests a second go through them. Owns the instruments; what is counted with them is each
-//! room's own, how it is written `exposition`'s.
+//! The instruments that count: [`Counter`], [`Gauge`], [`TimestampGauge`], [`Histogram`] and [`MetricFamily`].
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hyper::StatusCode;
 
 /// Goes up only.
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ impl Counter {
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
-/// One more, until this is dropped.
+/// Counts one more in a gauge until it is dropped.
 #[derive(Debug)]
 pub struct GaugeGuard<'a>(&'a Gauge);
 
@@ -49,7 +51,7 @@ impl Drop for GaugeGuard<'_> {
     }
 }
 
-/// When something happened last, to the millisecond; zero is never.
+/// When something happened last, in milliseconds since the epoch. Zero means never.
 #[derive(Debug, Default)]
 pub struct TimestampGauge(AtomicU64);
 
@@ -59,7 +61,7 @@ impl TimestampGauge {
         self.0.store(u64::try_from(millis).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Since the epoch.
+    /// Returns the time since the epoch.
     pub fn value(&self) -> Duration {
         Duration::from_millis(self.0.load(Relaxed))
     }
@@ -69,7 +71,7 @@ pub fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What was tried, by how it ended.
+/// How many attempts succeeded and how many failed.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub succeeded: Counter,
@@ -82,56 +84,36 @@ impl Outcomes {
     }
 }
 
-/// The upper bounds of a histogram's buckets, in nanoseconds: from what memory answers to the longest wait.
-pub const BOUNDS: [u64; 16] = {
-    const MS: u64 = 1_000_000;
-    [
-        MS,
-        2 * MS + MS / 2,
-        5 * MS,
-        10 * MS,
-        25 * MS,
-        50 * MS,
-        100 * MS,
-        250 * MS,
-        500 * MS,
-        1000 * MS,
-        2500 * MS,
-        5000 * MS,
-        10_000 * MS,
-        30_000 * MS,
-        60_000 * MS,
-        300_000 * MS,
-    ]
-};
+/// The upper bounds of a histogram's buckets in seconds: from a reply out of memory to the longest wait.
+const BOUNDS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// How long things took.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    /// Those up to each bound and above the one before; the last are above all bounds.
+    /// One count a bucket. The last bucket has what is above all bounds.
     counts: [AtomicU64; BOUNDS.len() + 1],
     nanos: AtomicU64,
 }
 
 impl Histogram {
     pub fn note(&self, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.iter().position(|bound| nanos <= *bound).unwrap_or(BOUNDS.len());
+        let bucket = BOUNDS.iter().position(|bound| time.as_secs_f64() <= *bound).unwrap_or(BOUNDS.len());
         self.counts[bucket].fetch_add(1, Relaxed);
-        self.nanos.fetch_add(nanos, Relaxed);
+        self.nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// How many took at most as long as each bound, then how many there are at all.
-    pub fn cumulative(&self) -> [u64; BOUNDS.len() + 1] {
-        let mut total = 0;
-        std::array::from_fn(|bucket| {
-            total += self.counts[bucket].load(Relaxed);
-            total
+    /// Returns each bound with the number of times up to it. The last bound is infinity.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+        bounds.zip(&self.counts).scan(0, |total, (bound, count)| {
+            *total += count.load(Relaxed);
+            Some((bound, *total))
         })
     }
 
     pub fn count(&self) -> u64 {
-        self.cumulative()[BOUNDS.len()]
+        self.counts.iter().map(|count| count.load(Relaxed)).sum()
     }
 
     pub fn sum(&self) -> Duration {
@@ -139,61 +121,49 @@ impl Histogram {
     }
 }
 
-/// How an exchange ended, out of a fixed set, so that nobody's input makes a label: the status of HTTP, or why there is
-/// none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code(usize);
+/// How a request ended, as a label. The set of its values is bounded, so a peer cannot add time series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    Status(u16),
+    /// Why there is no status.
+    Failure(&'static str),
+}
 
-/// The most usual first, as they are looked for from there.
-#[rustfmt::skip]
-const CODES: [(u16, &str); 35] = [
-    (200, "200"), (201, "201"), (304, "304"), (404, "404"), (409, "409"), (202, "202"), (204, "204"), (400, "400"),
-    (401, "401"), (403, "403"), (405, "405"), (406, "406"), (408, "408"), (410, "410"), (413, "413"), (415, "415"),
-    (422, "422"), (429, "429"), (500, "500"), (501, "501"), (502, "502"), (503, "503"), (504, "504"), (101, "101"),
-    (206, "206"), (301, "301"), (302, "302"), (307, "307"), (308, "308"),
-    (0, "other"), (0, "unreachable"), (0, "broken"), (0, "timeout"), (0, "unreadable"), (0, "abandoned"),
-];
-
-impl Code {
-    const OTHER: Self = Self(29);
-    /// No connection could be made.
-    pub const UNREACHABLE: Self = Self(30);
-    /// The connection broke before the reply was whole.
-    pub const BROKEN: Self = Self(31);
-    pub const TIMEOUT: Self = Self(32);
-    /// The reply made no sense.
-    pub const UNREADABLE: Self = Self(33);
-    /// Nobody waited for the reply any more.
-    pub const ABANDONED: Self = Self(34);
-
-    pub fn of(status: u16) -> Self {
-        CODES.iter().position(|(code, _)| *code == status).filter(|_| status > 0).map_or(Self::OTHER, Self)
-    }
-
-    pub const fn name(self) -> &'static str {
-        CODES[self.0].1
+impl From<u16> for Code {
+    /// A status that HTTP does not define becomes `other`.
+    fn from(status: u16) -> Self {
+        let is_known = StatusCode::from_u16(status).is_ok_and(|status| status.canonical_reason().is_some());
+        if is_known { Self::Status(status) } else { Self::Failure("other") }
     }
 }
 
-/// An instrument for each row and code, made when the first of its kind is counted.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Failure(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One instrument for each set of labels. It is made when its labels are used first.
 #[derive(Debug)]
-pub struct CodeFamily<T>(Box<[[OnceLock<Box<T>>; CODES.len()]]>);
+pub struct MetricFamily<L, T>(Mutex<BTreeMap<L, Arc<T>>>);
 
-impl<T: Default> CodeFamily<T> {
-    /// What the rows are is for the caller to know.
-    pub fn new(rows: usize) -> Self {
-        Self((0..rows).map(|_| std::array::from_fn(|_| OnceLock::new())).collect())
+impl<L, T> Default for MetricFamily<L, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<L: Ord + Copy, T: Default> MetricFamily<L, T> {
+    pub fn get(&self, labels: L) -> Arc<T> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(labels).or_default())
     }
 
-    pub fn at(&self, row: usize, code: Code) -> &T {
-        self.0[row][code.0].get_or_init(Box::default)
-    }
-
-    /// Those that were used, with their rows.
-    pub fn used(&self) -> impl Iterator<Item = (usize, Code, &T)> {
-        let rows = self.0.iter().enumerate();
-        let cells = rows.flat_map(|(row, cells)| cells.iter().enumerate().map(move |(code, cell)| (row, code, cell)));
-        cells.filter_map(|(row, code, cell)| Some((row, Code(code), &**cell.get()?)))
+    pub fn all(&self) -> Vec<(L, Arc<T>)> {
+        let family = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        family.iter().map(|(labels, metric)| (*labels, Arc::clone(metric))).collect()
     }
 }
 
@@ -207,7 +177,7 @@ mod tests {
         for millis in [0, 1, 2, 3, 400_000] {
             histogram.note(Duration::from_millis(millis));
         }
-        let cumulative = histogram.cumulative();
+        let cumulative: Vec<u64> = histogram.cumulative().map(|(_, count)| count).collect();
         assert_eq!(&cumulative[..3], [2, 3, 4], "a bound belongs to its bucket");
         assert_eq!(cumulative[BOUNDS.len() - 1..], [4, 5]);
         assert!(cumulative.is_sorted() && BOUNDS.is_sorted());
@@ -215,30 +185,23 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_its_own_name_and_what_is_unknown_has_none_of_its_own() {
-        for (index, (status, name)) in CODES.iter().enumerate() {
-            assert!(CODES[..index].iter().all(|(_, other)| other != name), "{name} twice");
-            assert!(*status == 0 || (Code::of(*status), status.to_string()) == (Code(index), (*name).to_owned()));
-        }
-        let special = [Code::OTHER, Code::UNREACHABLE, Code::BROKEN, Code::TIMEOUT, Code::UNREADABLE, Code::ABANDONED];
-        let names = ["other", "unreachable", "broken", "timeout", "unreadable", "abandoned"];
-        assert_eq!(special.map(Code::name), names);
-        for unknown in [0, 299, 999] {
-            assert_eq!(Code::of(unknown).name(), "other");
+    fn only_a_status_of_http_has_a_code_of_its_own() {
+        for (status, code) in [(200, "200"), (404, "404"), (504, "504"), (0, "other"), (299, "other"), (999, "other")] {
+            assert_eq!(Code::from(status).to_string(), code);
         }
     }
 
     #[test]
-    fn only_what_was_used_is_there() {
-        let counters = CodeFamily::<Counter>::new(2);
-        counters.at(1, Code::of(404)).count();
-        counters.at(1, Code::of(404)).count();
-        let used: Vec<_> = counters.used().map(|(row, code, counter)| (row, code.name(), counter.value())).collect();
-        assert_eq!(used, [(1, "404", 2)]);
+    fn a_family_has_only_the_labels_that_were_used() {
+        let counters = MetricFamily::<_, Counter>::default();
+        counters.get(("a", Code::Status(404))).count();
+        counters.get(("a", Code::Status(404))).count();
+        let used: Vec<_> = counters.all().into_iter().map(|(labels, counter)| (labels, counter.value())).collect();
+        assert_eq!(used, [(("a", Code::Status(404)), 2)]);
     }
 
     #[test]
-    fn a_gauge_goes_down_again_when_what_holds_it_goes() {
+    fn a_gauge_goes_down_when_its_guard_is_dropped() {
         let gauge = Gauge::default();
         let (one, two) = (gauge.hold(), gauge.hold());
         drop(one);

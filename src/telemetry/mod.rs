@@ -1,4 +1,4 @@
-//! What the operator sees: log lines, the journal's entries, systemd's notifications, metrics.
+//! What operators see: log lines, journal entries, systemd notifications and metrics.
 
 pub mod journal;
 pub mod log;

@@ -1,11 +1,9 @@
-//! What this process takes of the machine, as /proc tells it at the moment (proc(5)). Owns the reading; what cannot be
-//! read is not told.
+//! Reads the resource usage of this process from /proc (proc(5)): [`Usage`]. Values that cannot be read are `None`.
 
 use std::fs;
 use std::time::Duration;
 
-/// Ticks of the clock by which the kernel tells CPU time: `USER_HZ`, a hundred a second on every architecture that this
-/// is built for.
+/// The kernel's unit of CPU time: `USER_HZ` is 100 on x86-64 and ARM64.
 const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +12,7 @@ pub struct Usage {
     pub resident_bytes: Option<u64>,
     pub virtual_bytes: Option<u64>,
     pub open_files: Option<u64>,
-    pub most_files: Option<u64>,
+    pub max_files: Option<u64>,
 }
 
 impl Usage {
@@ -26,12 +24,13 @@ impl Usage {
             resident_bytes: kilobytes(&status, "VmRSS:"),
             virtual_bytes: kilobytes(&status, "VmSize:"),
             open_files: open_files(),
-            most_files: most_files(&limits),
+            max_files: max_files(&limits),
         }
     }
 }
 
-/// User and system time are the 14th and 15th field. The second, the program's name, may hold blanks and parentheses.
+/// Adds user and system time, the 14th and 15th field. The second field, the program's name, may have blanks and
+/// parentheses.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut ticks = rest.split_whitespace().skip(11).map(str::parse::<u32>);
@@ -44,17 +43,17 @@ fn kilobytes(status: &str, name: &str) -> Option<u64> {
 }
 
 fn open_files() -> Option<u64> {
-    // Linux 6.2 and newer tell the number as the folder's size. To count ten thousand takes milliseconds.
+    // Since Linux 6.2 the size of the folder is the number of files. Counting ten thousand takes milliseconds.
     let folder = "/proc/self/fd";
     match fs::metadata(folder).ok()?.len() {
-        // One is open to look.
+        // One of them is the folder itself.
         0 => Some(u64::try_from(fs::read_dir(folder).ok()?.count()).ok()?.saturating_sub(1)),
         count => Some(count),
     }
 }
 
-/// The soft limit, which is the one that counts. None if there is none.
-fn most_files(limits: &str) -> Option<u64> {
+/// Returns the soft limit; `None` if it is unlimited.
+fn max_files(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
@@ -64,30 +63,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_words_are_understood() {
+    fn values_are_parsed() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 3 4 20 0 1 0 1000 2000 300";
         assert_eq!(cpu(stat), Some(Duration::from_secs(3)));
         let status = "Name:\teks-api\nVmSize:\t   10240 kB\nVmRSS:\t    4096 kB\n";
         assert_eq!(kilobytes(status, "VmRSS:"), Some(4 << 20));
         let limits = "Limit    Soft Limit  Hard Limit  Units\nMax open files            1024      524288     files\n";
-        assert_eq!(most_files(limits), Some(1024));
-        assert_eq!(most_files("Max open files            unlimited      unlimited     files\n"), None);
+        assert_eq!(max_files(limits), Some(1024));
+        assert_eq!(max_files("Max open files            unlimited      unlimited     files\n"), None);
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_told() {
+    fn invalid_values_are_none() {
         assert_eq!(
-            (cpu(""), cpu("7 (a) S"), kilobytes("VmRSS: many kB", "VmRSS:"), most_files("")),
+            (cpu(""), cpu("7 (a) S"), kilobytes("VmRSS: many kB", "VmRSS:"), max_files("")),
             (None, None, None, None)
         );
     }
 
     #[test]
-    fn this_process_takes_something_of_everything() {
+    fn this_process_has_all_values() {
         let held: Vec<_> = (0..3).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
         let usage = Usage::now();
         assert!(usage.cpu.is_some());
         assert!(usage.resident_bytes.unwrap() > 1 << 20 && usage.virtual_bytes >= usage.resident_bytes);
-        assert!(usage.open_files.unwrap() > held.len() as u64 && usage.most_files.unwrap() > usage.open_files.unwrap());
+        assert!(usage.open_files.unwrap() > held.len() as u64 && usage.max_files.unwrap() > usage.open_files.unwrap());
     }
 }

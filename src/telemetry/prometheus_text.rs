@@ -1,11 +1,10 @@
-//! The text that Prometheus reads, version 0.0.4
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>). Owns the form; what there is to
-//! tell is the caller's.
+//! Writes metrics in Prometheus' text format, version 0.0.4
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>): [`Exposition`].
 
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use crate::telemetry::metrics::{BOUNDS, Histogram};
+use crate::telemetry::metrics::Histogram;
 
 #[derive(Debug, Default)]
 pub struct Exposition(String);
@@ -17,7 +16,7 @@ pub enum Kind {
     Histogram,
 }
 
-/// One metric, whose samples stand together under its head.
+/// One metric. Its samples stand together below its HELP and TYPE lines.
 #[derive(Debug)]
 pub struct Family<'a> {
     text: &'a mut String,
@@ -34,7 +33,7 @@ impl Exposition {
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
-        // To write into a string cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
         Family { text: &mut self.0, name }
     }
@@ -46,48 +45,38 @@ impl Exposition {
 
 impl Family<'_> {
     pub fn sample(&mut self, labels: Labels, value: impl Display) {
-        self.line("", labels, None, value);
+        self.line("", labels, value);
     }
 
     pub fn histogram(&mut self, labels: Labels, histogram: &Histogram) {
-        let cumulative = histogram.cumulative();
-        for (bound, count) in BOUNDS.iter().zip(cumulative) {
-            self.line("_bucket", labels, Some(Seconds(Duration::from_nanos(*bound))), count);
+        for (bound, count) in histogram.cumulative() {
+            let bound = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
+            self.line("_bucket", &[labels, &[("le", bound.as_str())]].concat(), count);
         }
-        let total = cumulative[BOUNDS.len()];
-        self.line("_bucket", labels, Some(Seconds(Duration::MAX)), total);
-        self.line("_sum", labels, None, Seconds(histogram.sum()));
-        self.line("_count", labels, None, total);
+        self.line("_sum", labels, Seconds(histogram.sum()));
+        self.line("_count", labels, histogram.count());
     }
 
-    fn line(&mut self, suffix: &str, labels: Labels, bound: Option<Seconds>, value: impl Display) {
+    fn line(&mut self, suffix: &str, labels: Labels, value: impl Display) {
         let text = &mut *self.text;
         let _ = write!(text, "{}{suffix}", self.name);
-        let mut separator = '{';
-        for (name, value) in labels {
+        for (index, (name, value)) in labels.iter().enumerate() {
+            let separator = if index == 0 { '{' } else { ',' };
             let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = write!(text, "{separator}{name}=\"{value}\"");
-            separator = ',';
         }
-        if let Some(bound) = bound {
-            let _ = write!(text, "{separator}le=\"{bound}\"");
-            separator = ',';
-        }
-        let _ = writeln!(text, "{} {value}", if separator == '{' { "" } else { "}" });
+        let _ = writeln!(text, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 }
 
-/// A time as Prometheus counts it: in seconds, without a loss. The longest there is stands for infinity.
+/// Displays a time in seconds, with all its digits.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub Duration);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0, self.0.subsec_nanos()) {
-            (Duration::MAX, _) => f.write_str("+Inf"),
-            (time, 0) => write!(f, "{}", time.as_secs()),
-            (time, nanos) => write!(f, "{}.{}", time.as_secs(), format!("{nanos:09}").trim_end_matches('0')),
-        }
+        let digits = format!("{}.{:09}", self.0.as_secs(), self.0.subsec_nanos());
+        f.write_str(digits.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -110,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_ends_with_all_that_were_counted() {
+    fn a_histogram_ends_with_its_total() {
         let (mut exposition, histogram) = (Exposition::default(), Histogram::default());
         histogram.note(Duration::from_millis(3));
         histogram.note(Duration::from_hours(1));
@@ -124,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_told_without_a_loss() {
+    fn seconds_keep_all_their_digits() {
         for (nanos, shown) in
             [(0, "0"), (1, "0.000000001"), (2_500_000, "0.0025"), (1_795_478_110_120_000_000, "1795478110.12")]
         {

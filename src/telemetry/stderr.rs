@@ -1,5 +1,5 @@
-//! Lines for stderr, written by a thread of their own: a reader that is slow or stuck holds up nothing else. Beyond a bound
-//! lines are dropped, and counted.
+//! Writes lines to stderr on a thread of its own: [`start`], [`write()`], [`flush`]. A slow or blocked reader delays nothing
+//! else. Beyond 1 MiB lines are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -8,79 +8,77 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-/// The most that is kept for a reader that is slow, in bytes. Further lines are dropped.
-const MAX_QUEUED: usize = 1 << 20;
-/// How much is written in one go, in bytes.
-const CHUNK: usize = 64 << 10;
-/// What the last lines may take when the program ends.
+/// The maximum of queued lines, in bytes. Further lines are dropped.
+const MAX_QUEUED_BYTES: usize = 1 << 20;
+/// The size of one write, in bytes.
+const CHUNK_BYTES: usize = 64 << 10;
+/// How long the end of the program waits for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-const STACK: usize = 128 << 10;
+const STACK_BYTES: usize = 128 << 10;
 
-static STDERR: OnceLock<Lines> = OnceLock::new();
+static STDERR: OnceLock<Writer> = OnceLock::new();
 
-/// From now on lines are written by the thread.
+/// Starts the thread. Before, lines are written directly.
 pub fn start() {
-    STDERR.get_or_init(|| Lines::to(io::stderr(), warn_of_dropped));
+    STDERR.get_or_init(|| Writer::new(io::stderr(), warn_of_dropped));
 }
 
-/// Writes a line, with its line feed. False if it was dropped.
+/// Writes a line that ends with a line feed. Returns false if it was dropped.
 pub fn write(line: &[u8]) -> bool {
     match STDERR.get() {
-        Some(lines) => lines.write(line),
+        Some(writer) => writer.write(line),
         None => io::stderr().lock().write_all(line).is_ok(),
     }
 }
 
-/// How many lines were dropped.
+/// Returns how many lines were dropped.
 pub fn dropped() -> u64 {
-    STDERR.get().map_or(0, |lines| lines.counts.dropped.load(Ordering::Relaxed))
+    STDERR.get().map_or(0, |writer| writer.counts.dropped.load(Ordering::Relaxed))
 }
 
-/// Waits for what was written so far to be out, for a second at most.
+/// Waits until all lines so far are written, for at most a second.
 pub fn flush() {
-    if let Some(lines) = STDERR.get() {
-        lines.flush();
+    if let Some(writer) = STDERR.get() {
+        writer.flush();
     }
 }
 
 enum Message {
     Line(Box<[u8]>),
-    /// Whoever sent it waits for an answer.
+    /// The sender waits for the other end to be dropped.
     Flush(Sender<()>),
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Bytes.
-    queued: AtomicUsize,
-    /// Lines.
+    queued_bytes: AtomicUsize,
     dropped: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Lines {
+struct Writer {
     sender: Sender<Message>,
     counts: Arc<Counts>,
 }
 
-impl Lines {
-    /// `tell` hears how many lines were dropped, once lines can be written again.
-    fn to(out: impl Write + Send + 'static, tell: impl Fn(u64) + Send + 'static) -> Self {
+impl Writer {
+    /// When lines can be written again, `warn` is called with the number of dropped lines.
+    fn new(out: impl Write + Send + 'static, warn: impl Fn(u64) + Send + 'static) -> Self {
         let ((sender, receiver), counts) = (channel(), Arc::new(Counts::default()));
         let of_thread = Arc::clone(&counts);
-        // Without the thread nobody receives: then all lines are dropped, and counted.
-        let thread = thread::Builder::new().name("log".into()).stack_size(STACK);
-        let _ = thread.spawn(move || run(out, &receiver, &of_thread, tell));
+        // Without the thread, all lines are dropped and counted.
+        let thread = thread::Builder::new().name("log".into()).stack_size(STACK_BYTES);
+        let _ = thread.spawn(move || run(out, &receiver, &of_thread, warn));
         Self { sender, counts }
     }
 
     fn write(&self, line: &[u8]) -> bool {
-        let Counts { queued, dropped } = &*self.counts;
-        let fits = |queued: usize| Some(queued + line.len()).filter(|sum| *sum <= MAX_QUEUED);
-        let is_taken = queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        let Counts { queued_bytes, dropped } = &*self.counts;
+        let fits = |queued: usize| Some(queued + line.len()).filter(|sum| *sum <= MAX_QUEUED_BYTES);
+        let is_queued = queued_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
             && self.sender.send(Message::Line(line.into())).is_ok();
-        dropped.fetch_add(u64::from(!is_taken), Ordering::Relaxed);
-        is_taken
+        dropped.fetch_add(u64::from(!is_queued), Ordering::Relaxed);
+        is_queued
     }
 
     fn flush(&self) {
@@ -95,8 +93,8 @@ fn warn_of_dropped(lines: u64) {
     log::warn!(lines; "log lines were dropped: stderr is not read fast enough");
 }
 
-fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, tell: impl Fn(u64)) {
-    let (mut chunk, mut told) = (Vec::with_capacity(CHUNK), 0);
+fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, warn: impl Fn(u64)) {
+    let (mut chunk, mut reported) = (Vec::with_capacity(CHUNK_BYTES), 0);
     while let Ok(first) = receiver.recv() {
         let (mut lines, mut flushed) = (0, None);
         for message in std::iter::once(first).chain(receiver.try_iter()) {
@@ -107,7 +105,7 @@ fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, tell:
                 }
                 Message::Flush(done) => flushed = Some(done),
             }
-            if chunk.len() >= CHUNK || flushed.is_some() {
+            if chunk.len() >= CHUNK_BYTES || flushed.is_some() {
                 break;
             }
         }
@@ -115,26 +113,26 @@ fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, tell:
         if !is_written {
             counts.dropped.fetch_add(lines, Ordering::Relaxed);
         }
-        counts.queued.fetch_sub(chunk.len(), Ordering::Relaxed);
+        counts.queued_bytes.fetch_sub(chunk.len(), Ordering::Relaxed);
         chunk.clear();
-        // Whoever waits hears of it; if not, it waits no more.
+        // This wakes the thread that waits for the flush.
         drop(flushed);
         let dropped = counts.dropped.load(Ordering::Relaxed);
-        // Where nothing can be written, the warning could not be written either, and would ask for the next.
-        if is_written && dropped > told {
-            tell(dropped - told);
-            told = dropped;
+        // If nothing can be written, a warning would only be dropped too.
+        if is_written && dropped > reported {
+            warn(dropped - reported);
+            reported = dropped;
         }
     }
 }
 
-/// For `env_logger`: a line at a time.
+/// The output of `env_logger`. It writes one line at a time.
 #[derive(Debug)]
 pub struct Pipe;
 
 impl Write for Pipe {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // A line that is dropped is counted; the logger could do no more about it.
+        // A dropped line is counted.
         write(line);
         Ok(line.len())
     }
@@ -150,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line only while the test does not hold the lock.
+    /// Reads only while the test does not hold the lock.
     #[derive(Clone, Default)]
     struct Reader(Arc<Mutex<Vec<u8>>>);
 
@@ -166,25 +164,25 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_reader_that_is_stuck_holds_up_nobody_and_what_is_dropped_is_counted() {
+    fn b4_a_blocked_reader_delays_nothing_and_dropped_lines_are_counted() {
         let reader = Reader::default();
-        let lines = Lines::to(reader.clone(), |_| {});
+        let writer = Writer::new(reader.clone(), |_| {});
         let stuck = reader.0.lock().unwrap();
         let line = |number: usize| format!("{number} {}\n", "x".repeat(1000));
         let mut taken = Vec::new();
         for number in 0..5000 {
-            if lines.write(line(number).as_bytes()) {
+            if writer.write(line(number).as_bytes()) {
                 taken.push(number);
             }
         }
         let dropped = 5000 - taken.len();
         assert!(taken.len() > 900 && dropped > 3000, "{} of 5000 were taken", taken.len());
-        assert_eq!(lines.counts.dropped.load(Ordering::Relaxed), dropped as u64);
+        assert_eq!(writer.counts.dropped.load(Ordering::Relaxed), dropped as u64);
         drop(stuck);
-        lines.flush();
+        writer.flush();
         let text = String::from_utf8(reader.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, taken.iter().map(|number| line(*number)).collect::<String>(), "whole, and in order");
-        assert!(lines.write(b"again\n"), "there is room again");
+        assert!(writer.write(b"again\n"), "there is room again");
     }
 
     #[test]
@@ -198,14 +196,14 @@ mod tests {
                 Ok(())
             }
         }
-        let told = Arc::<AtomicU64>::default();
-        let tells = Arc::clone(&told);
-        let lines = Lines::to(Closed, move |_| {
-            tells.fetch_add(1, Ordering::Relaxed);
+        let warnings = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&warnings);
+        let writer = Writer::new(Closed, move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
         });
-        lines.write(b"one\n");
-        lines.flush();
-        let counts = [&lines.counts.dropped, &told].map(|count| count.load(Ordering::Relaxed));
-        assert_eq!(counts, [1, 0], "a warning that cannot be written would be the next line that cannot be written");
+        writer.write(b"one\n");
+        writer.flush();
+        let counts = [&writer.counts.dropped, &warnings].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counts, [1, 0], "a warning could not be written either");
     }
 }

@@ -1,10 +1,12 @@
-//! `sd_notify(3)`: readiness, status text and watchdog, as datagrams to `NOTIFY_SOCKET`. Owns the protocol only.
+//! Notifies systemd of readiness, status and liveness (`sd_notify(3)`): [`Notifier`].
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// Tells systemd what the service does; says nothing where no systemd listens.
+use crate::util::text::printable;
+
+/// Sends datagrams to `NOTIFY_SOCKET`. Without it nothing is sent.
 #[derive(Debug)]
 pub struct Notifier(Option<UnixDatagram>);
 
@@ -14,18 +16,18 @@ impl Notifier {
         Self(connect(&path).filter(|_| !path.is_empty()))
     }
 
-    /// Type=notify counts the unit as started from here on.
+    /// With Type=notify the unit counts as started now.
     pub fn ready(&self, status: &str) {
-        self.send(&format!("READY=1\nSTATUS={}", one_line(status)));
+        self.send(&format!("READY=1\nSTATUS={}", printable(status)));
     }
 
-    /// The line that `systemctl status` shows.
+    /// Sets the line that `systemctl status` shows.
     pub fn status(&self, status: &str) {
-        self.send(&format!("STATUS={}", one_line(status)));
+        self.send(&format!("STATUS={}", printable(status)));
     }
 
     pub fn stopping(&self) {
-        self.send("STOPPING=1\nSTATUS=draining: open requests finish, new ones are refused");
+        self.send("STOPPING=1\nSTATUS=draining: open requests finish, new requests are refused");
     }
 
     pub fn watchdog(&self) {
@@ -34,13 +36,13 @@ impl Notifier {
 
     fn send(&self, message: &str) {
         if let Some(socket) = &self.0 {
-            // Nothing sensible can be done if systemd does not read; it acts on the silence itself.
+            // If systemd does not read, its watchdog acts on the missing notifications.
             let _ = socket.send(message.as_bytes());
         }
     }
 }
 
-/// How often to send [`Notifier::watchdog`]: half of what the unit's `WatchdogSec` allows, as `sd_watchdog_enabled(3)` advises.
+/// Returns the interval for [`Notifier::watchdog`]: half of the unit's `WatchdogSec`, as `sd_watchdog_enabled(3)` advises.
 pub fn watchdog_interval() -> Option<Duration> {
     let variable = |name| std::env::var(name).ok();
     if variable("WATCHDOG_PID").is_some_and(|pid| pid != std::process::id().to_string()) {
@@ -61,17 +63,12 @@ fn connect(path: &str) -> Option<UnixDatagram> {
     Some(socket)
 }
 
-/// A line feed would begin another assignment.
-fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn notifications_arrive_as_assignments_and_no_status_can_forge_one() {
+    fn a_status_cannot_forge_an_assignment() {
         let name = format!("eks-api-test-{}", std::process::id());
         let receiver = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let notifier = Notifier(connect(&format!("@{name}")));
@@ -87,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn without_systemd_nothing_is_sent_and_nothing_fails() {
+    fn without_systemd_nothing_is_sent() {
         Notifier(connect("/nonexistent/notify")).ready("listening");
     }
 }

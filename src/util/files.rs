@@ -1,4 +1,4 @@
-//! Reads whole files with a bound: [`read`].
+//! Reads whole files up to a size limit: [`read`] and [`read_text`].
 
 use std::fs::{self, File};
 use std::io::{Error, Read, Result};
@@ -6,20 +6,20 @@ use std::path::Path;
 
 /// Returns the content of a regular file of at most `limit` bytes.
 ///
-/// Opening a pipe blocks until somebody writes, and a device may never end, so both are errors.
+/// Pipes and devices are refused: opening a pipe may block, and a device may never end.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(Error::other("is not a regular file"));
     }
     let mut bytes = Vec::new();
-    // The size that the file system reports proves nothing: files of /proc report 0.
+    // The reported size is not reliable: files of /proc report 0.
     if File::open(path)?.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
         return Err(Error::other(format!("is larger than {} KiB", limit >> 10)));
     }
     Ok(bytes)
 }
 
-/// The same for a file that must be UTF-8.
+/// Returns the content of a file that must be UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|_| Error::other("is not UTF-8"))
 }
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_the_limit_is_refused_also_if_its_size_is_not_known() {
+    fn larger_files_are_refused_also_if_their_size_is_not_reported() {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
         let length = fs::metadata(&own).unwrap().len();
         assert_eq!(read(&own, length).unwrap().len() as u64, length);

@@ -1,5 +1,4 @@
-//! What the clients of HTTPS have in common: TCP that finds out when the other end has died, the TLS they speak, and the
-//! CAs in a PEM text. Owns no figure and no trust: whom to connect to and whom to believe is each client's.
+//! Parts of all HTTPS clients: [`tcp`], [`tls`] and [`roots`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +8,27 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
-/// Connections that are probed once they are silent for this long, and given up after two probes more, or when what was
-/// sent is not acknowledged in time.
-pub fn tcp(connect_timeout: Duration, silence: Duration, acknowledged_within: Duration) -> HttpConnector {
+/// Makes TCP connections with keepalive probes. A connection is closed after two more probes without an answer, or if
+/// sent data is not acknowledged within `user_timeout`.
+pub fn tcp(connect_timeout: Duration, keepalive: Duration, user_timeout: Duration) -> HttpConnector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
-    tcp.set_keepalive(Some(silence));
-    tcp.set_keepalive_interval(Some(silence));
+    tcp.set_keepalive(Some(keepalive));
+    tcp.set_keepalive_interval(Some(keepalive));
     tcp.set_keepalive_retries(Some(2));
-    tcp.set_tcp_user_timeout(Some(acknowledged_within));
+    tcp.set_tcp_user_timeout(Some(user_timeout));
     tcp
 }
 
-/// A client's TLS, before it is said whom it trusts.
+/// Begins the TLS configuration of a client. The caller adds the trusted CAs.
 pub fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
 }
 
-/// All certificates of a PEM text, which may have none. The error is the first that cannot be an anchor of trust.
+/// Returns all certificates of a PEM text, which may have none. Fails on the first certificate that cannot be a root.
 pub fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {

@@ -1,8 +1,8 @@
-//! A value that must not be printed. Owns nothing else: who may read it is the caller's care.
+//! A value that is not printed: [`Secret`].
 
 use std::fmt;
 
-/// Holds a secret so that `{:?}` of whatever contains it cannot show it.
+/// Holds a value that `{:?}` does not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
@@ -11,7 +11,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value itself; each use is a place a reviewer looks at.
+    /// Returns the value. A reviewer checks each use.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -28,7 +28,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn debug_shows_nothing_of_the_value() {
+    fn debug_does_not_show_the_value() {
         let shown = format!("{:?}", Some(Secret::new("k8s-aws-v1.abc")));
         assert_eq!(shown, "Some([redacted])");
     }

@@ -1,6 +1,5 @@
-//! Refuses JSON whose meaning depends on its reader: members given twice, deep nesting, halves of surrogate pairs.
-//!
-//! Syntax is not checked here: `serde_json` does that when it reads the same text.
+//! Refuses JSON that parsers understand differently: duplicate members, deep nesting, halves of surrogate pairs: [`check`].
+//! `serde_json` checks the syntax when it reads the same text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,13 +8,13 @@ use serde_json::error::Category;
 
 use crate::util::text::truncate;
 
-/// Objects and arrays inside each other. A Job needs about a dozen.
+/// The maximum depth of nested objects and arrays. A Job needs about a dozen.
 pub const MAX_DEPTH: usize = 64;
 
-/// A member's name as a path shows it is cut after so many characters.
+/// In a path, the name of a member is cut after this many characters.
 const MAX_SHOWN: usize = 63;
 
-/// What is wrong, and where. The path is empty for the document itself.
+/// An error and its place. The path of the document itself is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     pub path: String,
@@ -33,12 +32,12 @@ pub fn text(bytes: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// Finds the first fault. Takes time and memory in proportion to the text, and does not recurse.
+/// Returns the first fault. Time and memory are linear in the length of the text, and nothing recurses.
 pub fn check(text: &str) -> Result<(), Fault> {
     Scanner::default().scan(text)
 }
 
-/// Returns the path of what an error of `serde_json` is about: a value of the wrong type, or an unknown member.
+/// Returns the path of a value that `serde_json` refused for its type, or of an unknown member.
 pub fn path_of(text: &str, error: &serde_json::Error) -> String {
     if error.classify() != Category::Data {
         return String::new();
@@ -49,7 +48,7 @@ pub fn path_of(text: &str, error: &serde_json::Error) -> String {
     scanner.path()
 }
 
-/// Adds a member to a path, in the form of Kubernetes' own messages: `spec.containers`, `annotations[example.com/a]`.
+/// Adds a member to a path, as Kubernetes writes it: `spec.containers`, `annotations[example.com/a]`.
 pub fn push_member(path: &mut String, name: &str) {
     let shown = truncate(name, MAX_SHOWN);
     let end = if shown.len() < name.len() { "…" } else { "" };
@@ -58,7 +57,7 @@ pub fn push_member(path: &mut String, name: &str) {
     let _ = if is_word { write!(path, "{dot}{shown}{end}") } else { write!(path, "[{}{end}]", shown.escape_debug()) };
 }
 
-/// An object or array that has begun and not ended.
+/// An object or array whose end was not reached yet.
 enum Open {
     Array { index: usize },
     Object { first_name: usize, expects_name: bool },
@@ -67,7 +66,7 @@ enum Open {
 #[derive(Default)]
 struct Scanner<'a> {
     open: Vec<Open>,
-    /// The names seen so far in each open object, those of the outermost first. The last one of each is the current member.
+    /// The names of all open objects so far, from the outermost object in. The last name of each is the current member.
     names: Vec<Cow<'a, str>>,
 }
 
@@ -121,7 +120,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A string, as it is written between its quotes.
+    /// Handles a string; `raw` is the text between its quotes.
     fn string(&mut self, raw: &'a str) -> Result<(), Fault> {
         let has_escapes = raw.contains('\\');
         if has_escapes && has_half_pair(raw.as_bytes()) {
@@ -136,7 +135,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Where the scanner is.
+    /// Returns the path of the current value.
     fn path(&self) -> String {
         let mut path = String::new();
         let mut open = self.open.iter().peekable();
@@ -146,7 +145,7 @@ impl<'a> Scanner<'a> {
                     let _ = write!(path, "[{index}]");
                 }
                 Open::Object { first_name, .. } => {
-                    // The names of the next object inside begin where those of this one end.
+                    // The names of this object end where those of the next inner object begin.
                     let inner = open.clone().find_map(|inner| match inner {
                         Open::Object { first_name, .. } => Some(*first_name),
                         Open::Array { .. } => None,
@@ -162,7 +161,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The place of the closing quote, or the end of a text that has none.
+/// Returns the index of the closing quote, or the end of the text.
 fn string_end(bytes: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -175,7 +174,7 @@ fn string_end(bytes: &[u8]) -> usize {
     }
 }
 
-/// Whether a `\u` escape names half of a pair and the other half does not follow or precede it.
+/// Whether a `\u` escape is half of a surrogate pair without its other half.
 fn has_half_pair(raw: &[u8]) -> bool {
     let unit = |at: usize| {
         let digits = raw.get(at..)?.strip_prefix(b"\\u")?.get(..4)?;

@@ -1,4 +1,4 @@
-//! What is refused, how its place is named, and what the most expensive documents cost.
+//! Refusals, their paths, and the cost of the most expensive documents.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn fault(text: &str) -> (String, String) {
 }
 
 #[test]
-fn dup_keys_are_named_by_their_path_however_they_are_spelt() {
+fn dup_keys_are_named_by_their_path_also_with_escapes() {
     for (text, path) in [
         (r#"{"a":1,"a":1}"#, "a"),
         (r#"{"na\u006de":1,"name":2}"#, "name"),
@@ -68,7 +68,7 @@ fn c12_nesting_has_a_limit_at_any_depth() {
 }
 
 #[test]
-fn what_is_no_json_never_panics() {
+fn invalid_json_never_panics() {
     for text in [
         "}",
         "]",
@@ -89,7 +89,7 @@ fn what_is_no_json_never_panics() {
 }
 
 #[test]
-fn bom_is_passed_over_once_and_utf_16_is_named() {
+fn bom_is_skipped_once_and_utf_16_is_named() {
     assert_eq!(text("\u{feff}{}".as_bytes()), Ok("{}"));
     assert_eq!(text("\u{feff}\u{feff}{}".as_bytes()), Ok("\u{feff}{}"));
     assert!(text(b"\xff\xfe{\0}\0").unwrap_err().contains("UTF-16"));
@@ -127,7 +127,7 @@ fn a_value_of_the_wrong_type_is_named_by_its_path() {
 }
 
 #[test]
-fn the_most_expensive_documents_cost_what_their_length_costs() {
+fn the_cost_of_any_document_is_linear_in_its_length() {
     let size = 1 << 20;
     let members = |count: usize, prefix: &str| {
         let members: Vec<String> = (0..count).map(|at| format!("\"{prefix}{at:06x}\":1")).collect();

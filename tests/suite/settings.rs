@@ -52,7 +52,7 @@ async fn an_address_beyond_loopback_that_is_meant_is_warned_of() {
     let aws = AwsMock::start().await;
     let open = [("EKS_API_LISTEN", "0.0.0.0:0"), ("EKS_API_AUTH", "none")];
     let service = builder(BINARY, &aws).envs(&open).start().await;
-    let line = service.log_line(|line| line.contains("whoever reaches this address")).await;
+    let line = service.log_line(|line| line.contains("everyone who can reach this address")).await;
     assert!(line.contains("WARN"), "{line}");
 }
 

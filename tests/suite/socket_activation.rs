@@ -33,7 +33,7 @@ async fn a_socket_that_others_can_reach_is_refused_until_told_who_may_call() {
     assert_eq!(output.status.code(), Some(78), "{told}");
     assert!(told.contains("EKS_API_AUTH=none") && told.contains(&address), "{told}");
     let service = open.env("EKS_API_AUTH", "none").start().await;
-    service.log_line(|line| line.contains("WARN") && line.contains("whoever reaches this address")).await;
+    service.log_line(|line| line.contains("WARN") && line.contains("everyone who can reach this address")).await;
 }
 
 async fn refused(builder: crate::support::service::Builder) -> String {

@@ -1,16 +1,17 @@
-//! The calls of a run that concern its job, and what it takes from their answers.
+//! The job of a run and the requests that concern it: [`Job`], [`submit`], [`delete`] and [`StatusWatch`].
 
-pub mod known;
 pub mod outcome;
 pub mod reason;
+pub mod state;
 pub mod status;
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use form_urlencoded::Serializer;
+use hyper::body::Bytes;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -18,16 +19,16 @@ use tokio::time::{Instant, sleep};
 use crate::client::exit::{Exit, UNAVAILABLE};
 use crate::client::job::status::Status;
 use crate::client::manifest::Manifest;
-use crate::client::pause::Pause;
-use crate::client::service::{Error, Retryable, Service, ServiceRequest, ServiceResponse};
+use crate::client::service::{BACKOFF, Error, Service, ServiceRequest};
+use crate::util::backoff::Backoff;
 
-/// How long one call waits for a change; then the next does. It ends well before the idle limit.
+/// How long one request waits for a change of the status. It is shorter than the idle timeout.
 const WAIT: &str = "15s";
 
-/// A wait that fails later than this was cut. One that fails earlier is repeated after a pause.
+/// A wait that fails later than this was cut by a proxy. After an earlier failure comes a pause.
 const CUT: Duration = Duration::from_secs(5);
 
-/// A job that is there.
+/// A job that the service created.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Job {
     pub job_name: String,
@@ -35,20 +36,20 @@ pub struct Job {
     uid: String,
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Whether it was there before.
+    /// Whether an earlier run created it.
     #[serde(skip)]
-    pub is_known: bool,
-    /// Whether the service refuses the parameter uid, as one before 0.2.0 does.
+    pub existed: bool,
+    /// Whether the service refuses the parameter `uid`. Services before 0.2.0 do.
     #[serde(skip)]
-    is_uid_unknown: Cell<bool>,
+    refuses_uid: Cell<bool>,
 }
 
-/// What a status call tells.
-#[derive(Debug)]
-pub enum Seen {
-    Status(Status),
-    /// The job is gone. The last status is there if the service saw its end.
-    Gone {
+/// What a status request returns.
+#[derive(Clone, Debug)]
+pub enum JobStatus {
+    Found(Status),
+    /// The job was deleted. The last status is known if the service saw the job end.
+    Deleted {
         last: Option<Status>,
         why: String,
     },
@@ -60,114 +61,117 @@ impl std::fmt::Display for Job {
     }
 }
 
-/// Creates the job, however often that has to be tried.
+/// Creates the job. Repeats the request with the same key until it is answered.
 pub async fn submit(service: &Service<'_>, manifest: &Manifest, key: &str) -> Result<Job, Exit> {
     let key = HeaderValue::try_from(key).map_err(|_| Exit::usage("--idempotency-key must be printable ASCII"))?;
-    let ask = ServiceRequest {
+    let request = ServiceRequest {
         method: Method::POST,
         path: "/api/eks-create-job".to_owned(),
         headers: vec![(HeaderName::from_static("idempotency-key"), key)],
         body: manifest.body.clone(),
     };
-    let answer = service.call(&ask).await.map_err(|error| ended(error, "the job is not created"))?;
-    Ok(Job { is_known: answer.status == StatusCode::OK, ..parsed(&answer)? })
+    let response = service.call(&request).await.map_err(|error| error.into_exit("the job is not created"))?;
+    Ok(Job { existed: response.status() == StatusCode::OK, ..parse(&response)? })
 }
 
-/// Removes the job, if it is still this very one.
+/// Deletes the job. The UID keeps another job of that name.
 pub async fn delete(service: &Service<'_>, job: &Job) -> Result<(), Exit> {
     let path = job.path("delete-job", &[("uid", &job.uid)]);
-    let ask = ServiceRequest { method: Method::DELETE, ..ServiceRequest::get(path) };
-    service.call(&ask).await.map_err(|error| ended(error, &format!("{job} is not deleted")))?;
+    let request = ServiceRequest { method: Method::DELETE, ..ServiceRequest::get(path) };
+    service.call(&request).await.map_err(|error| error.into_exit(&format!("{job} is not deleted")))?;
     Ok(())
 }
 
-/// The status, and the version of it that is known.
-#[derive(Debug, Default)]
-pub struct Watch {
-    known: Option<HeaderValue>,
-    is_begun: bool,
-    pause: Pause,
+/// Waits for changes of the status.
+#[derive(Debug)]
+pub struct StatusWatch {
+    etag: Option<HeaderValue>,
+    has_begun: bool,
+    backoff: Backoff,
 }
 
-impl Watch {
-    /// The status, once it is another than before; `None` if it has not changed for a while.
-    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<Seen>, Exit> {
-        if self.is_begun {
+impl Default for StatusWatch {
+    fn default() -> Self {
+        Self { etag: None, has_begun: false, backoff: BACKOFF }
+    }
+}
+
+impl StatusWatch {
+    /// Returns the status when it has changed; `None` if it has not changed for a while.
+    pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<JobStatus>, Exit> {
+        if self.has_begun {
             let begun = Instant::now();
-            match job.ask(service, &[("wait", WAIT)], self.known.as_ref(), false).await {
-                Ok(answer) => {
-                    self.pause = Pause::default();
-                    return self.take(job, &answer);
+            match job.status(service, &[("wait", WAIT)], self.etag.as_ref(), false).await {
+                Ok(response) => {
+                    self.backoff = BACKOFF;
+                    return self.changed(job, &response);
                 }
-                Err(Retryable::Final(error)) => return job.lost(error),
-                // A proxy may have cut the wait. Whether the service is there is for the next call to find out.
-                Err(Retryable::Passing(_)) if begun.elapsed() >= CUT => {}
-                Err(Retryable::Passing(passing)) => sleep(self.pause.next(passing.after)).await,
+                // A proxy may have cut the wait. The next request finds out whether the service is up.
+                Err(Error::Retryable { .. }) if begun.elapsed() >= CUT => {}
+                Err(Error::Retryable { retry_after, .. }) => {
+                    sleep(retry_after.unwrap_or_default() + self.backoff.pause()).await;
+                }
+                Err(error) => return job.deleted(error).map(Some),
             }
         }
-        self.is_begun = true;
-        match job.ask(service, &[], self.known.as_ref(), true).await {
-            Ok(answer) => self.take(job, &answer),
-            Err(Retryable::Final(error)) => job.lost(error),
-            Err(Retryable::Passing(_)) => Ok(None),
+        self.has_begun = true;
+        match job.status(service, &[], self.etag.as_ref(), true).await {
+            Ok(response) => self.changed(job, &response),
+            Err(error) => job.deleted(error).map(Some),
         }
     }
 
-    fn take(&mut self, job: &Job, answer: &ServiceResponse) -> Result<Option<Seen>, Exit> {
-        if answer.status == StatusCode::NOT_MODIFIED {
+    fn changed(&mut self, job: &Job, response: &Response<Bytes>) -> Result<Option<JobStatus>, Exit> {
+        if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        self.known = answer.headers.get(ETAG).cloned();
-        let status: Status = parsed(answer)?;
-        // A service before 0.2.0 goes by the name alone.
+        self.etag = response.headers().get(ETAG).cloned();
+        let status: Status = parse(response)?;
+        // Services before 0.2.0 find a job by its name alone.
         if status.uid != job.uid {
-            return Ok(Some(Seen::Gone { last: None, why: "another job has its name".to_owned() }));
+            return Ok(Some(JobStatus::Deleted { last: None, why: "another job has its name".to_owned() }));
         }
-        Ok(Some(Seen::Status(status)))
+        Ok(Some(JobStatus::Found(status)))
     }
 }
 
 impl Job {
-    /// The status with its pods and events, by a single attempt.
+    /// Returns the status with its pods and events. Tries once.
     pub async fn details(&self, service: &Service<'_>) -> Option<Status> {
-        let answer = self.ask(service, &[("details", "true")], None, false).await.ok()?;
-        parsed::<Status>(&answer).ok().filter(|status| status.uid == self.uid)
+        let response = self.status(service, &[("details", "true")], None, false).await.ok()?;
+        parse::<Status>(&response).ok().filter(|status| status.uid == self.uid)
     }
 
-    /// A status call for this very job. `patient` repeats it while the service is away.
-    async fn ask(
+    /// Requests the status. With `retry` the request is repeated while the service is down.
+    async fn status(
         &self,
         service: &Service<'_>,
         query: &[(&str, &str)],
-        known: Option<&HeaderValue>,
-        patient: bool,
-    ) -> Result<ServiceResponse, Retryable> {
+        etag: Option<&HeaderValue>,
+        retry: bool,
+    ) -> Result<Response<Bytes>, Error> {
         loop {
-            let uid = (!self.is_uid_unknown.get()).then_some(("uid", self.uid.as_str()));
+            let uid = (!self.refuses_uid.get()).then_some(("uid", self.uid.as_str()));
             let query: Vec<_> = query.iter().copied().chain(uid).collect();
-            let mut ask = ServiceRequest::get(self.path("get-job-status", &query));
-            ask.headers.extend(known.map(|known| (IF_NONE_MATCH, known.clone())));
-            let answer =
-                if patient { service.call(&ask).await.map_err(Retryable::Final) } else { service.once(&ask).await };
-            match answer {
-                Err(Retryable::Final(Error::Problem(problem)))
-                    if problem.status == StatusCode::BAD_REQUEST && uid.is_some() =>
-                {
-                    self.is_uid_unknown.set(true);
+            let mut request = ServiceRequest::get(self.path("get-job-status", &query));
+            request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
+            match if retry { service.call(&request).await } else { service.once(&request).await } {
+                Err(Error::Problem(problem)) if problem.status == StatusCode::BAD_REQUEST && uid.is_some() => {
+                    self.refuses_uid.set(true);
                 }
-                answer => return answer,
+                result => return result,
             }
         }
     }
 
-    /// All that a container of this name writes, in each of the job's pods, with times.
-    pub fn logs(&self, container: Option<&str>, query: &[(&str, &str)]) -> ServiceRequest {
+    /// Requests the log of a container in all pods of the job, with times.
+    pub fn log(&self, container: Option<&str>, query: &[(&str, &str)]) -> ServiceRequest {
         let mut query = [&[("all", "true"), ("timestamps", "true")], query].concat();
         query.extend(container.map(|name| ("container", name)));
         ServiceRequest::get(self.path("get-job-logs", &query))
     }
 
-    /// The last lines that a container of this name wrote, in the newest pod.
+    /// Requests the last lines of a container in the newest pod.
     pub fn last_lines(&self, container: Option<&str>, lines: &str) -> ServiceRequest {
         let mut query = vec![("tail_lines", lines)];
         query.extend(container.map(|name| ("container", name)));
@@ -180,26 +184,20 @@ impl Job {
         text.extend_pairs(query).finish()
     }
 
-    fn lost(&self, error: Error) -> Result<Option<Seen>, Exit> {
+    /// Takes the last status from the error of a job that is gone.
+    fn deleted(&self, error: Error) -> Result<JobStatus, Exit> {
         match error {
-            Error::Problem(problem) if problem.is_gone() => {
+            Error::Problem(problem) if problem.is_not_found() => {
                 let last = problem.last_known.as_ref().and_then(|last| serde_json::from_str::<Status>(last.get()).ok());
                 let last = last.filter(|last| last.uid == self.uid);
-                Ok(Some(Seen::Gone { last, why: problem.text }))
+                Ok(JobStatus::Deleted { last, why: problem.text })
             }
-            error => Err(ended(error, &format!("how {self} ends cannot be told"))),
+            error => Err(error.into_exit(&format!("the outcome of {self} is not known"))),
         }
     }
 }
 
-fn parsed<T: DeserializeOwned>(answer: &ServiceResponse) -> Result<T, Exit> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| Exit::new(UNAVAILABLE, format!("the answer is not one of eks-api: {error}")))
-}
-
-fn ended(error: Error, so: &str) -> Exit {
-    match error {
-        Error::Exit(end) => end,
-        Error::Problem(problem) => problem.end(so),
-    }
+fn parse<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, Exit> {
+    serde_json::from_slice(response.body())
+        .map_err(|error| Exit::new(UNAVAILABLE, format!("the reply is not one of eks-api: {error}")))
 }

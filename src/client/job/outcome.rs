@@ -1,32 +1,32 @@
-//! How the job ends: waited for, and reported with the exit code that it gives.
+//! The end of the job: [`wait`] for it, and [`report`] it with its exit code.
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use crate::client::exit::{Exit, FAILED};
-use crate::client::job::known::Known;
+use crate::client::job::state::RunState;
 use crate::client::job::status::Status;
-use crate::client::job::{Job, Seen, Watch};
+use crate::client::job::{Job, JobStatus, StatusWatch};
 use crate::client::service::Service;
 
-/// Between two looks at a job that has not changed.
+/// The pause between two requests for a status that has not changed.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long the exit code of a job that failed is asked for.
-const LAST_QUESTION: Duration = Duration::from_secs(10);
+/// The limit for the request of a failed job's exit code.
+const DETAILS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for the job's end. Says each change of its state, if the log does not tell enough.
-pub async fn wait(service: &Service<'_>, job: &Job, known: &Known, is_followed: bool) -> Result<(), Exit> {
-    let (mut watch, mut was_deleted) = (Watch::default(), false);
+/// Waits for the end of the job. If the log is not followed, notes each change of the state.
+pub async fn wait(service: &Service<'_>, job: &Job, state: &RunState, is_followed: bool) -> Result<(), Exit> {
+    let (mut watch, mut was_deleted) = (StatusWatch::default(), false);
     loop {
-        let Some(seen) = watch.next(service, job).await? else {
-            // A service that is shutting down answers at once.
+        let Some(update) = watch.next(service, job).await? else {
+            // A service that shuts down answers immediately.
             sleep(PAUSE).await;
             continue;
         };
-        match seen {
-            Seen::Status(status) if !status.is_final() => {
-                known.changed(&status);
+        match update {
+            JobStatus::Found(status) if !status.is_final() => {
+                state.changed(&status);
                 if !is_followed {
                     service.progress.state(&format!("{job} is {}", status.state));
                 }
@@ -36,20 +36,20 @@ pub async fn wait(service: &Service<'_>, job: &Job, known: &Known, is_followed: 
                 }
                 was_deleted = is_deleted;
             }
-            seen => {
-                known.end(seen);
+            outcome => {
+                state.end(outcome);
                 return Ok(());
             }
         }
     }
 }
 
-/// The end of the run. `Ok` is a job that completed.
-pub async fn report(service: &Service<'_>, job: &Job, seen: &Seen) -> Result<(), Exit> {
-    let (status, was_deleted) = match seen {
-        Seen::Status(status) => (status, ""),
-        Seen::Gone { last: Some(status), .. } => (status, " before it was deleted"),
-        Seen::Gone { last: None, why } => {
+/// Reports the outcome. `Ok` means that the job completed.
+pub async fn report(service: &Service<'_>, job: &Job, outcome: &JobStatus) -> Result<(), Exit> {
+    let (status, was_deleted) = match outcome {
+        JobStatus::Found(status) => (status, ""),
+        JobStatus::Deleted { last: Some(status), .. } => (status, " before it was deleted"),
+        JobStatus::Deleted { last: None, why } => {
             let text = format!("{job} was deleted, and it is not known whether it had ended: {why}");
             return Err(Exit::new(FAILED, text));
         }
@@ -73,5 +73,5 @@ async fn exit_code(service: &Service<'_>, job: &Job, status: &Status) -> Option<
     if let Some(code) = status.exit_code() {
         return Some(code);
     }
-    timeout(LAST_QUESTION, job.details(service)).await.ok()??.exit_code()
+    timeout(DETAILS_TIMEOUT, job.details(service)).await.ok()??.exit_code()
 }

@@ -1,11 +1,11 @@
-//! Why a job does not get on, in one sentence, from its status with details.
+//! Why a job waits, in one sentence, from its status with details: [`of`].
 
 use crate::client::job::status::{Container, Event, Pod, Status};
 
-/// While a container waits for these, its pod is being started as usual.
-const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+/// The waiting reasons of a container whose pod starts normally.
+const NORMAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
-/// What holds the job up; `None` if it has ended, or if nothing does.
+/// Returns why the job waits; `None` if it has ended or a pod runs.
 pub fn of(status: &Status) -> Option<String> {
     if status.is_final() {
         return None;
@@ -26,11 +26,11 @@ pub fn of(status: &Status) -> Option<String> {
 }
 
 impl Status {
-    /// Why there is no pod now.
+    /// Says why the job has no live pod.
     fn without_pods(&self) -> String {
-        // The newest event comes last. A pod that was created makes an older refusal void.
-        let told = self.events.iter().rev().take_while(|event| event.reason.as_deref() != Some("SuccessfulCreate"));
-        if let Some(event) = told.into_iter().find(|event| event.r#type.as_deref() == Some("Warning")) {
+        // The newest event comes last. A refusal before the creation of a pod is outdated.
+        let events = self.events.iter().rev().take_while(|event| event.reason.as_deref() != Some("SuccessfulCreate"));
+        if let Some(event) = events.into_iter().find(|event| event.r#type.as_deref() == Some("Warning")) {
             return event.text();
         }
         match (self.pods.last(), &self.managed_by) {
@@ -53,7 +53,7 @@ impl Pod {
         self.containers.iter().any(|container| container.state == "running")
     }
 
-    /// What the pod cannot get over by itself.
+    /// Says what blocks the pod.
     fn trouble(&self) -> Option<String> {
         let stuck = self.containers.iter().find(|container| container.is_stuck());
         if let Some(container) = stuck {
@@ -73,7 +73,7 @@ impl Pod {
 
 impl Container {
     fn is_stuck(&self) -> bool {
-        self.state == "waiting" && self.reason.as_deref().is_some_and(|reason| !USUAL.contains(&reason))
+        self.state == "waiting" && self.reason.as_deref().is_some_and(|reason| !NORMAL.contains(&reason))
     }
 
     fn text(&self) -> String {
@@ -94,7 +94,7 @@ fn joined(what: &str, message: Option<&str>) -> String {
     }
 }
 
-/// The reason without what differs from one attempt to the next: names of pods, and the two names that an image has
+/// Returns the reason without the words that differ between attempts: the names of pods, and the two reasons of an image
 /// that cannot be pulled.
 pub fn key(reason: &str, job_name: &str) -> String {
     let prefix = format!("{job_name}-");

@@ -1,4 +1,4 @@
-//! Reasons, from the exchanges with a real cluster and from what else keeps jobs waiting.
+//! Reasons from recordings of a real cluster, and from other statuses.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ const QUOTA: &str = "FailedCreate: Error creating: pods \"starved-h2nvn\" is for
     requested: pods=1, used: pods=0, limited: pods=0";
 
 #[test]
-fn sa_missing_a_quota_that_refuses_pods_is_told_from_the_events() {
+fn sa_missing_the_events_explain_a_quota() {
     let refused = events(include_str!("../../../fixtures/kubernetes-1.36/events-of-job-quota-blocked.json"));
     expect(&json!({ "state": "pending", "events": refused, "pods": [] }), QUOTA);
     let account = "Error creating: pods \"t1-\" is forbidden: error looking up service account demo/robot: \
@@ -57,14 +57,14 @@ fn sa_missing_a_quota_that_refuses_pods_is_told_from_the_events() {
 }
 
 #[test]
-fn sa_missing_an_image_that_cannot_be_pulled_is_told_from_the_container() {
+fn sa_missing_the_container_explains_an_image_that_cannot_be_pulled() {
     let pods = pods(include_str!("../../../fixtures/kubernetes-1.36/pods-of-job-image-pull-backoff.json"));
     let status = json!({ "state": "running", "ready": 0, "pods": pods });
     expect(&status, "container job-container of pod nopull-r7hsp: ImagePullBackOff: Back-off pulling image");
 }
 
 #[test]
-fn sa_missing_what_holds_a_job_up_is_told() {
+fn sa_missing_each_reason_has_its_sentence() {
     let pod = |phase: &str, state: &str, reason: Option<&str>| {
         json!({ "name": "t1-x", "phase": phase, "node": "n1",
             "containers": [{ "name": "main", "state": state, "reason": reason }] })
@@ -101,7 +101,7 @@ fn sa_missing_what_holds_a_job_up_is_told() {
 }
 
 #[test]
-fn sa_missing_a_reason_that_differs_only_in_the_attempt_is_the_same() {
+fn sa_missing_attempts_with_the_same_cause_have_the_same_key() {
     let quota = |pod: &str| key(&QUOTA.replace("starved-h2nvn", pod), "starved");
     assert_eq!(quota("starved-h2nvn"), quota("starved-zzzzz"));
     assert_ne!(quota("starved-h2nvn"), key(&QUOTA.replace("used: pods=0", "used: pods=1"), "starved"));

@@ -1,4 +1,4 @@
-//! The status object as far as a run reads it, and the exit code that it gives.
+//! The fields of the status object that a run reads, and the exit code: [`Status`].
 
 use serde::Deserialize;
 
@@ -13,9 +13,10 @@ pub struct Status {
     pub deletion_timestamp: Option<String>,
     pub managed_by: Option<String>,
     exit_code: Option<i64>,
-    /// With details only, as the events are.
+    /// Only with `details`.
     #[serde(default)]
     pub pods: Vec<Pod>,
+    /// Only with `details`.
     #[serde(default)]
     pub events: Vec<Event>,
 }
@@ -65,17 +66,17 @@ impl Status {
         ["completed", "failed"].contains(&self.state.as_str())
     }
 
-    /// Why the job is as it is, after a colon.
+    /// Returns reason and message, each after a colon.
     pub fn why(&self) -> String {
-        let told = [Some(""), self.reason.as_deref(), self.message.as_deref()];
-        told.into_iter().flatten().collect::<Vec<_>>().join(": ")
+        let parts = [Some(""), self.reason.as_deref(), self.message.as_deref()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
     }
 
-    /// The exit code that the service gives. A service before 0.2.0 gives none: then the one with which all containers
-    /// that decide have failed.
+    /// Returns the exit code of the service's reply. Services before 0.2.0 send none; then it is the code with which all
+    /// decisive containers failed.
     pub fn exit_code(&self) -> Option<u8> {
         let code = self.exit_code.or_else(|| {
-            // A pod that was disrupted says nothing of the job's program, unless there is no other.
+            // A disrupted pod decides only if there is no other pod.
             let (disrupted, others): (Vec<&Pod>, _) = self.pods.iter().partition(|pod| pod.is_disrupted());
             same(others.into_iter().filter_map(Pod::exit_code))
                 .or_else(|| same(disrupted.into_iter().filter_map(Pod::exit_code)))
@@ -89,8 +90,8 @@ impl Pod {
         self.conditions.iter().any(|condition| condition.r#type == "DisruptionTarget" && condition.status == "True")
     }
 
-    /// The code of the main containers that failed. Without one it is that of the init containers: then no main
-    /// container began. A sidecar is ended with the pod, so its code decides nothing.
+    /// Returns the code of the main containers that failed. If no main container has started, it is the code of the init
+    /// containers. A sidecar is stopped with its pod, so its code does not count.
     fn exit_code(&self) -> Option<i64> {
         let own = |init| self.containers.iter().filter(move |c| c.init == init && !c.sidecar && !c.injected);
         let failed = |init| own(init).filter_map(|container| container.exit_code).filter(|code| *code != 0);
@@ -99,7 +100,7 @@ impl Pod {
     }
 }
 
-/// The code, if all are the same.
+/// Returns the code if all are equal.
 fn same(mut codes: impl Iterator<Item = i64>) -> Option<i64> {
     let first = codes.next()?;
     codes.all(|code| code == first).then_some(first)
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_sidecar_the_code_is_that_of_the_container_that_decides() {
+    fn exit_sidecar_the_decisive_container_gives_the_code() {
         let sidecar = |mut container: Value| {
             container["sidecar"] = json!(true);
             container
@@ -143,7 +144,7 @@ mod tests {
         injected["injected"] = json!(true);
         for (containers, expected) in [
             (vec![main(Some(3))], Some(3)),
-            // A service that does not tell a sidecar from an init container.
+            // A service that does not mark sidecars.
             (vec![init(143), main(Some(3))], Some(3)),
             (vec![init(137), main(Some(3))], Some(3)),
             (vec![init(143), main(Some(0))], None),
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_preempted_a_disrupted_pod_decides_only_if_it_is_alone() {
+    fn exit_preempted_a_disrupted_pod_decides_only_without_others() {
         let mut disrupted = pod(&[main(Some(137))]);
         disrupted["conditions"] =
             json!([{ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" }]);

@@ -1,4 +1,5 @@
-//! Shows a job's log as it is written, over breaks, silences and restarts of the service, each line once.
+//! Shows a job's log while it is written: [`follow`]. Lines are neither lost nor repeated if the connection breaks or the
+//! service restarts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,78 +10,72 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::client::connection;
 use crate::client::exit::Exit;
-use crate::client::job::Job;
-use crate::client::job::known::{Known, over_for};
+use crate::client::job::state::{RunState, ended_for};
+use crate::client::job::{Job, JobStatus};
 use crate::client::log::lines::{Extent, Lines, Piece, TAIL};
 use crate::client::output::{self, Output, Reader};
-use crate::client::pause::Pause;
-use crate::client::service::{Error, Retryable, Service};
+use crate::client::service::{BACKOFF, Error, Service};
+use crate::util::backoff::Backoff;
+use crate::util::error_chain::causes;
 
-/// How often the whole log is tried, once the job is over.
-const LAST_READINGS: usize = 5;
-/// A stream that is silent for so long after the job's end is replaced by a reading of the whole log.
-const LAST_SILENCE: Duration = Duration::from_secs(1);
+/// How often the whole log is read after the end of the job.
+const LAST_READS: usize = 5;
+/// After the end of the job, a stream that is idle for this long is replaced by a read of the whole log.
+const LAST_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// If a container had no log yet, a stream that is idle for this long is opened again.
+const REMARK_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same where a container had no log when its turn came: by now it may have one.
-const REMARK_SILENCE: Duration = Duration::from_secs(5);
-
-/// How a reading ended.
+/// How a read of the log ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
-    ToItsEnd,
+    Complete,
     Broken,
-    /// No byte came for the idle limit.
-    Silent,
-    /// The last lines do not reach back to what was shown.
+    /// No byte came until the idle timeout.
+    Idle,
+    /// The last lines do not reach back to the lines that were shown.
     Behind,
-    /// There is no log, or not yet.
-    Missing,
-    /// The log cannot be read, now or later.
-    Refused,
-    /// Nobody listens any more.
-    Enough,
+    /// There is no log, or not yet. The text says why.
+    Missing(String),
+    /// The log cannot be read, or stdout is closed.
+    Stop,
 }
 
 struct Follower<'a> {
     service: &'a Service<'a>,
     job: &'a Job,
-    known: &'a Known,
+    state: &'a RunState,
     container: Option<&'a str>,
     output: Output,
-    over: watch::Receiver<bool>,
+    outcome: watch::Receiver<Option<JobStatus>>,
     lines: Lines,
     section: String,
-    /// What was said besides the log: a log that is read again would say it again.
-    said: BTreeSet<String>,
-    pause: Pause,
-    /// Why there was no log last.
-    missing: String,
-    /// Whether a container of this reading has no log.
+    /// The notes so far. A log that is read again would repeat them.
+    noted: BTreeSet<String>,
+    backoff: Backoff,
+    /// Whether a container had no log in this read.
     has_remark: bool,
 }
 
-/// Returns when the job is over and its log was shown to the end, or when nobody reads it.
+/// Returns when the job has ended and the whole log was shown, or when stdout is closed.
 pub async fn follow(
     service: &Service<'_>,
     job: &Job,
-    known: &Known,
+    state: &RunState,
     container: Option<&str>,
     output: Output,
 ) -> Result<(), Exit> {
     let follower = Follower {
         service,
         job,
-        known,
+        state,
         container,
         output,
-        over: known.over(),
+        outcome: state.subscribe(),
         lines: Lines::default(),
         section: String::new(),
-        said: BTreeSet::new(),
-        pause: Pause::default(),
-        missing: String::new(),
+        noted: BTreeSet::new(),
+        backoff: BACKOFF,
         has_remark: false,
     };
     follower.run().await
@@ -88,88 +83,85 @@ pub async fn follow(
 
 impl Follower<'_> {
     async fn run(mut self) -> Result<(), Exit> {
-        let (mut extent, mut follow, mut is_whole, mut last_readings) = (Extent::Whole, true, false, 0);
+        let (mut extent, mut follow, mut is_whole, mut last_reads) = (Extent::Whole, true, false, 0);
         loop {
-            // What is there when the job is over is all there will be: containers that were passed over, too.
-            let is_last = self.is_over();
+            // After the end of the job the log is complete, also that of containers that were skipped.
+            let is_last = self.has_ended();
             if is_last {
                 (extent, follow) = (Extent::Whole, false);
             }
             let read = self.read(extent, follow).await?;
             let is_behind = self.lines.is_behind();
-            match read {
-                Read::Refused | Read::Enough => return Ok(()),
-                Read::ToItsEnd if is_last && !is_behind => break,
-                Read::Missing if is_last => {
+            match &read {
+                Read::Stop => return Ok(()),
+                Read::Complete if is_last && !is_behind => break,
+                Read::Missing(why) if is_last => {
                     if !is_whole {
                         let what = if self.lines.has_begun() { "the log is not whole" } else { "no log was shown" };
-                        self.say(format!("{what}: {}", self.missing));
+                        self.note(format!("{what}: {why}"));
                     }
                     return Ok(());
                 }
                 _ => {}
             }
-            last_readings += usize::from(is_last);
-            if last_readings >= LAST_READINGS {
-                self.say("the log is not whole".to_owned());
+            last_reads += usize::from(is_last);
+            if last_reads >= LAST_READS {
+                self.note("the log is not whole".to_owned());
                 return Ok(());
             }
-            is_whole = read == Read::ToItsEnd && follow && !is_behind;
-            // The last lines are enough to go on, unless they do not reach back to what was shown.
+            is_whole = read == Read::Complete && follow && !is_behind;
+            // The last lines are enough if they reach back to the lines that were shown.
             let is_tail_enough = self.lines.has_begun() && !is_behind;
             extent = if is_tail_enough { Extent::Tail } else { Extent::Whole };
             follow = !is_behind;
-            if !matches!(read, Read::Silent | Read::Behind) {
-                self.rest().await;
+            if !matches!(read, Read::Idle | Read::Behind) {
+                self.pause().await;
             }
         }
         if self.lines.has_lost_lines() {
-            self.say("the log is not whole: it was rotated, or its container was restarted".to_owned());
+            self.note("the log is not whole: it was rotated, or its container was restarted".to_owned());
         }
         Ok(())
     }
 
-    fn is_over(&self) -> bool {
-        *self.over.borrow()
+    fn has_ended(&self) -> bool {
+        self.outcome.borrow().is_some()
     }
 
-    /// Pauses, or until the job is over.
-    async fn rest(&mut self) {
-        let pause = self.pause.next(None);
-        if self.is_over() {
+    /// Pauses. The end of the job ends the pause.
+    async fn pause(&mut self) {
+        let pause = self.backoff.pause();
+        if self.has_ended() {
             sleep(pause).await;
         } else {
-            let _ = timeout(pause, self.over.wait_for(|is_over| *is_over)).await;
+            let _ = timeout(pause, self.outcome.wait_for(Option::is_some)).await;
         }
     }
 
     async fn read(&mut self, extent: Extent, follow: bool) -> Result<Read, Exit> {
         let mut query = vec![("follow", if follow { "true" } else { "false" })];
         query.extend((extent == Extent::Tail).then_some(("tail_lines", TAIL)));
-        let ask = self.job.logs(self.container, &query);
-        let limit = self.service.idle_limit;
+        let request = self.job.log(self.container, &query);
         let opened = tokio::select! {
-            opened = self.service.attempt(&ask) => opened,
-            () = sleep(limit) => return Ok(Read::Silent),
-            // The pod that is waited for may never come.
-            () = over_for(&mut self.over, LAST_SILENCE), if follow => return Ok(Read::Silent),
+            opened = self.service.open(&request) => opened,
+            () = sleep(self.service.idle_timeout) => return Ok(Read::Idle),
+            // The service may wait for a pod that never starts.
+            () = ended_for(&mut self.outcome, LAST_IDLE_TIMEOUT), if follow => return Ok(Read::Idle),
         };
         let body = match opened {
             Ok(response) => response.into_body(),
-            Err(Retryable::Final(Error::Exit(end))) => return Err(end),
-            Err(Retryable::Final(Error::Problem(problem))) if problem.status == StatusCode::NOT_FOUND => {
-                // A job that is gone is for the status to tell of; and pods may be gone when a job has ended.
-                self.missing = problem.text;
-                return Ok(Read::Missing);
+            Err(Error::Exit(exit)) => return Err(exit),
+            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => {
+                return Ok(Read::Missing(problem.text));
             }
-            Err(Retryable::Final(Error::Problem(problem))) => {
-                self.say(format!("the log cannot be read: {}", problem.text));
-                return Ok(Read::Refused);
+            Err(Error::Problem(problem)) => {
+                self.note(format!("the log cannot be read: {}", problem.text));
+                return Ok(Read::Stop);
             }
-            Err(Retryable::Passing(passing)) => {
-                // A service that is away is for the status to tell of.
-                if passing.is_answered {
-                    self.say(format!("the log cannot be read: {}; trying again", passing.why));
+            Err(Error::Retryable { why, is_answered, .. }) => {
+                // The requests for the status report a service that is down.
+                if is_answered {
+                    self.note(format!("the log cannot be read: {why}; trying again"));
                 }
                 return Ok(Read::Broken);
             }
@@ -177,39 +169,39 @@ impl Follower<'_> {
         self.lines.reopen(extent);
         self.has_remark = false;
         let read = self.copy(body, follow).await?;
-        if matches!(read, Read::ToItsEnd | Read::Silent) {
+        if matches!(read, Read::Complete | Read::Idle) {
             let pieces = self.lines.finish();
-            if self.show(pieces).await? == Reader::Gone {
-                return Ok(Read::Enough);
+            if self.show(pieces).await? == Reader::Closed {
+                return Ok(Read::Stop);
             }
         }
         Ok(read)
     }
 
-    /// Shows what comes.
+    /// Shows the log as it arrives.
     async fn copy(&mut self, mut body: Incoming, follow: bool) -> Result<Read, Exit> {
         loop {
-            let limit = match (self.is_over(), self.has_remark) {
-                (true, _) if follow => LAST_SILENCE,
-                (false, true) => REMARK_SILENCE,
-                _ => self.service.idle_limit,
+            let limit = match (self.has_ended(), self.has_remark) {
+                (true, _) if follow => LAST_IDLE_TIMEOUT,
+                (false, true) => REMARK_IDLE_TIMEOUT,
+                _ => self.service.idle_timeout,
             };
             let frame = tokio::select! {
                 frame = body.frame() => frame,
-                () = sleep(limit) => return Ok(Read::Silent),
-                _ = self.over.changed() => continue,
+                () = sleep(limit) => return Ok(Read::Idle),
+                _ = self.outcome.changed() => continue,
             };
             let bytes = match frame {
-                None => return Ok(Read::ToItsEnd),
+                None => return Ok(Read::Complete),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
-                    self.say(format!("the log broke off ({}) and is taken up again", connection::cause(&error)));
+                    self.note(format!("the log broke off ({}); reading on", causes(&error)));
                     return Ok(Read::Broken);
                 }
             };
             let pieces = self.lines.read(&bytes);
-            if self.show(pieces).await? == Reader::Gone {
-                return Ok(Read::Enough);
+            if self.show(pieces).await? == Reader::Closed {
+                return Ok(Read::Stop);
             }
             if self.lines.is_behind() {
                 return Ok(Read::Behind);
@@ -222,29 +214,28 @@ impl Follower<'_> {
             match piece {
                 Piece::Output(bytes) => {
                     self.service.progress.clear();
-                    self.known.progressed();
-                    self.pause = Pause::default();
-                    if output::write(&self.output, bytes).await? == Reader::Gone {
-                        return Ok(Reader::Gone);
+                    self.state.progressed();
+                    self.backoff = BACKOFF;
+                    if output::write(&self.output, bytes).await? == Reader::Closed {
+                        return Ok(Reader::Closed);
                     }
                 }
                 Piece::Section(name) => {
-                    self.say(format!("log of {name}"));
+                    self.note(format!("log of {name}"));
                     self.section = name;
                 }
                 Piece::Remark(text) => {
                     self.has_remark = true;
-                    self.say(format!("{}: {text}", self.section));
+                    self.note(format!("{}: {text}", self.section));
                 }
             }
         }
-        Ok(Reader::There)
+        Ok(Reader::Open)
     }
 
-    fn say(&mut self, text: String) {
-        if !self.said.contains(&text) {
+    fn note(&mut self, text: String) {
+        if self.noted.insert(text.clone()) {
             self.service.progress.note(&text);
-            self.said.insert(text);
         }
     }
 }

@@ -1,7 +1,5 @@
-//! The log of a job, read several times: headings, what containers wrote, and remarks. Every line of a container comes
-//! with its time, which is taken off. `log_lines` drops what an earlier reading had.
-//!
-//! Pure: bytes in, pieces out.
+//! Splits the log of a job into headings, output and remarks: [`Lines`]. The log may be read several times; lines that an
+//! earlier read had are dropped. The times of the lines are removed.
 
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -9,18 +7,18 @@ use std::mem::take;
 pub use crate::util::log_lines::Extent;
 use crate::util::log_lines::{Join, Part, Splitter};
 
-/// How many lines a reading of the last lines has: as many as are remembered.
+/// How many lines a read of the last lines requests: as many as `log_lines` remembers.
 pub const TAIL: &str = "1024";
-/// The rest of a line that no container wrote is left out.
-const MAX_REMARK: usize = 4096;
+/// A longer remark is cut.
+const MAX_REMARK_BYTES: usize = 4096;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// What a container wrote.
+    /// Output of a container.
     Output(Vec<u8>),
-    /// The lines after this are another container's, named as `pod/container`.
+    /// The next lines are from this `pod/container`.
     Section(String),
-    /// A line that no container wrote: why there is no log, for example.
+    /// A line of the service, such as why there is no log.
     Remark(String),
 }
 
@@ -29,11 +27,11 @@ pub struct Lines {
     splitter: Splitter,
     sections: BTreeMap<String, Section>,
     current: String,
-    /// A line that no container wrote, while it comes.
+    /// A line of the service that has not ended yet.
     remark: Option<Vec<u8>>,
-    /// Whether this reading has the last lines only.
+    /// Whether this read has only the last lines.
     is_tail: bool,
-    /// Whether the whole log has to be read now.
+    /// Whether the whole log must be read next.
     is_behind: bool,
     is_lossy: bool,
 }
@@ -41,14 +39,14 @@ pub struct Lines {
 #[derive(Debug, Default)]
 struct Section {
     join: Join,
-    /// Whether this reading has it.
+    /// Whether this read has had it.
     is_read: bool,
-    /// Whether a reading of all that is there had nothing that was known.
+    /// Whether a read of the whole log had no line that was shown before.
     is_lost: bool,
 }
 
 impl Lines {
-    /// The log is read again: what comes now begins anew.
+    /// Starts another read of the log.
     pub fn reopen(&mut self, extent: Extent) {
         self.splitter = Splitter::default();
         self.current.clear();
@@ -64,7 +62,7 @@ impl Lines {
         }
     }
 
-    /// What is new in these bytes.
+    /// Returns what is new in these bytes.
     pub fn read(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let mut splitter = take(&mut self.splitter);
         let mut pieces = Pieces::default();
@@ -73,7 +71,7 @@ impl Lines {
         pieces.all()
     }
 
-    /// What is new at the end of a reading that was not broken off.
+    /// Returns what is new at the end of a read that did not break.
     pub fn finish(&mut self) -> Vec<Piece> {
         let mut splitter = take(&mut self.splitter);
         let mut pieces = Pieces::default();
@@ -83,17 +81,17 @@ impl Lines {
         pieces.all()
     }
 
-    /// Whether this reading lacks lines that a reading of the whole log may have.
+    /// Whether this read lacks lines that the whole log may have.
     pub const fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// Whether lines are missing that no reading had.
+    /// Whether lines are lost.
     pub const fn has_lost_lines(&self) -> bool {
         self.is_lossy
     }
 
-    /// Whether any container's log was shown.
+    /// Whether output was shown.
     pub fn has_begun(&self) -> bool {
         self.sections.values().any(|section| !section.join.is_empty())
     }
@@ -102,7 +100,7 @@ impl Lines {
         match (part, &mut self.remark) {
             (Part::Begin(None), _) => self.remark = Some(Vec::new()),
             (Part::Text(text), Some(remark)) => {
-                let room = MAX_REMARK.saturating_sub(remark.len());
+                let room = MAX_REMARK_BYTES.saturating_sub(remark.len());
                 remark.extend_from_slice(&text[..text.len().min(room)]);
                 if text.ends_with(b"\n") {
                     self.end_remark(pieces);
@@ -110,7 +108,7 @@ impl Lines {
             }
             _ => {
                 if !self.sections.contains_key(&self.current) {
-                    // A log that was not read before has more than its last lines.
+                    // A new container has more than its last lines.
                     self.is_behind |= self.is_tail;
                     self.sections.insert(self.current.clone(), Section::default());
                 }
@@ -122,7 +120,7 @@ impl Lines {
         }
     }
 
-    /// A line without a time is whole: a heading or a remark.
+    /// Handles a whole line of the service: a heading or a remark.
     fn end_remark(&mut self, pieces: &mut Pieces) {
         let Some(remark) = self.remark.take() else { return };
         let line = String::from_utf8_lossy(&remark).trim_end().to_owned();
@@ -135,12 +133,12 @@ impl Lines {
         }
     }
 
-    /// No more comes of the current container.
+    /// Ends the output of the current container.
     fn end_section(&mut self, pieces: &mut Pieces) {
         let Some(section) = self.sections.get_mut(&self.current).filter(|section| section.is_read) else { return };
         section.join.finish(&mut pieces.output);
         if !section.join.is_caught_up() {
-            // With the whole log read, what is known is not there any more.
+            // In the whole log, the lines that were shown are gone.
             section.is_lost = !self.is_tail;
             self.is_lossy |= section.is_lost;
             self.is_behind = true;
@@ -148,7 +146,7 @@ impl Lines {
     }
 }
 
-/// Pieces in their order.
+/// Collects pieces in order.
 #[derive(Default)]
 struct Pieces {
     before: Vec<Piece>,

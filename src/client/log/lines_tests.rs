@@ -1,4 +1,4 @@
-//! What is shown of logs that come whole, in pieces, and again after a break.
+//! Logs that arrive whole, in pieces, and again after a break.
 
 use super::*;
 
@@ -17,25 +17,25 @@ fn output(pieces: &[Piece]) -> String {
 }
 
 #[test]
-fn times_and_headings_are_taken_off() {
+fn times_and_headings_are_removed() {
     let pieces = Lines::default().read(LOG.as_bytes());
     assert_eq!(pieces[0], Piece::Section("p/c".to_owned()));
     assert_eq!(output(&pieces), SHOWN);
 }
 
 #[test]
-fn a_log_may_come_byte_by_byte_and_is_shown_as_it_comes() {
+fn a_log_that_arrives_byte_by_byte_is_shown_immediately() {
     let mut lines = Lines::default();
     let mut shown = String::new();
     for byte in LOG.as_bytes() {
         shown += &output(&lines.read(&[*byte]));
     }
     assert_eq!(shown, SHOWN);
-    assert_eq!(output(&lines.read(b"2026-01-01T00:00:02Z half")), "half", "what has no end yet is not held back");
+    assert_eq!(output(&lines.read(b"2026-01-01T00:00:02Z half")), "half", "a line without an end is shown too");
 }
 
 #[test]
-fn a_log_that_breaks_off_anywhere_goes_on_without_a_gap_or_a_repetition() {
+fn after_a_break_no_line_is_lost_or_repeated() {
     for first in 0..=LOG.len() {
         for second in [0, first / 2, first, LOG.len()] {
             let mut lines = Lines::default();
@@ -50,7 +50,7 @@ fn a_log_that_breaks_off_anywhere_goes_on_without_a_gap_or_a_repetition() {
 }
 
 #[test]
-fn a_log_whose_beginning_is_gone_goes_on_after_what_was_shown() {
+fn a_rotated_log_continues_after_the_last_shown_line() {
     let mut lines = Lines::default();
     lines.read(LOG.as_bytes());
     lines.reopen(Extent::Whole);
@@ -59,7 +59,7 @@ fn a_log_whose_beginning_is_gone_goes_on_after_what_was_shown() {
 }
 
 #[test]
-fn each_container_has_a_place_of_its_own() {
+fn each_container_is_continued_on_its_own() {
     let log = |second: &str| {
         format!(
             "==> a/c <==\n2026-01-01T00:00:09Z a\n2026-01-01T00:00:09Z end\n\n==> b/c <==\n2026-01-01T00:00:01Z b\n{second}"
@@ -72,7 +72,7 @@ fn each_container_has_a_place_of_its_own() {
 }
 
 #[test]
-fn what_no_container_wrote_is_told_apart() {
+fn lines_of_the_service_are_remarks() {
     let pieces = Lines::default()
         .read(b"==> p/c <==\n(waiting: ImagePullBackOff)\n\n==> q/c <==\n2026-01-01T00:00:00Z ==> r/c <==\n");
     let said = |text: &str| Piece::Remark(text.to_owned());
@@ -92,7 +92,7 @@ fn log_kubelet_200_a_last_line_without_its_newline_is_a_remark() {
 }
 
 #[test]
-fn log_rotated_a_reading_that_does_not_reach_back_asks_for_the_whole_log_and_a_loss_is_known() {
+fn log_rotated_a_read_without_overlap_needs_the_whole_log_and_a_loss_is_known() {
     let mut lines = Lines::default();
     lines.read(b"==> p/c <==\n2026-01-01T00:00:00Z a\n");
     let later = b"==> p/c <==\n2026-01-01T00:00:09Z z\n";
@@ -108,7 +108,7 @@ fn log_rotated_a_reading_that_does_not_reach_back_asks_for_the_whole_log_and_a_l
 }
 
 #[test]
-fn run_idle_limit_a_container_that_is_new_in_a_reading_of_the_last_lines_asks_for_the_whole_log() {
+fn run_idle_limit_a_new_container_in_the_last_lines_needs_the_whole_log() {
     let mut lines = Lines::default();
     lines.read(b"==> p/c <==\n2026-01-01T00:00:00Z a\n");
     lines.reopen(Extent::Tail);

@@ -1,4 +1,4 @@
-//! The log of a job, as a run shows it.
+//! Shows the log of a job.
 
 pub mod follow;
 pub mod lines;

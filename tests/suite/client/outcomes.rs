@@ -122,7 +122,7 @@ async fn runs_with_the_same_key_are_one_job() {
     let run = |key: &[&str]| Run::of(&manifest("nightly", "true"), lab.service.address()).args(key);
     let keyed = ["--idempotency-key", "nightly-1"];
     run(&keyed).ended().await.expect(0, "job default/nightly is created");
-    run(&keyed).ended().await.expect(0, "job default/nightly is there already");
+    run(&keyed).ended().await.expect(0, "job default/nightly already exists");
     run(&[]).ended().await.expect(65, "409 AlreadyExists");
 }
 

@@ -100,7 +100,7 @@ async fn a_job_whose_answer_is_lost_is_made_once() {
     let name = job["job_name"].as_str().unwrap();
     let complete = serde_json::json!({ "conditions": [{ "type": "Complete", "status": "True" }] });
     lab.cluster.set_job_status("default", name, complete);
-    run.ended().await.expect(0, "is there already");
+    run.ended().await.expect(0, "already exists");
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ async fn a_certificate_is_to_be_of_the_ca_that_is_named() {
     let ended = run(&authority).ended().await;
     ended.expect(0, "job default/hello completed");
     assert_eq!(ended.stdout.lines().count(), 3, "{ended:?}");
-    run(&other).ended().await.expect(69, "is not to be trusted: ");
+    run(&other).ended().await.expect(69, "is not trusted: ");
     let system = Run::with(&manifest("hello", "true"), &["-f", "job.json", "--url", &url]).file("ca", &other.pem());
     system.env("SSL_CERT_FILE", "ca").ended().await.expect(69, "see --ca-file");
 }

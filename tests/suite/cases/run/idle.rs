@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use eks_api::client::connection;
 use eks_api::client::credential::Credential;
-use eks_api::client::job::known::Known;
-use eks_api::client::job::{Seen, submit};
+use eks_api::client::job::state::RunState;
+use eks_api::client::job::{JobStatus, submit};
 use eks_api::client::log::follow::follow;
 use eks_api::client::manifest::Manifest;
 use eks_api::client::options::Url;
 use eks_api::client::progress::Progress;
-use eks_api::client::service::{IDLE_LIMIT, Service};
+use eks_api::client::service::{IDLE_TIMEOUT, Service};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -55,9 +55,9 @@ async fn run_idle_limit_no_wait_is_longer_than_20_s() {
     assert!(!waits.is_empty());
     for wait in waits {
         let seconds: u64 = wait.strip_suffix('s').unwrap().parse().unwrap();
-        assert!((1..=20).contains(&seconds) && Duration::from_secs(seconds) < IDLE_LIMIT, "{wait}");
+        assert!((1..=20).contains(&seconds) && Duration::from_secs(seconds) < IDLE_TIMEOUT, "{wait}");
     }
-    assert!(IDLE_LIMIT <= Duration::from_secs(20));
+    assert!(IDLE_TIMEOUT <= Duration::from_secs(20));
 }
 
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -75,20 +75,20 @@ impl Write for Kept {
 /// What is shown of a log that ends after so many readings, with an idle limit that is short.
 async fn followed(fake: &Fake, readings: usize) -> String {
     let (url, progress) = (Url::parse(&format!("http://{}", fake.address())).unwrap(), Progress::of_stderr(true));
-    let connections = connection::to(&url, None::<&Path>).unwrap();
+    let connections = connection::connect(&url, None::<&Path>).unwrap();
     let mut service = Service::new(&url, connections, Credential::None, &progress);
     let folder = Folder::new();
     folder.write("t1.json", &manifest("t1", "true"));
     let manifest = Manifest::read(folder.path().join("t1.json").to_str().unwrap(), None).unwrap();
     let job = submit(&service, &manifest, "key").await.unwrap();
-    service.idle_limit = Duration::from_millis(100);
-    let (known, kept) = (Known::default(), Arc::new(Mutex::new(Vec::new())));
+    service.idle_timeout = Duration::from_millis(100);
+    let (state, kept) = (RunState::default(), Arc::new(Mutex::new(Vec::new())));
     let over = async {
         fake.wait_for("get-job-logs", readings).await;
-        known.end(Seen::Status(serde_json::from_value(status("completed")).unwrap()));
+        state.end(JobStatus::Found(serde_json::from_value(status("completed")).unwrap()));
     };
     let output = Arc::new(Mutex::new(Kept(Arc::clone(&kept))));
-    let both = async { tokio::join!(follow(&service, &job, &known, None, output), over) };
+    let both = async { tokio::join!(follow(&service, &job, &state, None, output), over) };
     timeout(PATIENCE, both).await.expect("the log does not end").0.unwrap();
     let shown = kept.lock().unwrap().clone();
     String::from_utf8(shown).unwrap()
