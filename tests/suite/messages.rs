@@ -62,7 +62,7 @@ fn documents() -> Vec<(String, String)> {
 fn each_message_is_plain_english() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let messages = messages(&source);
+        let messages = messages(source);
         if !messages.is_empty() {
             println!("\nsrc/{}", source.name);
         }
@@ -81,7 +81,7 @@ fn each_message_is_plain_english() {
 fn each_comment_is_plain_english() {
     let mut wrong = Vec::new();
     for source in sources() {
-        for (line, text) in comments(&source) {
+        for (line, text) in comments(source) {
             let broken = violations(&text).into_iter();
             wrong.extend(broken.map(|rule| format!("src/{}:{line}: {rule}: {text}", source.name)));
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A file of `src`.
 pub(crate) struct Source {
@@ -56,7 +57,13 @@ impl Source {
     }
 }
 
-pub(crate) fn sources() -> Vec<Source> {
+/// All files of `src`, in the order of their names.
+pub(crate) fn sources() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(read);
+    &SOURCES
+}
+
+fn read() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
@@ -85,14 +92,13 @@ pub(crate) fn split(text: &str) -> (String, Vec<Piece>) {
         let at = text.len() - rest.len();
         line += text[counted..at].matches('\n').count();
         counted = at;
-        let after_word = code.ends_with(|c: char| c.is_alphanumeric() || c == '_');
         if rest.starts_with("//") {
             let (comment, after) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
             let words = comment.trim_start_matches('/').trim_start_matches('!').trim().to_owned();
             pieces.push(Piece { line, kind: Kind::Comment, text: words });
             code.push(' ');
             rest = after;
-        } else if let Some((raw, after)) = (!after_word).then(|| raw_literal(rest)).flatten() {
+        } else if let Some((raw, after)) = raw_literal(rest) {
             pieces.push(Piece { line, kind: Kind::Literal, text: raw.to_owned() });
             code.push_str("\"\"");
             rest = after;
@@ -107,8 +113,12 @@ pub(crate) fn split(text: &str) -> (String, Vec<Piece>) {
             code.push_str("' '");
             rest = &rest[length..];
         } else {
-            code.push(first);
-            rest = &rest[first.len_utf8()..];
+            // A word or a run of blanks is one step, so a literal's prefix is only looked for where a word starts.
+            let is_word = |c: char| c.is_alphanumeric() || c == '_';
+            let (word, blanks) = (rest.find(|c| !is_word(c)), rest.find(|c: char| !c.is_whitespace()));
+            let length = word.unwrap_or(rest.len()).max(blanks.unwrap_or(rest.len())).max(first.len_utf8());
+            code.push_str(&rest[..length]);
+            rest = &rest[length..];
         }
     }
     (code, pieces)
