@@ -12,8 +12,8 @@ use prose::{is_prose, paragraphs, violations};
 
 /// The names of variables that hold a string. Only a string may be printed with `{…:?}`: that quotes and escapes it.
 const QUOTED_STRINGS: [&str; 15] = [
-    "argument", "bad", "body", "caller", "endpoint", "extra", "name", "option", "other", "ours", "own", "shown", "value",
-    "version", "wrong",
+    "argument", "bad", "body", "caller", "endpoint", "extra", "name", "option", "other", "ours", "own", "shown",
+    "value", "version", "wrong",
 ];
 
 /// What a person can read of a file: its literals of two words or more.

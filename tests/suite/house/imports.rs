@@ -43,8 +43,10 @@ pub(super) fn modules(sources: &[Source]) -> BTreeMap<String, &str> {
 
 /// The groups of files that import each other, each with its imports. Empty if there is no cycle.
 pub(super) fn cycles(graph: &Graph) -> Vec<Vec<String>> {
-    let reach: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|file| (file.as_str(), reachable(graph, file))).collect();
-    let both = |a: &str, b: &str| reach.get(a).is_some_and(|r| r.contains(b)) && reach.get(b).is_some_and(|r| r.contains(a));
+    let reach: BTreeMap<&str, BTreeSet<&str>> =
+        graph.keys().map(|file| (file.as_str(), reachable(graph, file))).collect();
+    let both =
+        |a: &str, b: &str| reach.get(a).is_some_and(|r| r.contains(b)) && reach.get(b).is_some_and(|r| r.contains(a));
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (from, targets) in graph {
         for to in targets.iter().filter(|to| both(from, to)) {
@@ -184,7 +186,8 @@ mod tests {
             ("use crate::kube::url as address;", "use super::super::jobs::store::{Job as J};"),
             ("#[serde(with = \"crate::kube::url\")] struct S;", "use crate::jobs::{index, store};"),
         ] {
-            let files = [("jobs/store.rs", down), ("kube/url.rs", up), ("jobs/mod.rs", "mod store;"), ("kube/mod.rs", "")];
+            let files =
+                [("jobs/store.rs", down), ("kube/url.rs", up), ("jobs/mod.rs", "mod store;"), ("kube/mod.rs", "")];
             let expected = [["jobs/store.rs -> kube/url.rs", "kube/url.rs -> jobs/store.rs"]];
             assert_eq!(cycles(&graph(&house(&files))), expected, "{down} {up}");
         }
@@ -194,7 +197,9 @@ mod tests {
     fn a_child_that_imports_its_parent_is_a_cycle_if_the_parent_imports_it() {
         let parent = |text: &'static str| house(&[("kube/mod.rs", text), ("kube/url.rs", "use super::Client;")]);
         let expected = [["kube/mod.rs -> kube/url.rs", "kube/url.rs -> kube/mod.rs"]];
-        for imports in ["mod url; pub use url::Url;", "mod url; use self::url::Url;", "mod url; fn f() { url::parse() }"] {
+        for imports in
+            ["mod url; pub use url::Url;", "mod url; use self::url::Url;", "mod url; fn f() { url::parse() }"]
+        {
             assert_eq!(cycles(&graph(&parent(imports))), expected, "{imports}");
         }
         assert!(cycles(&graph(&parent("pub mod url; struct Client;"))).is_empty());
@@ -202,8 +207,12 @@ mod tests {
 
     #[test]
     fn a_cycle_of_three_is_one_group() {
-        let files =
-            [("a/x.rs", "use crate::b::y;"), ("b/y.rs", "use crate::c::z;"), ("c/z.rs", "use crate::a::x;\nuse crate::d::w;"), ("d/w.rs", "")];
+        let files = [
+            ("a/x.rs", "use crate::b::y;"),
+            ("b/y.rs", "use crate::c::z;"),
+            ("c/z.rs", "use crate::a::x;\nuse crate::d::w;"),
+            ("d/w.rs", ""),
+        ];
         let groups = cycles(&graph(&house(&files)));
         assert_eq!(groups, [["a/x.rs -> b/y.rs", "b/y.rs -> c/z.rs", "c/z.rs -> a/x.rs"]]);
     }
@@ -224,7 +233,8 @@ mod tests {
 
     #[test]
     fn the_paths_of_a_file_start_at_the_root() {
-        let text = "use super::super::http::Reply;\n#[cfg(test)]\nmod tests { use super::*; use crate::{api, kube::url}; }";
+        let text =
+            "use super::super::http::Reply;\n#[cfg(test)]\nmod tests { use super::*; use crate::{api, kube::url}; }";
         let files = house(&[("jobs/store.rs", text)]);
         let found: Vec<String> = paths(&files[0], &modules(&files)).iter().map(|path| path.join("::")).collect();
         assert_eq!(found, ["api", "http::Reply", "kube::url"]);

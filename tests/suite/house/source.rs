@@ -152,27 +152,20 @@ fn joined(literal: &str) -> String {
 /// The length of the character literal at the start of the text. A lifetime is not one.
 fn character(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('\'')?;
-    let length = if inner.starts_with('\\') {
-        2 + inner.get(2..)?.find('\'')?
-    } else {
-        inner.chars().next()?.len_utf8()
-    };
+    let length =
+        if inner.starts_with('\\') { 2 + inner.get(2..)?.find('\'')? } else { inner.chars().next()?.len_utf8() };
     inner.get(length..)?.starts_with('\'').then_some(length + 2)
 }
 
 #[test]
 fn comments_literals_and_code_are_told_apart() {
-    let text = "a(\"b // c\", 'x', '\\'', '\"'); // d \"e\"\nfn f<'a>(x: &'a str) { r#\"g\"h\"# }\n/// i\n\"j \\\n   k\"";
+    let text =
+        "a(\"b // c\", 'x', '\\'', '\"'); // d \"e\"\nfn f<'a>(x: &'a str) { r#\"g\"h\"# }\n/// i\n\"j \\\n   k\"";
     let (code, pieces) = split(text);
     assert_eq!(code, "a(\"\", ' ', ' ', ' ');  \nfn f<'a>(x: &'a str) { \"\" }\n \n\"\"");
     let found: Vec<_> = pieces.iter().map(|piece| (piece.line, piece.kind, piece.text.as_str())).collect();
     let (comment, literal) = (Kind::Comment, Kind::Literal);
-    let expected = [
-        (1, literal, "b // c"),
-        (1, comment, "d \"e\""),
-        (2, literal, "g\"h"),
-        (3, comment, "i"),
-        (4, literal, "j k"),
-    ];
+    let expected =
+        [(1, literal, "b // c"), (1, comment, "d \"e\""), (2, literal, "g\"h"), (3, comment, "i"), (4, literal, "j k")];
     assert_eq!(found, expected);
 }

@@ -108,7 +108,8 @@ fn without_code(text: &str) -> String {
 fn a_violation_is_found() {
     assert!(violations("Unknown option \"x\". See --help.").is_empty());
     assert!(violations("There is no job here; it is no longer kept.").is_empty());
-    for wrong in ["\"x\" is no option", "Whoever asks", "Owns the jobs.", "Who waits subscribes first.", "It was told."] {
+    for wrong in ["\"x\" is no option", "Whoever asks", "Owns the jobs.", "Who waits subscribes first.", "It was told."]
+    {
         assert_eq!(violations(wrong).len(), 1, "{wrong}");
     }
     let long = "one ".repeat(MAX_WORDS + 1);
