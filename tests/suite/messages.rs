@@ -106,3 +106,18 @@ fn the_documents_have_at_most_16_000_words() {
     let words: usize = documents().iter().map(|(_, text)| text.split_whitespace().count()).sum();
     assert!(words <= 16_000, "{words} words");
 }
+
+#[test]
+fn a_debug_print_in_a_message_is_found() {
+    let found = |message: &str| debug_prints(message).count();
+    assert_eq!(found("unknown option {option:?}; see {0:?} and {:?}"), 2);
+    assert_eq!(found("unknown option {option}: {error:#}"), 0);
+}
+
+#[test]
+fn comments_on_consecutive_lines_are_one_paragraph() {
+    let text = "//! One\n//! goes on.\n//!\n//! Two.\n\nfn f() {} // Three.\n".to_owned();
+    let found = comments(&Source { name: "jobs/state.rs".to_owned(), text });
+    let expected = [(1, "One goes on."), (4, "Two."), (6, "Three.")];
+    assert_eq!(found, expected.map(|(line, text)| (line, text.to_owned())));
+}
