@@ -11,9 +11,9 @@ use crate::house::source::{Kind, Piece, Source, sources, split};
 use prose::{is_prose, paragraphs, violations};
 
 /// The names of variables that hold a string. Only a string may be printed with `{…:?}`: that quotes and escapes it.
-const QUOTED_STRINGS: [&str; 15] = [
-    "argument", "bad", "body", "caller", "endpoint", "extra", "name", "option", "other", "ours", "own", "shown",
-    "value", "version", "wrong",
+const QUOTED_STRINGS: [&str; 17] = [
+    "argument", "bad", "body", "caller", "endpoint", "extra", "image", "name", "option", "other", "ours", "own",
+    "shown", "theirs", "value", "version", "wrong",
 ];
 
 /// What a person can read of a file: its literals of two words or more.
