@@ -127,8 +127,8 @@ fn no_folder_has_more_than_12_files() {
 }
 
 #[test]
-fn jobs_and_auth_know_nothing_of_http() {
-    for source in sources().iter().filter(|source| ["jobs", "auth"].contains(&source.room())) {
+fn jobs_auth_and_audit_know_nothing_of_http() {
+    for source in sources().iter().filter(|source| ["jobs", "auth", "audit"].contains(&source.room())) {
         assert!(!source.code().contains("hyper"), "{} mentions hyper", source.name);
     }
 }
