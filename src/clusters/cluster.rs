@@ -1,4 +1,4 @@
-//! One cluster: its API server, and the jobs that are known of it.
+//! One cluster, with its API server, its jobs and its background tasks: [`Cluster`].
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with an empty store. Nothing runs before [`Cluster::start`].
+    /// Makes a cluster with an empty store. Nothing runs before [`Cluster::start`].
     pub fn new(api_server: Arc<ApiServer>) -> Self {
         Self { api_server, store: Arc::default() }
     }

@@ -79,10 +79,10 @@ impl fmt::Display for Error {
             ),
             Self::CallerUnauthorized => f.write_str("the cluster does not accept the caller's token"),
             Self::Unreachable(why) => write!(f, "connecting to the API server: {why}"),
-            Self::Broken(why) => write!(f, "exchange with the API server: {why}"),
+            Self::Broken(why) => write!(f, "the connection to the API server broke: {why}"),
             Self::Timeout => f.write_str("the API server did not answer in time"),
             Self::BadReply(why) => write!(f, "reply of the API server: {why}"),
-            Self::NotKubernetes(what) => write!(f, "the answer is not Kubernetes': {what}"),
+            Self::NotKubernetes(what) => write!(f, "the reply is not from Kubernetes: {what}"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What is counted of one cluster: the exchanges with it, the answers of `DescribeCluster` about it, and the watch.
-//! Owns what they are told apart by, all of it from fixed sets; who shows it is `http`'s.
+//! Metrics of one cluster: requests to the API server, calls of `DescribeCluster`, and the watch. All labels come from
+//! fixed sets.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -91,7 +91,7 @@ fn code(error: &Error) -> Code {
     }
 }
 
-/// The watch, as its news tells of it.
+/// The state of the watch, by its events.
 #[derive(Debug, Default)]
 pub struct WatchMetrics {
     state: AtomicUsize,
@@ -100,13 +100,13 @@ pub struct WatchMetrics {
     pub last_event: TimestampGauge,
 }
 
-/// A stream that ended as it should and is about to be opened again counts as followed.
+/// A stream that ended regularly and is about to be reopened counts as `following`.
 pub const WATCH_STATES: [&str; 5] = ["pending", "listing", "following", "lost", "forbidden"];
 const LOSSES: [&str; 6] = ["gone", "forbidden", "throttled", "silent", "unreadable", "broken"];
 
 impl WatchMetrics {
-    pub fn apply_event(&self, news: &WatchEvent) {
-        match news {
+    pub fn apply_event(&self, event: &WatchEvent) {
+        match event {
             WatchEvent::Init(_) => self.state.store(1, Relaxed),
             WatchEvent::Watching => {
                 self.state.store(2, Relaxed);
@@ -135,7 +135,7 @@ impl WatchMetrics {
         WATCH_STATES[self.state.load(Relaxed)]
     }
 
-    /// How often the stream was opened again.
+    /// How often the stream was reopened.
     pub fn restarts(&self) -> u64 {
         self.opened.value().saturating_sub(1)
     }

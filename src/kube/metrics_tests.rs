@@ -1,4 +1,4 @@
-//! That each exchange and each piece of news is counted once, under its own name.
+//! Each request and each event is counted once, with its labels.
 
 use super::*;
 use crate::kube::names::Namespace;
@@ -86,11 +86,11 @@ fn an_exchange_that_nobody_waits_for_any_more_is_counted_too() {
 }
 
 #[test]
-fn the_watch_is_counted_as_it_tells() {
+fn the_watch_is_counted_by_its_events() {
     let watch = WatchMetrics::default();
     assert_eq!((watch.state(), watch.restarts(), watch.last_event.value()), ("pending", 0, Duration::ZERO));
     watch.apply_event(&WatchEvent::Init(1));
-    assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "nothing was told yet");
+    assert_eq!((watch.state(), watch.last_event.value()), ("listing", Duration::ZERO), "no event yet");
     watch.apply_event(&WatchEvent::InitDone);
     assert!(watch.last_event.value() > Duration::ZERO);
     watch.apply_event(&WatchEvent::Watching);

@@ -58,8 +58,8 @@ impl Refusal {
         self.is_server_error() && matches!(self.status.reason.as_str(), "" | "Timeout" | "ServerTimeout")
     }
 
-    /// Whether a read may succeed a little later. A new node has no certificate yet, a kubelet restarts, the API server is
-    /// replaced, or a container does not run yet.
+    /// Whether a read may succeed a little later. A new node has no certificate yet, or a container does not run yet.
+    /// A kubelet may restart, and an API server may be replaced.
     pub fn may_pass(&self) -> bool {
         let is_early = self.is_from_kubelet("is waiting to start") || self.is_from_kubelet("is not available");
         matches!(self.code, 408 | 429 | 500..) || is_early

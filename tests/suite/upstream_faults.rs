@@ -132,7 +132,7 @@ async fn an_error_page_of_something_in_between_is_told_by_its_code_and_type_alon
         lab.cluster.fault(Fault::new("GET", JOBS, reply(code, &[], json!("<html>10.0.0.7 nginx</html>"))).always());
         let told = detail(&status_directly(&lab.service, "hello").await, 502, "upstream_bad_reply");
         let media = "text/plain; charset=utf-8";
-        let answered = format!("the answer is not Kubernetes': {code}, content type {media}, server unknown");
+        let answered = format!("the reply is not from Kubernetes: {code}, content type {media}, server unknown");
         assert_eq!(told, answered);
     }
 }

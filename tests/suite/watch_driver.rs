@@ -21,7 +21,7 @@ use crate::stub_watches::labelled;
 use crate::support::stub::{Fault, Gate, Kind, StubCluster, StubConfig};
 
 const JOBS: &str = "/apis/batch/v1/jobs";
-const GONE: &str = "lost: the API server no longer knows where we were; listing again";
+const GONE: &str = "lost: the API server no longer has this version; listing again";
 
 /// One who follows a stub cluster, and what it tells.
 struct Follower {
@@ -206,7 +206,7 @@ async fn a_page_that_was_cut_off_is_asked_for_again_and_not_the_whole_list() {
     follower.tells(&[&format!("listing {}", stub.resource_version()), "500 jobs"]).await;
     gate.open();
     follower.tells(&["500 jobs"]).await;
-    follower.loses("exchange with the API server").await;
+    follower.loses("the connection to the API server broke").await;
     follower.tells(&["201 jobs", "listed", "following"]).await;
     let pages = pages(&stub);
     assert!(pages.len() == 4 && pages[0].is_none() && pages[1].is_some() && pages[2] == pages[3], "{pages:?}");
@@ -250,7 +250,7 @@ async fn what_cannot_be_read_closes_the_stream_and_lists_again() {
     let gate = Gate::new();
     stub.fault(Fault::new("GET", JOBS, Kind::HoldBefore(gate.clone())).but_watches());
     stub.send_to_watches(line("one", "new"));
-    follower.tells(&[r#"lost: resource version "new" is no number"#]).await;
+    follower.tells(&[r#"lost: resource version "new" is not a number"#]).await;
     let closed = time::timeout(Duration::from_mins(1), stub.wait_for_no_watches()).await;
     closed.expect("the stream is closed before the list");
     gate.open();

@@ -11,7 +11,7 @@ pub struct Namespace {
     pub status: NamespaceStatus,
 }
 
-/// The status is an object in a namespace, but a word in a Status, which may be returned in place of a namespace.
+/// The status of a namespace is an object. A Status may be returned in its place, and its status is a word.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum NamespaceStatus {

@@ -1,4 +1,4 @@
-//! What the watcher reports: [`WatchEvent`].
+//! The events of the watcher: [`WatchEvent`].
 
 use crate::kube::types::Job;
 use crate::kube::watcher::failure::Failure;

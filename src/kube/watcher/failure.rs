@@ -25,11 +25,11 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone => f.write_str("the API server no longer knows where we were; listing again"),
+            Self::Gone => f.write_str("the API server no longer has this version; listing again"),
             Self::SetBack => f.write_str("the API server's store was set back; listing again"),
             Self::Forbidden(why) => write!(f, "no right to list and watch jobs: {why}"),
-            Self::Throttled(time) => write!(f, "the API server asks to come back in {} s", time.as_secs()),
-            Self::IdleTimeout => f.write_str("nothing came for too long; listing again"),
+            Self::Throttled(time) => write!(f, "the API server asks for a pause of {} s", time.as_secs()),
+            Self::IdleTimeout => f.write_str("the watch sent nothing for too long; listing again"),
             Self::Unreadable(why) | Self::Broken(why) => f.write_str(why),
         }
     }

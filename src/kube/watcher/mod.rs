@@ -183,9 +183,12 @@ impl EventStream {
             if let Some(input) = self.inputs.pop_front() {
                 return input;
             }
-            // A busy stream always has a next chunk. Other tasks run first.
-            yield_now().await;
-            let chunk = match timeout(IDLE_TIMEOUT, self.stream.next()).await {
+            let chunk = async {
+                // A busy stream always has a next chunk. Other tasks run first.
+                yield_now().await;
+                self.stream.next().await
+            };
+            let chunk = match timeout(IDLE_TIMEOUT, chunk).await {
                 Err(_) => return Input::Failed(Failure::IdleTimeout),
                 Ok(Err(error)) => return failed(error),
                 Ok(Ok(None)) => return Input::Ended,

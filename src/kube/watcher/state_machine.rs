@@ -225,7 +225,7 @@ fn failed(state: State, failure: Failure) -> Step {
 }
 
 fn no_number(version: &str) -> Failure {
-    Failure::Unreadable(format!("resource version {version:?} is no number"))
+    Failure::Unreadable(format!("resource version {version:?} is not a number"))
 }
 
 #[cfg(test)]

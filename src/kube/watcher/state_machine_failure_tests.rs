@@ -37,7 +37,7 @@ fn a_list_without_a_version_is_requested_again() {
     for metadata in [serde_json::json!({}), serde_json::json!({ "resourceVersion": "1x", "continue": "token" })] {
         let (state, events, pause) = step(&START, page("job-list-page-1", Some(metadata)));
         assert_eq!((state, pause), (START, Pause::Backoff));
-        assert!(events.len() == 1 && events[0].contains("is no number"), "{events:?}");
+        assert!(events.len() == 1 && events[0].contains("is not a number"), "{events:?}");
     }
 }
 
@@ -59,7 +59,7 @@ fn a_throttled_request_is_repeated_in_the_same_place() {
         for code in [429, 503] {
             let (next, events, pause) = step(&state, refused(code, Some("7"), &body));
             assert_eq!((&next, pause), (&state, Pause::AtLeast(seven)));
-            assert_eq!(events, ["lost: the API server asks to come back in 7 s"]);
+            assert_eq!(events, ["lost: the API server asks for a pause of 7 s"]);
         }
         let (next, _, pause) = step(&state, refused(429, None, &body));
         assert_eq!((&next, pause), (&state, Pause::Backoff), "the reply has no Retry-After");

@@ -124,7 +124,7 @@ fn a_list_starts_over_if_its_next_page_is_refused() {
     let gone = recorded("watch-gone")["lines"][0]["object"].take();
     let (state, events, pause) = step(&in_the_list(), refused(410, None, &gone));
     assert_eq!((state, pause), (START, Pause::Backoff));
-    assert_eq!(events, ["lost: the API server no longer knows where we were; listing again"]);
+    assert_eq!(events, ["lost: the API server no longer has this version; listing again"]);
 
     let bad = recorded("job-list-bad-continue")["body"].take();
     let (state, events, pause) = step(&in_the_list(), refused(400, None, &bad));
@@ -193,7 +193,7 @@ fn a_stream_that_ends_without_a_single_line_lists_again() {
 
 #[test]
 fn a_version_that_is_gone_lists_again_for_a_line_and_for_a_status() {
-    let word = vec!["lost: the API server no longer knows where we were; listing again".to_owned()];
+    let word = vec!["lost: the API server no longer has this version; listing again".to_owned()];
     for line in lines("watch-gone") {
         assert_eq!(step(&FOLLOWING, line), (START, word.clone(), Pause::Backoff));
     }

@@ -177,7 +177,7 @@ pub(super) async fn a_watch_whose_past_is_forgotten_lists_again(world: Rc<World>
     world.cluster.compact().await;
     is_as_before(&service, &before, stage.namespace).await;
     relay.mend();
-    service.log_line(|line| line.contains("no longer knows where we were; listing again")).await;
+    service.log_line(|line| line.contains("no longer has this version; listing again")).await;
     watch_is(&service, "passed").await;
     let after = agreed(&service, stage.admin, stage.namespace).await;
     changed_as_told(&before, &after, &events.until_as(&after).await);

@@ -52,7 +52,7 @@ async fn a_stream_that_breaks_even_in_a_line_goes_on_from_the_last_version() {
     let hello = line("hello", "5001");
     stub.send_to_watches(hello[..30].to_owned());
     stub.break_watches();
-    follower.loses("exchange with the API server").await;
+    follower.loses("the connection to the API server broke").await;
     follower.tells(&["following"]).await;
     stub.wait_for_watches(1).await;
     assert_eq!((pages(&stub).len(), &stub.watch_opened_at()[1..]), (1, &[version][..]));
@@ -72,7 +72,7 @@ async fn a_stream_that_died_without_a_word_is_found_and_listed_again() {
     pass(Duration::from_secs(149)).await;
     assert!(follower.is_quiet(), "it was heard of in between");
     pass(Duration::from_secs(2)).await;
-    follower.tells(&["lost: nothing came for too long; listing again"]).await;
+    follower.tells(&["lost: the watch sent nothing for too long; listing again"]).await;
     stub.wait_for_no_watches().await;
     follower.lists(&stub).await;
 }
@@ -142,13 +142,13 @@ async fn whoever_asks_to_come_back_later_is_not_asked_sooner() {
     stub.fault(Fault::new("GET", JOBS, Kind::too_many(7)).but_watches());
     stub.fault(Fault::new("GET", JOBS, Kind::too_many(100_000)).of_watches());
     let mut follower = Follower::of(&stub);
-    follower.tells(&["lost: the API server asks to come back in 7 s"]).await;
+    follower.tells(&["lost: the API server asks for a pause of 7 s"]).await;
     pass(Duration::from_millis(6900)).await;
     settle(&stub).await;
     assert_eq!((follower.is_quiet(), stub.count("GET", JOBS)), (true, 1));
     pass(Duration::from_millis(200)).await;
     follower.tells(&[&format!("listing {}", stub.resource_version()), "0 jobs", "listed"]).await;
-    follower.tells(&["lost: the API server asks to come back in 100000 s"]).await;
+    follower.tells(&["lost: the API server asks for a pause of 100000 s"]).await;
     pass(Duration::from_secs(181)).await;
     follower.tells(&["following"]).await;
     assert_eq!(pages(&stub).len(), 2, "it goes on where it was, and minutes are enough");
@@ -202,7 +202,7 @@ async fn b6_a_stream_that_is_opened_again_is_followed_when_its_backlog_is_read()
     follower.hears_a_bookmark(&stub).await;
     stub.hush_watches();
     stub.break_watches();
-    follower.loses("exchange with the API server").await;
+    follower.loses("the connection to the API server broke").await;
     stub.put_job(labelled("one", "eks-api"));
     let one = stub.resource_version();
     stub.put_job(labelled("two", "eks-api"));

@@ -151,7 +151,7 @@ async fn webhook_noreason_a_page_of_something_in_between_is_no_refusal() {
     }
     let lab = lab().await;
     lab.cluster.fault(Fault::new("*", JOBS, page(403)).always());
-    let answered = "the answer is not Kubernetes': 403, content type text/html, server awselb/2.0";
+    let answered = "the reply is not from Kubernetes: 403, content type text/html, server awselb/2.0";
     let created = detail(&create(&lab.service, &manifest("hello")).await, 502, "upstream_bad_reply");
     assert_eq!(created, format!("{answered}; the change may have taken effect: look before you repeat it"));
     assert_eq!(detail(&status_directly(&lab.service, "hello").await, 502, "upstream_bad_reply"), answered);
