@@ -133,7 +133,7 @@ pub(crate) async fn suspend(call: &mut RequestContext, body: RequestBody, suspen
 /// Foreground unless told otherwise: the API server's own default would leave a job's pods behind.
 fn propagation(call: &RequestContext) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
-    match call.parameters.optional(NAME).map(|name| name.to_ascii_lowercase()).as_deref() {
+    match call.parameters.optional(NAME).map(str::to_ascii_lowercase).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),
         Some("background") => Ok(Propagation::Background),
         Some("orphan") => Ok(Propagation::Orphan),
