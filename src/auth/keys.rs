@@ -129,7 +129,7 @@ impl Keys {
                 "namespaces" => namespaces.replace(value).is_none(),
                 "sha256" if pattern.is_none() => sha256.replace(value).is_none(),
                 // The message leaves the word out: it could be a key.
-                _ => return Err("a word is none of role=, namespaces= and (not after cert:) sha256=".to_owned()),
+                _ => return Err("unknown word: use role=, namespaces= and, except after cert:, sha256=".to_owned()),
             };
             if !is_new {
                 return Err(format!("{field} is given twice"));

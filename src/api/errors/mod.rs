@@ -115,7 +115,7 @@ fn refused(refusal: Refusal) -> Problem {
         retry_after = retry_after.or(Some(Duration::from_secs(1)));
     }
     let mut problem = Problem::new(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), reason, detail);
-    problem.causes = status.details.map(|details| details.causes).unwrap_or_default();
+    problem.causes = status.details.map(|details| details.causes.into()).unwrap_or_default();
     Problem { retry_after, ..problem }
 }
 

@@ -8,9 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::http::limits::body_budget::BodyBudget;
 use crate::http::limits::bounds::{BODY_TIMEOUT, MAX_BODY_BYTES};
 use crate::http::request::body_stream::{RequestBody, Truncated};
-use crate::http::request::json_body;
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
+use crate::util::strict_json;
 
 /// Returns the parsed body and the permit for its bytes.
 pub async fn json<T: DeserializeOwned>(
@@ -24,8 +24,21 @@ pub async fn json<T: DeserializeOwned>(
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
     let (bytes, held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
-    let read = json_body::parse(&bytes)?;
+    let read = parse(&bytes)?;
     Ok((read, held))
+}
+
+/// Parses the body. The error names the wrong field.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed =
+        |path: &str, message: &str| Problem::malformed(if path.is_empty() { "body" } else { path }, message);
+    let text = strict_json::text(bytes).map_err(|message| malformed("", &message))?;
+    // serde would accept an array of the fields' values.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(malformed("", "must be a JSON object"));
+    }
+    strict_json::check(text).map_err(|fault| malformed(&fault.path, &fault.message))?;
+    serde_json::from_str(text).map_err(|error| malformed(&strict_json::path_of(text, &error), &error.to_string()))
 }
 
 /// Copies the pieces of the body: each piece keeps the whole read buffer alive.

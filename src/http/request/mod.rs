@@ -4,7 +4,6 @@ pub mod body;
 pub mod body_stream;
 pub mod credentials;
 pub mod etag;
-pub mod json_body;
 pub mod media;
 pub mod parameters;
 pub mod request_id;

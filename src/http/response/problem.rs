@@ -15,7 +15,7 @@ pub struct Problem {
     /// Stable, for programs: Kubernetes' own reason if there is one, else in `snake_case`.
     pub reason: String,
     pub detail: Box<str>,
-    pub causes: Vec<Cause>,
+    pub causes: Box<[Cause]>,
     pub retry_after: Option<Duration>,
     /// The caller's allowance, if a rate limit refused the call.
     pub allowance: Option<Box<Allowance>>,
@@ -46,7 +46,7 @@ impl Problem {
             status,
             reason: reason.to_owned(),
             detail: detail.into().into(),
-            causes: Vec::new(),
+            causes: Box::default(),
             retry_after: None,
             allowance: None,
             last_known: None,
@@ -75,9 +75,9 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail) }
     }
 
-    fn at(mut self, field: &str, message: &str) -> Self {
-        self.causes.push(Cause { reason: String::new(), field: field.to_owned(), message: message.to_owned() });
-        self
+    fn at(self, field: &str, message: &str) -> Self {
+        let cause = Cause { reason: String::new(), field: field.to_owned(), message: message.to_owned() };
+        Self { causes: [cause].into(), ..self }
     }
 
     /// Adds the cause for the log.
