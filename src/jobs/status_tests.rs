@@ -131,14 +131,14 @@ fn suspend_managedby_a_job_with_suspend_and_no_pods_is_suspended() {
 #[test]
 fn indexed_failed_only_indexed_jobs_have_indexes() {
     let status = json!({ "completedIndexes": "0,2-3", "failedIndexes": "1,4" });
-    let indexes = |spec: &Value, status: &Value| {
+    let shown_indexes = |spec: &Value, status: &Value| {
         let shown = shown_spec(spec, status);
         (shown["completed_indexes"].clone(), shown["failed_indexes"].clone())
     };
     let indexed = json!({ "completionMode": "Indexed" });
-    assert_eq!(indexes(&indexed, &status), (json!("0,2-3"), json!("1,4")));
-    assert_eq!(indexes(&indexed, &json!({})), (json!(""), json!("")));
-    assert_eq!(indexes(&json!({ "completionMode": "NonIndexed" }), &json!({})), (Value::Null, Value::Null));
+    assert_eq!(shown_indexes(&indexed, &status), (json!("0,2-3"), json!("1,4")));
+    assert_eq!(shown_indexes(&indexed, &json!({})), (json!(""), json!("")));
+    assert_eq!(shown_indexes(&json!({ "completionMode": "NonIndexed" }), &json!({})), (Value::Null, Value::Null));
 }
 
 #[test]

@@ -110,11 +110,13 @@ pub fn container<'a>(job: &JobInFull, pod: &'a Pod, wanted: Option<&ContainerNam
     found.ok_or_else(|| {
         let names = |containers: &[Container]| names(containers.iter().map(|container| &container.name));
         let (wanted, pod_name) = (wanted.map(ToString::to_string).unwrap_or_default(), &pod.metadata.name);
-        let main = names(&pod.spec.containers);
-        let mut message = format!("pod {pod_name} has no container {wanted}; it has {main}");
-        if !pod.spec.init_containers.is_empty() {
-            message += &format!(", and the init containers {}", names(&pod.spec.init_containers));
-        }
+        let (main, init) = (names(&pod.spec.containers), names(&pod.spec.init_containers));
+        let init = if pod.spec.init_containers.is_empty() {
+            String::new()
+        } else {
+            format!(", and the init containers {init}")
+        };
+        let message = format!("pod {pod_name} has no container {wanted}; it has {main}{init}");
         Missing { reason: "container_not_found", message }
     })
 }

@@ -36,7 +36,7 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>) {
             }
         }
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
+            result = changes.changed() => if result.is_err() { return },
             Some(ended) = lookups.join_next(), if !lookups.is_empty() => {
                 if let Ok(Err(error)) = ended {
                     log::debug!(error = error.to_string(); "exit code of a failed job not looked up");

@@ -19,9 +19,12 @@ struct Tombstone {
 }
 
 impl Tombstones {
+    /// Adds a tombstone, unless a later job of the name has one: that hides this job too.
     pub(super) fn add(&mut self, deleted: &Status) {
-        let tombstone = Tombstone { uid: deleted.uid.clone(), version: deleted.version, lists: 2 };
-        self.0.insert(deleted.key().into(), tombstone);
+        if self.0.get(deleted.key()).is_none_or(|known| known.version < deleted.version) {
+            let tombstone = Tombstone { uid: deleted.uid.clone(), version: deleted.version, lists: 2 };
+            self.0.insert(deleted.key().into(), tombstone);
+        }
     }
 
     /// Whether this report of a job is older than its deletion.
@@ -51,12 +54,16 @@ impl Tombstones {
 }
 
 #[cfg(test)]
-impl Tombstones {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+mod tests {
+    use super::*;
 
-    pub(super) fn uid(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(|tombstone| &*tombstone.uid)
+    impl Tombstones {
+        pub(in crate::jobs::store) fn is_empty(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        pub(in crate::jobs::store) fn uid(&self, key: &str) -> Option<&str> {
+            self.0.get(key).map(|tombstone| &*tombstone.uid)
+        }
     }
 }

@@ -234,9 +234,7 @@ impl JobReflector {
     }
 
     fn wake_all(&self) {
-        for waiting in self.waiting.values() {
-            waiting.send_replace(());
-        }
+        self.waiting.values().for_each(|waiting| waiting.send_modify(|()| ()));
     }
 
     fn wake(&self, key: &str) {

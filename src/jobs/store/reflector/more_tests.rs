@@ -72,6 +72,20 @@ fn a_list_does_not_bring_back_a_job_deleted_meanwhile() {
 }
 
 #[test]
+fn the_late_deletion_of_an_earlier_job_leaves_the_tombstone_of_a_later_one() {
+    let mut harness = Harness::following(&[]);
+    harness.lose();
+    harness.apply_event(WatchEvent::Init(20));
+    harness.apply_event(WatchEvent::InitApply(vec![job("x", 1, 12, 0)]));
+    assert!(harness.enter(&job("x", 2, 40, 0)) && harness.tombstone("x", 2));
+    assert!(harness.tombstone("x", 1), "its reply is late");
+    harness.apply_event(WatchEvent::InitDone);
+    harness.apply_event(WatchEvent::Watching);
+    harness.apply_event(WatchEvent::Apply(job("x", 2, 40, 0)));
+    assert_eq!(harness.jobs(), [""; 0]);
+}
+
+#[test]
 fn a_list_requested_before_a_deletion_does_not_end_the_tombstone() {
     let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
     harness.lose();
