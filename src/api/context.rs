@@ -14,13 +14,11 @@ use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, CallerId};
 use crate::config::pattern::Patterns;
-use crate::http::limits::body_budget::HeldBody;
+use crate::http::limits::allowance::Allowance;
 use crate::http::limits::concurrency::Permit;
-use crate::http::limits::rate_limit::Allowance;
 use crate::http::peer::client_prefix;
 use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
-use crate::http::request::headers::lines;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 use crate::jobs::store::JobStore;
@@ -42,7 +40,7 @@ pub struct RequestContext {
     is_counted: bool,
     permit: Option<Permit>,
     /// The body's part of the memory budget.
-    body: Option<HeldBody>,
+    body: Option<Permit>,
 }
 
 impl RequestContext {
@@ -111,8 +109,8 @@ impl RequestContext {
     pub async fn read_body<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
         self.enter()?;
         self.permit = None;
-        let (value, held) = body::json(&self.headers, body, &self.state.traffic.bodies).await?;
-        self.body = Some(held);
+        let (value, held) = body::json(&self.headers, body, &self.state.calls.bodies).await?;
+        self.body = held;
         self.enter()?;
         Ok(value)
     }
@@ -125,8 +123,7 @@ impl RequestContext {
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     pub async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
         self.enter()?;
-        let bytes = self.body.as_ref().map_or(0, HeldBody::bytes);
-        let permit = self.state.calls.acquire_write(self.caller_id(), bytes).await?;
+        let permit = self.state.calls.acquire_write(self.caller_id()).await?;
         self.client.hold(permit);
         Ok(())
     }
@@ -151,7 +148,7 @@ impl RequestContext {
     }
 
     pub fn extend_deadline(&mut self, time: Duration) {
-        self.client.extend(time);
+        self.client.extend_deadline(time);
     }
 
     /// Returns how long the call has waited for the API server.
@@ -223,13 +220,13 @@ impl RequestContext {
     /// Drops headers, parameters and the body's memory. A waiting call needs none of them.
     pub fn forget_request(&mut self) {
         self.headers = HeaderMap::new();
-        self.parameters = Parameters::none();
+        self.parameters = Parameters::default();
         self.body = None;
     }
 
     /// Returns whether the caller wants an answer from the API server (RFC 9111, section 5.2.1.4).
     pub fn wants_no_cache(&self) -> bool {
-        let lines = lines(&self.headers, CACHE_CONTROL).filter_map(|value| value.to_str().ok());
+        let lines = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 }

@@ -8,7 +8,7 @@ use crate::api::jobs::wait::tests::{KeysFile, request};
 use crate::api::request_guard::RequestGuard;
 use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::{Auth, Credentials};
-use crate::http::request::credentials::hide;
+use crate::http::request::credentials::mark_sensitive;
 use crate::util::secret::Secret;
 
 const SECRET: &str = "eks-api-hunter2";

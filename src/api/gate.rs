@@ -6,17 +6,16 @@ use hyper::Uri;
 use hyper::header::HeaderMap;
 
 use crate::api::context::RequestContext;
-use crate::api::routes::Route;
 use crate::api::routes::access::Access;
+use crate::api::routes::{Route, query};
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::Caller;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
-use crate::http::request::credentials::shown;
+use crate::http::request::credentials;
 use crate::http::request::media;
-use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 
 #[derive(Debug)]
@@ -38,27 +37,27 @@ impl Gate {
         self.hosts.check(peer, &uri, &headers)?;
         match route.access() {
             Access::Cluster(role, _) => {
-                info.caller = state.auth.identify(shown(&headers, peer)?)?;
+                info.caller = state.auth.identify(credentials::parse(&headers, peer)?)?;
                 info.caller.may(role)?;
             }
             Access::Open if route.has_details_for_callers() => info.caller = identify(state, info, peer, &headers)?,
             Access::Open => {}
         }
         if info.is_change {
-            check_csrf(&self.cors, &uri, &headers)?;
+            check_csrf(&self.cors, &headers)?;
         }
         media::accepts(route.media(), &headers)?;
-        let parameters = Parameters::parse(route, uri)?;
+        let parameters = query::parse(route, &uri)?;
         Ok(RequestContext::new(Arc::clone(state), route, info.clone(), parameters, headers))
     }
 }
 
 /// Identifies the caller of a route that needs no credential. Counts a wrong credential and treats it as none.
 fn identify(state: &AppState, info: &RequestInfo, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let credentials = shown(headers, peer)?;
-    let caller = state.auth.identify(credentials);
-    if caller.is_err() && !credentials.is_empty() {
+    let given = credentials::parse(headers, peer)?;
+    let caller = state.auth.identify(given);
+    if caller.is_err() && !given.is_empty() {
         state.rates.count(&state.traffic, peer.address.ip(), &info.caller, info.started)?;
     }
-    Ok(caller.unwrap_or_else(|_| Caller::nobody()))
+    Ok(caller.unwrap_or_else(|_| Caller::anonymous()))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::api::state::AppState;
+use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -63,7 +64,7 @@ fn callers(text: &mut Exposition, state: &AppState) {
 }
 
 fn limits(text: &mut Exposition, state: &AppState) {
-    let (traffic, [requests, waits, streams, writes]) = (&state.traffic, state.calls.standing());
+    let (traffic, [requests, waits, streams, writes]) = (&state.traffic, state.calls.stats());
     let open = [
         ("eks_api_open_connections", "Open connections of callers.", traffic.connections.value()),
         ("eks_api_requests_in_flight", "Requests in progress, without those answered from memory.", requests.open),
@@ -76,17 +77,19 @@ fn limits(text: &mut Exposition, state: &AppState) {
     let help = "The largest number of each kind at a time. For peer and caller, calls a second.";
     let mut limits = text.family(Gauge, "eks_api_limit", help);
     let kinds = ["requests", "waits", "streams", "writes"].into_iter().zip([requests, waits, streams, writes]);
-    limits.sample(&[("limit", "connections")], traffic.most_connections.value());
+    limits.sample(&[("limit", "connections")], traffic.max_connections.value());
     for (name, kind) in kinds.clone() {
-        limits.sample(&[("limit", name)], kind.most);
+        limits.sample(&[("limit", name)], kind.max);
     }
-    for (limit, rate) in [(Limit::Peer, &traffic.rate_of_peer), (Limit::Caller, &traffic.rate_of_caller)] {
-        if rate.value() > 0 {
-            limits.sample(&[("limit", limit.name())], rate.value());
+    let RateLimits { peers, callers } = &state.rates;
+    for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
+        if rate > 0 {
+            limits.sample(&[("limit", limit.name())], rate);
         }
     }
     let mut refused = text.family(Counter, "eks_api_refused_total", "Refused connections and calls, by limit.");
-    for (name, count) in traffic.refusals().chain(kinds.map(|(name, kind)| (name, kind.refused))) {
+    let bodies = [("memory", state.calls.bodies.refused.value())];
+    for (name, count) in traffic.refusals().chain(bodies).chain(kinds.map(|(name, kind)| (name, kind.refused))) {
         refused.sample(&[("limit", name)], count);
     }
     let help = "Audit records: written, lost, and how many of the written fell back from the journal to stderr.";

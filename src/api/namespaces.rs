@@ -147,7 +147,7 @@ async fn wait_until_deleted(
     let (mut disconnected, mut draining, mut poll) = (ctx.disconnected.take(), ctx.state.draining.clone(), POLL);
     let (state, caller) = (Arc::clone(&ctx.state), ctx.caller().clone());
     // With EKS_API_AUTH=kubernetes, the cluster checks the caller's right at each poll.
-    let mut revoked = pin!(state.auth.lost(&caller, &[]));
+    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &[]));
     loop {
         match ctx.cluster()?.get::<Namespace>(&Path::namespace(name)).await {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),

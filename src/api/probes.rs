@@ -35,7 +35,7 @@ struct Probe {
 }
 
 pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
-    let (cluster, with_details) = (ctx.state.api_server(), ctx.state.auth.trusts(ctx.caller()));
+    let (cluster, with_details) = (ctx.state.api_server(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
     let report = |check| match cluster.checks.outcome(check) {
         Outcome::Passed => CheckReport { status: "passed", detail: None },
         Outcome::Pending => CheckReport { status: "pending", detail: None },
@@ -64,7 +64,7 @@ pub(super) fn readyz(ctx: &RequestContext) -> Result<Reply, Problem> {
     let cluster = ctx.state.api_server();
     if !cluster.is_ready() {
         let why = match cluster.checks.first_failing() {
-            Some((check, _)) if !ctx.state.auth.trusts(ctx.caller()) => check.name().to_owned(),
+            Some((check, _)) if !ctx.state.auth.may_see_diagnostics(ctx.caller()) => check.name().to_owned(),
             _ => cluster.why_not_ready(),
         };
         return Err(Problem::unavailable("not_ready", format!("not ready yet: {why}"), RETRY_AFTER));

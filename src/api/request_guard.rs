@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::api::context::RequestContext;
 use crate::api::handlers;
 use crate::api::request_log::record_completion;
-use crate::http::limits::rate_limit::Allowance;
+use crate::http::limits::allowance::Allowance;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;

@@ -8,7 +8,6 @@ use log::Level;
 use tokio::time::interval;
 
 use crate::api::repeats::Repeated;
-use crate::api::routes::Route;
 use crate::api::state::AppState;
 use crate::audit::request_info::{NO_OPERATION, RequestInfo, milliseconds};
 use crate::http::response::problem::Problem;
@@ -30,8 +29,7 @@ pub fn record_completion(
         Ok(reply) => (reply.status, None),
         Err(problem) => (problem.status, Some(problem)),
     };
-    let route = Route::ALL.into_iter().find(|route| route.operation() == info.operation);
-    state.traffic.answered(route, status, info.started.elapsed());
+    state.traffic.record(info.operation, status, info.started.elapsed());
     if let Some(problem) = problem
         && upstream_time.is_zero()
         && (status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE)

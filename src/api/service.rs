@@ -1,6 +1,5 @@
 //! [`Service`]: the path of every request from its header to its response.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +14,11 @@ use crate::api::routes::{NotFound, Route};
 use crate::api::state::AppState;
 use crate::audit::request_info::{NO_OPERATION, ObjectRef, RequestInfo};
 use crate::auth::Caller;
+use crate::http::connection::Handler;
 use crate::http::framing;
 use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::credentials;
-use crate::http::request::headers::lines;
 use crate::http::request::media::Media;
 use crate::http::request::request_id::RequestId;
 use crate::http::response::problem::Problem;
@@ -44,23 +43,22 @@ struct RequestHead {
     closes: bool,
 }
 
-impl Service {
-    /// Answers a request. The future is boxed, as every open connection has room for it.
-    pub fn handle(
-        self: Arc<Self>,
-        peer: &Peer,
-        request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<HttpResponse, Infallible>> + use<> {
-        let (head, admitted) = self.admit(peer, request);
-        Box::pin(async move {
-            let answer = match admitted {
-                Ok((ctx, body)) => run(ctx, body).await,
-                Err(answer) => answer,
-            };
-            Ok(self.finish(&head, answer))
-        })
+impl Handler for Service {
+    async fn handle(self: Arc<Self>, peer: Arc<Peer>, request: Request<RequestBody>) -> HttpResponse {
+        let (head, admitted) = self.admit(&peer, request);
+        let answer = match admitted {
+            Ok((ctx, body)) => run(ctx, body).await,
+            Err(answer) => answer,
+        };
+        self.finish(&head, answer)
     }
 
+    async fn finished(&self) {
+        self.shared.calls.idle().await;
+    }
+}
+
+impl Service {
     /// Returns the context for the handler, or the answer if no handler runs.
     fn admit(
         &self,
@@ -69,23 +67,23 @@ impl Service {
     ) -> (RequestHead, Result<(Box<RequestContext>, RequestBody), Answer>) {
         let framing = framing::check(&request);
         let (mut parts, body) = request.into_parts();
-        credentials::hide(&mut parts.headers);
+        credentials::mark_sensitive(&mut parts.headers);
         let route = Route::find(&parts.method, parts.uri.path());
         let known = route.as_ref().ok();
-        let request_id = RequestId::of(&parts.headers);
+        let request_id = RequestId::parse(&parts.headers);
         let mut info = RequestInfo {
             request_id: request_id.as_str().to_owned(),
             operation: known.map_or(NO_OPERATION, |route| route.operation()),
             object_kind: known.map_or("", |route| route.object_kind()),
             is_change: known.is_some_and(|route| !route.is_read()),
             peer: peer.address,
-            caller: Caller::nobody(),
+            caller: Caller::anonymous(),
             object: ObjectRef::default(),
             started: Instant::now(),
         };
         let mut head = RequestHead {
             request_id,
-            origin: lines(&parts.headers, ORIGIN).next().cloned(),
+            origin: parts.headers.get(ORIGIN).cloned(),
             is_options: parts.method == Method::OPTIONS,
             media: known.map_or(Media::Json, |route| route.media()),
             allow: None,

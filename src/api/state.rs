@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::api::repeats::Repeats;
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::clusters::registry::Registry;
 use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
@@ -17,16 +18,14 @@ use crate::kube::api_server::ApiServer;
 
 #[derive(Debug)]
 pub struct AppState {
-    pub cluster: Arc<ApiServer>,
-    /// The jobs of that cluster.
-    pub cache: Arc<JobStore>,
+    pub clusters: Registry,
     pub auth: Arc<Auth>,
     pub policy: Policy,
     pub calls: ConcurrencyLimits,
     pub rates: RateLimits,
     pub repeats: Repeats,
     pub audit: Audit,
-    pub traffic: HttpMetrics,
+    pub traffic: Arc<HttpMetrics>,
     pub request_timeout: Duration,
     /// Whether the documentation is served.
     pub docs: bool,
@@ -36,11 +35,11 @@ pub struct AppState {
 impl AppState {
     /// Returns the API server of the cluster that calls are about.
     pub fn api_server(&self) -> &Arc<ApiServer> {
-        &self.cluster
+        &self.clusters.default_cluster().api_server
     }
 
     /// Returns the jobs of that cluster.
     pub fn store(&self) -> &Arc<JobStore> {
-        &self.cache
+        &self.clusters.default_cluster().store
     }
 }

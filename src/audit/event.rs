@@ -108,7 +108,7 @@ impl<'a> AuditEvent<'a> {
             request_id: &info.request_id,
             operation: info.operation,
             caller: truncated(&info.caller.name()).to_owned(),
-            caller_method: info.caller.method.to_string(),
+            caller_method: info.caller.method().to_string(),
             caller_address: info.peer.ip().to_canonical(),
             cluster,
             object_kind: info.object_kind,

@@ -78,8 +78,11 @@ mod tests {
         }
         let counts: Vec<_> =
             metrics.requests.all().into_iter().map(|(labels, histogram)| (labels, histogram.count())).collect();
-        let expected =
-            [(("create_job", Code::Status(201)), 2), (("create_job", Code::Failure("other")), 1), (("none", Code::Status(404)), 1)];
+        let expected = [
+            (("create_job", Code::Status(201)), 2),
+            (("create_job", Code::Failure("other")), 1),
+            (("none", Code::Status(404)), 1),
+        ];
         assert_eq!(counts, expected);
 
         for limit in Limit::ALL {

@@ -41,7 +41,7 @@ pub(super) fn page(ctx: &RequestContext) -> Result<Reply, Problem> {
     check_enabled(ctx)?;
     let found =
         swagger_ui::file(ctx.route).ok_or_else(|| not_found("this program was built without the documentation"))?;
-    if found.is_gzip && !media::takes_gzip(&ctx.headers) {
+    if found.is_gzip && !media::accepts_gzip(&ctx.headers) {
         let detail = "this file is only sent compressed: send Accept-Encoding: gzip (curl --compressed)";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail));
     }
@@ -64,13 +64,13 @@ fn not_found(detail: &str) -> Problem {
 /// Returns a file of the program. A cache may keep it and has to ask each time whether it changed.
 fn file(ctx: &RequestContext, content: &'static [u8]) -> Reply {
     let version = version(ctx.route, content).to_string();
-    let is_known = IfNoneMatch::of(&ctx.headers).is_some_and(|tags| tags.has(&version));
+    let is_known = IfNoneMatch::parse(&ctx.headers).is_some_and(|tags| tags.has(&version));
     let reply = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
         Reply { body: ReplyBody::Whole(Bytes::from_static(content)), ..Reply::empty(StatusCode::OK) }
     };
-    reply.with(ETAG, etag::of(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+    reply.with(ETAG, etag::quote(&version)).with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
 }
 
 /// Returns a hash of the content. Each file is hashed once: callers can read it as often as they like.

@@ -14,11 +14,7 @@ use crate::kube::refusal::Refusal;
 
 impl From<Forbidden> for Problem {
     fn from(forbidden: Forbidden) -> Self {
-        let reason = match forbidden {
-            Forbidden::NotAllowed { .. } => "namespace_not_allowed",
-            Forbidden::Protected { .. } | Forbidden::System { .. } => "namespace_protected",
-        };
-        Self::new(StatusCode::FORBIDDEN, reason, forbidden.to_string())
+        Self::new(StatusCode::FORBIDDEN, forbidden.reason, forbidden.message)
     }
 }
 
@@ -57,8 +53,8 @@ impl From<Invalid> for Problem {
 impl From<create::Error> for Problem {
     fn from(error: create::Error) -> Self {
         match error {
-            create::Error::Kube(error) | create::Error::Missing(error) => error.into(),
-            create::Error::Namespace(error) => {
+            create::Error::Kube(error) | create::Error::NamespaceMissing(error) => error.into(),
+            create::Error::NamespaceNotCreated(error) => {
                 let problem = Self::from(error);
                 let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
                 Self { detail: detail.into(), ..problem }

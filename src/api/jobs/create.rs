@@ -1,6 +1,5 @@
 //! create-job.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +18,7 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace, wait_time};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::jobs::create::{self, NamespaceMade, Submitted};
+use crate::jobs::create::{self, OnNamespaceCreated, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
 use crate::jobs::status::Status;
@@ -59,7 +58,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     let key = idempotency_key(ctx)?;
     // The query is checked before the body is read.
     let (namespace_in_query, wait_in_query) =
-        (ctx.parameters.optional("namespace").map(Cow::into_owned), ctx.parameters.wait()?);
+        (ctx.parameters.optional("namespace").map(str::to_owned), ctx.parameters.wait()?);
     namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
     let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body(body).await?;
     let wait = agreed("wait", wait_in_query, wait.map(|time| wait_time(&time)).transpose()?)?;
@@ -73,7 +72,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     ctx.acquire_write_permit().await?;
     let submitted = submit_with_free_name(ctx, &mut manifest).await?;
     ctx.set_object_uid(&submitted.job.metadata.uid);
-    ctx.store().enter(&submitted.job);
+    ctx.store().insert_if_newer(&submitted.job);
     let job =
         JobRef { namespace: manifest.namespace, name: manifest.name, uid: Some(submitted.job.metadata.uid.clone()) };
     let waited = match wait {
@@ -111,7 +110,7 @@ async fn wait_until_finished(
         // The job exists but waiting failed; return its status at creation.
         Err(problem) => {
             ctx.record_wait_error(Route::GetJobStatus, &problem);
-            Some(Arc::new(Status::of(created)))
+            Some(Arc::new(Status::new(created)))
         }
     }
 }
@@ -140,7 +139,7 @@ async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<S
         state.audit.record_outcome(&RequestInfo { object, ..info.clone() }, status.as_u16(), reason);
     };
     let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
-    let made = (is_wanted && denied.is_none()).then_some(&made as NamespaceMade<'_>);
+    let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
     match create::submit(ctx.cluster()?, made, prepared).await {
         Ok(submitted) => {
@@ -148,12 +147,12 @@ async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<S
             Ok(Submitted { warnings, ..submitted })
         }
         Err(create::Error::Kube(error)) => Err(manifest::explain(error, &manifest).into()),
-        Err(error @ create::Error::Namespace(_)) => {
+        Err(error @ create::Error::NamespaceNotCreated(_)) => {
             let problem = Problem::from(error);
             record(None, problem.status, &problem.reason);
             Err(problem)
         }
-        Err(create::Error::Missing(_)) if is_wanted && let Some(denied) = denied => {
+        Err(create::Error::NamespaceMissing(_)) if is_wanted && let Some(denied) = denied => {
             let problem = Problem::from(denied);
             let detail = format!("the namespace does not exist and could not be created: {}", problem.detail);
             Err(Problem { detail: detail.into(), ..problem })

@@ -38,7 +38,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
     let uid = match ctx.cluster()?.delete(&job.path(), &options).await? {
         DeletedJob::Ending(deleted) => {
             ctx.set_object_uid(&deleted.metadata.uid);
-            ctx.store().enter(&deleted);
+            ctx.store().insert_if_newer(&deleted);
             Some(deleted.metadata.uid)
         }
         DeletedJob::Gone(status) => {

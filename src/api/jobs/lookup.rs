@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::header::{AGE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::api::context::RequestContext;
@@ -13,6 +14,7 @@ use crate::api::jobs::job_ref::JobRef;
 use crate::api::routes::access::SEE_JOB;
 use crate::auth::AccessRequest;
 use crate::http::response::problem::Problem;
+use crate::http::response::reply::merged;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;
 use crate::kube::error::Error;
@@ -105,7 +107,7 @@ pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Resu
         Err(error) => return Err(problem(ctx, job, error)),
     };
     // Otherwise a later answer from the store could be older than this one.
-    ctx.store().enter(&found);
+    ctx.store().insert_if_newer(&found);
     if !job.has_uid(&found.metadata.uid) {
         return Err(problem(ctx, job, job.replaced()));
     }
@@ -134,7 +136,13 @@ pub(super) fn refuses_caller(ctx: &RequestContext, problem: &Problem) -> bool {
 /// Returns the problem for a caller who may see the job. A 404 has the last known status.
 pub(super) fn problem(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
     let last_known = if error.is_not_found() { last_known(ctx, job) } else { None };
-    Problem { last_known, ..Problem::from(error) }
+    Problem { last_known: last_known.and_then(|status| gone(&status)), ..Problem::from(error) }
+}
+
+/// Returns the status object of a job that is gone.
+fn gone(status: &Status) -> Option<Box<RawValue>> {
+    let object = merged(&status.json(), br#"{"gone":true}"#);
+    RawValue::from_string(String::from_utf8(object).ok()?).ok()
 }
 
 fn last_known(ctx: &RequestContext, job: &JobRef) -> Option<Arc<Status>> {

@@ -17,7 +17,7 @@ use crate::kube::types::JobInFull;
 
 pub(crate) async fn get_job_status(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     let (job, with_details, wait) = (ctx.resolve_job()?, ctx.parameters.flag("details")?, ctx.parameters.wait()?);
-    let if_none_match = IfNoneMatch::of(&ctx.headers);
+    let if_none_match = IfNoneMatch::parse(&ctx.headers);
     let found = match wait {
         Some(time) => {
             let condition = if_none_match.as_ref().map_or(WaitCondition::Finished, WaitCondition::OtherThan);
@@ -50,10 +50,10 @@ async fn with_pods_and_events(
         }
         (Err(error), _) => return Err(lookup::problem(ctx, &job, error)),
     };
-    let details = details::of(ctx.cluster()?, &job.namespace, &full).await?;
+    let details = details::fetch(ctx.cluster()?, &job.namespace, &full).await?;
     let full = full.into();
     // Otherwise a later answer from the store could be older than this one.
-    ctx.store().enter(&full);
+    ctx.store().insert_if_newer(&full);
     // The API server let the caller list the pods, so the caller may see the exit.
     let status = match &details.exit {
         Some(exit) => {
@@ -75,7 +75,7 @@ fn reply(if_none_match: Option<&IfNoneMatch>, found: &FoundJob) -> Reply {
         Reply::bytes(StatusCode::OK, found.status.json())
     };
     let reply = reply.with(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    with_source(reply.with(ETAG, etag::of(&tag)), found.source)
+    with_source(reply.with(ETAG, etag::quote(&tag)), found.source)
 }
 
 fn with_source(mut reply: Reply, source: Source) -> Reply {

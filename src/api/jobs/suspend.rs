@@ -35,7 +35,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
     ctx.acquire_write_permit().await?;
     let patched: Job = ctx.cluster()?.merge_patch(&job.path(), patch).await?;
     ctx.set_object_uid(&patched.metadata.uid);
-    ctx.store().enter(&patched);
+    ctx.store().insert_if_newer(&patched);
     check_result(&job, &patched, suspend)?;
     if let Some(time) = wait {
         let job = job.with_uid(&patched.metadata.uid);
@@ -47,7 +47,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
             Err(problem) => ctx.record_wait_error(Route::GetJobStatus, &problem),
         }
     }
-    Ok(Reply::bytes(StatusCode::OK, Status::of(&patched).json()))
+    Ok(Reply::bytes(StatusCode::OK, Status::new(&patched).json()))
 }
 
 /// Returns the job that the query or the body names.

@@ -71,7 +71,7 @@ pub(super) async fn wait_for(
     ctx.acquire_wait_permit()?;
     ctx.forget_request();
     let (state, caller) = (Arc::clone(&ctx.state), ctx.caller().clone());
-    let mut revoked = pin!(state.auth.lost(&caller, &access));
+    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &access));
     let job = &job.with_uid(&seen.status.uid);
     // While the watch does not report the job: the time of the next poll, and the time for which `seen` is known to hold.
     let (mut poll, mut next_poll, mut as_of) = (POLL, None, valid_at(seen.source));

@@ -74,7 +74,7 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
-        traffic: HttpMetrics::new(true),
+        traffic: Arc::new(HttpMetrics::new(true)),
         docs: true,
         request_timeout: Duration::from_secs(30),
         draining,
@@ -94,7 +94,7 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
         object: ObjectRef::default(),
         started: Instant::now(),
     };
-    RequestContext::new(Arc::new(state), Route::GetJobStatus, info, Parameters::none(), HeaderMap::new())
+    RequestContext::new(Arc::new(state), Route::GetJobStatus, info, Parameters::default(), HeaderMap::new())
 }
 
 #[tokio::test(start_paused = true)]

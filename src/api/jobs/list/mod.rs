@@ -65,7 +65,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     ctx.enter()?;
     // A list from the cluster costs it far more than any other call, so a caller has one at a time.
     let state = Arc::clone(&ctx.state);
-    let _turn = state.calls.lists.begin(ctx.caller_id()).await?;
+    let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
     exits::hide(&ctx.state, ctx.caller(), namespace, &mut jobs).await;
     reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)
@@ -120,7 +120,7 @@ async fn list_in_cluster(
             break;
         }
     }
-    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
     let next = next.as_deref().map(pagination::encode_cluster);
     Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
@@ -128,11 +128,11 @@ async fn list_in_cluster(
 
 fn single_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
     if let Some(Token::PageCursor(cursor)) = from {
-        jobs.retain(|status| cursor.is_before(status));
+        jobs.retain(|status| *cursor < PageCursor::from(&**status));
     }
-    jobs.sort_unstable_by_key(|status| PageCursor::of(status));
+    jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
-    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(&PageCursor::of(last)));
+    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(&PageCursor::from(&**last)));
     (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
 }

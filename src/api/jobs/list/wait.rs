@@ -31,7 +31,7 @@ pub(super) async fn all_ended(ctx: &mut RequestContext, filter: &Filter, time: D
     ctx.acquire_wait_permit()?;
     let (state, caller, mut poll) = (Arc::clone(&ctx.state), ctx.caller().clone(), POLL);
     let mut draining = state.draining.clone();
-    let mut revoked = pin!(state.auth.lost(&caller, &access));
+    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &access));
     loop {
         // Subscribed before the look, so that no change is missed.
         let mut subscription = subscribe(ctx, &unfinished);
@@ -86,7 +86,7 @@ async fn find_unfinished_in_cluster(
     filter: &Filter,
 ) -> Result<Option<(Arc<Status>, Source)>, Problem> {
     let state = Arc::clone(&ctx.state);
-    let _turn = state.calls.lists.begin(ctx.caller_id()).await?;
+    let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
     let mut token = None;
     loop {
         let (jobs, next) = page(ctx, filter, MAX_PAGE as usize, token.as_deref()).await?;

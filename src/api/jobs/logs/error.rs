@@ -6,7 +6,7 @@ use hyper::StatusCode;
 
 use crate::auth::Denied;
 use crate::http::response::problem::Problem;
-use crate::http::response::stream_body::Gone;
+use crate::http::response::stream_body::ClientDisconnected;
 use crate::jobs::logs::{LogUnavailable, Missing};
 use crate::kube::error::Error as KubeError;
 
@@ -30,8 +30,8 @@ pub(super) enum LogError {
     Kube(KubeError),
 }
 
-impl From<Gone> for LogError {
-    fn from(_: Gone) -> Self {
+impl From<ClientDisconnected> for LogError {
+    fn from(_: ClientDisconnected) -> Self {
         Self::Disconnected
     }
 }
@@ -56,14 +56,7 @@ impl From<LogError> for Problem {
             LogError::Incomplete(why) => KubeError::Broken(why).into(),
             LogError::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
             LogError::Denied(denied) => denied.into(),
-            LogError::Missing(missing) => {
-                let reason = match missing {
-                    Missing::Pods { .. } => "no_pods",
-                    Missing::Pod { .. } => "pod_not_found",
-                    Missing::Container { .. } => "container_not_found",
-                };
-                not_found(reason, missing.to_string())
-            }
+            LogError::Missing(missing) => not_found(missing.reason, missing.message),
             LogError::LogUnavailable { pod, container, why } => match why {
                 LogUnavailable::Waiting(waiting) => {
                     let detail = format!("container {container} of pod {pod} has no log: it is waiting: {waiting}");

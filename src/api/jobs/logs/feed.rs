@@ -13,7 +13,7 @@ use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Denied};
 use crate::http::response::problem::Problem;
-use crate::jobs::logs::Seen;
+use crate::jobs::logs::JobPods;
 
 /// How long a drain waits for a log that is not followed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,11 +26,11 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Sends the logs. Returns a problem only if nothing was sent.
-    pub(super) async fn run(self, seen: Seen) -> Result<(), Problem> {
+    pub(super) async fn run(self, seen: JobPods) -> Result<(), Problem> {
         let reading = &self.reading;
         let ended = tokio::select! {
             ended = reading.run(seen) => ended,
-            () = reading.sink.gone() => Err(LogError::Disconnected),
+            () = reading.sink.disconnected() => Err(LogError::Disconnected),
             () = self.drained() => Err(LogError::Draining),
             denied = self.denied() => Err(LogError::Denied(denied)),
         };
@@ -66,7 +66,7 @@ impl Feed {
     async fn denied(&self) -> Denied {
         let auth = &self.state.auth;
         loop {
-            auth.time_to_ask().await;
+            auth.recheck_due().await;
             let pod = self.reading.pod.borrow().clone();
             let namespace = Some(&self.reading.source.job.namespace);
             let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };

@@ -13,8 +13,8 @@ use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::{RETRY_TIMEOUT, Reading};
 use crate::api::jobs::logs::run_log::{RunLog, Settled};
 use crate::api::jobs::logs::source::{Source, Target};
-use crate::jobs::logs::availability::{self, Run};
-use crate::jobs::logs::{self, LogUnavailable, Seen};
+use crate::jobs::logs::availability::{self, RunState};
+use crate::jobs::logs::{JobPods, LogUnavailable};
 use crate::kube::error::Error as KubeError;
 use crate::kube::url::LogOptions;
 use crate::util::backoff::Backoff;
@@ -48,7 +48,7 @@ impl<S: Source> Reading<S> {
     /// Sends the log of one run of a container.
     pub(super) async fn read(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         target: &Target,
         run: i32,
         options: LogOptions,
@@ -57,13 +57,13 @@ impl<S: Source> Reading<S> {
         if !options.follow {
             return self.copy(target, &options, heading).await;
         }
-        let state = |seen: &Seen| availability::run(seen.find(&target.pod), &target.container, run);
+        let state = |seen: &JobPods| availability::run_state(seen.find(&target.pod), &target.container, run);
         let (mut log, mut retry) = (RunLog::new(options), Retry { pause: PAUSE, failing_since: None });
         loop {
             let now = state(seen);
-            if matches!(now, Run::Gone | Run::Removed) {
+            if matches!(now, RunState::Gone | RunState::Removed) {
                 // The logs of later runs are lost.
-                self.has_gaps.fetch_or(now == Run::Removed, Ordering::Relaxed);
+                self.has_gaps.fetch_or(now == RunState::Removed, Ordering::Relaxed);
                 return self.give_up(target, &log, LogUnavailable::Gone);
             }
             let options = log.options(now);
@@ -82,7 +82,7 @@ impl<S: Source> Reading<S> {
             self.has_gaps.fetch_or(log.has_lost_lines(), Ordering::Relaxed);
             if matches!(outcome, Outcome::Ended) {
                 outcome = match log.settle() {
-                    Settled::CaughtUp if now != Run::Running => return self.start(heading).await,
+                    Settled::CaughtUp if now != RunState::Running => return self.start(heading).await,
                     Settled::CaughtUp => Outcome::Ended,
                     Settled::MoreNeeded => continue,
                     Settled::Shorter => Outcome::Failed(KubeError::Broken("the log ended early".to_owned())),
@@ -96,13 +96,13 @@ impl<S: Source> Reading<S> {
                 Outcome::Ended => {
                     retry.failing_since = None;
                     *seen = self.look_again(seen, &log).await?;
-                    if state(seen) != Run::Running {
+                    if state(seen) != RunState::Running {
                         continue;
                     }
                 }
                 Outcome::Failed(error) => {
-                    if !logs::may_pass(&error) || retry.is_over(now, RETRY_TIMEOUT_ENDED) {
-                        return self.give_up(target, &log, LogUnavailable::of(error, &target.pod)?);
+                    if !error.may_pass() || retry.is_over(now, RETRY_TIMEOUT_ENDED) {
+                        return self.give_up(target, &log, LogUnavailable::from_refusal(error, &target.pod)?);
                     }
                 }
                 Outcome::Message(text) => {
@@ -119,7 +119,7 @@ impl<S: Source> Reading<S> {
     /// Sends the new bytes of one stream.
     async fn follow(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         mut stream: S::Stream,
         may_be_silent: bool,
         log: &mut RunLog,
@@ -157,7 +157,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Reads job and pods again. If the job is gone, its log is complete only if it ended regularly.
-    async fn look_again(&self, seen: &Seen, log: &RunLog) -> Result<Seen, LogError> {
+    async fn look_again(&self, seen: &JobPods, log: &RunLog) -> Result<JobPods, LogError> {
         self.fetch(seen).await.map_err(|error| match error {
             LogError::JobGone(error) if self.has_started() && !log.has_ended => LogError::Incomplete(error.to_string()),
             error => error,
@@ -190,8 +190,8 @@ impl<S: Source> Reading<S> {
             let spent = u64::try_from((started.elapsed() + pause).as_millis()).unwrap_or(u64::MAX);
             let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_time = u128::from(waited) < RETRY_TIMEOUT_ENDED.as_millis();
-            if !(self.wanted.all && logs::may_pass(&error) && has_time) {
-                return Err(target.unavailable(LogUnavailable::of(error, &target.pod)?));
+            if !(self.wanted.all && error.may_pass() && has_time) {
+                return Err(target.unavailable(LogUnavailable::from_refusal(error, &target.pod)?));
             }
             sleep(pause).await;
         };
@@ -206,8 +206,8 @@ impl<S: Source> Reading<S> {
 
 impl Retry {
     /// Returns whether the streams have failed for too long. While the container runs, the limit is longer.
-    fn is_over(&mut self, run: Run, limit: Duration) -> bool {
-        let limit = if run == Run::Running { RETRY_TIMEOUT } else { limit };
+    fn is_over(&mut self, run: RunState, limit: Duration) -> bool {
+        let limit = if run == RunState::Running { RETRY_TIMEOUT } else { limit };
         self.failing_since.get_or_insert_with(Instant::now).elapsed() >= limit
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::{Reading, Source, Target, Wanted};
 use crate::http::response::stream_body::ReplyBody;
-use crate::jobs::logs::Seen;
+use crate::jobs::logs::JobPods;
 use crate::kube::error::Error as KubeError;
 use crate::kube::refusal::Refusal;
 use crate::kube::types::Status;
@@ -108,7 +108,7 @@ impl Kubelet {
         self.runs.iter().rposition(|run| run.begins <= now).unwrap()
     }
 
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> JobPods {
         let (now, run) = (self.began.elapsed().as_secs(), self.run());
         let (until, reason) = self.waiting;
         let state = match now {
@@ -125,14 +125,14 @@ impl Kubelet {
             "status": { "phase": phase, "containerStatuses": [status] } });
         let job = json!({ "metadata": { "name": "j", "uid": "u" },
             "status": { "conditions": [{ "type": "Complete", "status": condition }] } });
-        Seen { job: serde_json::from_value(job).unwrap(), pods: vec![serde_json::from_value(pod).unwrap()] }
+        JobPods { job: serde_json::from_value(job).unwrap(), pods: vec![serde_json::from_value(pod).unwrap()] }
     }
 }
 
 impl Source for Kubelet {
     type Stream = Stream;
 
-    async fn fetch(&self) -> Result<Seen, KubeError> {
+    async fn fetch(&self) -> Result<JobPods, KubeError> {
         let is_gone = self.began.elapsed().as_secs() >= self.gone;
         if is_gone { Err(refused(404, "NotFound", "gone")) } else { Ok(self.seen()) }
     }

@@ -25,14 +25,14 @@ use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
-use crate::jobs::logs::Seen;
+use crate::jobs::logs::JobPods;
 
 pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     let job = ctx.resolve_job()?;
     let wanted = Wanted::parse(&ctx.parameters)?;
     ctx.acquire_stream_permit()?;
     ctx.forget_request();
-    let seen = Seen::look(ctx.cluster()?, &job.namespace, &job.name).await?;
+    let seen = JobPods::fetch(ctx.cluster()?, &job.namespace, &job.name).await?;
     let (sink, body) = ReplyBody::stream();
     let (started, mut has_started) = watch::channel(false);
     let source = Cluster::new(&ctx.state, ctx.caller(), job);

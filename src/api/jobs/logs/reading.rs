@@ -13,7 +13,7 @@ use crate::api::jobs::logs::source::{Source, Target};
 use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::stream_body::Sink;
 use crate::jobs::logs::availability::{self, LogAvailability};
-use crate::jobs::logs::{self, LogUnavailable, Missing, Seen};
+use crate::jobs::logs::{self, JobPods, LogUnavailable, NO_PODS};
 use crate::util::backoff::Backoff;
 
 /// The pauses between reads of the job and its pods.
@@ -59,7 +59,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Sends the logs. Returns no error only if they are complete.
-    pub(super) async fn run(&self, seen: Seen) -> Result<(), LogError> {
+    pub(super) async fn run(&self, seen: JobPods) -> Result<(), LogError> {
         if self.wanted.all {
             self.all(seen).await?;
         } else {
@@ -72,7 +72,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Sends the log of one container of one pod.
-    async fn one(&self, mut seen: Seen) -> Result<(), LogError> {
+    async fn one(&self, mut seen: JobPods) -> Result<(), LogError> {
         let (options, follow) = (self.wanted.options, self.wanted.options.follow);
         let (mut chosen, mut read, mut pause, mut blocked) = (None, None, PAUSE, None);
         loop {
@@ -82,12 +82,12 @@ impl<S: Source> Reading<S> {
                     let container = logs::container(&seen.job, pod, self.wanted.container.as_ref())?.to_owned();
                     Some(Target { pod: pod.metadata.name.clone(), container })
                 }
-                (None, Err(Missing::Pods { .. })) if follow && !seen.is_over() => None,
+                (None, Err(missing)) if missing.reason == NO_PODS && follow && !seen.is_over() => None,
                 (None, Err(missing)) => return Err(missing.into()),
             };
             if let Some(target) = target {
                 let unavailable = |why| target.unavailable(why);
-                let availability = availability::of(seen.find(&target.pod), &target.container, read);
+                let availability = availability::log_availability(seen.find(&target.pod), &target.container, read);
                 let since = *blocked.get_or_insert_with(Instant::now);
                 match availability {
                     LogAvailability::Log { run } => {
@@ -118,7 +118,7 @@ impl<S: Source> Reading<S> {
 
     /// Sends the logs of all containers, the oldest pod first. If they are followed, later pods come too. A container that
     /// has not started does not delay the others.
-    async fn all(&self, mut seen: Seen) -> Result<(), LogError> {
+    async fn all(&self, mut seen: JobPods) -> Result<(), LogError> {
         let (follow, mut pause) = (self.wanted.options.follow, PAUSE);
         let mut progress = BTreeMap::<Target, Progress>::new();
         loop {
@@ -143,7 +143,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Returns the next container to send, and whether others may start later.
-    fn next(&self, seen: &Seen, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
+    fn next(&self, seen: &JobPods, progress: &BTreeMap<Target, Progress>) -> (Option<(Target, LogAvailability)>, bool) {
         let (follow, mut is_waiting) = (self.wanted.options.follow, false);
         for pod in &seen.pods {
             for container in logs::containers(pod, self.wanted.container.as_ref()) {
@@ -152,7 +152,7 @@ impl<S: Source> Reading<S> {
                 if is_done {
                     continue;
                 }
-                match availability::of(Some(pod), container, read) {
+                match availability::log_availability(Some(pod), container, read) {
                     LogAvailability::Pending(_) if follow => is_waiting = true,
                     LogAvailability::Blocked(_) if follow && is_explained => is_waiting = true,
                     availability => return (Some((target, availability)), is_waiting),
@@ -165,7 +165,7 @@ impl<S: Source> Reading<S> {
     /// Sends the log of one container of several under its heading, or the reason why there is none.
     async fn section(
         &self,
-        seen: &mut Seen,
+        seen: &mut JobPods,
         target: &Target,
         availability: LogAvailability,
         done: Progress,
@@ -192,7 +192,7 @@ impl<S: Source> Reading<S> {
             LogAvailability::Gone => LogUnavailable::Gone,
         };
         // The log exists but could not be read.
-        if matches!(&why, LogUnavailable::Refused(error) if logs::may_pass(error)) {
+        if matches!(&why, LogUnavailable::Refused(error) if error.may_pass()) {
             self.has_gaps.store(true, Ordering::Relaxed);
         }
         self.send_reason(&mut heading, &why).await?;
@@ -206,7 +206,7 @@ impl<S: Source> Reading<S> {
     }
 
     /// Reads the job and its pods again. While logs are followed, failures are retried.
-    pub(super) async fn fetch(&self, seen: &Seen) -> Result<Seen, LogError> {
+    pub(super) async fn fetch(&self, seen: &JobPods) -> Result<JobPods, LogError> {
         let (started, mut pause) = (Instant::now(), PAUSE);
         loop {
             match self.source.fetch().await {
@@ -216,7 +216,7 @@ impl<S: Source> Reading<S> {
                 }
                 Ok(now) => return Ok(now),
                 Err(error) if error.is_not_found() => return Err(LogError::JobGone(error)),
-                Err(error) if !(self.wanted.options.follow && logs::may_pass(&error)) => return Err(error.into()),
+                Err(error) if !(self.wanted.options.follow && error.may_pass()) => return Err(error.into()),
                 Err(error) if started.elapsed() >= RETRY_TIMEOUT => return Err(error.into()),
                 Err(_) => sleep(pause.pause()).await,
             }

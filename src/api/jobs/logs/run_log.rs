@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::jobs::logs::availability::Run;
+use crate::jobs::logs::availability::RunState;
 use crate::kube::url::LogOptions;
 use crate::util::log_lines::{Extent, Join, Part, Splitter, WINDOW};
 
@@ -49,9 +49,9 @@ impl RunLog {
     }
 
     /// Returns the options of the next stream. A whole log is read again without `follow`: only its end shows what it lacks.
-    pub(super) fn options(&self, run: Run) -> LogOptions {
-        let follow = run == Run::Running && (self.extent == Extent::Tail || self.is_after_loss);
-        let options = LogOptions { follow, timestamps: true, previous: run == Run::Previous, ..self.wanted };
+    pub(super) fn options(&self, run: RunState) -> LogOptions {
+        let follow = run == RunState::Running && (self.extent == Extent::Tail || self.is_after_loss);
+        let options = LogOptions { follow, timestamps: true, previous: run == RunState::Previous, ..self.wanted };
         let Some(opened) = self.opened else { return options };
         if self.join.is_empty() {
             // The same part as before, which starts further back now.

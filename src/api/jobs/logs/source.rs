@@ -10,7 +10,7 @@ use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::logs::error::LogError;
 use crate::api::state::AppState;
 use crate::auth::Caller;
-use crate::jobs::logs::{self, LogUnavailable, Seen};
+use crate::jobs::logs::{self, JobPods, LogUnavailable};
 use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
@@ -39,7 +39,7 @@ pub(super) trait Source {
     type Stream;
 
     /// Returns the job and its pods.
-    async fn fetch(&self) -> Result<Seen, KubeError>;
+    async fn fetch(&self) -> Result<JobPods, KubeError>;
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Self::Stream, KubeError>;
 
@@ -72,8 +72,8 @@ impl Cluster {
 impl Source for Cluster {
     type Stream = Stream;
 
-    async fn fetch(&self) -> Result<Seen, KubeError> {
-        Seen::look(&self.client(), &self.job.namespace, &self.job.name).await
+    async fn fetch(&self) -> Result<JobPods, KubeError> {
+        JobPods::fetch(&self.client(), &self.job.namespace, &self.job.name).await
     }
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Stream, KubeError> {

@@ -18,12 +18,11 @@ use crate::http::limits::concurrency::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::sse::{self, EventId};
-use crate::http::response::stream_body::{Gone, LAST_WORDS, ReplyBody, Sink};
+use crate::http::response::stream_body::{ClientDisconnected, FINAL_WRITE_TIMEOUT, ReplyBody, Sink};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
-use crate::jobs::store::change_log::{Change, ChangeKind, seen};
-use crate::jobs::store::index::PageCursor;
-use crate::jobs::store::{JobStore, SnapshotPage};
+use crate::jobs::store::JobStore;
+use crate::jobs::store::change_log::{Change, ChangeKind, visible_changes};
 use crate::kube::health::{Check, Outcome};
 use crate::kube::names::{JobName, Namespace};
 
@@ -89,8 +88,8 @@ enum End {
     Denied(Denied),
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
+impl From<ClientDisconnected> for End {
+    fn from(_: ClientDisconnected) -> Self {
         Self::Disconnected
     }
 }
@@ -100,7 +99,7 @@ async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<Req
     let access = access_requests(namespace.as_ref(), job.as_ref());
     let end = tokio::select! {
         end = feed.run(start) => end,
-        denied = state.auth.lost(&info.caller, &access) => End::Denied(denied),
+        denied = state.auth.wait_until_revoked(&info.caller, &access) => End::Denied(denied),
     };
     let last_comment = match end {
         End::Disconnected => None,
@@ -119,7 +118,7 @@ async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<Req
                 feed.sink.end().await;
             }
         };
-        let _ = timeout(LAST_WORDS, last).await;
+        let _ = timeout(FINAL_WRITE_TIMEOUT, last).await;
     }
     drop(permit);
 }
@@ -178,44 +177,30 @@ impl Feed {
 
     /// Returns what the caller sees of these changes.
     async fn visible(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
-        let seen = seen(changes, &self.filter);
+        let seen = visible_changes(changes, &self.filter);
         let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
         exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
         seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
-    /// Sends all jobs page by page, and with each page the changes of the jobs before it. Returns the number of the change
-    /// after which all of it holds. Returns None if the changes came faster than the pages.
+    /// Sends all jobs as they are now. Returns the number of the last change that they include, or None if the store
+    /// cannot be used.
     async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
-        let (partial, mut text) = (id(cache, PARTIAL), Vec::new());
+        let Some((mut jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
+        exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        let mut text = Vec::new();
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
-        let mut sent: Option<(PageCursor, u64)> = None;
-        loop {
-            let place = sent.as_ref().map(|(place, _)| place);
-            let Some(SnapshotPage { mut jobs, next, change: end }) = cache.part(&self.filter, place, PAGE) else {
-                return Ok(None);
-            };
-            if let Some((place, last)) = &sent {
-                let Some(mut changes) = cache.changes_since(*last) else { return Ok(None) };
-                changes.retain(|change| change.number <= end && !place.is_before(&change.status));
-                for (kind, status) in self.visible(&changes).await {
-                    sse::event(&mut text, kind.name(), Some(partial), &status.json());
-                }
+        for page in jobs.chunks(PAGE) {
+            for status in page {
+                sse::event(&mut text, ChangeKind::Added.name(), Some(id(cache, PARTIAL)), &status.json());
             }
-            exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
-            for status in &jobs {
-                sse::event(&mut text, ChangeKind::Added.name(), Some(partial), &status.json());
-            }
-            let Some(next) = next else {
-                sse::event(&mut text, "snapshot-end", Some(id(cache, end)), b"{}");
-                self.send(text.into()).await?;
-                return Ok(Some(end));
-            };
             self.send(std::mem::take(&mut text).into()).await?;
-            sent = Some((next, end));
         }
+        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), b"{}");
+        self.send(text.into()).await?;
+        Ok(Some(change))
     }
 
     /// Waits for a change of any job. Sends heartbeats meanwhile.
@@ -224,7 +209,7 @@ impl Feed {
             tokio::select! {
                 changed = change_notifications.changed() => return changed.map_err(|_| End::Draining),
                 _ = self.draining.wait_for(|draining| *draining) => return Err(End::Draining),
-                () = self.sink.gone() => return Err(End::Disconnected),
+                () = self.sink.disconnected() => return Err(End::Disconnected),
                 () = sleep_until(self.last_sent + HEARTBEAT) => {}
             }
             self.send(sse::comment("heartbeat").into()).await?;

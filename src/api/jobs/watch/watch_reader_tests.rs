@@ -39,7 +39,7 @@ pub(super) struct Source {
 impl Source {
     /// Makes pending jobs, which were created a second apart.
     pub(super) fn of(jobs: u64) -> Self {
-        Self::read_by(Caller::nobody(), Arc::new(Auth::None), jobs)
+        Self::read_by(Caller::anonymous(), Arc::new(Auth::None), jobs)
     }
 
     /// Makes a source for a reader with this credential.
@@ -56,7 +56,7 @@ impl Source {
             rates: RateLimits::new(0, 0),
             repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
-            traffic: HttpMetrics::new(true),
+            traffic: Arc::new(HttpMetrics::new(true)),
             request_timeout: Duration::from_mins(5),
             docs: true,
             draining,
@@ -188,7 +188,7 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.state.calls.begin_stream().unwrap();
-    let feed = Feed::new(Arc::clone(&source.state), Caller::nobody(), filter.clone(), sink);
+    let feed = Feed::new(Arc::clone(&source.state), Caller::anonymous(), filter.clone(), sink);
     let info = RequestInfo {
         request_id: "1".to_owned(),
         operation: "watch_jobs",
