@@ -24,7 +24,7 @@ async fn b13_no_debug_output_of_a_request_shows_the_key_or_the_token_of_its_call
         auth.identify(Credentials { bearer: Some(Secret::new(SECRET)), ..Credentials::default() }).unwrap();
     ctx.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
     ctx.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
-    hide(&mut ctx.headers);
+    mark_sensitive(&mut ctx.headers);
     let RequestContext { route, info, parameters, headers, state, .. } = ctx;
     let ctx = RequestContext::new(state, route, info, parameters, headers);
     let shown = [

@@ -21,6 +21,8 @@ use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
 use crate::auth::{Auth, Credentials};
 use crate::aws::token::Tokens;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
@@ -66,8 +68,7 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
     let auth = Auth::ApiKey(Arc::new(Keyring::open(&file.0).unwrap()));
     let caller = auth.identify(Credentials { api_key: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
     let state = AppState {
-        cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
-        cache: Arc::default(),
+        clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
         auth: Arc::new(auth),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),

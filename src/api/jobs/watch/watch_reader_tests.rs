@@ -15,6 +15,8 @@ use crate::audit::Audit;
 use crate::audit::request_info::ObjectRef;
 use crate::auth::{Auth, Caller};
 use crate::aws::token::Tokens;
+use crate::clusters::cluster::Cluster;
+use crate::clusters::registry::Registry;
 use crate::config::pattern::Patterns;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
 use crate::http::limits::rate_limit::RateLimits;
@@ -48,8 +50,7 @@ impl Source {
         let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
         let (drain, draining) = watch::channel(false);
         let state = AppState {
-            cluster: Arc::new(ApiServer::new("lab", "us-east-1", tokens)),
-            cache: Arc::default(),
+            clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
             calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
