@@ -91,7 +91,7 @@ impl NamespaceView {
 
 pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let parse = |name: &str| parse_namespace("namespace_name", name);
-    let in_query = ctx.parameters.optional("namespace_name").map(|name| parse(&name)).transpose()?;
+    let in_query = ctx.parameters.optional("namespace_name").map(&parse).transpose()?;
     let CreateNamespace { namespace_name, labels, annotations } = ctx.read_optional_body(body).await?;
     let name = agreed("namespace_name", in_query, namespace_name.as_deref().map(parse).transpose()?)?;
     let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;

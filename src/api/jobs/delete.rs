@@ -78,7 +78,7 @@ async fn wait_until_gone(ctx: &mut RequestContext, job: &JobRef, time: Duration)
 /// Foreground by default: the API server's own default would leave the pods behind.
 fn propagation(ctx: &RequestContext) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
-    match ctx.parameters.optional(NAME).map(|name| name.to_ascii_lowercase()).as_deref() {
+    match ctx.parameters.optional(NAME).map(str::to_ascii_lowercase).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),
         Some("background") => Ok(Propagation::Background),
         Some("orphan") => Ok(Propagation::Orphan),
@@ -90,5 +90,5 @@ fn grace_period(ctx: &RequestContext) -> Result<Option<u32>, Problem> {
     const NAME: &str = "grace_period_seconds";
     let parse = |value: &str| value.parse().ok().filter(|seconds| *seconds <= i32::MAX.unsigned_abs());
     let wrong = || Problem::malformed(NAME, "must be a whole number of seconds, 0 or more");
-    ctx.parameters.optional(NAME).map(|value| parse(&value).ok_or_else(wrong)).transpose()
+    ctx.parameters.optional(NAME).map(|value| parse(value).ok_or_else(wrong)).transpose()
 }

@@ -54,7 +54,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
 fn resolve_job(ctx: &mut RequestContext, in_body: &Parameters) -> Result<JobRef, Problem> {
     let name = agreed(
         "job_name",
-        ctx.parameters.optional("job_name").map(|name| parse_job_name(&name)).transpose()?,
+        ctx.parameters.optional("job_name").map(parse_job_name).transpose()?,
         in_body.job_name.as_deref().map(parse_job_name).transpose()?,
     )?;
     let name =
@@ -62,7 +62,7 @@ fn resolve_job(ctx: &mut RequestContext, in_body: &Parameters) -> Result<JobRef,
     let parse = |name: &str| parse_namespace("namespace", name);
     let namespace = agreed(
         "namespace",
-        ctx.parameters.optional("namespace").map(|name| parse(&name)).transpose()?,
+        ctx.parameters.optional("namespace").map(&parse).transpose()?,
         in_body.namespace.as_deref().map(parse).transpose()?,
     )?;
     let namespace = namespace.map_or_else(|| parse("default"), Ok)?;

@@ -10,11 +10,11 @@ use crate::jobs::state::State;
 /// Returns the jobs that the query selects, within the namespaces that the service and the caller may use.
 pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     let parameters = &ctx.parameters;
-    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", &name)).transpose()?;
+    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
     let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
-    let selector = Selector::parse(parameters.optional("label_selector").as_deref().unwrap_or(""))
+    let selector = Selector::parse(parameters.optional("label_selector").unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
-    let state = parameters.optional("state").map(|name| state(&name)).transpose()?;
+    let state = parameters.optional("state").map(state).transpose()?;
     (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
     if let Some(namespace) = &namespace {
         ctx.check_namespace(namespace)?;

@@ -37,7 +37,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     let namespace = filter.namespace.as_ref();
     let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(MAX_PAGE) as usize;
     let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
-    let from = token.map(|token| pagination::parse(&token)).transpose()?;
+    let from = token.map(pagination::parse).transpose()?;
     let all_ended = match ctx.parameters.wait()? {
         Some(_) if ctx.parameters.has("state") || from.is_some() => {
             let why = "waits for jobs of every state to end: leave out state and continue";

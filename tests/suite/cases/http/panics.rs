@@ -5,13 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use eks_api::api::audit::Audit;
-use eks_api::api::context::AppState;
 use eks_api::api::gate::Gate;
 use eks_api::api::repeats::Repeats;
 use eks_api::api::service::Service;
+use eks_api::api::state::AppState;
+use eks_api::audit::Audit;
 use eks_api::auth::Auth;
 use eks_api::aws::token::Tokens;
+use eks_api::clusters::cluster::Cluster;
+use eks_api::clusters::registry::Registry;
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::cors::Cors;
 use eks_api::http::browser::origin::HostAllowlist;
@@ -34,9 +36,9 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
     let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
     let (_drain, draining) = watch::channel(false);
     let metrics = Arc::new(HttpMetrics::new(true));
+    let api_server = ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, broken_clock));
     let shared = Arc::new(AppState {
-        cluster: Arc::new(ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, broken_clock))),
-        cache: Arc::default(),
+        clusters: Registry::new(Cluster::new(Arc::new(api_server))),
         policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
         auth: Arc::new(Auth::None),
         calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
@@ -48,7 +50,7 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
         docs: true,
         draining: draining.clone(),
     });
-    let service = Service { shared, admission: Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) } };
+    let service = Service { shared, gate: Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) } };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let config = ListenerConfig { tls: None, max_connections: 10, max_per_peer: 10, metrics, draining };
