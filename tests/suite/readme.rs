@@ -15,7 +15,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eks_api::api::routes::Route;
-use eks_api::api::routes::access::Access;
 use eks_api::config::{Settings, VARIABLES, dotenv};
 use eks_api::http::limits::bounds::DRAIN;
 
