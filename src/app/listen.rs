@@ -41,7 +41,7 @@ fn passed() -> Result<Option<StdListener>, Error> {
     Ok(Some(OwnedFd::from(stream).into()))
 }
 
-/// Everyone who reaches the port can run containers. So the rule for EKS_API_LISTEN holds for this socket too.
+/// Everyone who reaches the port can run containers. So the rule for `EKS_API_LISTEN` holds for this socket too.
 fn adopted(listener: StdListener, is_access_chosen: bool) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |error| Error::Listen(format!("LISTEN_FDS: the socket that was passed: {error}"));
     let address = listener.local_addr().map_err(failed)?;

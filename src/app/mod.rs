@@ -68,7 +68,7 @@ fn keyring(settings: &Settings) -> Result<Option<Arc<Keyring>>, Error> {
     Ok(Some(Arc::new(keyring)))
 }
 
-/// Makes the authentication that EKS_API_AUTH chooses.
+/// Makes the authentication that `EKS_API_AUTH` chooses.
 fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<ApiServer>) -> Result<Auth, Error> {
     match (&settings.auth, keyring) {
         (access::Auth::Kubernetes, _) => {

@@ -31,7 +31,7 @@ pub struct Limits {
 const KEYS_FILE: &str = "EKS_API_KEYS_FILE";
 
 impl Auth {
-    /// Everyone who reaches the port can run containers. So an address beyond loopback needs EKS_API_AUTH.
+    /// Everyone who reaches the port can run containers. So an address beyond loopback needs `EKS_API_AUTH`.
     pub(super) fn read(read: &mut Reader, listen: SocketAddr) -> Self {
         let keys = read.value(KEYS_FILE).map(PathBuf::from);
         let auth = match (read.value("EKS_API_AUTH"), keys.clone()) {

@@ -27,7 +27,7 @@ pub struct Settings {
     pub cluster: String,
     pub region: String,
     pub listen: SocketAddr,
-    /// Whether EKS_API_AUTH is set. It must be set beyond loopback.
+    /// Whether `EKS_API_AUTH` is set. It must be set beyond loopback.
     pub is_access_chosen: bool,
     pub tls: Option<TlsFiles>,
     pub log: Log,

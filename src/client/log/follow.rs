@@ -234,8 +234,9 @@ impl Follower<'_> {
     }
 
     fn note(&mut self, text: String) {
-        if self.noted.insert(text.clone()) {
+        if !self.noted.contains(&text) {
             self.service.progress.note(&text);
+            self.noted.insert(text);
         }
     }
 }
