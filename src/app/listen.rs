@@ -47,7 +47,7 @@ fn adopted(listener: StdListener, is_access_chosen: bool) -> Result<(TcpListener
     let address = listener.local_addr().map_err(failed)?;
     if !address.ip().to_canonical().is_loopback() && !is_access_chosen {
         return Err(Error::Config(format!(
-            "LISTEN_FDS: the socket that was passed listens on {address}, which others can reach: set EKS_API_AUTH (to none if everyone may call), or give the socket unit ListenStream=127.0.0.1:{}",
+            "LISTEN_FDS: the socket that was passed listens on {address}, which others can reach: set EKS_API_AUTH=none if everyone may call, or give the socket unit ListenStream=127.0.0.1:{}",
             address.port()
         )));
     }
