@@ -32,7 +32,7 @@ pub struct RequestContext {
     pub parameters: Parameters,
     pub headers: HeaderMap,
     pub state: Arc<AppState>,
-    /// What the rate limits leave to the caller. None if the call was not counted.
+    /// The calls that the rate limits leave to the caller. None if the call was not counted.
     pub allowance: Option<Allowance>,
     /// Ends when the caller of a change disconnects. None for a read: its future is dropped instead.
     pub disconnected: Option<oneshot::Receiver<Infallible>>,

@@ -14,7 +14,7 @@ use crate::http::response::problem::Problem;
 /// The most kinds between two reports. Refusals of further kinds are counted together.
 const MAX_KINDS: usize = 1024;
 
-/// What refusals that are counted together have in common.
+/// Refusals with the same kind are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kind {
     caller: CallerId,

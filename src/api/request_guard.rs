@@ -19,7 +19,7 @@ use crate::http::response::reply::Reply;
 #[derive(Debug)]
 pub struct Answer {
     pub result: Result<Reply, Problem>,
-    /// What the rate limits leave to the caller. None if the call was not counted.
+    /// The calls that the rate limits leave to the caller. None if the call was not counted.
     pub allowance: Option<Allowance>,
 }
 

@@ -31,7 +31,7 @@ pub struct Service {
     pub gate: Gate,
 }
 
-/// What the response needs to know of the request.
+/// The parts of the request that the response needs.
 struct RequestHead {
     request_id: RequestId,
     origin: Option<HeaderValue>,

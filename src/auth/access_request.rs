@@ -1,4 +1,4 @@
-//! What a caller wants to see, in RBAC's words.
+//! [`AccessRequest`]: the object or list that a caller wants to see, as RBAC names it.
 
 use crate::kube::access_review::Permission;
 use crate::kube::names::Namespace;
@@ -16,8 +16,8 @@ impl AccessRequest<'_> {
     pub(super) fn refusal(&self) -> String {
         let Permission { verb, resource, group, .. } = self.permission;
         let name = self.name.map(|name| format!(" {name:?}")).unwrap_or_default();
-        let place = match self.namespace {
-            Some(namespace) => format!("in the namespace {:?}", namespace.as_str()),
+        let place = match self.namespace.map(Namespace::as_str) {
+            Some(name) => format!("in the namespace {name:?}"),
             None => "in all namespaces; name one that is allowed".to_owned(),
         };
         let dot = if group.is_empty() { "" } else { "." };

@@ -72,11 +72,13 @@ impl Arguments {
 
 /// The text after an equals sign may be a secret, so it is not shown.
 fn unknown(name: &str) -> String {
-    format!("unknown option {:?}", truncate(name, 40))
+    let name = truncate(name, 40);
+    format!("unknown option {name:?}")
 }
 
 pub fn unexpected(argument: &str) -> String {
-    format!("unexpected argument {:?}", truncate(argument, 40))
+    let argument = truncate(argument, 40);
+    format!("unexpected argument {argument:?}")
 }
 
 /// Returns the lines of the help. A long option has its text on the next line.

@@ -48,7 +48,7 @@ stdout has only the log: each pod of the job, one after another. The container i
 kubectl.kubernetes.io/default-container names, else the first. All other messages go to stderr.
 After 10 seconds without progress they say why: a quota, an image, no node, suspended.
 If the service is down or busy, requests are repeated until the timeout; without --timeout for 2 minutes.
-No connection is idle for more than 20 seconds, so proxies with an idle timeout of 30 seconds do not cut it.
+No connection is idle for more than 20 seconds. A proxy with an idle timeout of 30 seconds does not cut it.
 
 Exit codes:
     0  the job completed

@@ -1,5 +1,5 @@
-//! Creates a job exactly once. Creates a missing namespace when the API server reports it, and recognizes the job by its
-//! ownership stamp after a lost reply.
+//! Creates a job exactly once. Creates a missing namespace when the API server reports it. After a lost reply it
+//! recognizes the job by its ownership stamp.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -166,7 +166,8 @@ fn label_key(key: &str) -> Result<String, BadSelector> {
     if !name.is_empty() && is_word(name) && prefix.is_none_or(is_prefix) {
         return Ok(key.to_owned());
     }
-    Err(bad(&format!("{:?} is not a label key", shortened(key))))
+    let name = shortened(key);
+    Err(bad(&format!("{name:?} is not a label key")))
 }
 
 fn label_value(value: &str) -> Result<String, BadSelector> {
@@ -174,11 +175,12 @@ fn label_value(value: &str) -> Result<String, BadSelector> {
     if is_word(value) {
         Ok(value.to_owned())
     } else {
-        Err(bad(&format!("{:?} is not a label value", shortened(value))))
+        let value = shortened(value);
+        Err(bad(&format!("{value:?} is not a label value")))
     }
 }
 
-/// Whether a word is empty, or has at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends.
+/// Whether a word is empty, or has at most 63 letters, digits, '-', '_' and '.'. Both ends are letters or digits.
 fn is_word(word: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
     let bytes = word.as_bytes();

@@ -12,5 +12,4 @@ pub mod refusal;
 pub mod tls;
 pub mod types;
 pub mod url;
-mod warning;
 pub mod watcher;

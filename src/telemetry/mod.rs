@@ -1,4 +1,4 @@
-//! What operators see: log lines, journal entries, systemd notifications and metrics.
+//! Output for operators: log lines, journal entries, systemd notifications and metrics.
 
 pub mod journal;
 pub mod log;

@@ -40,7 +40,7 @@ pub(super) fn openapi(ctx: &RequestContext) -> Result<Reply, Problem> {
 pub(super) fn page(ctx: &RequestContext) -> Result<Reply, Problem> {
     check_enabled(ctx)?;
     let found =
-        swagger_ui::file(ctx.route).ok_or_else(|| not_found("this program was built without the documentation"))?;
+        swagger_ui::file(ctx.route).ok_or_else(|| disabled("this program was built without the documentation"))?;
     if found.is_gzip && !media::accepts_gzip(&ctx.headers) {
         let detail = "this file is only sent compressed: send Accept-Encoding: gzip (curl --compressed)";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", detail));
@@ -54,10 +54,10 @@ pub(super) fn page(ctx: &RequestContext) -> Result<Reply, Problem> {
 }
 
 fn check_enabled(ctx: &RequestContext) -> Result<(), Problem> {
-    if ctx.state.docs { Ok(()) } else { Err(not_found("EKS_API_DOCS=false disables the documentation")) }
+    if ctx.state.docs { Ok(()) } else { Err(disabled("EKS_API_DOCS=false disables the documentation")) }
 }
 
-fn not_found(detail: &str) -> Problem {
+fn disabled(detail: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "path_not_found", detail)
 }
 

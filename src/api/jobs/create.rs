@@ -96,7 +96,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     Reply::json(status, &created)
 }
 
-/// Returns the status at the end of the wait, or None if the job is gone before it was seen to finish.
+/// Returns the status at the end of the wait. None: the job is gone, and nobody saw it finish.
 async fn wait_until_finished(
     ctx: &mut RequestContext,
     job: &JobRef,

@@ -44,7 +44,7 @@ pub struct Job {
     refuses_uid: Cell<bool>,
 }
 
-/// What a status request returns.
+/// The result of a status request.
 #[derive(Clone, Debug)]
 pub enum JobStatus {
     Found(Status),

@@ -1,4 +1,4 @@
-//! What the parts of a run share: [`RunState`], with the outcome of the job and the reason why it waits.
+//! [`RunState`]: shared by all parts of a run, with the outcome of the job and the reason why it waits.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

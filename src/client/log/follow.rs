@@ -21,7 +21,7 @@ use crate::util::error_chain::causes;
 
 /// How often the whole log is read after the end of the job.
 const LAST_READS: usize = 5;
-/// After the end of the job, a stream that is idle for this long is replaced by a read of the whole log.
+/// After the end of the job, the client closes a stream that is idle for this long. It then reads the whole log.
 const LAST_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// If a container had no log yet, a stream that is idle for this long is opened again.
 const REMARK_IDLE_TIMEOUT: Duration = Duration::from_secs(5);

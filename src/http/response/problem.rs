@@ -19,7 +19,7 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// The caller's allowance, if a rate limit refused the call.
     pub allowance: Option<Box<Allowance>>,
-    /// The last status object of a job that is gone, as JSON, for a caller with the right to see it.
+    /// The last status object of a job that is gone, as JSON. Only callers who may see the job get it.
     pub last_known: Option<Box<RawValue>>,
     pub cause: Option<Box<str>>,
     /// Whether a change may have taken effect.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::jobs::pods::unscheduled;
 use crate::kube::types::{Container, ContainerStatus, Pod};
 
-/// What a container waits for: a reason in one word, and perhaps a sentence.
+/// The reason why a container waits: one word, and perhaps a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub reason: String,
@@ -123,7 +123,7 @@ fn restarts(pod: &Pod, container: &str, exit_code: Option<i32>) -> bool {
     }
 }
 
-/// What an init container waits for that keeps the others from starting.
+/// Returns the reason why an init container waits. It keeps the other containers from starting.
 fn stuck_init(pod: &Pod) -> Option<Waiting> {
     let waits = |status: &&ContainerStatus| status.state.waiting.is_some() && !has_log(status);
     pod.status.init_container_statuses.iter().filter(waits).find_map(|status| {

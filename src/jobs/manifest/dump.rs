@@ -26,7 +26,7 @@ pub(super) fn is_of_service(name: &str) -> bool {
     name.starts_with(SERVICE_PREFIX) && !FOR_CALLERS.contains(&name)
 }
 
-/// Whether the manifest is the dump of a Job. Some tools write these members empty; that is no sign.
+/// Whether the manifest is the dump of a Job. Some tools write these members empty; those do not count.
 pub(super) fn is_dump(metadata: &Members) -> bool {
     let is_set = |name| raw::get(metadata, name).is_some_and(|value| value.get() != r#""""#);
     is_set("resourceVersion") || is_set("uid")

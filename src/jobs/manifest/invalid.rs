@@ -1,4 +1,4 @@
-//! What is wrong with a manifest, and where.
+//! [`Invalid`]: the field of a manifest that is wrong, and why.
 
 use std::fmt;
 

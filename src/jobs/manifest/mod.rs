@@ -106,7 +106,8 @@ fn unreadable(error: serde_json::Error) -> Invalid {
     Invalid::form("job_manifest", error.to_string())
 }
 
-/// What a key is bound to, without spaces and the order of members. If this changes, keys lose their jobs.
+/// Returns the text that a key is bound to, without spaces and the order of members. If this text changes, keys lose
+/// their jobs.
 fn identity(manifest: &Manifest, namespace: Option<&str>) -> serde_json::Result<Vec<u8>> {
     let members: Map<String, Value> = manifest
         .iter()

@@ -75,7 +75,7 @@ impl ChangeLog {
     }
 }
 
-/// What a sequence of changes does to one job.
+/// The effect of a sequence of changes on one job.
 struct Summary {
     /// The state before the first change that is not reported yet.
     before: Option<State>,

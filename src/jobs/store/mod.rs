@@ -70,7 +70,7 @@ impl JobStore {
         reflector.staleness.answer(reflector.index.get(&key(namespace, name)).cloned(), now)
     }
 
-    /// Returns at most `limit` matching jobs after a place, and the number of those that remain.
+    /// Returns at most `limit` matching jobs after a place, and the number of the other matches.
     pub fn page(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
         let reflector = self.read();
         let mut matching = reflector.index.matching(filter, after);

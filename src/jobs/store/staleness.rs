@@ -12,7 +12,7 @@ pub(super) enum Staleness {
     Stale(Instant),
 }
 
-/// What the store holds, and its age while the watch is down. After a miss the caller must ask the API server.
+/// The answer of the store, with its age while the watch is down. After a miss the caller must ask the API server.
 #[derive(Clone, Debug)]
 pub enum Found<T> {
     Hit { found: T, age: Option<Duration> },

@@ -7,6 +7,7 @@ pub mod reply;
 pub mod retry;
 pub mod stream;
 pub mod transport;
+mod warning;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

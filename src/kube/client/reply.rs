@@ -6,11 +6,11 @@ use hyper::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, SERVER, WARNING};
 use serde::de::DeserializeOwned;
 
 use crate::kube::client::transport::RawReply;
+use crate::kube::client::warning;
 use crate::kube::error::Error;
 use crate::kube::refusal::{Refusal, is_denial};
 use crate::kube::types::Status;
 use crate::kube::types::json;
-use crate::kube::warning;
 use crate::util::text::truncate;
 
 /// A reply that reports success.

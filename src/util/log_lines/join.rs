@@ -4,8 +4,8 @@ use crate::util::log_lines::line::Line;
 use crate::util::log_lines::search::{Extent, PassedLines, Search, WINDOW};
 use crate::util::log_lines::split::{Part, Stamp};
 
-/// The bytes that are held while several places are possible. Beyond it the place at the beginning of the log counts, if
-/// the reading has it, or else the nearest place.
+/// The bytes that are held while several places are possible. Beyond it the first
+/// place in the log counts if the reading has it. Otherwise the nearest place counts.
 const MAX_HELD: usize = 64 << 10;
 
 /// The state of one run of a container: what was passed on of its log.

@@ -11,8 +11,8 @@
 //! (`has_no_overlap`), call `reopen(Extent::Whole)` and read the whole log without `follow`. If that does not overlap
 //! either (not `is_caught_up`), lines are lost: call `reopen_after_loss`, and tell the caller.
 //!
-//! Memory: 8 bytes for each of the last `WINDOW` lines, and at most `MAX_HELD` bytes of text while the place is
-//! ambiguous. If more lines were written meanwhile, a reading of the whole log still finds the place.
+//! Memory: 8 bytes for each of the last `WINDOW` lines. While the place is ambiguous, at most `MAX_HELD` bytes of text
+//! more. If more lines were written meanwhile, a reading of the whole log still finds the place.
 
 mod join;
 mod line;

@@ -63,7 +63,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
         }
     }
     ctx.enter()?;
-    // A list from the cluster costs it far more than any other call, so a caller has one at a time.
+    // A list costs the cluster far more than any other call. So a caller has one at a time.
     let state = Arc::clone(&ctx.state);
     let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;

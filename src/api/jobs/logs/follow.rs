@@ -186,7 +186,7 @@ impl<S: Source> Reading<S> {
                 Err(error) => error,
             };
             let pause = pause.pause();
-            // The time counts too: opening a log retries by itself.
+            // The time counts too: opening a log includes retries.
             let spent = u64::try_from((started.elapsed() + pause).as_millis()).unwrap_or(u64::MAX);
             let waited = self.waited.fetch_add(spent, Ordering::Relaxed).saturating_add(spent);
             let has_time = u128::from(waited) < RETRY_TIMEOUT_ENDED.as_millis();

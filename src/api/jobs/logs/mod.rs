@@ -3,7 +3,7 @@
 //! One task reads and sends. An error before the first byte is a problem. A later error aborts the stream, so that the
 //! caller does not take a part for the whole.
 //!
-//! `feed` runs that task, `reading` decides which log comes next, and `follow` reads one run of a container to its end.
+//! `feed` runs that task. `reading` decides which log comes next. `follow` reads one run of a container to its end.
 
 mod error;
 mod feed;

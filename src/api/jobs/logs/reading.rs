@@ -38,7 +38,7 @@ pub(super) struct Reading<S> {
     pub(super) waited: AtomicU64,
 }
 
-/// What was sent of one container of several.
+/// The progress with one container of several.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
     /// The last run that was sent.

@@ -60,7 +60,7 @@ fn access_requests<'a>(namespace: Option<&'a Namespace>, name: Option<&'a JobNam
     [SEE_JOBS, FOLLOW_JOBS].map(|permission| AccessRequest { permission, namespace, name: name.map(JobName::as_str) })
 }
 
-/// What a stream sends first.
+/// The beginning of a stream.
 #[derive(Clone, Copy, Debug)]
 enum Start {
     /// All jobs.

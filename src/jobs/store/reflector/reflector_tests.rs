@@ -1,4 +1,4 @@
-//! What the reflector stores, case by case. `model` tests random sequences.
+//! Tests of the reflector, case by case. `model` tests random sequences.
 
 use super::*;
 use crate::jobs::state::State;
