@@ -115,6 +115,20 @@ impl RequestContext {
         Ok(value)
     }
 
+    /// The same for a body in JSON or YAML. A YAML document without `member` at its top is the value of that member.
+    pub async fn read_body_or_yaml<T: DeserializeOwned>(
+        &mut self,
+        body: RequestBody,
+        member: &'static str,
+    ) -> Result<T, Problem> {
+        self.enter()?;
+        self.permit = None;
+        let (value, held) = body::json_or_yaml(&self.headers, body, &self.state.calls.bodies, member).await?;
+        self.body = held;
+        self.enter()?;
+        Ok(value)
+    }
+
     /// Reads the body if there is one. Without a body all parameters are in the query.
     pub async fn read_optional_body<T: DeserializeOwned + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
         if body.is_end_stream() { Ok(T::default()) } else { self.read_body(body).await }

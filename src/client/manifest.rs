@@ -1,4 +1,4 @@
-//! Reads the manifest from a file or from stdin: [`Manifest`]. It must be JSON. The service checks the rest.
+//! Reads the manifest from a file or from stdin: [`Manifest`]. It is JSON or YAML. The service checks the rest.
 
 use std::io::{ErrorKind, Read};
 
@@ -8,9 +8,13 @@ use serde_json::value::RawValue;
 
 use crate::client::exit::{Exit, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
+use crate::util::yaml;
 
 /// This is more than the service accepts, so the service itself refuses most large manifests.
 const MAX_MIB: u64 = 4;
+
+/// The JSON of a YAML file may be this large, its aliases included. The service takes no more.
+const MAX_JSON_BYTES: usize = 1 << 20;
 
 /// The annotation that names the container whose log is shown.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -97,14 +101,20 @@ impl Manifest {
     fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
         let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
         if text.trim_ascii().is_empty() {
-            return Err((USAGE, "is empty; it must have the manifest of a Job, in JSON".to_owned()));
+            return Err((USAGE, "is empty; it must have the manifest of a Job, in JSON or YAML".to_owned()));
         }
-        let manifest: &RawValue = serde_json::from_str(text).map_err(|error| {
-            let hint = "(to convert YAML, run kubectl create --dry-run=client -o json -f FILE)";
-            (USAGE, format!("is not JSON: {error} {hint}"))
-        })?;
+        // As kubectl has it: what begins with a brace is JSON, everything else is YAML.
+        let converted = if text.trim_ascii_start().starts_with('{') {
+            None
+        } else {
+            let json = yaml::to_json(text.as_bytes(), MAX_JSON_BYTES);
+            Some(json.map_err(|error| (USAGE, format!("is not YAML: {error}")))?)
+        };
+        let text = converted.as_deref().unwrap_or(text);
+        let manifest: &RawValue =
+            serde_json::from_str(text).map_err(|error| (USAGE, format!("is not JSON: {error}")))?;
         if !manifest.get().starts_with('{') {
-            return Err((USAGE, "must be the manifest of a Job, which is a JSON object".to_owned()));
+            return Err((USAGE, "must be the manifest of a Job, in JSON or YAML".to_owned()));
         }
         // The service would refuse it for the same reason.
         strict_json::check(text).map_err(|Fault { path, message }| {
@@ -145,9 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn yaml_is_refused_with_advice() {
-        assert!(Manifest::parse(b"kind: Job\n", None).unwrap_err().1.contains("-o json"));
-        assert!(Manifest::parse(b"[]", None).unwrap_err().1.contains("JSON object"));
+    fn yaml_is_sent_as_json() {
+        let yaml = "# cron\nkind: Job\nspec: {suspend: no, template: {spec: {containers: [{name: main}]}}}\n";
+        let manifest = Manifest::parse(yaml.as_bytes(), None).unwrap();
+        let json = r#"{"kind":"Job","spec":{"suspend":false,"template":{"spec":{"containers":[{"name":"main"}]}}}}"#;
+        assert_eq!(manifest.body, format!("{{\"job_manifest\":{json}}}"));
+        assert_eq!(manifest.container.as_deref(), Some("main"));
+        for (text, told) in [
+            ("[]", "must be the manifest of a Job"),
+            ("a: 1\na: 2\n", "is not YAML: line 2 column 1: this key is given twice in one mapping"),
+            ("a: 1\n---\nb: 2\n", "is not YAML: line 3 column 1: a second document begins here"),
+        ] {
+            let (code, why) = Manifest::parse(text.as_bytes(), None).unwrap_err();
+            assert!(code == USAGE && why.starts_with(told), "{why}");
+        }
     }
 
     #[test]

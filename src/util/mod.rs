@@ -9,3 +9,4 @@ pub mod net;
 pub mod secret;
 pub mod strict_json;
 pub mod text;
+pub mod yaml;

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The direct dependencies. One more needs its reason in docs/DEPENDENCIES.md.
-const DIRECT: [&str; 26] = [
+const DIRECT: [&str; 27] = [
     "aws-config",
     "aws-credential-types",
     "aws-sdk-eks",
@@ -28,6 +28,7 @@ const DIRECT: [&str; 26] = [
     "ring",
     "rlimit",
     "rustls",
+    "saphyr-parser",
     "serde",
     "serde_json",
     "subtle",
@@ -36,7 +37,7 @@ const DIRECT: [&str; 26] = [
     "tokio-rustls",
 ];
 
-const MOST_CRATES: usize = 123;
+const MOST_CRATES: usize = 125;
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
 fn cargo(arguments: &[&str]) -> String {

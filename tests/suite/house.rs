@@ -12,18 +12,18 @@ use source::{Source, sources};
 /// The rooms from the bottom up, each with its row and its budget in lines of code. Rooms of one row never import each
 /// other. Blank lines, comments and tests do not count.
 const ROOMS: [(&str, usize, usize); 16] = [
-    ("util", 0, 583),
+    ("util", 0, 895),
     ("config", 1, 461),
     ("telemetry", 1, 546),
     ("aws", 2, 516),
-    ("client", 2, 1549),
+    ("client", 2, 1555),
     ("kube", 3, 2249),
     ("jobs", 4, 2456),
     ("clusters", 5, 268),
     ("auth", 6, 601),
     ("audit", 7, 242),
-    ("http", 8, 1942),
-    ("api", 9, 3525),
+    ("http", 8, 1987),
+    ("api", 9, 3537),
     ("app", 10, 343),
     ("cli", 11, 558),
     ("lib", 12, 14),

@@ -75,3 +75,4 @@ mod upstream_faults;
 mod waiting;
 mod watch_driver;
 mod wire;
+mod yaml;

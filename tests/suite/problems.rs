@@ -110,8 +110,7 @@ async fn a_body_that_is_not_labelled_json_is_not_read() {
     let lab = lab().await;
     let body = json!({ "job_manifest": manifest("hello"), "namespace_name": "a" }).to_string();
     for path in [CREATE_JOB, CREATE_NAMESPACE] {
-        for label in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/yaml", ""]
-        {
+        for label in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", ""] {
             let reply = lab.service.send("POST", path, &[("content-type", label)], body.clone()).await;
             problem(&reply, 415, "UnsupportedMediaType");
         }

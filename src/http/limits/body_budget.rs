@@ -15,11 +15,13 @@ pub struct BodyBudget {
     /// One permit a byte.
     bytes: Arc<Semaphore>,
     pub refused: Counter,
+    /// YAML is read one body at a time: its tree takes many times the memory of its text.
+    pub yaml: Semaphore,
 }
 
 impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
-        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default() }
+        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default(), yaml: Semaphore::new(1) }
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.

@@ -1,7 +1,7 @@
 //! Media types: checks Content-Type, Content-Encoding, Accept and Accept-Encoding.
 
 use hyper::StatusCode;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
 
 use crate::http::response::problem::Problem;
 
@@ -33,31 +33,6 @@ impl Media {
             Self::Icon => "image/png",
         }
     }
-}
-
-/// The reason of a 415 for Content-Encoding.
-pub const UNSUPPORTED_ENCODING: &str = "unsupported_content_encoding";
-
-/// 415 unless the body is JSON in UTF-8, without compression. The check of Content-Type also refuses HTML forms.
-pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |reason: &str, detail: &str| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason, detail);
-    let label = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let mut parts = label.split(';').map(str::trim);
-    if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
-        let detail = "the body must be JSON: send it with the header Content-Type: application/json";
-        return Err(unsupported("UnsupportedMediaType", detail));
-    }
-    let charset = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
-    let is_utf8 = |name: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    if !charset.is_none_or(|(_, name)| is_utf8(name.trim_matches('"'))) {
-        return Err(unsupported("UnsupportedMediaType", "the body must be JSON in UTF-8: send it in no other charset"));
-    }
-    let mut codings = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|c| *c == b','));
-    if codings.any(|coding| !matches!(coding.trim_ascii().to_ascii_lowercase().as_slice(), b"" | b"identity")) {
-        let detail = "the body must not be compressed: send it without the header Content-Encoding";
-        return Err(unsupported(UNSUPPORTED_ENCODING, detail));
-    }
-    Ok(())
 }
 
 /// 406 if Accept rules out the media type. The most specific range decides (RFC 9110, section 12.5.1).
@@ -132,37 +107,6 @@ mod tests {
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn only_json_is_accepted() {
-        for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y; Charset=\"UTF-8\""] {
-            assert!(require_json(&headers(CONTENT_TYPE, good)).is_ok(), "{good}");
-        }
-        let bad_charset = "application/json; charset=utf-16";
-        for bad in ["application/x-www-form-urlencoded", "text/plain", "application/jsonp", "", bad_charset] {
-            assert_eq!(require_json(&headers(CONTENT_TYPE, bad)).unwrap_err().status, 415, "{bad}");
-        }
-        assert!(require_json(&HeaderMap::new()).is_err());
-    }
-
-    #[test]
-    fn a_compressed_body_is_refused() {
-        let with = |codings: &[&'static str]| {
-            let mut headers = headers(CONTENT_TYPE, "application/json");
-            for coding in codings {
-                headers.append(CONTENT_ENCODING, HeaderValue::from_static(coding));
-            }
-            require_json(&headers).map_err(|problem| (problem.status.as_u16(), problem.reason))
-        };
-        for good in [&[][..], &["identity"], &["Identity", "identity, identity"], &[""]] {
-            assert_eq!(with(good), Ok(()), "{good:?}");
-        }
-        for bad in
-            [&["gzip"][..], &["x-gzip"], &["br"], &["identity, deflate"], &["identity", "zstd"], &["aws-chunked"]]
-        {
-            assert_eq!(with(bad), Err((415, UNSUPPORTED_ENCODING.to_owned())), "{bad:?}");
-        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use hyper::header::{
 };
 
 use crate::http::limits::allowance::Allowance;
-use crate::http::request::media::{Media, UNSUPPORTED_ENCODING};
+use crate::http::request::body_format::UNSUPPORTED_ENCODING;
+use crate::http::request::media::Media;
 use crate::http::request::request_id::{self, RequestId};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;

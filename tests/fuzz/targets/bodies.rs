@@ -12,6 +12,7 @@ use eks_api::kube::client::reply::decode;
 use eks_api::kube::client::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
 use eks_api::util::strict_json;
+use eks_api::util::yaml::to_json;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
@@ -20,6 +21,18 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{first_line, text};
+
+/// A YAML document becomes JSON that the checks of a JSON body accept, within the limit.
+pub(super) fn yaml(data: &[u8]) {
+    const MAX: usize = 1 << 14;
+    match to_json(data, MAX) {
+        Ok(json) => {
+            assert!(json.len() <= MAX && strict_json::check(&json).is_ok(), "{json}");
+            serde_json::from_str::<Value>(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        }
+        Err(error) => assert!(error.to_string().len() < 200, "{error}"),
+    }
+}
 
 /// The first line is the namespace, the second the idempotency key, the rest the manifest.
 pub(super) fn job_manifest(data: &[u8]) {

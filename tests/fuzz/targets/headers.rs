@@ -1,8 +1,9 @@
 //! What a caller writes into headers, and times.
 
 use eks_api::aws::http_date;
+use eks_api::http::request::body_format::{self, BodyFormat};
 use eks_api::http::request::etag::{self, IfNoneMatch};
-use eks_api::http::request::media::{Media, accepts, require_json};
+use eks_api::http::request::media::{Media, accepts};
 use eks_api::http::request::request_id::{HEADER, RequestId};
 use eks_api::http::response::sse::EventId;
 use eks_api::kube::types::Time;
@@ -27,9 +28,10 @@ pub(super) fn accept(data: &[u8]) {
         assert!(accepts(media, &headers).is_ok(), "{headers:?}");
     }
     let headers = headers(&CONTENT_TYPE, data);
-    if require_json(&headers).is_ok() {
+    if let Ok(format) = body_format::parse(&headers, true) {
         let label = headers[CONTENT_TYPE].to_str().unwrap_or_default().to_ascii_lowercase();
-        assert_eq!(label.split(';').next().unwrap_or_default().trim(), "application/json");
+        let is_json = label.split(';').next().unwrap_or_default().trim() == "application/json";
+        assert_eq!(is_json, format == BodyFormat::Json);
     }
 }
 

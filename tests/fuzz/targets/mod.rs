@@ -12,7 +12,7 @@ type Target = (&'static str, fn(&[u8]));
 
 /// Every target with its name, which is also its folder in fixtures/fuzz. A new parser of what comes from outside gets
 /// its line here: the suite asks for its corpus, and `tests/fuzz/run` and CI take it up by themselves.
-pub(crate) const TARGETS: [Target; 22] = [
+pub(crate) const TARGETS: [Target; 23] = [
     ("keys_file", access::keys_file),
     ("credentials", access::credentials),
     ("host", access::host),
@@ -30,6 +30,7 @@ pub(crate) const TARGETS: [Target; 22] = [
     ("watch_lines", streams::watch_lines),
     ("watch_machine", streams::watch_machine),
     ("strict_json", bodies::strict_json),
+    ("yaml", bodies::yaml),
     ("job_manifest", bodies::job_manifest),
     ("job_object", bodies::job_object),
     ("status_body", bodies::status_body),
