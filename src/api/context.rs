@@ -106,24 +106,15 @@ impl RequestContext {
     }
 
     /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
-    pub async fn read_body<T: DeserializeOwned>(&mut self, body: RequestBody) -> Result<T, Problem> {
-        self.enter()?;
-        self.permit = None;
-        let (value, held) = body::json(&self.headers, body, &self.state.calls.bodies).await?;
-        self.body = held;
-        self.enter()?;
-        Ok(value)
-    }
-
-    /// The same for a body in JSON or YAML. A YAML document without `member` at its top is the value of that member.
-    pub async fn read_body_or_yaml<T: DeserializeOwned>(
+    /// With `yaml_member` it may be YAML, as in [`body::read`].
+    pub async fn read_body<T: DeserializeOwned>(
         &mut self,
         body: RequestBody,
-        member: &'static str,
+        yaml_member: Option<&'static str>,
     ) -> Result<T, Problem> {
         self.enter()?;
         self.permit = None;
-        let (value, held) = body::json_or_yaml(&self.headers, body, &self.state.calls.bodies, member).await?;
+        let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
         self.body = held;
         self.enter()?;
         Ok(value)
@@ -131,7 +122,7 @@ impl RequestContext {
 
     /// Reads the body if there is one. Without a body all parameters are in the query.
     pub async fn read_optional_body<T: DeserializeOwned + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
-        if body.is_end_stream() { Ok(T::default()) } else { self.read_body(body).await }
+        if body.is_end_stream() { Ok(T::default()) } else { self.read_body(body, None).await }
     }
 
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.

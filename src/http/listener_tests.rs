@@ -33,7 +33,7 @@ impl Handler for ReadsBodies {
         let read = if parts.method == Method::GET {
             Ok(())
         } else {
-            body::json::<Value>(&parts.headers, body, &BodyBudget::default()).await.map(drop)
+            body::read::<Value>(&parts.headers, body, &BodyBudget::default(), None).await.map(drop)
         };
         let result = read.and_then(|()| Reply::json(StatusCode::OK, &json!({ "status": "ok" })));
         response(&RequestId::parse(&parts.headers), result, Media::Json, None, None)

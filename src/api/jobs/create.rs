@@ -60,7 +60,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     let (namespace_in_query, wait_in_query) =
         (ctx.parameters.optional("namespace").map(str::to_owned), ctx.parameters.wait()?);
     namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
-    let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body_or_yaml(body, "job_manifest").await?;
+    let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body(body, Some("job_manifest")).await?;
     let wait = agreed("wait", wait_in_query, wait.map(|time| wait_time(&time)).transpose()?)?;
     let namespace = agreed("namespace", namespace_in_query, namespace)?;
     let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());

@@ -15,27 +15,21 @@ use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::response::problem::Problem;
 use crate::util::{strict_json, yaml};
 
-/// Returns the parsed body and the permit for its bytes.
-pub async fn json<T: DeserializeOwned>(
+/// Returns the parsed body and the permit for its bytes. With `yaml_member` the body may be YAML: a document without that
+/// member at its top is the value of the member.
+pub async fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: RequestBody,
     budget: &BodyBudget,
+    yaml_member: Option<&'static str>,
 ) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
-    body_format::parse(headers, false)?;
-    let (bytes, held) = read(body, budget).await?;
-    Ok((parse(&bytes)?, held))
-}
-
-/// The same for a body in JSON or YAML. A YAML document without `member` at its top is the value of that member.
-pub async fn json_or_yaml<T: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: RequestBody,
-    budget: &BodyBudget,
-    member: &'static str,
-) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
-    let format = body_format::parse(headers, true)?;
-    let (mut bytes, held) = read(body, budget).await?;
-    if format == BodyFormat::Yaml {
+    let format = body_format::parse(headers, yaml_member.is_some())?;
+    let late = || {
+        let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    };
+    let (mut bytes, held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
+    if let (BodyFormat::Yaml, Some(member)) = (format, yaml_member) {
         let _turn = budget.yaml.acquire().await;
         // The largest body takes a tenth of a second, which all other requests would wait.
         let json = tokio::task::spawn_blocking(move || enveloped(&bytes, member)).await;
@@ -47,16 +41,8 @@ pub async fn json_or_yaml<T: DeserializeOwned>(
 /// Returns the JSON of a YAML document, as a member of an object unless the document has that member.
 fn enveloped(bytes: &[u8], member: &str) -> Result<Vec<u8>, Problem> {
     let json = yaml::to_json(bytes, MAX_BODY_BYTES).map_err(|error| Problem::malformed("body", &error.to_string()))?;
-    let members: BTreeMap<&str, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
     Ok(if members.contains_key(member) { json.into() } else { format!("{{\"{member}\":{json}}}").into() })
-}
-
-async fn read(body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
-    let late = || {
-        let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
-    };
-    tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())?
 }
 
 /// Parses the body. The error names the wrong field.
