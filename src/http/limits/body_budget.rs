@@ -16,12 +16,12 @@ pub struct BodyBudget {
     bytes: Arc<Semaphore>,
     pub refused: Counter,
     /// YAML is read one body at a time: its tree takes many times the memory of its text.
-    pub yaml: Semaphore,
+    yaml: Arc<Semaphore>,
 }
 
 impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
-        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default(), yaml: Semaphore::new(1) }
+        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default(), yaml: Arc::new(Semaphore::new(1)) }
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.
@@ -30,8 +30,17 @@ impl BodyBudget {
             return Ok(None);
         }
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let acquired = timeout(BODY_QUEUE_TIMEOUT, Arc::clone(&self.bytes).acquire_many_owned(permits)).await;
-        acquired.ok().and_then(Result::ok).map(Some).ok_or_else(|| {
+        self.acquire_from(&self.bytes, permits).await.map(Some)
+    }
+
+    /// Takes the turn to read a YAML body. 503 if it is not free within the time limit.
+    pub async fn acquire_yaml(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.acquire_from(&self.yaml, 1).await
+    }
+
+    async fn acquire_from(&self, semaphore: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit, Problem> {
+        let acquired = timeout(BODY_QUEUE_TIMEOUT, Arc::clone(semaphore).acquire_many_owned(permits)).await;
+        acquired.ok().and_then(Result::ok).ok_or_else(|| {
             self.refused.count();
             let detail = "too many large request bodies at a time; try again";
             Problem::unavailable("overloaded", detail, Duration::from_secs(1))

@@ -40,6 +40,10 @@ pub struct ConcurrencyLimits {
     writes: Limiter,
     /// Half of the writes for each caller. The other half is for the other callers.
     writes_by_caller: CallerSemaphores,
+    /// The changes that wait for a permit, each with its request permit: at most half of the requests, so reads go on.
+    queue: Arc<Semaphore>,
+    /// A quarter of the requests for each caller.
+    queue_by_caller: CallerSemaphores,
     /// One list from the cluster for each caller: a list can read thousands of jobs.
     lists_by_caller: CallerSemaphores,
     pub bodies: BodyBudget,
@@ -95,6 +99,8 @@ impl ConcurrencyLimits {
             streams: Limiter::new(bounds.streams, "streams"),
             writes: Limiter::new(bounds.writes, "changes"),
             writes_by_caller: CallerSemaphores::new((bounds.writes / 2).max(1) as usize),
+            queue: Arc::new(Semaphore::new((bounds.requests / 2).max(1) as usize)),
+            queue_by_caller: CallerSemaphores::new((bounds.requests / 4).max(1) as usize),
             lists_by_caller: CallerSemaphores::new(1),
             bodies: BodyBudget::default(),
         }
@@ -115,8 +121,13 @@ impl ConcurrencyLimits {
         self.streams.try_acquire()
     }
 
-    /// A permit for a change. 503 if none is free within the time limit.
+    /// A permit for a change. 503 if none is free within the time limit, or if too many changes wait already.
     pub async fn acquire_write(&self, caller: CallerId) -> Result<WritePermit, Problem> {
+        let places =
+            [self.queue_by_caller.get(caller.clone()), Arc::clone(&self.queue)].map(Semaphore::try_acquire_owned);
+        if places.iter().any(Result::is_err) {
+            return Err(self.writes.refuse());
+        }
         let semaphores = [self.writes_by_caller.get(caller), Arc::clone(&self.writes.permits)];
         timeout(WRITE_QUEUE_TIMEOUT, WritePermit::acquire(semaphores)).await.map_err(|_| self.writes.refuse())
     }

@@ -35,6 +35,22 @@ async fn a_change_waits_for_a_permit_up_to_the_time_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waiting_changes_leave_half_of_the_requests_and_each_caller_a_quarter() {
+    let limits = limits(1);
+    let _held = limits.acquire_write(key("x")).await.unwrap();
+    let refused_after = async |name: &str| {
+        let start = Instant::now();
+        assert!(limits.acquire_write(key(name)).await.is_err());
+        start.elapsed()
+    };
+    let (late, immediately) = (WRITE_QUEUE_TIMEOUT, Duration::ZERO);
+    let one = tokio::join!(refused_after("a"), refused_after("a"), refused_after("a"), refused_after("b"));
+    assert_eq!(one, (late, late, immediately, late), "a caller has a quarter of eight requests");
+    let two = async || tokio::join!(refused_after("a"), refused_after("b"));
+    assert_eq!(tokio::join!(two(), two(), refused_after("c")), ((late, late), (late, late), immediately));
+}
+
+#[tokio::test(start_paused = true)]
 async fn c1_one_caller_has_at_most_half_of_the_permits() {
     let limits = limits(8);
     let mut held = Vec::new();

@@ -28,12 +28,18 @@ pub async fn read<T: DeserializeOwned>(
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
-    let (mut bytes, held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
+    let (mut bytes, mut held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
     if let (BodyFormat::Yaml, Some(member)) = (format, yaml_member) {
-        let _turn = budget.yaml.acquire().await;
+        let turn = budget.acquire_yaml().await?;
+        let length = bytes.len();
         // The largest body takes a tenth of a second, which all other requests would wait.
-        let json = tokio::task::spawn_blocking(move || enveloped(&bytes, member)).await;
+        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), turn).0).await;
         bytes = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))??;
+        if bytes.len() > length {
+            // Given back first: two such bodies could wait for each other.
+            drop(held);
+            held = budget.acquire(bytes.len()).await?;
+        }
     }
     Ok((parse(&bytes)?, held))
 }

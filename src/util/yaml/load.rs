@@ -11,8 +11,8 @@ use super::scalar::Scalar;
 
 /// Containers inside containers.
 const MAX_DEPTH: usize = 64;
-/// The least size of a merged member as JSON: `"":0,`. All merges together may not exceed the limit of the JSON.
-const MERGED_BYTES: usize = 5;
+/// The least size of a member as JSON, without its name: `"":0,`.
+const MEMBER_BYTES: usize = 5;
 
 /// A value, and the place where it begins.
 pub(super) struct Node {
@@ -51,7 +51,7 @@ struct Open {
 
 /// Returns the documents that hold anything but null.
 pub(super) fn documents(text: &str, max_bytes: usize) -> Result<Vec<Rc<Node>>, Error> {
-    let mut merges_left = max_bytes / MERGED_BYTES;
+    let mut left = max_bytes * 2;
     let (mut documents, mut open) = (Vec::new(), Vec::<Open>::new());
     let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
     let mut parser = Parser::new_from_str(text);
@@ -76,11 +76,8 @@ pub(super) fn documents(text: &str, max_bytes: usize) -> Result<Vec<Rc<Node>>, E
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(Open { at, anchor, is_mapping, items }) = open.pop() else { continue };
-                let value = if is_mapping {
-                    Value::Mapping(mapping(&items, &mut merges_left)?)
-                } else {
-                    Value::Sequence(items)
-                };
+                let value =
+                    if is_mapping { Value::Mapping(mapping(&items, &mut left)?) } else { Value::Sequence(items) };
                 let depth = value.depth();
                 check_depth(&at, depth)?;
                 (Rc::new(Node { at, depth, value }), anchor)
@@ -106,6 +103,13 @@ fn check_depth(at: &Marker, depth: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Charges a member, or a merge, to what is left of the memory for names. Aliases and merges copy names.
+fn charge(at: &Marker, left: &mut usize, name: usize) -> Result<(), Error> {
+    *left =
+        left.checked_sub(name + MEMBER_BYTES).ok_or_else(|| Error::at(at, "the names of all members are too long"))?;
+    Ok(())
+}
+
 fn check_tag(at: &Marker, tag: Option<&Tag>, known: &[&str]) -> Result<(), Error> {
     let is_known = |tag: &Tag| tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str());
     if tag.is_some_and(|tag| !is_known(tag)) {
@@ -116,7 +120,7 @@ fn check_tag(at: &Marker, tag: Option<&Tag>, known: &[&str]) -> Result<(), Error
 
 /// Returns the members of a mapping. Merging has the order of kubectl: a later member replaces an earlier one of the same
 /// name. Only two written keys of the same name are an error.
-fn mapping(items: &[Rc<Node>], merges_left: &mut usize) -> Result<Vec<(String, Rc<Node>)>, Error> {
+fn mapping(items: &[Rc<Node>], left: &mut usize) -> Result<Vec<(String, Rc<Node>)>, Error> {
     let (mut members, mut written) = (Members::default(), HashSet::new());
     for pair in items.chunks_exact(2) {
         let [key, value] = pair else { continue };
@@ -124,10 +128,11 @@ fn mapping(items: &[Rc<Node>], merges_left: &mut usize) -> Result<Vec<(String, R
             return Err(Error::at(&key.at, "a key must be a string, a number or a boolean"));
         };
         if matches!(scalar, Scalar::Merge) {
-            members.merge(value, merges_left)?;
+            members.merge(value, left)?;
             continue;
         }
         let name = scalar.to_key(&key.at)?;
+        charge(&key.at, left, name.len())?;
         if !written.insert(name.clone()) {
             return Err(Error::at(&key.at, "this key is given twice in one mapping"));
         }
@@ -157,8 +162,9 @@ impl Members {
     fn merge(&mut self, node: &Node, left: &mut usize) -> Result<(), Error> {
         match &node.value {
             Value::Mapping(members) => {
-                *left = left.checked_sub(members.len()).ok_or_else(|| Error::at(&node.at, "too much is merged"))?;
+                charge(&node.at, left, 0)?;
                 for (name, value) in members {
+                    charge(&node.at, left, name.len())?;
                     self.set(name, value);
                 }
             }

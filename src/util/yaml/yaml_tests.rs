@@ -91,7 +91,20 @@ fn aliases_cannot_make_a_small_text_large() {
         writeln!(merges, "a{n}: &a{n} {{<<: *a{}, k{n}: 1}}", n - 1).unwrap();
     }
     assert!(read(&bomb).unwrap_err().contains("larger than 1048576 bytes as JSON"));
-    assert!(read(&merges).unwrap_err().ends_with("too much is merged"));
+    assert!(read(&merges).unwrap_err().ends_with("the names of all members are too long"));
+}
+
+#[test]
+fn aliases_and_merges_cannot_copy_long_names() {
+    let long = "x".repeat(MAX / 2);
+    let (aliases, merges) = ("{*k : 1},".repeat(50_000), "{<<: *m},".repeat(50_000));
+    let empty = format!("{{s: &s [{}], x: {{{}}}}}", "{},".repeat(100_000), "<<: *s,".repeat(50_000));
+    for text in
+        [format!("{{a: &k \"{long}\", b: [{aliases}]}}"), format!("{{a: &m {{\"{long}\": 1}}, b: [{merges}]}}"), empty]
+    {
+        let error = read(&text).unwrap_err();
+        assert!(error.ends_with("the names of all members are too long"), "{error}");
+    }
 }
 
 #[test]
