@@ -70,14 +70,14 @@ impl Arguments {
     }
 }
 
-/// The text after an equals sign may be a secret, so it is not shown.
 fn unknown(name: &str) -> String {
     let name = truncate(name, 40);
     format!("unknown option {name:?}")
 }
 
+/// The text after an equals sign may be a secret, so it is not shown.
 pub fn unexpected(argument: &str) -> String {
-    let argument = truncate(argument, 40);
+    let argument = truncate(argument.split('=').next().unwrap_or_default(), 40);
     format!("unexpected argument {argument:?}")
 }
 
@@ -91,4 +91,16 @@ pub fn help(table: &[CommandOption]) -> String {
         let _ = write!(text, "\n  {:<24}{separator}{help}", name.trim_end());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_after_an_equals_sign_is_not_shown() {
+        assert_eq!(unexpected("AWS_SECRET_ACCESS_KEY=abcd"), "unexpected argument \"AWS_SECRET_ACCESS_KEY\"");
+        let refused = Arguments::parse(&[], ["--secret=abcd".to_owned()].into_iter()).unwrap_err();
+        assert_eq!(refused, "unknown option \"--secret\"");
+    }
 }

@@ -49,12 +49,14 @@ impl Family<'_> {
     }
 
     pub fn histogram(&mut self, labels: Labels, histogram: &Histogram) {
+        let mut total = 0;
         for (bound, count) in histogram.cumulative() {
+            total = count;
             let bound = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
             self.line("_bucket", &[labels, &[("le", bound.as_str())]].concat(), count);
         }
         self.line("_sum", labels, Seconds(histogram.sum()));
-        self.line("_count", labels, histogram.count());
+        self.line("_count", labels, total);
     }
 
     fn line(&mut self, suffix: &str, labels: Labels, value: impl Display) {

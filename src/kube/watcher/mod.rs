@@ -145,7 +145,12 @@ impl Watcher<'_> {
             // The page is too large. The next attempt asks for fewer jobs.
             self.page_size = (self.page_size / 4).max(1);
         }
-        json::read(&body?).map_err(|error| Error::BadReply(format!("a page of the list: {error}")))
+        let page: List<Job> =
+            json::read(&body?).map_err(|error| Error::BadReply(format!("a page of the list: {error}")))?;
+        if page.metadata.r#continue.is_empty() {
+            self.page_size = PAGE_SIZE;
+        }
+        Ok(page)
     }
 }
 

@@ -30,6 +30,8 @@ use crate::kube::names::{JobName, Namespace};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many jobs a page of the snapshot has.
 const PAGE: usize = 100;
+/// During a snapshot this many changes are kept for the reader. Beyond it the snapshot starts again.
+const MAX_KEPT: usize = 50_000;
 /// The change number of an event that a reader cannot resume from.
 const PARTIAL: u64 = 0;
 
@@ -148,15 +150,17 @@ impl Feed {
             self.wait(change_notifications).await?;
         }
         let known = match start {
-            Start::After(change) if cache.changes_since(change).is_some() => Some(change),
+            Start::After(change) if cache.changes_since(change).is_some() => Some((change, Vec::new())),
             // Boxed: it is short, and the stream lasts long.
             Start::Snapshot => Box::pin(self.snapshot(cache, false)).await?,
             Start::After(_) | Start::Reset => Box::pin(self.snapshot(cache, true)).await?,
         };
-        let Some(mut last) = known else { return Ok(()) };
+        let Some((mut last, mut kept)) = known else { return Ok(()) };
         loop {
             change_notifications.mark_unchanged();
-            let Some(changes) = cache.changes_since(last) else { return Ok(()) };
+            let read = kept.last().map_or(last, |change: &Arc<Change>| change.number);
+            let Some(later) = cache.changes_since(read) else { return Ok(()) };
+            let changes = [std::mem::take(&mut kept), later].concat();
             let end = changes.last().map_or(last, |change| change.number);
             let (mut text, events) = (Vec::new(), self.visible(&changes).await);
             let mut events = events.into_iter().peekable();
@@ -183,24 +187,28 @@ impl Feed {
         seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
-    /// Sends all jobs as they are now. Returns the number of the last change that they include, or None if the store
-    /// cannot be used.
-    async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<u64>, End> {
-        let Some((mut jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
-        exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
-        let mut text = Vec::new();
+    /// Sends all jobs as they are now. Returns the number of the last change that they include, and the changes since
+    /// then: a slow reader takes longer than the store keeps them. Returns None if the store cannot be used any more.
+    async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<(u64, Vec<Arc<Change>>)>, End> {
+        let Some((jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
+        let (mut text, mut kept, mut last) = (Vec::new(), Vec::new(), change);
         if is_reset {
             sse::event(&mut text, "reset", None, b"{}");
         }
         for page in jobs.chunks(PAGE) {
+            let mut page = page.to_vec();
+            exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut page).await;
             for status in page {
                 sse::event(&mut text, ChangeKind::Added.name(), Some(id(cache, PARTIAL)), &status.json());
             }
             self.send(std::mem::take(&mut text).into()).await?;
+            let Some(changes) = cache.changes_since(last).filter(|_| kept.len() < MAX_KEPT) else { return Ok(None) };
+            last = changes.last().map_or(last, |change| change.number);
+            kept.extend(changes);
         }
         sse::event(&mut text, "snapshot-end", Some(id(cache, change)), b"{}");
         self.send(text.into()).await?;
-        Ok(Some(change))
+        Ok(Some((change, kept)))
     }
 
     /// Waits for a change of any job. Sends heartbeats meanwhile.

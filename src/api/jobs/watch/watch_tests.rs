@@ -40,6 +40,20 @@ async fn a_comment_comes_although_other_jobs_change_constantly() {
     assert_eq!(comment, ": heartbeat\n\n");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_of_a_snapshot_gets_more_changes_than_the_store_keeps() {
+    let mut source = Source::of(1000);
+    let (mut reader, mut text) = (Reader::open(&source, &Filter::default()), String::new());
+    while let Some(piece) = reader.piece(MOMENT).await {
+        let is_snapshot = !text.contains("snapshot-end");
+        events(&piece).for_each(|event| reader.take(event));
+        text += &piece;
+        (0..300).filter(|_| is_snapshot).for_each(|_| source.change(0, State::Running));
+    }
+    assert!(!text.contains("event: reset"), "the snapshot starts again");
+    assert_eq!(reader.picture, source.picture(&Filter::default()));
+}
+
 /// A reader with a key, and the keys file.
 pub(super) struct Holder {
     file: std::path::PathBuf,

@@ -36,6 +36,14 @@ impl JobReflector {
         }
     }
 
+    /// Queues the lookup again if the exit was looked up for an older version while the list was read.
+    pub(super) fn requeue_exit(&mut self, listed: &Arc<Status>) {
+        let known = self.index.get(listed.key()).filter(|known| known.uid == listed.uid);
+        if listed.exit().is_none() && known.is_some_and(|known| known.exit().is_some()) {
+            self.failed.push_back(Arc::clone(listed));
+        }
+    }
+
     /// Stores a job's exit. Returns false if another version of the job is known.
     pub(in crate::jobs) fn set_exit(&mut self, job: &Job, exit: Exit) -> bool {
         let status = Arc::new(Status::with_exit(job, exit));
@@ -113,5 +121,21 @@ mod tests {
         again.metadata.uid = "u2".to_owned();
         apply_event(&mut reflector, WatchEvent::Apply(again));
         assert_eq!(reflector.index.get("a/x").unwrap().exit(), None, "another job of that name");
+    }
+
+    #[test]
+    fn an_exit_that_is_set_while_a_newer_version_is_listed_is_looked_up_again() {
+        let (mut reflector, now) = (JobReflector::default(), Some(OffsetDateTime::now_utc()));
+        for event in [WatchEvent::Init(10), WatchEvent::InitApply(vec![failed(10, now)]), WatchEvent::InitDone] {
+            apply_event(&mut reflector, event);
+        }
+        reflector.failed.clear();
+        for event in [WatchEvent::Init(20), WatchEvent::InitApply(vec![failed(15, now)])] {
+            apply_event(&mut reflector, event);
+        }
+        assert!(reflector.set_exit(&failed(10, now), Exit { code: 3, message: None }));
+        apply_event(&mut reflector, WatchEvent::InitDone);
+        let queued: Vec<u64> = reflector.failed.iter().map(|status| status.version).collect();
+        assert_eq!(queued, [15]);
     }
 }

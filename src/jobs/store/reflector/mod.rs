@@ -112,11 +112,13 @@ impl JobReflector {
     /// Removes the jobs that a complete list does not hold, except newer ones, and inserts the jobs that it holds.
     fn apply_listed(&mut self, now: Instant) {
         let Some(PendingList { version, jobs }) = self.list.take() else { return };
-        for key in self.index.keys_where(|known| known.version <= version && !jobs.contains_key(&known.key)) {
+        let is_listed = |known: &Status| jobs.get(&known.key).is_some_and(|listed| listed.uid == known.uid);
+        for key in self.index.keys_where(|known| known.version <= version && !is_listed(known)) {
             self.remove(&key, now);
         }
         for status in jobs.into_values() {
             if self.is_newer(&status) {
+                self.requeue_exit(&status);
                 self.insert(status, now);
             }
         }
@@ -144,7 +146,6 @@ impl JobReflector {
         self.ended.note(status, now);
     }
 
-    /// Forgets all jobs.
     pub(super) fn clear(&mut self) {
         self.index = JobIndex::default();
         self.tombstones.clear();
