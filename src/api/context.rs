@@ -17,7 +17,7 @@ use crate::config::pattern::Patterns;
 use crate::http::limits::allowance::Allowance;
 use crate::http::limits::concurrency::Permit;
 use crate::http::peer::client_prefix;
-use crate::http::request::body;
+use crate::http::request::body::{self, HeldBody};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
@@ -40,7 +40,7 @@ pub struct RequestContext {
     is_counted: bool,
     permit: Option<Permit>,
     /// The body's part of the memory budget.
-    body: Option<Permit>,
+    body: Option<HeldBody>,
 }
 
 impl RequestContext {
@@ -115,7 +115,7 @@ impl RequestContext {
         self.enter()?;
         self.permit = None;
         let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
-        self.body = held;
+        self.body = Some(held);
         self.enter()?;
         Ok(value)
     }

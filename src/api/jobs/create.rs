@@ -70,14 +70,15 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     ctx.state.policy.may_create_in(&manifest.namespace)?;
     ctx.caller().may_use(&manifest.namespace)?;
     ctx.acquire_write_permit().await?;
-    let submitted = submit_with_free_name(ctx, &mut manifest).await?;
+    // Boxed: a call whose body is on its way has no room for the rest.
+    let submitted = Box::pin(submit_with_free_name(ctx, &mut manifest)).await?;
     ctx.set_object_uid(&submitted.job.metadata.uid);
     ctx.store().insert_if_newer(&submitted.job);
     let job =
         JobRef { namespace: manifest.namespace, name: manifest.name, uid: Some(submitted.job.metadata.uid.clone()) };
     let waited = match wait {
         Some(time) => {
-            let status = wait_until_finished(ctx, &job, &submitted.job, time).await;
+            let status = Box::pin(wait_until_finished(ctx, &job, &submitted.job, time)).await;
             Some(Waited { job: status.and_then(|status| serde_json::from_slice(&status.json()).ok()) })
         }
         None => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::http::limits::bounds::{BODIES_BYTES, BODY_QUEUE_TIMEOUT, SMALL_BODY_BYTES};
+use crate::http::limits::bounds::{BODIES_BYTES, BODY_QUEUE_TIMEOUT, PROCESSING_BYTES, SMALL_BODY_BYTES};
 use crate::http::response::problem::Problem;
 use crate::telemetry::metrics::Counter;
 
@@ -15,13 +15,17 @@ pub struct BodyBudget {
     /// One permit a byte.
     bytes: Arc<Semaphore>,
     pub refused: Counter,
-    /// YAML is read one body at a time: its tree takes many times the memory of its text.
-    yaml: Arc<Semaphore>,
+    /// One permit a byte, for the changes whose bodies have arrived: other requests run in between.
+    processing: Arc<Semaphore>,
 }
 
 impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
-        Self { bytes: Arc::new(Semaphore::new(bytes)), refused: Counter::default(), yaml: Arc::new(Semaphore::new(1)) }
+        Self {
+            bytes: Arc::new(Semaphore::new(bytes)),
+            refused: Counter::default(),
+            processing: Arc::new(Semaphore::new(PROCESSING_BYTES)),
+        }
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.
@@ -33,9 +37,18 @@ impl BodyBudget {
         self.acquire_from(&self.bytes, permits).await.map(Some)
     }
 
-    /// Takes the turn to read a YAML body. 503 if it is not free within the time limit.
-    pub async fn acquire_yaml(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.acquire_from(&self.yaml, 1).await
+    /// Takes the permits to process a body that has arrived. 503 if they are not free within the time limit. YAML takes
+    /// all: its tree takes many times the memory of its text.
+    pub async fn acquire_processing(
+        &self,
+        bytes: usize,
+        is_yaml: bool,
+    ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= SMALL_BODY_BYTES && !is_yaml {
+            return Ok(None);
+        }
+        let permits = if is_yaml { PROCESSING_BYTES } else { bytes.min(PROCESSING_BYTES) };
+        self.acquire_from(&self.processing, u32::try_from(permits).unwrap_or(u32::MAX)).await.map(Some)
     }
 
     async fn acquire_from(&self, semaphore: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit, Problem> {

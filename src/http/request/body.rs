@@ -15,33 +15,42 @@ use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::response::problem::Problem;
 use crate::util::{strict_json, yaml};
 
-/// Returns the parsed body and the permit for its bytes. With `yaml_member` the body may be YAML: a document without that
+/// The permits for a body: its bytes in memory, and in processing.
+#[derive(Debug)]
+pub struct HeldBody {
+    _memory: Option<OwnedSemaphorePermit>,
+    _processing: Option<OwnedSemaphorePermit>,
+}
+
+/// Returns the parsed body and the permits for it. With `yaml_member` the body may be YAML: a document without that
 /// member at its top is the value of the member.
 pub async fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: RequestBody,
     budget: &BodyBudget,
     yaml_member: Option<&'static str>,
-) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
+) -> Result<(T, HeldBody), Problem> {
     let format = body_format::parse(headers, yaml_member.is_some())?;
     let late = || {
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
     let (mut bytes, mut held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
+    let mut processing = budget.acquire_processing(bytes.len(), format == BodyFormat::Yaml).await?;
     if let (BodyFormat::Yaml, Some(member)) = (format, yaml_member) {
-        let turn = budget.acquire_yaml().await?;
         let length = bytes.len();
         // The largest body takes a tenth of a second, which all other requests would wait.
-        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), turn).0).await;
-        bytes = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))??;
+        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), processing)).await;
+        let (json, again) = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))?;
+        (bytes, processing) = (json?, again);
+        drop(processing.as_mut().and_then(|all| all.split(all.num_permits().saturating_sub(bytes.len()))));
         if bytes.len() > length {
             // Given back first: two such bodies could wait for each other.
             drop(held);
             held = budget.acquire(bytes.len()).await?;
         }
     }
-    Ok((parse(&bytes)?, held))
+    Ok((parse(&bytes)?, HeldBody { _memory: held, _processing: processing }))
 }
 
 /// Returns the JSON of a YAML document, as a member of an object unless the document has that member.
