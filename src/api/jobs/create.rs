@@ -63,6 +63,18 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body(body, Some("job_manifest")).await?;
     let wait = agreed("wait", wait_in_query, wait.map(|time| wait_time(&time)).transpose()?)?;
     let namespace = agreed("namespace", namespace_in_query, namespace)?;
+    // Boxed: 4,096 calls whose bodies are on their way have no room for the rest.
+    Box::pin(create_prepared(ctx, key, manifest, namespace, wait)).await
+}
+
+/// Creates the job when all parameters are known.
+async fn create_prepared(
+    ctx: &mut RequestContext,
+    key: Option<IdempotencyKey>,
+    manifest: Manifest,
+    namespace: Option<String>,
+    wait: Option<Duration>,
+) -> Result<Reply, Problem> {
     let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
     let mut manifest =
         manifest::prepare(CreateJobInput { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
@@ -70,15 +82,14 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     ctx.state.policy.may_create_in(&manifest.namespace)?;
     ctx.caller().may_use(&manifest.namespace)?;
     ctx.acquire_write_permit().await?;
-    // Boxed: a call whose body is on its way has no room for the rest.
-    let submitted = Box::pin(submit_with_free_name(ctx, &mut manifest)).await?;
+    let submitted = submit_with_free_name(ctx, &mut manifest).await?;
     ctx.set_object_uid(&submitted.job.metadata.uid);
     ctx.store().insert_if_newer(&submitted.job);
     let job =
         JobRef { namespace: manifest.namespace, name: manifest.name, uid: Some(submitted.job.metadata.uid.clone()) };
     let waited = match wait {
         Some(time) => {
-            let status = Box::pin(wait_until_finished(ctx, &job, &submitted.job, time)).await;
+            let status = wait_until_finished(ctx, &job, &submitted.job, time).await;
             Some(Waited { job: status.and_then(|status| serde_json::from_slice(&status.json()).ok()) })
         }
         None => None,
