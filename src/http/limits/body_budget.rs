@@ -10,10 +10,14 @@ use crate::http::limits::bounds::{BODIES_BYTES, BODY_QUEUE_TIMEOUT, PROCESSING_B
 use crate::http::response::problem::Problem;
 use crate::telemetry::metrics::Counter;
 
+const MAX_WAITING: usize = 256;
+
 #[derive(Debug)]
 pub struct BodyBudget {
     /// One permit a byte.
     bytes: Arc<Semaphore>,
+    /// The callers that may wait for permits. Others are refused immediately, so that they hold no memory.
+    queue: Semaphore,
     pub refused: Counter,
     /// One permit a byte, for the changes whose bodies have arrived: other requests run in between.
     processing: Arc<Semaphore>,
@@ -23,6 +27,7 @@ impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
         Self {
             bytes: Arc::new(Semaphore::new(bytes)),
+            queue: Semaphore::new(MAX_WAITING),
             refused: Counter::default(),
             processing: Arc::new(Semaphore::new(PROCESSING_BYTES)),
         }
@@ -52,8 +57,11 @@ impl BodyBudget {
     }
 
     async fn acquire_from(&self, semaphore: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit, Problem> {
-        let acquired = timeout(BODY_QUEUE_TIMEOUT, Arc::clone(semaphore).acquire_many_owned(permits)).await;
-        acquired.ok().and_then(Result::ok).ok_or_else(|| {
+        let acquired = match self.queue.try_acquire() {
+            Ok(_place) => timeout(BODY_QUEUE_TIMEOUT, Arc::clone(semaphore).acquire_many_owned(permits)).await.ok(),
+            Err(_) => None,
+        };
+        acquired.and_then(Result::ok).ok_or_else(|| {
             self.refused.count();
             let detail = "too many large request bodies at a time; try again";
             Problem::unavailable("overloaded", detail, Duration::from_secs(1))
