@@ -22,7 +22,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("clusters", 5, 268),
     ("auth", 6, 601),
     ("audit", 7, 242),
-    ("http", 8, 2021),
+    ("http", 8, 2028),
     ("api", 9, 3545),
     ("app", 10, 343),
     ("cli", 11, 558),

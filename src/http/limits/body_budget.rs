@@ -6,66 +6,78 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::http::limits::bounds::{BODIES_BYTES, BODY_QUEUE_TIMEOUT, PROCESSING_BYTES, SMALL_BODY_BYTES};
+use crate::http::limits::bounds::{
+    BODIES_BYTES, BODY_QUEUE_TIMEOUT, MAX_WAITING_BODIES, PROCESSING_BYTES, SMALL_BODY_BYTES,
+};
 use crate::http::response::problem::Problem;
 use crate::telemetry::metrics::Counter;
 
-const MAX_WAITING: usize = 256;
-
 #[derive(Debug)]
 pub struct BodyBudget {
-    /// One permit a byte.
-    bytes: Arc<Semaphore>,
-    /// The callers that may wait for permits. Others are refused immediately, so that they hold no memory.
-    queue: Semaphore,
+    /// The bytes of the bodies that are read or processed.
+    memory: Pool,
+    /// The bytes of the bodies that have arrived: other requests run between two of them.
+    processing: Pool,
+    /// YAML is converted one body at a time: its tree takes many times the memory of its text.
+    yaml: Pool,
     pub refused: Counter,
-    /// One permit a byte, for the changes whose bodies have arrived: other requests run in between.
-    processing: Arc<Semaphore>,
+}
+
+/// Permits, and a bounded number of calls that wait for them.
+#[derive(Debug)]
+struct Pool {
+    permits: Arc<Semaphore>,
+    queue: Semaphore,
+}
+
+impl Pool {
+    fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), queue: Semaphore::new(MAX_WAITING_BODIES) }
+    }
+
+    async fn acquire(&self, permits: usize) -> Option<OwnedSemaphorePermit> {
+        let _place = self.queue.try_acquire().ok()?;
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        timeout(BODY_QUEUE_TIMEOUT, Arc::clone(&self.permits).acquire_many_owned(permits)).await.ok()?.ok()
+    }
 }
 
 impl BodyBudget {
     pub fn new(bytes: usize) -> Self {
         Self {
-            bytes: Arc::new(Semaphore::new(bytes)),
-            queue: Semaphore::new(MAX_WAITING),
+            memory: Pool::new(bytes),
+            processing: Pool::new(PROCESSING_BYTES),
+            yaml: Pool::new(1),
             refused: Counter::default(),
-            processing: Arc::new(Semaphore::new(PROCESSING_BYTES)),
         }
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.
     pub async fn acquire(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        self.acquire_bytes(&self.memory, bytes).await
+    }
+
+    /// The same for a body that has arrived. The permit is held until its call ends.
+    pub async fn acquire_processing(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        self.acquire_bytes(&self.processing, bytes).await
+    }
+
+    /// Takes the turn to convert a YAML body. 503 if it is not free within the time limit.
+    pub async fn acquire_yaml(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.yaml.acquire(1).await.ok_or_else(|| self.refuse())
+    }
+
+    async fn acquire_bytes(&self, pool: &Pool, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
         if bytes <= SMALL_BODY_BYTES {
             return Ok(None);
         }
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.acquire_from(&self.bytes, permits).await.map(Some)
+        pool.acquire(bytes).await.map(Some).ok_or_else(|| self.refuse())
     }
 
-    /// Takes the permits to process a body that has arrived. 503 if they are not free within the time limit. YAML takes
-    /// all: its tree takes many times the memory of its text.
-    pub async fn acquire_processing(
-        &self,
-        bytes: usize,
-        is_yaml: bool,
-    ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
-        if bytes <= SMALL_BODY_BYTES && !is_yaml {
-            return Ok(None);
-        }
-        let permits = if is_yaml { PROCESSING_BYTES } else { bytes.min(PROCESSING_BYTES) };
-        self.acquire_from(&self.processing, u32::try_from(permits).unwrap_or(u32::MAX)).await.map(Some)
-    }
-
-    async fn acquire_from(&self, semaphore: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit, Problem> {
-        let acquired = match self.queue.try_acquire() {
-            Ok(_place) => timeout(BODY_QUEUE_TIMEOUT, Arc::clone(semaphore).acquire_many_owned(permits)).await.ok(),
-            Err(_) => None,
-        };
-        acquired.and_then(Result::ok).ok_or_else(|| {
-            self.refused.count();
-            let detail = "too many large request bodies at a time; try again";
-            Problem::unavailable("overloaded", detail, Duration::from_secs(1))
-        })
+    fn refuse(&self) -> Problem {
+        self.refused.count();
+        let detail = "too many large request bodies at a time; try again";
+        Problem::unavailable("overloaded", detail, Duration::from_secs(1))
     }
 }
 
@@ -102,9 +114,27 @@ mod tests {
     async fn a_small_body_never_waits() {
         let budget = BodyBudget::new(LARGE);
         let held = budget.acquire(LARGE).await.unwrap().unwrap();
-        assert_eq!((held.num_permits(), budget.bytes.available_permits()), (LARGE, 0));
+        assert_eq!((held.num_permits(), budget.memory.permits.available_permits()), (LARGE, 0));
         let begun = Instant::now();
         assert!(budget.acquire(SMALL_BODY_BYTES).await.unwrap().is_none());
+        assert!(begun.elapsed().is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_queue_a_body_is_refused_immediately_and_each_pool_has_its_own() {
+        let budget = BodyBudget::new(LARGE);
+        let _held = budget.acquire(LARGE).await.unwrap();
+        let begun = Instant::now();
+        let budget = Arc::new(budget);
+        for _ in 0..MAX_WAITING_BODIES {
+            let budget = Arc::clone(&budget);
+            tokio::spawn(async move { budget.acquire(LARGE).await.map(drop) });
+        }
+        while budget.memory.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(budget.acquire(LARGE).await.is_err());
+        assert!(budget.acquire_processing(LARGE).await.is_ok() && budget.acquire_yaml().await.is_ok());
         assert!(begun.elapsed().is_zero());
     }
 }

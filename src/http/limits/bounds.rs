@@ -17,8 +17,11 @@ pub const LARGE_HEADS: usize = 1024;
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// The memory of all bodies together: twelve of the largest size.
 pub const BODIES_BYTES: usize = 12 << 20;
-/// The bytes of the bodies that are parsed and sent on at a time. Two of the largest take as long as a caller may notice.
+/// The bytes of large bodies that are parsed and sent on at a time. Each of the largest delays other requests by some
+/// 15 ms.
 pub const PROCESSING_BYTES: usize = 2 << 20;
+/// The calls that wait for each of these. More are refused immediately, so that they hold no memory.
+pub const MAX_WAITING_BODIES: usize = 256;
 /// A body up to this length needs no permit. Few manifests are longer. So large bodies do not keep small ones out.
 pub const SMALL_BODY_BYTES: usize = 16 << 10;
 /// How long a large body waits for memory. Beyond it the request gets 503.

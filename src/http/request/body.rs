@@ -35,22 +35,21 @@ pub async fn read<T: DeserializeOwned>(
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
-    let (mut bytes, mut held) = tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
-    let mut processing = budget.acquire_processing(bytes.len(), format == BodyFormat::Yaml).await?;
+    let (mut bytes, mut memory) =
+        tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
     if let (BodyFormat::Yaml, Some(member)) = (format, yaml_member) {
-        let length = bytes.len();
-        // The largest body takes a tenth of a second, which all other requests would wait.
-        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), processing)).await;
-        let (json, again) = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))?;
-        (bytes, processing) = (json?, again);
-        drop(processing.as_mut().and_then(|all| all.split(all.num_permits().saturating_sub(bytes.len()))));
+        let (turn, length) = (budget.acquire_yaml().await?, bytes.len());
+        // The largest body takes a tenth of a second, which all other requests would wait. The turn ends with the task.
+        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), turn).0).await;
+        bytes = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))??;
         if bytes.len() > length {
             // Given back first: two such bodies could wait for each other.
-            drop(held);
-            held = budget.acquire(bytes.len()).await?;
+            drop(memory);
+            memory = budget.acquire(bytes.len()).await?;
         }
     }
-    Ok((parse(&bytes)?, HeldBody { _memory: held, _processing: processing }))
+    let processing = budget.acquire_processing(bytes.len()).await?;
+    Ok((parse(&bytes)?, HeldBody { _memory: memory, _processing: processing }))
 }
 
 /// Returns the JSON of a YAML document, as a member of an object unless the document has that member.
