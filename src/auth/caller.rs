@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::denied::Denied;
-use crate::auth::keys::{Grant, Hash, Holder, hex, sha256};
+use crate::auth::keys::{Grant, Hash, Holder, sha256};
 use crate::auth::role::Role;
 use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
 use crate::kube::names::Namespace;
+use crate::util::hex;
 
 #[derive(Clone, Debug)]
 pub enum Caller {
@@ -55,7 +56,7 @@ impl Caller {
             Self::Certificate(name) | Self::Granted(_, Holder::Certificate(name)) | Self::Cluster(_, Some(name)) => {
                 Arc::clone(name)
             }
-            Self::Cluster(bearer, None) => format!("token:{}", hex(&sha256(bearer.token())[..6])).into(),
+            Self::Cluster(bearer, None) => format!("token:{}", hex::encode(&sha256(bearer.token())[..6])).into(),
         }
     }
 

@@ -19,6 +19,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::auth::role::Role;
 use crate::config::pattern::{Patterns, matches};
+use crate::util::hex;
 use crate::util::secret::Secret;
 
 /// Secret scanners recognize leaked keys by this prefix.
@@ -78,7 +79,7 @@ pub fn generate() -> Option<Secret<String>> {
 
 /// Returns the line for the keys file.
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
-    let hash = hex(&sha256(key.expose().as_bytes()));
+    let hash = hex::encode(&sha256(key.expose().as_bytes()));
     let namespaces = grant.namespaces.to_string().replace(' ', "");
     format!("{} role={} namespaces={namespaces} sha256={hash}", grant.name, grant.role)
 }
@@ -212,12 +213,6 @@ fn is_certificate_pattern(pattern: &str) -> bool {
     (1..=253).contains(&pattern.len())
         && pattern.bytes().all(|c| c.is_ascii_graphic())
         && pattern.bytes().filter(|c| *c == b'*').count() <= 1
-}
-
-/// Returns two digits for each byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 fn from_hex(text: &str) -> Option<Hash> {

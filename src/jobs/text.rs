@@ -1,8 +1,10 @@
 //! Text in messages.
 
+use crate::util::text::truncate;
+
 /// The first 100 characters.
-pub(super) fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
+pub(super) fn shortened(text: &str) -> &str {
+    truncate(text, 100)
 }
 
 /// The first names, and the number of the others.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::http::limits::allowance::Allowance;
 use crate::kube::types::Cause;
+use crate::util::text::truncate;
 
 #[derive(Debug)]
 pub struct Problem {
@@ -115,10 +116,8 @@ impl Problem {
 /// Truncates a message. It can repeat the caller's input, which can be as large as a body.
 fn shortened(message: &str) -> String {
     const MAX_CHARS: usize = 1000;
-    match message.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
+    let shown = truncate(message, MAX_CHARS);
+    if shown.len() < message.len() { format!("{shown}…") } else { message.to_owned() }
 }
 
 #[cfg(test)]
