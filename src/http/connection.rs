@@ -70,7 +70,8 @@ impl<H: Handler> Connections<H> {
                 let peer = Peer { address, over_tls: false, certificate: None };
                 self.serve_stream(stream, peer, watcher).await;
             }
-            Some(tls) => self.serve_tls(&tls, stream, address, watcher).await,
+            // Boxed: a plain connection would have room for it too.
+            Some(tls) => Box::pin(self.serve_tls(&tls, stream, address, watcher)).await,
         }
     }
 

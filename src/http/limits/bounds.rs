@@ -21,7 +21,7 @@ pub const BODIES_BYTES: usize = 12 << 20;
 /// 15 ms.
 pub const PROCESSING_BYTES: usize = 2 << 20;
 /// The calls that wait for each of these. More are refused immediately, so that they hold no memory.
-pub const MAX_WAITING_BODIES: usize = 256;
+pub const MAX_WAITING_BODIES: usize = 1024;
 /// A body up to this length needs no permit. Few manifests are longer. So large bodies do not keep small ones out.
 pub const SMALL_BODY_BYTES: usize = 16 << 10;
 /// How long a large body waits for memory. Beyond it the request gets 503.
