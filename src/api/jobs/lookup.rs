@@ -81,7 +81,7 @@ pub(super) async fn find(ctx: &mut RequestContext, job: &JobRef) -> Result<Found
 
 /// Returns the job for a caller who may see it.
 pub(super) async fn fetch(ctx: &mut RequestContext, job: &JobRef) -> Result<FoundJob, Problem> {
-    let stored = from_store(ctx, job).filter(|_| !ctx.wants_no_cache());
+    let stored = if ctx.wants_no_cache() { None } else { from_store(ctx, job) };
     let mut found = match stored {
         Some(found) if !found.source.is_stale() => found,
         Some(stale) => refresh(ctx, job, stale).await?,

@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 
 /// Returns a tag in quotes.
 pub fn quote(tag: &str) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::try_from(["\"", tag, "\""].concat()).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The most tags of an If-None-Match that count. A wait keeps them in memory. Further tags are ignored: a reply that the
