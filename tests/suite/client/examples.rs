@@ -125,8 +125,7 @@ async fn the_run_that_is_shown_is_a_true_one() {
     let (arguments, shown) = shown.split_once('\n').unwrap();
     let shown: Vec<&str> = shown.lines().map_while(|line| line.strip_prefix("    ")).collect();
     let lab = lively(&[]).await;
-    let folder =
-        place(&super::manifest("NAME", "true").replace("\"name\":\"NAME\"", "\"generateName\":\"hello-\""));
+    let folder = place(&super::manifest("NAME", "true").replace("\"name\":\"NAME\"", "\"generateName\":\"hello-\""));
     let (lines, _) = run(&format!("eks-api run {arguments} 2>&1"), &folder, &lab.service, None).await;
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert!(!shown.is_empty() && are_like(&shown, &lines), "{lines:#?}");
