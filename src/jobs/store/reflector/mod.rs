@@ -52,7 +52,6 @@ struct PendingList {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Inserted {
     pub(super) is_new: bool,
-    /// The job proves that the API server's store was reset.
     pub(super) store_was_reset: bool,
 }
 
@@ -197,18 +196,14 @@ impl JobReflector {
         if self.tombstones.hides(&status) {
             return;
         }
-        let mut state = None;
-        match self.index.insert(Arc::clone(&status)) {
-            Some(before) if before.uid != status.uid => {
-                self.ended.note(Arc::clone(&before), now);
-                self.changes.push(Some(before.state), None, before);
-            }
-            Some(before) => state = Some(before.state),
-            None => {}
+        let mut before = self.index.insert(Arc::clone(&status));
+        if let Some(other) = before.take_if(|before| before.uid != status.uid) {
+            self.ended.note(Arc::clone(&other), now);
+            self.changes.deleted(other);
         }
         self.wake(status.key());
-        self.queue_exit(&status, state);
-        self.changes.push(state, Some(status.state), status);
+        self.queue_exit(&status, before.as_deref());
+        self.changes.updated(before, status);
     }
 
     /// Removes a job that one of our own calls deleted. Returns whether the job was there.
@@ -230,7 +225,7 @@ impl JobReflector {
         if let Some(status) = self.index.remove(key) {
             self.wake(key);
             self.ended.note(Arc::clone(&status), now);
-            self.changes.push(Some(status.state), None, status);
+            self.changes.deleted(status);
         }
     }
 
