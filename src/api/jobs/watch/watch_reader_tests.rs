@@ -61,6 +61,7 @@ impl Source {
             audit: Audit::new(None, "lab"),
             traffic: Arc::new(HttpMetrics::new(true)),
             request_timeout: Duration::from_mins(5),
+            metrics_namespaces: false,
             docs: true,
             draining,
         };

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
+use crate::jobs::store::finished::FinishedJobs;
 use crate::jobs::store::index::JobIndex;
 use crate::jobs::store::staleness::Staleness;
 use crate::jobs::store::tombstones::Tombstones;
@@ -36,6 +37,7 @@ pub(super) struct JobReflector {
     /// Wakes the callers that wait for a job, by key.
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
     pub(super) ended: EndedJobs,
+    pub(super) finished: FinishedJobs,
     last_event: Option<Instant>,
     /// The jobs that failed recently and whose exit is not looked up yet.
     pub(super) failed: VecDeque<Arc<Status>>,
@@ -123,6 +125,7 @@ impl JobReflector {
         }
         self.version = version;
         self.tombstones.list_completed();
+        self.finished.list_completed();
         if self.staleness == Staleness::Unknown {
             // The first list is not a change.
             self.changes.reset();
@@ -146,6 +149,7 @@ impl JobReflector {
     }
 
     pub(super) fn clear(&mut self) {
+        self.finished.forget(&self.index);
         self.index = JobIndex::default();
         self.tombstones.clear();
         self.changes.reset();
@@ -203,6 +207,7 @@ impl JobReflector {
         }
         self.wake(status.key());
         self.queue_exit(&status, before.as_deref());
+        self.finished.note(&status, before.as_deref());
         self.changes.updated(before, status);
     }
 
