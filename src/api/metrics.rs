@@ -10,6 +10,7 @@ use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::state::State;
+use crate::jobs::store::finished::FINAL_STATES;
 use crate::kube::health::{Check, Outcome};
 use crate::kube::metrics::WATCH_STATES;
 use crate::telemetry::metrics::{Outcomes, since_epoch};
@@ -33,6 +34,7 @@ pub(super) fn metrics(state: &AppState) -> Result<Reply, Problem> {
     upstream(&mut text, state);
     identity(&mut text, state);
     live_state(&mut text, state);
+    finished_jobs(&mut text, state);
     process(&mut text, state);
     Ok(Reply::encoded(StatusCode::OK, text.into_bytes()))
 }
@@ -92,19 +94,19 @@ fn limits(text: &mut Exposition, state: &AppState) {
     for (name, count) in traffic.refusals().chain(bodies).chain(kinds.map(|(name, kind)| (name, kind.refused))) {
         refused.sample(&[("limit", name)], count);
     }
-    let help = "Audit records: written, lost, and how many of the written fell back from the journal to stderr.";
+    let help = "Audit records: written, of these fallen back from the journal to stderr, and lost.";
     let mut records = text.family(Counter, "eks_api_audit_records_total", help);
     let audit = &state.audit;
     for (outcome, count) in [("written", &audit.written), ("fell_back", &audit.fell_back), ("lost", &audit.lost)] {
         records.sample(&[("outcome", outcome)], count.value());
     }
-    let help = "Log lines that were dropped because stderr is read too slowly.";
+    let help = "Log lines dropped because stderr is read too slowly.";
     text.family(Counter, "eks_api_log_lines_dropped_total", help).sample(&[], stderr::dropped());
 }
 
 fn upstream(text: &mut Exposition, state: &AppState) {
     let traffic = &state.api_server().traffic;
-    let help = "Requests to the API server. The code is the status, or why there is none.";
+    let help = "Requests to the API server.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
     let requests = traffic.requests.all();
     for (what, histogram) in &requests {
@@ -121,7 +123,7 @@ fn upstream(text: &mut Exposition, state: &AppState) {
             histogram,
         );
     }
-    let help = "Requests to the API server that were retried, by the code of the failed request.";
+    let help = "Retried requests to the API server, by the code of the failure.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
     for (what, counter) in traffic.retries.all() {
         retries.sample(
@@ -152,24 +154,44 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
 
 fn live_state(text: &mut Exposition, state: &AppState) {
     let watch = &state.api_server().traffic.watch;
-    let (now, help) = (watch.state(), "1 for the current state of the watch, 0 for the others.");
+    let (now, help) = (watch.state(), "1 for the watch's current state, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {
         states.sample(&[("state", state)], u8::from(state == now));
     }
-    let help = "How often the watch was reopened.";
+    let help = "Reopened watches.";
     text.family(Counter, "eks_api_watch_restarts_total", help).sample(&[], watch.restarts());
-    let help = "How often the list or the watch failed, by reason.";
+    let help = "Failures of the list or the watch, by reason.";
     let mut losses = text.family(Counter, "eks_api_watch_failures_total", help);
     for (reason, count) in watch.losses() {
         losses.sample(&[("reason", reason)], count);
     }
-    let help = "When the watch last sent an event or a bookmark, which comes every minute; 0 if never.";
+    let help = "When the watch last sent an event or a bookmark; 0 if never.";
     let mut last = text.family(Gauge, "eks_api_watch_last_event_timestamp_seconds", help);
     last.sample(&[], Seconds(watch.last_event.value()));
     let mut jobs = text.family(Gauge, "eks_api_cached_jobs", "Jobs in memory, by state.");
     for (state, count) in State::ALL.into_iter().zip(state.store().counts()) {
         jobs.sample(&[("state", state.name())], count);
+    }
+}
+
+fn finished_jobs(text: &mut Exposition, state: &AppState) {
+    let (cluster, finished) = (("cluster", state.api_server().name.as_str()), state.store().finished());
+    let states = FINAL_STATES.map(|state| ("state", state.name()));
+    let help = "Jobs that finished after the service first saw them, by final state.";
+    let mut total = text.family(Counter, "eks_api_jobs_finished_total", help);
+    for (index, label) in states.into_iter().enumerate() {
+        if state.metrics_namespaces {
+            for (namespace, counts) in &finished.counts {
+                total.sample(&[cluster, ("namespace", namespace), label], counts[index]);
+            }
+        } else {
+            total.sample(&[cluster, label], finished.counts.values().map(|counts| counts[index]).sum::<u64>());
+        }
+    }
+    let mut times = text.family(Histogram, "eks_api_job_duration_seconds", "Run time of these jobs.");
+    for (label, run_times) in states.into_iter().zip(&*finished.run_times) {
+        times.histogram(&[cluster, label], run_times);
     }
 }
 

@@ -7,6 +7,7 @@ use hyper::header::{CONNECTION, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
 use crate::api::context::RequestContext;
+use crate::api::docs;
 use crate::api::gate::Gate;
 use crate::api::request_guard::{Answer, run};
 use crate::api::request_log::record_completion;
@@ -92,7 +93,7 @@ impl Service {
         let result = match (framing, route) {
             (Err(problem), _) => Err(problem),
             (Ok(()), Err(not_found)) => {
-                let result = unrouted(&not_found, head.is_options, parts.uri.path());
+                let result = unrouted(&not_found, &parts.method, parts.uri.path(), self.shared.docs);
                 head.allow = not_found.allow;
                 result
             }
@@ -130,13 +131,11 @@ impl Service {
     }
 }
 
-/// Answers a request without a route: OPTIONS with the methods of the path, anything else with an error.
-fn unrouted(not_found: &NotFound, is_options: bool, path: &str) -> Result<Reply, Problem> {
+/// Answers a request without a route: OPTIONS with the methods of the path, anything else with an error or a redirect.
+fn unrouted(not_found: &NotFound, method: &Method, path: &str, docs: bool) -> Result<Reply, Problem> {
     match &not_found.allow {
-        Some(allow) if !is_options => Err(Problem::method_not_allowed(allow)),
-        None if !is_options || path != "*" => {
-            Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", "there is nothing at this path"))
-        }
+        Some(allow) if *method != Method::OPTIONS => Err(Problem::method_not_allowed(allow)),
+        None if *method != Method::OPTIONS || path != "*" => docs::unknown_path(method, path, docs),
         _ => Ok(Reply::empty(StatusCode::NO_CONTENT)),
     }
 }

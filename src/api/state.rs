@@ -27,6 +27,8 @@ pub struct AppState {
     pub audit: Audit,
     pub traffic: Arc<HttpMetrics>,
     pub request_timeout: Duration,
+    /// Whether finished jobs are counted by namespace.
+    pub metrics_namespaces: bool,
     /// Whether the documentation is served.
     pub docs: bool,
     pub draining: watch::Receiver<bool>,

@@ -134,6 +134,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
         traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
+        metrics_namespaces: settings.metrics_namespaces,
         docs: settings.docs,
         draining: draining.clone(),
     });

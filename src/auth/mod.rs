@@ -131,7 +131,7 @@ impl Auth {
         if let (Self::ApiKey(keyring), Caller::Granted(grant, holder)) = (self, caller)
             && !keyring.keys().grants(grant, holder)
         {
-            return Err(Denied::Unknown("what was granted to this caller has changed"));
+            return Err(Denied::Unknown("the permissions of this caller have changed; call again"));
         }
         // Boxed: each of a thousand waiting calls keeps room for this future, and few use it at a time.
         Box::pin(self.authorize(caller, requests)).await

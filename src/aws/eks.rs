@@ -1,19 +1,15 @@
 //! Reads a cluster's endpoint and CA from EKS (`DescribeCluster`): [`Describer`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use aws_sdk_eks::Client;
-use aws_sdk_eks::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_eks::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_eks::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_eks::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_eks::operation::describe_cluster::{DescribeClusterError, DescribeClusterOutput};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::http_date;
-use crate::util::error_chain::error_chain;
+use crate::aws::exchange::Exchange;
 
 /// A cluster as EKS describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,22 +73,22 @@ impl Describer {
     }
 
     pub async fn describe(&self) -> Described {
-        let date = DateRecorder::default();
-        let call = self.client.describe_cluster().name(&self.cluster).customize().interceptor(date.clone());
+        let exchange = Exchange::default();
+        let call = self.client.describe_cluster().name(&self.cluster).customize().interceptor(exchange.clone());
         let description = match call.send().await {
             Ok(output) => self.description(&output),
-            Err(error) => Err(self.error(&error)),
+            Err(error) => Err(self.error(&error, &exchange)),
         };
-        (description, *date.lock())
+        (description, exchange.date())
     }
 
-    fn error(&self, error: &SdkError<DescribeClusterError>) -> Error {
+    fn error(&self, error: &SdkError<DescribeClusterError>, exchange: &Exchange) -> Error {
         match (error.code(), error.message()) {
             (Some("ResourceNotFoundException"), _) => Error::NotFound { cluster: self.cluster.clone() },
             (Some(code), message) => {
                 Error::Refused { code: code.to_owned(), message: message.unwrap_or("no message").to_owned() }
             }
-            (None, _) => Error::Unanswered(error_chain(error)),
+            (None, _) => Error::Unanswered(exchange.failure(error)),
         }
     }
 
@@ -106,31 +102,5 @@ impl Describer {
         };
         let ca_pem = STANDARD.decode(ca).map_err(|error| Error::BadCa(error.to_string()))?;
         Ok(Description { endpoint: endpoint.to_owned(), ca_pem })
-    }
-}
-
-/// Records the `Date` header of the reply, to check this machine's clock.
-#[derive(Clone, Debug, Default)]
-struct DateRecorder(Arc<Mutex<Option<SystemTime>>>);
-
-impl DateRecorder {
-    fn lock(&self) -> MutexGuard<'_, Option<SystemTime>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intercept for DateRecorder {
-    fn name(&self) -> &'static str {
-        "DateRecorder"
-    }
-
-    fn read_after_transmit(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        *self.lock() = context.response().headers().get("date").and_then(http_date);
-        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::util::files;
+use crate::util::tls_error::describe;
 
 /// A bundle of all public CAs has some 250 kB. A larger file is an error.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
@@ -66,7 +67,7 @@ fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| "it is not in PEM form")?;
-        roots.add(certificate).map_err(|error| format!("certificate {}: {error}", roots.len() + 1))?;
+        roots.add(certificate).map_err(|error| format!("certificate {}: {}", roots.len() + 1, describe(&error)))?;
     }
     if roots.is_empty() { Err("it has no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
 }

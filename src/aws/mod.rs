@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod credentials;
 pub mod eks;
+mod exchange;
 pub mod http_client;
 pub mod identity;
 pub mod partition;

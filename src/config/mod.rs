@@ -32,6 +32,7 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     pub log: Log,
     pub metrics: bool,
+    pub metrics_namespaces: bool,
     pub docs: bool,
     pub cors_origins: Vec<String>,
     pub auto_create_namespace: bool,
@@ -81,15 +82,16 @@ impl Settings {
                 ),
                 json: read.optional("EKS_API_LOG_FORMAT", "text or json", json, false),
             },
-            metrics: read.switch("EKS_API_METRICS"),
-            docs: read.switch("EKS_API_DOCS"),
+            metrics: read.switch("EKS_API_METRICS", true),
+            metrics_namespaces: read.switch("EKS_API_METRICS_NAMESPACES", false),
+            docs: read.switch("EKS_API_DOCS", true),
             cors_origins: read.optional(
                 "EKS_API_CORS_ORIGINS",
                 "a comma-separated list of origins, such as https://tools.example.com (no *, no path)",
                 origins,
                 Vec::new(),
             ),
-            auto_create_namespace: read.switch("EKS_API_AUTO_CREATE_NAMESPACE"),
+            auto_create_namespace: read.switch("EKS_API_AUTO_CREATE_NAMESPACE", true),
             protected_namespaces: read.patterns("EKS_API_PROTECTED_NAMESPACES").unwrap_or(default),
             allowed_namespaces: read.patterns("EKS_API_ALLOWED_NAMESPACES"),
             request_timeout: read.optional(
@@ -126,6 +128,7 @@ mod tests {
     fn two_variables_are_enough() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert!(settings.metrics && !settings.metrics_namespaces);
         assert!(settings.auto_create_namespace && settings.allowed_namespaces.is_none());
         for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
             assert!(settings.protected_namespaces.matches(name), "{name}");
@@ -159,6 +162,7 @@ mod tests {
             ("EKS_API_LISTEN", "8000"),
             ("EKS_API_LOG_FORMAT", "xml"),
             ("EKS_API_METRICS", "on"),
+            ("EKS_API_METRICS_NAMESPACES", "1"),
             ("EKS_API_DOCS", "yes"),
             ("EKS_API_CORS_ORIGINS", "*"),
             ("EKS_API_AUTO_CREATE_NAMESPACE", "maybe"),

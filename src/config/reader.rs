@@ -55,9 +55,9 @@ impl Reader {
         })
     }
 
-    /// Returns whether a switch is on. It is on if it is not set.
-    pub(super) fn switch(&mut self, name: &str) -> bool {
-        self.optional(name, "true or false", |value| value.parse().ok(), true)
+    /// Returns whether a switch is on.
+    pub(super) fn switch(&mut self, name: &str, default: bool) -> bool {
+        self.optional(name, "true or false", |value| value.parse().ok(), default)
     }
 
     pub(super) fn patterns(&mut self, name: &str) -> Option<Patterns> {

@@ -11,7 +11,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning }
 }
 
-pub const VARIABLES: [Variable; 30] = [
+pub const VARIABLES: [Variable; 31] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
@@ -37,6 +37,7 @@ pub const VARIABLES: [Variable; 30] = [
     variable("EKS_API_CORS_ORIGINS", "none", "origins of web pages that may call, separated by commas"),
     variable("EKS_API_LOG_FORMAT", "text", "text (key=value pairs) or json"),
     variable("EKS_API_METRICS", "true", "whether /metrics is served"),
+    variable("EKS_API_METRICS_NAMESPACES", "false", "whether finished jobs are counted by namespace"),
     variable("EKS_API_DOCS", "true", "whether /openapi.json and /docs are served"),
     variable("EKS_API_AUTO_CREATE_NAMESPACE", "true", "whether create-job creates a missing namespace"),
     variable(

@@ -27,6 +27,8 @@ use crate::http::peer::Peer;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::HttpResponse;
 use crate::http::response::stream_body::ReplyBody;
+use crate::util::error_chain::error_chain;
+use crate::util::tls_error;
 
 /// Anyone can fail a handshake, so failures are logged once in this time.
 const HANDSHAKE_LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -95,13 +97,13 @@ impl<H: Handler> Connections<H> {
     }
 
     fn log_handshake_error(&self, caller: SocketAddr, error: &io::Error) {
-        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        let (cause, why) = (tls_error::find(error), error_chain(error));
         let is_refusal =
             matches!(cause, Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)));
         if is_refusal && let Some(not_logged) = self.refused_handshakes.allow(Instant::now()) {
-            log::info!(caller:% = caller, error:% = error, not_logged; "refused: no certificate of the client CA");
+            log::info!(caller:% = caller, error = why, not_logged; "refused: no certificate of the client CA");
         } else {
-            log::debug!(caller:% = caller, error:% = error; "TLS handshake failed");
+            log::debug!(caller:% = caller, error = why; "TLS handshake failed");
         }
     }
 

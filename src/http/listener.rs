@@ -49,7 +49,7 @@ pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: Lis
         let Some(peer_permit) = per_peer.try_acquire(address.ip()) else {
             metrics.refused(Limit::Connections);
             if let Some(not_logged) = refusals.allow(Instant::now()) {
-                log::warn!(caller:% = address, most = max_per_peer, not_logged; "a peer has as many connections as it may, and more are closed");
+                log::warn!(caller:% = address, most = max_per_peer, not_logged; "one address has EKS_API_MAX_CONNECTIONS_PER_PEER connections; further ones are closed");
             }
             continue;
         };

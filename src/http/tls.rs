@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::tls::TlsFiles;
 use crate::http::client_cert::Certificate;
 use crate::util::files;
+use crate::util::tls_error::describe;
 
 pub const HTTP_1_1: &[u8] = b"http/1.1";
 
@@ -109,7 +110,7 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
                 &format!("the key does not belong to the first certificate of {other}"),
             ));
         }
-        Err(error) => return Err(wrong(CERT, &files.certificate, &error.to_string())),
+        Err(error) => return Err(wrong(CERT, &files.certificate, &describe(&error))),
     }
     log_certificate(&certified, &files.certificate);
     Ok(certified)
@@ -118,7 +119,7 @@ fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certifie
 fn verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(CLIENT_CA, path)? {
-        roots.add(certificate).map_err(|error| wrong(CLIENT_CA, path, &error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(CLIENT_CA, path, &describe(&error)))?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
     verifier.map_err(|error| wrong(CLIENT_CA, path, &error.to_string()))

@@ -18,19 +18,16 @@ pub struct Filter {
 
 impl Filter {
     pub fn matches(&self, status: &Status) -> bool {
-        self.matches_state(status.state) && self.matches_job(status)
-    }
-
-    pub fn matches_state(&self, state: State) -> bool {
-        self.state.is_none_or(|wanted| wanted == state)
-    }
-
-    /// Whether the job matches in any state.
-    pub fn matches_job(&self, status: &Status) -> bool {
-        self.namespace.as_ref().is_none_or(|namespace| namespace.as_str() == status.namespace())
-            && self.job.as_ref().is_none_or(|job| job.as_str() == status.name())
-            && self.allows(status.namespace())
+        self.state.is_none_or(|wanted| wanted == status.state)
+            && self.selects(status.namespace(), status.name())
             && self.selector.matches(status.labels())
+    }
+
+    /// Whether a job of this name can match, with some state and labels.
+    pub fn selects(&self, namespace: &str, name: &str) -> bool {
+        self.namespace.as_ref().is_none_or(|wanted| wanted.as_str() == namespace)
+            && self.job.as_ref().is_none_or(|wanted| wanted.as_str() == name)
+            && self.allows(namespace)
     }
 
     pub fn allows(&self, namespace: &str) -> bool {
@@ -80,9 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn a_job_of_another_state_matches_without_the_state() {
-        let filter = Filter { state: Some(State::Failed), ..Filter::default() };
-        let job = job("a", "one", 1);
-        assert!(filter.matches_job(&job) && !filter.matches(&job) && filter.matches_state(State::Failed));
+    fn a_job_of_another_state_or_with_other_labels_can_match_later() {
+        let in_a = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..Filter::default() };
+        let failed = Filter { state: Some(State::Failed), ..in_a.clone() };
+        let labelled = Filter { selector: Selector::parse("team=y").unwrap(), ..in_a };
+        for filter in [failed, labelled] {
+            assert!(filter.selects("a", "one") && !filter.matches(&job("a", "one", 1)) && !filter.selects("b", "one"));
+        }
     }
 }

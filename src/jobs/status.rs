@@ -55,6 +55,8 @@ pub struct Status {
     pub state: State,
     /// When the job failed, in seconds since 1970.
     pub failed_at: Option<i64>,
+    /// From the start to the end; none before the end, or if one of the two is unknown.
+    pub run_seconds: Option<u32>,
     /// All keys and values in one allocation.
     labels: Box<str>,
     /// Where each key and each value ends.
@@ -77,6 +79,8 @@ impl Status {
         let (state, decided) = state(job.spec.suspend, &job.status);
         let (labels, label_ends) = joined(&metadata.labels);
         let decided_at = seconds(decided.and_then(|condition| condition.last_transition_time.as_ref()));
+        let ended_at = seconds(job.status.completion_time.as_ref()).or(decided_at).filter(|_| state.is_final());
+        let run_time = ended_at.zip(seconds(job.status.start_time.as_ref())).map(|(end, start)| end - start);
         Self {
             key: [&*metadata.namespace, "/", &*metadata.name].concat().into(),
             uid: metadata.uid.as_str().into(),
@@ -84,6 +88,7 @@ impl Status {
             created: seconds(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
             state,
             failed_at: decided_at.filter(|_| state == State::Failed),
+            run_seconds: run_time.and_then(|seconds| seconds.try_into().ok()),
             labels,
             label_ends: label_ends.into(),
             json: json(job, None),

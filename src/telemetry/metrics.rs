@@ -84,28 +84,43 @@ impl Outcomes {
     }
 }
 
-/// The upper bounds of a histogram's buckets in seconds: from a reply out of memory to the longest wait.
-const BOUNDS: [f64; 16] =
+/// The upper bounds of a histogram's buckets in seconds.
+pub type Bounds = [f64; 16];
+
+/// The bounds of request times: from a reply out of memory to the longest wait.
+const REQUEST_BOUNDS: Bounds =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// How long things took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Histogram {
+    bounds: &'static Bounds,
     /// One count a bucket. The last bucket has what is above all bounds.
-    counts: [AtomicU64; BOUNDS.len() + 1],
+    counts: [AtomicU64; REQUEST_BOUNDS.len() + 1],
     nanos: AtomicU64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new(&REQUEST_BOUNDS)
+    }
+}
+
 impl Histogram {
+    pub fn new(bounds: &'static Bounds) -> Self {
+        Self { bounds, counts: Default::default(), nanos: AtomicU64::default() }
+    }
+
     pub fn note(&self, time: Duration) {
-        let bucket = BOUNDS.iter().position(|bound| time.as_secs_f64() <= *bound).unwrap_or(BOUNDS.len());
+        let bucket = self.bounds.iter().position(|bound| time.as_secs_f64() <= *bound);
+        let bucket = bucket.unwrap_or(self.bounds.len());
         self.counts[bucket].fetch_add(1, Relaxed);
         self.nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Returns each bound with the number of times up to it. The last bound is infinity.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
-        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         bounds.zip(&self.counts).scan(0, |total, (bound, count)| {
             *total += count.load(Relaxed);
             Some((bound, *total))
@@ -179,8 +194,8 @@ mod tests {
         }
         let cumulative: Vec<u64> = histogram.cumulative().map(|(_, count)| count).collect();
         assert_eq!(&cumulative[..3], [2, 3, 4], "a bound belongs to its bucket");
-        assert_eq!(cumulative[BOUNDS.len() - 1..], [4, 5]);
-        assert!(cumulative.is_sorted() && BOUNDS.is_sorted());
+        assert_eq!(cumulative[REQUEST_BOUNDS.len() - 1..], [4, 5]);
+        assert!(cumulative.is_sorted() && REQUEST_BOUNDS.is_sorted());
         assert_eq!((histogram.count(), histogram.sum()), (5, Duration::from_millis(400_006)));
     }
 

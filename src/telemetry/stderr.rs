@@ -118,8 +118,8 @@ fn run(mut out: impl Write, receiver: &Receiver<Message>, counts: &Counts, warn:
         // This wakes the thread that waits for the flush.
         drop(flushed);
         let dropped = counts.dropped.load(Ordering::Relaxed);
-        // If nothing can be written, a warning would only be dropped too.
-        if is_written && dropped > reported {
+        // If no line can be written, a warning would only be dropped too.
+        if is_written && lines > 0 && dropped > reported {
             warn(dropped - reported);
             reported = dropped;
         }

@@ -3,11 +3,13 @@
 use std::error::Error;
 use std::iter::successors;
 
+use crate::util::tls_error;
+
 /// Returns the texts of an error and of its causes. A cause is left out if its text was printed already.
 pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> String {
     let errors = successors(Some(error), |error: &&'a (dyn Error + 'static)| (**error).source());
     let joined = errors
-        .map(|error| one_line(&error.to_string()))
+        .map(|error| tls_error::find(error).map_or_else(|| one_line(&error.to_string()), tls_error::describe))
         .reduce(|printed, cause| if printed.contains(&cause) { printed } else { format!("{printed}: {cause}") });
     joined.unwrap_or_default()
 }
@@ -52,6 +54,8 @@ mod tests {
         assert_eq!(causes(&Outer("client error", refused())), "connection refused");
         assert_eq!(error_chain(&Outer("sending: connection refused", refused())), "sending: connection refused");
         assert_eq!(causes(&Outer("alone", None)), "alone");
+        let no_certificate = Some(io::Error::other(rustls::Error::NoCertificatesPresented));
+        assert_eq!(error_chain(&Outer("client error", no_certificate)), "client error: the peer sent no certificate");
     }
 
     #[test]

@@ -9,4 +9,5 @@ pub mod net;
 pub mod secret;
 pub mod strict_json;
 pub mod text;
+pub mod tls_error;
 pub mod yaml;

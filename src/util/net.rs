@@ -8,6 +8,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
+use crate::util::tls_error;
+
 /// Makes TCP connections with keepalive probes. A connection is closed after two more probes without an answer, or if
 /// sent data is not acknowledged within `user_timeout`.
 pub fn tcp(connect_timeout: Duration, keepalive: Duration, user_timeout: Duration) -> HttpConnector {
@@ -32,8 +34,8 @@ pub fn tls() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error
 pub fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
+        let certificate = certificate.map_err(|_| "it is not in PEM form")?;
+        roots.add(certificate).map_err(|error| tls_error::describe(&error))?;
     }
     Ok(roots)
 }

@@ -134,7 +134,7 @@ async fn an_unknown_issuer_is_never_trusted_and_makes_it_ask_aws_again() {
     let reply = lab.service.get_directly(&status_of("hello")).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["reason"]), (502, &"upstream_unreachable".into()));
     assert!(!reply.text().to_lowercase().contains("issuer"), "what went wrong inside is not for the caller");
-    lab.service.log_line(|line| line.contains("status=502") && line.contains("UnknownIssuer")).await;
+    lab.service.log_line(|line| line.contains("status=502") && line.contains("not signed by a trusted CA")).await;
     assert_eq!(lab.cluster.requests().len(), sent, "no byte of a request, nor the token, was sent");
     assert_eq!(lab.aws.describe_calls(), described + 1, "at once, but not with every try");
 }

@@ -166,7 +166,7 @@ async fn check_tells_a_certificate_that_is_not_the_clusters() {
     let (cluster, aws) = surroundings().await;
     cluster.replace_certificate(&Authority::new("intruder"));
     let text = failed(&check(builder(BINARY, &aws)).await, "tls", "443");
-    assert!(text.contains("UnknownIssuer"), "{text}");
+    assert!(text.contains("not signed by a trusted CA"), "{text}");
 }
 
 #[tokio::test]
@@ -174,6 +174,23 @@ async fn check_tells_an_api_server_that_cannot_be_reached() {
     let (cluster, aws) = surroundings().await;
     cluster.stop().await;
     failed(&check(builder(BINARY, &aws)).await, "tls", "security group");
+}
+
+#[tokio::test]
+async fn check_tells_the_host_whose_name_does_not_resolve() {
+    let (cluster, aws) = surroundings().await;
+    // A label is too long, so no name server is asked.
+    let host = format!("{}.example.com", "a".repeat(64));
+    aws.describes(&format!("https://{host}"), &cluster.ca_pem());
+    let text = failed(&check(builder(BINARY, &aws)).await, "tls", "private DNS");
+    assert!(text.contains(&format!("connecting to the API server: {host}: ")), "{text}");
+    let url = format!("http://{host}");
+    let lost = builder(BINARY, &aws).env("AWS_ENDPOINT_URL_EKS", &url).env("AWS_ENDPOINT_URL_STS", &url);
+    let output = check(lost).await;
+    for (step, call) in [("identity", "GetCallerIdentity"), ("cluster", "DescribeCluster")] {
+        let text = failed(&output, step, "");
+        assert!(text.contains(&format!("{call}: {host}: ")), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -98,6 +98,26 @@ async fn what_is_compressed_is_sent_so_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn the_root_leads_to_the_page_if_it_is_served() {
+    let lab = lab().await;
+    for method in ["GET", "HEAD"] {
+        let reply = lab.service.send(method, "/", &[], "").await;
+        if cfg!(feature = "docs") {
+            assert_eq!(reply.expect_status(302).header("location"), Some(PAGE));
+        } else {
+            reply.expect_status(404);
+        }
+    }
+    assert!(!detail(&lab.service.send("POST", "/", &[], "").await, 404, "path_not_found").is_empty());
+
+    let lab = Lab::with(BINARY, &[("EKS_API_DOCS", "false")]).await;
+    for path in ["/", "/nowhere"] {
+        let told = detail(&lab.service.get(path).await, 404, "path_not_found");
+        assert!(told.contains("eks-api openapi prints the paths") && !told.contains("see /docs"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn other_paths_are_not_there() {
     let lab = lab().await;
     for path in ["/docs/", "/docs/index.html", "/docs/../docs", "/docs/swagger-ui-bundle.js.gz", "/docs/openapi.json"] {

@@ -13,7 +13,7 @@ use serde_json::json;
 use self::scrape::Scrape;
 use crate::calls::{CREATE_JOB, create, lab, manifest, problem, status};
 use crate::given::{BINARY, JOBS, job, without_credentials};
-use crate::live::{complete, own_job, until, until_status};
+use crate::live::{complete, failed, own_job, until, until_status};
 use crate::readme::stream::Stream;
 use crate::support::Lab;
 use crate::support::aws::AwsMock;
@@ -224,6 +224,66 @@ async fn jobs_in_memory_are_told_by_state() {
     let scrape = Scrape::of(&lab.service).await;
     let all = ["pending", "running", "suspended", "completed", "failed"].map(|state| jobs(&scrape, state));
     assert_eq!(all, [2.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
+/// The numbers of completed and failed jobs, and how many run times are known.
+fn finished(scrape: &Scrape) -> [f64; 4] {
+    let value = |name: &str, state| scrape.value(name, &[("cluster", "lab"), ("state", state)]);
+    let [jobs, times] = ["eks_api_jobs_finished_total", "eks_api_job_duration_seconds_count"];
+    [value(jobs, "completed"), value(jobs, "failed"), value(times, "completed"), value(times, "failed")]
+}
+
+#[tokio::test]
+async fn a_job_that_finishes_is_counted_once_with_its_run_time() {
+    let lab = lab().await;
+    let ended = |kind: &str, start: &str| {
+        json!({ "startTime": start, "conditions": [{ "type": kind, "status": "True",
+            "lastTransitionTime": "2026-01-20T10:31:30Z" }] })
+    };
+    let mut old = own_job("old");
+    old["status"] = failed();
+    lab.cluster.put_job(old);
+    for (name, status) in [
+        ("good", ended("Complete", "2026-01-20T10:30:00Z")),
+        ("bad", ended("Failed", "2026-01-20T09:31:30Z")),
+        ("untimed", failed()),
+    ] {
+        lab.cluster.put_job(own_job(name));
+        until_status(&lab.service, name, |reply| reply.json()["state"] == "pending").await;
+        lab.cluster.set_job_status("default", name, status);
+    }
+    let scrape = until_scraped(&lab.service, |scrape| finished(scrape)[1] == 2.0).await;
+    assert_eq!(finished(&scrape), [1.0, 2.0, 1.0, 1.0], "the old job had failed before it was seen");
+    let sum = |state| scrape.value("eks_api_job_duration_seconds_sum", &[("state", state)]);
+    assert_eq!((sum("completed"), sum("failed")), (90.0, 3600.0));
+    assert_eq!(scrape.value("eks_api_jobs_finished_total", &[("namespace", "default")]), 0.0, "without the setting");
+
+    lab.cluster.compact();
+    lab.cluster.end_watches();
+    lab.cluster.put_job(own_job("last"));
+    until_status(&lab.service, "last", |reply| reply.status == 200).await;
+    lab.cluster.set_job_status("default", "last", complete());
+    let scrape = until_scraped(&lab.service, |scrape| finished(scrape)[0] == 2.0).await;
+    assert_eq!(finished(&scrape), [2.0, 2.0, 1.0, 1.0], "a new list counts nothing twice");
+}
+
+#[tokio::test]
+async fn a_setting_counts_finished_jobs_by_namespace_from_zero_on() {
+    let lab = Lab::with(BINARY, &[("EKS_API_METRICS_NAMESPACES", "true")]).await;
+    let mut job = own_job("nightly");
+    job["metadata"]["namespace"] = json!("team-a");
+    lab.cluster.put_job(job);
+    let team = [("namespace", "team-a")];
+    let failures = |scrape: &Scrape| {
+        let family = &scrape.0["eks_api_jobs_finished_total"];
+        let ours = |labels: &scrape::Labels| labels["namespace"] == "team-a" && labels["state"] == "failed";
+        family.samples.iter().find(|(_, labels, _)| ours(labels)).map(|(.., value)| *value)
+    };
+    until_scraped(&lab.service, |scrape| failures(scrape) == Some(0.0)).await;
+    lab.cluster.set_job_status("team-a", "nightly", failed());
+    let scrape = until_scraped(&lab.service, |scrape| failures(scrape) == Some(1.0)).await;
+    assert_eq!(scrape.value("eks_api_jobs_finished_total", &team), 1.0);
+    assert_eq!(scrape.value("eks_api_job_duration_seconds_count", &team), 0.0, "run times have no namespace");
 }
 
 #[tokio::test]

@@ -54,6 +54,11 @@ fn operation(route: Route) -> String {
     format!("/paths/{}/{}", escaped(route.path()), route.method().as_str().to_ascii_lowercase())
 }
 
+/// The files of the page are not operations.
+fn operations() -> impl Iterator<Item = Route> {
+    Route::ALL.into_iter().filter(|route| !route.path().starts_with("/docs/"))
+}
+
 #[test]
 fn its_operations_are_exactly_the_routes() {
     let document = document();
@@ -61,9 +66,9 @@ fn its_operations_are_exactly_the_routes() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         told.extend(operations.as_object().unwrap().keys().map(|method| (method.to_ascii_uppercase(), path.clone())));
     }
-    let routes = Route::ALL.map(|route| (route.method().to_string(), route.path().to_owned()));
-    assert_eq!(told, BTreeSet::from(routes));
-    for route in Route::ALL {
+    let routes = operations().map(|route| (route.method().to_string(), route.path().to_owned()));
+    assert_eq!(told, routes.collect::<BTreeSet<_>>());
+    for route in operations() {
         let described = contract().at(&operation(route));
         assert_eq!(described["operationId"], route.operation());
         assert_eq!(described["security"] == json!([]), route.access() == Access::Open, "{route:?}");
@@ -182,7 +187,7 @@ fn beyond_and_within(schema: &Value) -> (Vec<String>, Vec<String>) {
 async fn the_bounds_of_its_parameters_are_those_of_the_service() {
     let lab = lab().await;
     let (mut refused, mut taken) = (0, 0);
-    for route in Route::ALL {
+    for route in operations() {
         for parameter in parameters(&operation(route)).into_iter().filter(|parameter| parameter["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
             let (beyond, within) = beyond_and_within(&parameter["schema"]);
@@ -212,7 +217,7 @@ async fn the_bounds_of_its_parameters_are_those_of_the_service() {
 
 #[tokio::test]
 async fn it_is_served_and_a_caller_who_has_it_is_told_so() {
-    let lab = lab().await;
+    let lab = Lab::with(BINARY, &[("EKS_API_AUTH", "kubernetes")]).await;
     let reply = lab.service.get(PATH).await.expect_status(200);
     assert_eq!((reply.text().as_str(), reply.header("content-type")), (DOCUMENT, Some("application/json")));
     let tag = reply.header("etag").unwrap();
@@ -221,6 +226,21 @@ async fn it_is_served_and_a_caller_who_has_it_is_told_so() {
         assert_eq!((again.body.len(), again.header("etag")), (0, Some(tag)));
     }
     lab.service.send("GET", PATH, &[("if-none-match", "\"1\"")], "").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn where_everybody_may_call_it_asks_for_no_credentials() {
+    let lab = lab().await;
+    let mut expected = document();
+    expected.as_object_mut().unwrap().remove("security");
+    expected["components"].as_object_mut().unwrap().remove("securitySchemes");
+    for operations in expected["paths"].as_object_mut().unwrap().values_mut() {
+        for operation in operations.as_object_mut().unwrap().values_mut() {
+            operation.as_object_mut().unwrap().remove("security");
+        }
+    }
+    assert_eq!(lab.service.get(PATH).await.expect_status(200).json(), expected);
+    assert_ne!(expected, document());
 }
 
 #[tokio::test]

@@ -63,9 +63,12 @@ async fn no_answer_may_be_kept_by_a_cache() {
 #[tokio::test]
 async fn an_unknown_path_is_not_found_whatever_the_method() {
     let lab = lab().await;
-    for path in ["/", "/api", "/api/eks-create-job/", "/API/eks-create-job", "/api/../health", "/api/v1/namespaces"] {
+    for path in
+        ["/docs/x", "/api", "/api/eks-create-job/", "/API/eks-create-job", "/api/../health", "/api/v1/namespaces"]
+    {
         for method in ["GET", "POST", "DELETE", "PROPFIND"] {
-            problem(&lab.service.send(method, path, &[], "").await, 404, "path_not_found");
+            let told = detail(&lab.service.send(method, path, &[], "").await, 404, "path_not_found");
+            assert!(!cfg!(feature = "docs") || told.ends_with("; see /docs"), "{told}");
         }
     }
     assert_eq!(sent(&lab.cluster), [""; 0]);

@@ -183,7 +183,7 @@ async fn beyond_its_limit_a_peer_is_closed_on_and_told_of_once_and_others_are_se
     let mut other = Wire::connect_from("127.0.0.2", &lab.service).await;
     assert_eq!(other.get("/livez").await.status(), 200);
     assert_eq!(first.get("/livez").await.status(), 200);
-    let is_told = |line: &str| line.contains("as many connections as it may");
+    let is_told = |line: &str| line.contains("further ones are closed");
     // The line was written before the first was closed, and may be on its way still.
     lab.service.log_line(is_told).await;
     let told: Vec<String> = lab.service.logs().into_iter().filter(|line| is_told(line)).collect();

@@ -4,6 +4,8 @@ pub(crate) mod caller;
 mod files;
 mod reload;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 
 use crate::given::{BINARY, status_of};
@@ -147,6 +149,17 @@ async fn with_a_client_ca_every_caller_must_show_a_certificate_of_it() {
         !lab.service.logs().iter().any(|line| line.contains("operation=get_job_status")),
         "nothing reached a route"
     );
+}
+
+#[tokio::test]
+async fn a_client_certificate_of_version_1_is_refused_and_the_log_says_how_to_make_another() {
+    let (files, clients) = (Files::new(), Authority::new("clients"));
+    let lab = lab(&files.mutual(&clients)).await;
+    let mut leaf = clients.issue(&["nightly"]);
+    leaf.chain = vec![CertificateDer::from_pem_slice(files::VERSION_1.as_bytes()).unwrap()];
+    assert!(Caller::new(&files.authority).showing(&leaf).get(&lab.service, "/livez").await.is_err());
+    let line = lab.service.log_line(|line| line.contains("refused: no certificate of the client CA")).await;
+    assert!(line.contains("X.509 version 1: make one of version 3, with openssl x509"), "{line}");
 }
 
 #[tokio::test]

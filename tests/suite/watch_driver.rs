@@ -244,7 +244,7 @@ async fn what_cannot_be_read_closes_the_stream_and_lists_again() {
     follower.lists(&stub).await;
 
     stub.send_to_watches(vec![b'x'; 9 << 20]);
-    follower.tells(&["lost: a line is longer than any job"]).await;
+    follower.tells(&["lost: an event is longer than any job"]).await;
     follower.lists(&stub).await;
 
     let gate = Gate::new();

@@ -5,16 +5,17 @@ pub mod swagger_ui;
 
 use std::sync::OnceLock;
 
-use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, REFERRER_POLICY,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, LOCATION,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
+use hyper::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
 
 use crate::api::context::RequestContext;
 use crate::api::routes::Route;
+use crate::auth::Auth;
 use crate::http::request::etag::{self, IfNoneMatch};
 use crate::http::request::media;
 use crate::http::response::problem::Problem;
@@ -33,7 +34,26 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
 pub(super) fn openapi(ctx: &RequestContext) -> Result<Reply, Problem> {
     check_enabled(ctx)?;
-    Ok(file(ctx, openapi::DOCUMENT.as_bytes()))
+    let document = match *ctx.state.auth {
+        Auth::None => openapi::WITHOUT_CREDENTIALS.as_str(),
+        _ => openapi::DOCUMENT,
+    };
+    Ok(file(ctx, document.as_bytes()))
+}
+
+/// Answers a request without a route. The root leads to the documentation.
+pub(super) fn unknown_path(method: &Method, path: &str, is_enabled: bool) -> Result<Reply, Problem> {
+    let detail = match (is_enabled, cfg!(feature = "docs")) {
+        (true, true) if path == "/" && [Method::GET, Method::HEAD].contains(method) => {
+            return Ok(Reply::empty(StatusCode::FOUND).with(LOCATION, HeaderValue::from_static("/docs")));
+        }
+        (true, true) => "there is nothing at this path; see /docs",
+        (true, false) => "there is nothing at this path; see /openapi.json",
+        (false, _) => {
+            "there is nothing at this path; eks-api openapi prints the paths (EKS_API_DOCS=false disables /docs)"
+        }
+    };
+    Err(Problem::new(StatusCode::NOT_FOUND, "path_not_found", detail))
 }
 
 /// Returns a file of Swagger UI.

@@ -76,6 +76,7 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
         repeats: Repeats::default(),
         audit: Audit::new(None, "lab"),
         traffic: Arc::new(HttpMetrics::new(true)),
+        metrics_namespaces: false,
         docs: true,
         request_timeout: Duration::from_secs(30),
         draining,

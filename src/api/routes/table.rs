@@ -80,7 +80,7 @@ pub(super) static TABLE: [Row; 22] = {
         row(Route::ListJobs, GET, "/api/eks-list-jobs", "list_jobs",
             Cluster(Read, needs::LIST_JOBS), &["namespace", "state", "label_selector", "limit", "continue", "wait"]),
         Row { media: Media::EventStream, ..row(Route::WatchJobs, GET, "/api/eks-watch-jobs", "watch_jobs",
-            Cluster(Read, needs::WATCH_JOBS), &["namespace", "job_name", "state"]) },
+            Cluster(Read, needs::WATCH_JOBS), &["namespace", "job_name", "state", "label_selector"]) },
         Row { media: Media::Text, ..row(Route::GetJobLogs, GET, "/api/eks-get-job-logs", "get_job_logs",
             Cluster(Read, needs::GET_JOB_LOGS),
             &["job_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds", "since_time",

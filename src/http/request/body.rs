@@ -110,7 +110,7 @@ pub async fn none(mut body: RequestBody) -> Result<(), Problem> {
 }
 
 fn truncated() -> Problem {
-    Problem::malformed("body", "ended early or is not framed as HTTP says")
+    Problem::malformed("body", "ended early, or its HTTP framing is wrong")
 }
 
 fn too_large() -> Problem {

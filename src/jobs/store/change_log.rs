@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::jobs::filter::Filter;
-use crate::jobs::state::State;
 use crate::jobs::status::Status;
 
 /// Beyond this number the oldest change is dropped. A reader that has not read it starts again.
@@ -13,11 +12,23 @@ const MAX_CHANGES: usize = 1024;
 #[derive(Debug)]
 pub struct Change {
     pub number: u64,
-    /// The job's state before; none for a new job.
-    pub(super) before: Option<State>,
-    /// The job's state after; none for a deleted job.
-    pub(super) after: Option<State>,
+    /// The job before the change; none for a new job.
+    pub(super) before: Option<Arc<Status>>,
+    /// The job after the change. For a deletion, its last status.
     pub status: Arc<Status>,
+    pub(super) is_deletion: bool,
+}
+
+impl Change {
+    /// Returns the job after the change; none if it is deleted.
+    pub(super) fn after(&self) -> Option<&Arc<Status>> {
+        (!self.is_deletion).then_some(&self.status)
+    }
+
+    fn is_end(&self) -> bool {
+        let is_final = |status: &Arc<Status>| status.state.is_final();
+        self.after().is_some_and(is_final) && !self.before.as_ref().is_some_and(is_final)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +56,19 @@ pub struct ChangeLog {
 }
 
 impl ChangeLog {
-    pub fn push(&mut self, before: Option<State>, after: Option<State>, status: Arc<Status>) {
+    /// Adds that a job is new, or has changed.
+    pub fn updated(&mut self, before: Option<Arc<Status>>, status: Arc<Status>) {
+        self.push(before, status, false);
+    }
+
+    /// Adds that a job is deleted.
+    pub fn deleted(&mut self, status: Arc<Status>) {
+        self.push(Some(Arc::clone(&status)), status, true);
+    }
+
+    fn push(&mut self, before: Option<Arc<Status>>, status: Arc<Status>, is_deletion: bool) {
         self.last += 1;
-        self.changes.push_back(Arc::new(Change { number: self.last, before, after, status }));
+        self.changes.push_back(Arc::new(Change { number: self.last, before, status, is_deletion }));
         if self.changes.len() > MAX_CHANGES {
             self.last_dropped += 1;
             self.changes.pop_front();
@@ -77,43 +98,46 @@ impl ChangeLog {
 
 /// The effect of a sequence of changes on one job.
 struct Summary {
-    /// The state before the first change that is not reported yet.
-    before: Option<State>,
+    /// Whether the reader has the job: it matched before the first change that is not reported yet.
+    is_known: bool,
     /// The number of the change to a final state.
     end: Option<u64>,
     last: u64,
     is_deleted: bool,
 }
 
-/// Returns what a reader with this filter sees of these changes: one event a job, with its latest state.
+/// Returns what a reader with this filter sees of these changes: one event a job, with its latest status.
 ///
 /// A job that begins to match is added, and a job that ceases to match is deleted, as in Kubernetes. The end of a
 /// deleted job is an event of its own before the deletion.
 pub fn visible_changes(changes: &[Arc<Change>], filter: &Filter) -> Vec<(ChangeKind, Arc<Change>)> {
+    let matches = |status: Option<&Arc<Status>>| status.is_some_and(|status| filter.matches(status));
     let mut summaries = HashMap::new();
-    for change in changes.iter().filter(|change| filter.matches_job(&change.status)) {
-        let new = Summary { before: change.before, end: None, last: 0, is_deleted: false };
-        let summary: &mut Summary = summaries.entry(&change.status.uid).or_insert(new);
-        if change.after.is_some_and(State::is_final) && !change.before.is_some_and(State::is_final) {
+    for change in changes.iter().filter(|change| filter.selects(change.status.namespace(), change.status.name())) {
+        let summary: &mut Summary = summaries.entry(&change.status.uid).or_insert_with(|| {
+            let is_known = matches(change.before.as_ref());
+            Summary { is_known, end: None, last: 0, is_deleted: false }
+        });
+        if change.is_end() {
             summary.end = Some(change.number);
         }
-        (summary.last, summary.is_deleted) = (change.number, change.after.is_none());
+        (summary.last, summary.is_deleted) = (change.number, change.is_deletion);
     }
-    let matches = |state: Option<State>| state.is_some_and(|state| filter.matches_state(state));
     let mut events = Vec::new();
     for change in changes {
         let Some(summary) = summaries.get_mut(&change.status.uid) else { continue };
-        let is_end = summary.is_deleted && summary.end == Some(change.number) && matches(change.after);
+        let is_end = summary.is_deleted && summary.end == Some(change.number) && matches(change.after());
         if change.number != summary.last && !is_end {
             continue;
         }
-        let kind = match (matches(summary.before), matches(change.after)) {
+        let is_match = matches(change.after());
+        let kind = match (summary.is_known, is_match) {
             (false, true) => ChangeKind::Added,
             (true, true) => ChangeKind::Modified,
             (true, false) => ChangeKind::Deleted,
             (false, false) => continue,
         };
-        summary.before = change.after;
+        summary.is_known = is_match;
         events.push((kind, Arc::clone(change)));
     }
     events

@@ -2,6 +2,7 @@
 
 pub mod change_log;
 mod ended;
+pub mod finished;
 pub mod index;
 mod reflector;
 mod staleness;
@@ -13,6 +14,7 @@ use std::time::Instant;
 use tokio::sync::{Notify, watch};
 
 use self::change_log::Change;
+use self::finished::FinishedJobs;
 use self::index::{Counts, PageCursor};
 use self::reflector::JobReflector;
 pub use self::staleness::Found;
@@ -97,6 +99,11 @@ impl JobStore {
     /// Returns the number of jobs in each state.
     pub fn counts(&self) -> Counts {
         self.read().index.counts()
+    }
+
+    /// Returns the numbers of finished jobs, and how long they ran.
+    pub fn finished(&self) -> FinishedJobs {
+        self.read().finished.numbers()
     }
 
     /// Whether the jobs are known.

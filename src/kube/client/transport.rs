@@ -116,7 +116,11 @@ impl Transport {
         let request = self.request(method, path, authorization, body)?;
         self.client.request(request).await.map_err(|error| {
             let why = causes(&error);
-            if error.is_connect() { Error::Unreachable(why) } else { Error::Broken(why) }
+            if error.is_connect() {
+                Error::Unreachable(format!("{}: {why}", self.authority))
+            } else {
+                Error::Broken(why)
+            }
         })
     }
 

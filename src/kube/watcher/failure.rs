@@ -26,7 +26,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("the API server no longer has this version; listing again"),
-            Self::SetBack => f.write_str("the API server's store was set back; listing again"),
+            Self::SetBack => f.write_str("the API server's store went back to an older version; listing again"),
             Self::Forbidden(why) => write!(f, "no right to list and watch jobs: {why}"),
             Self::Throttled(time) => write!(f, "the API server asks for a pause of {} s", time.as_secs()),
             Self::IdleTimeout => f.write_str("the watch sent nothing for too long; listing again"),

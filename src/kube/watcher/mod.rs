@@ -201,7 +201,7 @@ impl EventStream {
             };
             let inputs = &mut self.inputs;
             if self.lines.feed(&chunk, |line| inputs.push_back(Input::from_line(line))).is_err() {
-                inputs.push_back(Input::Failed(Failure::Unreadable("a line is longer than any job".to_owned())));
+                inputs.push_back(Input::Failed(Failure::Unreadable("an event is longer than any job".to_owned())));
             }
         }
     }

@@ -59,7 +59,7 @@ fn b6_a_stream_that_ends_in_its_backlog_keeps_it() {
 fn c3_a_server_with_an_older_version_was_set_back() {
     let (state, events, pause) = step(&behind(863, false, Backlog::Unknown), Input::Current(862));
     assert_eq!((state, pause), (START, Pause::No), "it lists at once");
-    assert_eq!(events, ["lost: the API server's store was set back; listing again"]);
+    assert_eq!(events, ["lost: the API server's store went back to an older version; listing again"]);
     for state in [in_the_list(), OPENING, FOLLOWING] {
         assert_eq!(step(&state, Input::Failed(Failure::SetBack)).0, START);
     }

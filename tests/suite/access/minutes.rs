@@ -90,6 +90,7 @@ async fn inside() -> Inside {
         repeats: Repeats::default(),
         audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
         traffic: metrics,
+        metrics_namespaces: false,
         docs: true,
         request_timeout,
         draining,

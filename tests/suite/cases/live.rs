@@ -239,7 +239,7 @@ async fn c3_a_create_shows_that_the_store_was_set_back_and_all_is_listed_again()
     let list = async || lab.service.get("/api/eks-list-jobs").await.expect_status(200);
     assert!(names(&list().await).contains(&"hello".to_owned()), "its caller finds it at once");
     until(list, |reply| names(reply) == ["hello", "restored"]).await;
-    lab.service.log_line(|line| line.contains("check=watch") && line.contains("set back")).await;
+    lab.service.log_line(|line| line.contains("check=watch") && line.contains("older version")).await;
 }
 
 fn with_version(mut job: Value) -> Value {

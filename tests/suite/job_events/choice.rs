@@ -74,6 +74,60 @@ async fn a_job_that_enters_a_state_is_added_and_one_that_leaves_it_deleted() {
     assert_eq!(reader.told(1).await, told(&[("deleted", "late")]), "the other was not shown any more");
 }
 
+/// Sets a label of a job in the cluster.
+fn label(lab: &Lab, name: &str, team: &str) {
+    lab.cluster.change_job("default", name, |job| job["metadata"]["labels"]["team"] = json!(team));
+}
+
+#[tokio::test]
+async fn a_job_whose_labels_begin_to_match_is_added_and_one_whose_labels_cease_to_is_deleted() {
+    let lab = lab().await;
+    for (name, team) in [("early", "a"), ("other", "b")] {
+        put(&lab.cluster, name);
+        label(&lab, name, team);
+        known(&lab, name).await;
+    }
+    let mut reader = Reader::open(&lab.service, "label_selector=team+in+(a,c),app").await;
+    assert_eq!(reader.told(2).await, told(&[("added", "early"), ("snapshot-end", "")]));
+
+    label(&lab, "other", "c");
+    assert_eq!(reader.told(1).await, told(&[("added", "other")]));
+    label(&lab, "early", "b");
+    let left = reader.event().await;
+    assert_eq!(left.told(), ("deleted".to_owned(), "early".to_owned()));
+    assert_eq!(left.json()["labels"]["team"], "b", "as it is, so that the reader sees why");
+    let id = reader.id.clone();
+
+    set(&lab.cluster, "early", &running());
+    label(&lab, "other", "a");
+    assert_eq!(reader.told(1).await, told(&[("modified", "other")]));
+    drop(reader);
+    label(&lab, "other", "b");
+    label(&lab, "early", "a");
+    lab.cluster.remove_job("default", "other");
+    put(&lab.cluster, "last");
+    known(&lab, "last").await;
+    let selected = "label_selector=team+in+(a,c),app";
+    let mut reader = Reader::after(&lab.service, selected, &id).await;
+    // Of `other` the reader knows that it matched.
+    assert_eq!(reader.told(2).await, told(&[("added", "early"), ("deleted", "other")]));
+    let mut reader = Reader::after(&lab.service, selected, "x-1").await;
+    assert_eq!(reader.told(3).await, told(&[("reset", ""), ("added", "early"), ("snapshot-end", "")]));
+}
+
+#[tokio::test]
+async fn a_selector_of_watch_jobs_has_the_bounds_of_list_jobs() {
+    let lab = lab().await;
+    let (many, long) = (["a"; 17].join(","), format!("a%3D{}", "b".repeat(64)));
+    let longest = format!("a+in+({})", ["b"; 600].join(","));
+    for selector in [&*many, &*long, &*longest, "a+in+b", "a,,b"] {
+        let [list, watch] = ["list", "watch"].map(|call| format!("/api/eks-{call}-jobs?label_selector={selector}"));
+        let [list, watch] = [lab.service.get(&list).await, lab.service.get(&watch).await];
+        assert_eq!(detail(&list, 400, "BadRequest"), detail(&watch, 400, "BadRequest"));
+    }
+    Reader::open(&lab.service, &format!("label_selector={}", ["a"; 16].join(","))).await.snapshot().await;
+}
+
 #[tokio::test]
 async fn jobs_outside_the_allowed_namespaces_are_never_shown() {
     let lab = Lab::with(BINARY, &[("EKS_API_ALLOWED_NAMESPACES", "team-*")]).await;
@@ -102,7 +156,7 @@ async fn jobs_outside_the_allowed_namespaces_are_never_shown() {
 async fn what_is_asked_for_wrongly_is_refused_before_a_stream_begins() {
     let lab = lab().await;
     for (query, field) in [
-        ("label_selector=a", "label_selector"),
+        ("label_selector=a%20b", "label_selector"),
         ("limit=5", "limit"),
         ("state=Running", "state"),
         ("state=", "state"),

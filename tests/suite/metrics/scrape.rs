@@ -81,7 +81,7 @@ fn sample(line: &str) -> (String, Labels, f64) {
     while !rest.is_empty() {
         let (name, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("no label: {line}"));
         let (value, after) = after.split_once('"').unwrap_or_else(|| panic!("no value: {line}"));
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._+/".contains(c);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._+/-".contains(c);
         assert!(is_name(name) && !value.is_empty() && value.chars().all(plain), "{line}");
         assert!(labels.insert(name.to_owned(), value.to_owned()).is_none(), "{line}");
         rest = after.strip_prefix(',').unwrap_or(after);
@@ -108,7 +108,7 @@ fn adds_up(name: &str, family: &Family) {
             family.samples.iter().find(|(name, of, _)| *name == sample && *of == labels).unwrap().2
         };
         assert_eq!(*buckets.last().unwrap(), (f64::INFINITY, one("_count")), "{name} {labels:?}");
-        assert!(one("_sum") > 0.0, "{name} {labels:?}");
+        assert_eq!(one("_sum") > 0.0, one("_count") > 0.0, "{name} {labels:?}");
     }
 }
 

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -71,8 +72,10 @@ impl Caller {
             .with_root_certificates(Arc::clone(&self.roots));
         let mut config = match &self.shows {
             Some((chain, key)) => {
-                let key = PemObject::from_pem_slice(key).unwrap();
-                builder.with_client_auth_cert(chain.clone(), key).unwrap()
+                let key = ring::sign::any_supported_type(&PemObject::from_pem_slice(key).unwrap()).unwrap();
+                // Unlike with_client_auth_cert, this does not look at the certificate.
+                let shown = SingleCertAndKey::from(CertifiedKey::new(chain.clone(), key));
+                builder.with_client_cert_resolver(Arc::new(shown))
             }
             None => builder.with_no_client_auth(),
         };

@@ -9,6 +9,8 @@ use crate::given::BINARY;
 use crate::support::pki::Authority;
 use crate::support::service::Service;
 
+pub(super) const VERSION_1: &str = include_str!("../../../fixtures/x509-v1.pem");
+
 async fn refused(settings: &[(&str, String)]) -> String {
     let builder = settings.iter().fold(Service::builder(BINARY), |builder, (name, value)| builder.env(name, value));
     let output = builder.output().await;
@@ -31,7 +33,8 @@ async fn a_file_that_is_not_what_its_variable_promises_is_named_with_what_is_wro
         ("cert.pem", "not PEM", "CERT", "holds no certificate in PEM form"),
         ("cert.pem", "", "CERT", "holds no certificate in PEM form"),
         ("cert.pem", cut, "CERT", "is not in PEM form"),
-        ("cert.pem", no_certificate, "CERT", "invalid peer certificate"),
+        ("cert.pem", no_certificate, "CERT", "the certificate cannot be read"),
+        ("cert.pem", VERSION_1, "CERT", "make one of version 3, with openssl x509"),
         ("cert.pem", &leaf.key_pem, "CERT", "holds no certificate in PEM form"),
         ("cert.pem", &other.chain_pem, "KEY", "the key does not belong to the first certificate of"),
         ("key.pem", &other.key_pem, "KEY", "the key does not belong to the first certificate of"),
@@ -41,7 +44,7 @@ async fn a_file_that_is_not_what_its_variable_promises_is_named_with_what_is_wro
         ("key.pem", &bad_base64, "KEY", "holds no private key"),
         ("key.pem", &encrypted, "KEY", "that is not encrypted"),
         ("clients.pem", "not PEM", "CLIENT_CA", "holds no certificate in PEM form"),
-        ("clients.pem", no_certificate, "CLIENT_CA", "invalid peer certificate"),
+        ("clients.pem", no_certificate, "CLIENT_CA", "the certificate cannot be read"),
     ] {
         let files = Files { folder: crate::support::service::Folder::new(), authority: Authority::new("unused") };
         files.put(&leaf);

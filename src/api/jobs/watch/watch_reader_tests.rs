@@ -35,6 +35,8 @@ pub(super) struct Source {
     state: Arc<AppState>,
     caller: Caller,
     version: u64,
+    /// The label `team` of jobs, by number.
+    teams: BTreeMap<u64, &'static str>,
     _drain: watch::Sender<bool>,
 }
 
@@ -59,10 +61,11 @@ impl Source {
             audit: Audit::new(None, "lab"),
             traffic: Arc::new(HttpMetrics::new(true)),
             request_timeout: Duration::from_mins(5),
+            metrics_namespaces: false,
             docs: true,
             draining,
         };
-        let mut source = Self { state: Arc::new(state), caller, version: 0, _drain: drain };
+        let mut source = Self { state: Arc::new(state), caller, version: 0, teams: BTreeMap::new(), _drain: drain };
         let jobs = (0..jobs).map(|number| source.job(number, State::Pending)).collect();
         for event in
             [WatchEvent::Init(source.version), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching]
@@ -92,10 +95,12 @@ impl Source {
             State::Completed => condition("Complete"),
             State::Failed => condition("Failed"),
         };
+        let labels: BTreeMap<_, _> = self.teams.get(&number).map(|team| ("team", *team)).into_iter().collect();
         let created = format!("2026-01-01T{:02}:{:02}:{:02}Z", number / 3600, number / 60 % 60, number % 60);
         let metadata = json!({
             "name": format!("job-{number}"), "namespace": "default", "uid": format!("uid-{number}"),
             "resourceVersion": self.version.to_string(), "creationTimestamp": created,
+            "labels": labels,
         });
         serde_json::from_value(json!({ "metadata": metadata, "status": status })).unwrap()
     }
@@ -103,6 +108,12 @@ impl Source {
     pub(super) fn change(&mut self, number: u64, state: State) {
         let job = self.job(number, state);
         self.send(WatchEvent::Apply(job));
+    }
+
+    /// Sets the label `team` of a job.
+    pub(super) fn relabel(&mut self, number: u64, team: &'static str, state: State) {
+        self.teams.insert(number, team);
+        self.change(number, state);
     }
 
     pub(super) fn delete(&mut self, number: u64) {

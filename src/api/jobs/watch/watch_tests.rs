@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::auth::keyring::Keyring;
 use crate::auth::{Auth, Caller};
+use crate::jobs::label_selector::Selector;
 use crate::jobs::state::State;
 use reader::{MOMENT, Reader, Source, events, only};
 
@@ -107,7 +108,7 @@ async fn a_stream_ends_with_the_reason_within_a_minute_after_the_key_is_revoked(
             break piece;
         }
     };
-    assert_eq!(last_comment, ": what was granted to this caller has changed\n\n");
+    assert_eq!(last_comment, ": the permissions of this caller have changed; call again\n\n");
     assert_eq!((began.elapsed().as_secs(), source.records()), (60, 1));
     source.change(0, State::Running);
     assert!(reader.has_ended().await);
@@ -158,11 +159,12 @@ async fn a_reader_that_resumes_within_a_batch_misses_no_change() {
 /// Readers read, pause, disconnect within a batch and resume, while jobs change at random.
 #[tokio::test(start_paused = true)]
 async fn after_any_sequence_of_events_a_reader_has_the_jobs_of_the_store() {
-    for seed in 0..20 {
+    for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut source = Source::of(random.u64(0..500));
         let state = State::ALL.get(random.usize(0..8)).copied();
-        let filter = Filter { state, ..Filter::default() };
+        let selector = ["", "team=a", "team!=a", "team in (a,b)", "!team"][random.usize(0..5)];
+        let filter = Filter { state, selector: Selector::parse(selector).unwrap(), ..Filter::default() };
         let mut reader = Reader::open(&source, &filter);
         for _ in 0..random.usize(0..200) {
             match random.u8(0..10) {
@@ -180,10 +182,12 @@ async fn after_any_sequence_of_events_a_reader_has_the_jobs_of_the_store() {
                     let most = if random.u8(0..20) == 0 { 1100 } else { 20 };
                     for _ in 0..random.usize(0..most) {
                         let number = random.u64(0..500);
-                        match random.usize(0..5) {
+                        match random.usize(0..7) {
                             0..2 => source.delete(number),
                             2 => source.change(number, State::Pending),
                             3 => source.change(number, State::Running),
+                            4 => source.relabel(number, "a", State::Running),
+                            5 => source.relabel(number, "b", State::Running),
                             _ => source.change(number, State::Completed),
                         }
                     }

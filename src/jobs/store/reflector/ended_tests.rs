@@ -1,13 +1,8 @@
 //! The last known statuses, the waking of callers, and the signs of a reset.
 
+use super::model::complete;
 use super::*;
 use crate::jobs::store::reflector::Inserted;
-
-fn complete(mut job: Job) -> Job {
-    let condition = serde_json::json!({ "type": "Complete", "status": "True" });
-    job.status.conditions.push(serde_json::from_value(condition).unwrap());
-    job
-}
 
 /// The last known uid, version and state of the job with this name.
 fn last(harness: &Harness, name: &str, uid: Option<&str>) -> Option<(String, Version, State)> {

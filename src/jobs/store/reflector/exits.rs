@@ -26,9 +26,10 @@ impl JobReflector {
         }
     }
 
-    /// Queues the lookup of a job's exit if the job has just failed. `before` is its state before.
-    pub(super) fn queue_exit(&mut self, status: &Arc<Status>, before: Option<State>) {
-        let has_failed = status.state == State::Failed && before != Some(State::Failed);
+    /// Queues the lookup of a job's exit if the job has just failed. `before` is its status before.
+    pub(super) fn queue_exit(&mut self, status: &Arc<Status>, before: Option<&Status>) {
+        let failed_before = before.is_some_and(|before| before.state == State::Failed);
+        let has_failed = status.state == State::Failed && !failed_before;
         let since = OffsetDateTime::now_utc() - MAX_AGE;
         let is_recent = status.failed_at.is_none_or(|time| time > since.unix_timestamp());
         if has_failed && is_recent && status.exit().is_none() && self.failed.len() < MAX_QUEUED {
@@ -54,10 +55,9 @@ impl JobReflector {
         if known.version != status.version {
             return false;
         }
-        let before = known.state;
-        self.index.insert(Arc::clone(&status));
+        let before = self.index.insert(Arc::clone(&status));
         self.wake(status.key());
-        self.changes.push(Some(before), Some(status.state), status);
+        self.changes.updated(before, status);
         true
     }
 }

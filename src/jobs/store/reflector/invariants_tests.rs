@@ -12,8 +12,11 @@ pub(super) struct Seen {
     jobs: HashMap<String, (Box<str>, Version)>,
     newest: HashMap<String, Version>,
     /// The jobs that a reader derives from the changes.
-    mirror: HashMap<String, (Box<str>, Version, State)>,
+    mirror: HashMap<String, Arc<Status>>,
     last: u64,
+    /// The unfinished jobs that may still finish, by uid, and the number of jobs that did.
+    unfinished: HashSet<Box<str>>,
+    finished: u64,
     pub(super) waiting: HashMap<String, watch::Receiver<()>>,
     pub(super) deleted: HashSet<Box<str>>,
     was_live: bool,
@@ -37,6 +40,7 @@ impl Seen {
             assert!(!self.deleted.contains(uid), "{key} was deleted by us, and is back");
             *newest = *version;
         }
+        self.check_finished(reflector);
         let in_state = |state| reflector.index.all().filter(|status| status.state == state).count();
         assert_eq!(reflector.index.counts(), State::ALL.map(in_state));
         let is_live = reflector.staleness == Staleness::Current;
@@ -50,25 +54,32 @@ impl Seen {
 
         if let Some(changes) = reflector.changes.since(self.last) {
             for change in changes {
-                let Change { before, after, status, .. } = &*change;
-                let had = match after {
-                    Some(state) => {
-                        let value = (status.uid.clone(), status.version, *state);
-                        self.mirror.insert(status.key().to_owned(), value)
-                    }
+                let Change { before, status, .. } = &*change;
+                let had = match change.after() {
+                    Some(after) => self.mirror.insert(status.key().to_owned(), Arc::clone(after)),
                     None => self.mirror.remove(status.key()),
                 };
-                assert_eq!(had.as_ref().map(|(.., state)| *state), *before, "{change:?}");
-                assert!(had.is_none_or(|(uid, ..)| uid == status.uid), "a job changed its uid: {change:?}");
+                assert_eq!(had, *before, "{change:?}");
+                assert!(had.is_none_or(|had| had.uid == status.uid), "a job changed its uid: {change:?}");
             }
         } else {
             assert!(is_cleared || !was_usable, "changes were lost");
             let all = reflector.index.all();
-            let all = all.map(|status| (status.key().to_owned(), (status.uid.clone(), status.version, status.state)));
-            self.mirror = all.collect();
+            self.mirror = all.map(|status| (status.key().to_owned(), Arc::clone(status))).collect();
         }
         self.last = reflector.changes.last();
-        let mirrored = self.mirror.iter().map(|(key, (uid, version, _))| (key.clone(), (uid.clone(), *version)));
+        let mirrored = self.mirror.iter().map(|(key, status)| (key.clone(), (status.uid.clone(), status.version)));
         assert_eq!(mirrored.collect::<HashMap<_, _>>(), self.jobs, "the changes do not reproduce the jobs");
+    }
+
+    /// A job counts when it finishes, also if the store forgot it meanwhile, and never again.
+    fn check_finished(&mut self, reflector: &JobReflector) {
+        let (finals, others): (Vec<_>, Vec<_>) = reflector.index.all().partition(|status| status.state.is_final());
+        self.finished += finals.iter().filter(|status| self.unfinished.remove(&status.uid)).count() as u64;
+        if reflector.is_usable() {
+            self.unfinished.clear();
+        }
+        self.unfinished.extend(others.iter().map(|status| status.uid.clone()));
+        assert_eq!(reflector.finished.counts.values().flatten().sum::<u64>(), self.finished);
     }
 }

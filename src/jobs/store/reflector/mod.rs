@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
+use crate::jobs::store::finished::FinishedJobs;
 use crate::jobs::store::index::JobIndex;
 use crate::jobs::store::staleness::Staleness;
 use crate::jobs::store::tombstones::Tombstones;
@@ -36,6 +37,7 @@ pub(super) struct JobReflector {
     /// Wakes the callers that wait for a job, by key.
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
     pub(super) ended: EndedJobs,
+    pub(super) finished: FinishedJobs,
     last_event: Option<Instant>,
     /// The jobs that failed recently and whose exit is not looked up yet.
     pub(super) failed: VecDeque<Arc<Status>>,
@@ -52,7 +54,6 @@ struct PendingList {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Inserted {
     pub(super) is_new: bool,
-    /// The job proves that the API server's store was reset.
     pub(super) store_was_reset: bool,
 }
 
@@ -124,6 +125,7 @@ impl JobReflector {
         }
         self.version = version;
         self.tombstones.list_completed();
+        self.finished.list_completed();
         if self.staleness == Staleness::Unknown {
             // The first list is not a change.
             self.changes.reset();
@@ -147,6 +149,7 @@ impl JobReflector {
     }
 
     pub(super) fn clear(&mut self) {
+        self.finished.forget(&self.index);
         self.index = JobIndex::default();
         self.tombstones.clear();
         self.changes.reset();
@@ -197,18 +200,15 @@ impl JobReflector {
         if self.tombstones.hides(&status) {
             return;
         }
-        let mut state = None;
-        match self.index.insert(Arc::clone(&status)) {
-            Some(before) if before.uid != status.uid => {
-                self.ended.note(Arc::clone(&before), now);
-                self.changes.push(Some(before.state), None, before);
-            }
-            Some(before) => state = Some(before.state),
-            None => {}
+        let mut before = self.index.insert(Arc::clone(&status));
+        if let Some(other) = before.take_if(|before| before.uid != status.uid) {
+            self.ended.note(Arc::clone(&other), now);
+            self.changes.deleted(other);
         }
         self.wake(status.key());
-        self.queue_exit(&status, state);
-        self.changes.push(state, Some(status.state), status);
+        self.queue_exit(&status, before.as_deref());
+        self.finished.note(&status, before.as_deref());
+        self.changes.updated(before, status);
     }
 
     /// Removes a job that one of our own calls deleted. Returns whether the job was there.
@@ -230,7 +230,7 @@ impl JobReflector {
         if let Some(status) = self.index.remove(key) {
             self.wake(key);
             self.ended.note(Arc::clone(&status), now);
-            self.changes.push(Some(status.state), None, status);
+            self.changes.deleted(status);
         }
     }
 

@@ -12,6 +12,14 @@ use crate::kube::watcher::state_machine::{Event, Input};
 mod follower;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// The value of `active` that stands for a completed job.
+const COMPLETED: i32 = 3;
+
+pub(super) fn complete(mut job: Job) -> Job {
+    let condition = serde_json::json!({ "type": "Complete", "status": "True" });
+    job.status.conditions.push(serde_json::from_value(condition).unwrap());
+    job
+}
 
 /// A job in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +33,8 @@ struct Kept {
 
 impl Kept {
     fn job(self, name: &str) -> Job {
-        job(name, self.uid, self.version, self.active)
+        let job = job(name, self.uid, self.version, self.active % COMPLETED);
+        if self.active == COMPLETED { complete(job) } else { job }
     }
 }
 
@@ -113,7 +122,8 @@ impl Cluster {
                 }
             }
             Some(kept) => {
-                let (version, active) = (self.next_version(), self.rng.i32(0..3));
+                let version = self.next_version();
+                let active = if kept.active == COMPLETED { COMPLETED } else { self.rng.i32(0..=COMPLETED) };
                 self.write(name, Kept { version, active, ..kept }, by_us && kept.is_ours);
             }
         }

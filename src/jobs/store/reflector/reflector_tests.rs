@@ -86,8 +86,9 @@ impl Harness {
 }
 
 fn shown(change: &Change) -> (Option<State>, Option<State>, String) {
-    let Change { before, after, status, .. } = change;
-    (*before, *after, format!("{}@{}", status.uid, status.version))
+    let state = |status: Option<&Arc<Status>>| status.map(|status| status.state);
+    let Change { before, status, .. } = change;
+    (state(before.as_ref()), state(change.after()), format!("{}@{}", status.uid, status.version))
 }
 
 #[test]

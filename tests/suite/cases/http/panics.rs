@@ -47,6 +47,7 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
         audit: Audit::new(None, "lab"),
         traffic: Arc::clone(&metrics),
         request_timeout: Duration::from_mins(5),
+        metrics_namespaces: false,
         docs: true,
         draining: draining.clone(),
     });
