@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::api::context::RequestContext;
 use crate::api::handlers;
 use crate::api::request_log::record_completion;
+use crate::audit::request_info::RequestInfo;
 use crate::http::limits::allowance::Allowance;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
@@ -38,6 +39,7 @@ impl RequestGuard {
     async fn run(mut self, body: RequestBody) -> Answer {
         let ctx = &mut *self.ctx;
         let mut result = catch_panic(pin!(handlers::handle(ctx, body))).await;
+        result = result.map_err(|problem| located(&ctx.info, problem));
         if ctx.info.is_change {
             result = result.map_err(Problem::of_change);
         }
@@ -88,6 +90,17 @@ async fn catch_panic(mut handler: Pin<&mut impl Future<Output = Result<Reply, Pr
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
     })
     .await
+}
+
+/// Names the namespace in which a job is not found. Kubernetes' message names only the job.
+fn located(info: &RequestInfo, problem: Problem) -> Problem {
+    let is_missing = problem.status == StatusCode::NOT_FOUND
+        && *problem.detail == *format!("jobs.batch \"{}\" not found", info.job());
+    if !is_missing {
+        return problem;
+    }
+    let detail = format!("{} in namespace {}", problem.detail, info.namespace());
+    Problem { detail: detail.into(), ..problem }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Problem {

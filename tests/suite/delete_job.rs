@@ -104,7 +104,10 @@ async fn the_job_of_another_namespace_stays() {
 #[tokio::test]
 async fn a_job_that_is_not_there_is_not_found() {
     let lab = lab().await;
-    assert_eq!(detail(&lab.service.delete(&path("")).await, 404, "NotFound"), r#"jobs.batch "hello" not found"#);
+    assert_eq!(
+        detail(&lab.service.delete(&path("")).await, 404, "NotFound"),
+        r#"jobs.batch "hello" not found in namespace default"#
+    );
 }
 
 #[tokio::test]

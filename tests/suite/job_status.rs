@@ -140,7 +140,10 @@ async fn no_get_is_sent_and_a_caller_sees_its_own_write_at_once() {
 #[tokio::test]
 async fn a_job_that_is_not_there_is_not_found_in_kubernetes_words() {
     let lab = lab().await;
-    assert_eq!(detail(&status(&lab.service, "nope").await, 404, "NotFound"), r#"jobs.batch "nope" not found"#);
+    assert_eq!(
+        detail(&status(&lab.service, "nope").await, 404, "NotFound"),
+        r#"jobs.batch "nope" not found in namespace default"#
+    );
     let elsewhere = lab.service.get("/api/eks-get-job-status?job_name=nope&namespace=nowhere").await;
     problem(&elsewhere, 404, "NotFound");
     assert_eq!(lab.cluster.namespace("nowhere"), None, "a question makes nothing");

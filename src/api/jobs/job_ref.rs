@@ -31,8 +31,9 @@ impl JobRef {
 
     /// Returns the 404 for a name that another job has now.
     pub fn replaced(&self) -> Error {
-        let name = self.name.as_str();
-        let message = format!("jobs.batch {name:?} with this uid not found: another job has the name");
+        let Self { namespace, name, .. } = self;
+        let message =
+            format!("jobs.batch \"{name}\" with this uid not found in namespace {namespace}: another job has the name");
         let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
         Error::Refused(Box::new(Refusal::new(404, status, None)))
     }

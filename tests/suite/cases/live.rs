@@ -167,7 +167,7 @@ async fn uid_another_job_of_the_name_is_not_found_with_and_without_a_wait() {
         assert_eq!((&gone["last_known"]["uid"], &gone["last_known"]["gone"]), (&json!(first), &json!(true)), "{gone}");
     }
     let direct = problem(&lab.service.get_directly(&asks("")).await, 404, "NotFound");
-    assert!(direct["detail"].as_str().unwrap().contains("another job has the name"), "{direct}");
+    assert!(direct["detail"].as_str().unwrap().contains("namespace default: another job has the name"), "{direct}");
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn with_pod(pod: Value) -> Lab {
 async fn a_job_that_is_not_there_is_told_in_the_clusters_words() {
     let lab = lab().await;
     for query in ["", "&follow=true", "&all=true"] {
-        assert_eq!(detail(&logs(&lab, query).await, 404, "NotFound"), "jobs.batch \"hello\" not found");
+        assert_eq!(
+            detail(&logs(&lab, query).await, 404, "NotFound"),
+            "jobs.batch \"hello\" not found in namespace default"
+        );
     }
 }
 
