@@ -77,7 +77,7 @@ impl Service {
             object_kind: known.map_or("", |route| route.object_kind()),
             is_change: known.is_some_and(|route| !route.is_read()),
             peer: peer.address,
-            caller: Caller::anonymous(),
+            caller: Caller::Unauthenticated,
             object: ObjectRef::default(),
             started: Instant::now(),
         };
