@@ -1,11 +1,12 @@
 //! eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS.
 //!
-//! The modules from top to bottom. Each imports only modules below it (`tests/suite/layers.rs` checks that):
+//! The modules from top to bottom. Each imports only modules below it (`tests/suite/house.rs` checks that):
 //!
 //! - [`cli`]: the command line and its commands
 //! - [`app`]: starts the service, runs it and drains it
-//! - [`api`]: routes, access checks, handlers, errors and audit records
+//! - [`api`]: routes, access checks, handlers and errors
 //! - [`http`]: listener, connections, TLS, limits, requests and responses
+//! - [`audit`]: the record of changes and refusals
 //! - [`auth`]: authenticates and authorizes callers
 //! - [`clusters`]: background tasks that keep a cluster's endpoint, token and jobs up to date
 //! - [`jobs`]: manifests, statuses, pods, logs and the store of jobs

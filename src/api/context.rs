@@ -19,17 +19,23 @@ use crate::http::limits::concurrency::Permit;
 use crate::http::peer::client_prefix;
 use crate::http::request::body::{self, HeldBody};
 use crate::http::request::body_stream::RequestBody;
+use crate::http::request::credentials;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
+use crate::jobs::policy::{Forbidden, Policy};
 use crate::jobs::store::JobStore;
 use crate::kube::client::Client;
 use crate::kube::names::{JobName, Namespace};
+
+/// A rule of the settings about namespaces, such as [`Policy::may_use`].
+type NamespaceRule = fn(&Policy, &Namespace) -> Result<(), Forbidden>;
 
 #[derive(Debug)]
 pub struct RequestContext {
     pub route: Route,
     pub info: RequestInfo,
     pub parameters: Parameters,
+    /// Without those that hold a secret.
     pub headers: HeaderMap,
     pub state: Arc<AppState>,
     /// The calls that the rate limits leave to the caller. None if the call was not counted.
@@ -49,8 +55,9 @@ impl RequestContext {
         route: Route,
         info: RequestInfo,
         parameters: Parameters,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
     ) -> Self {
+        credentials::remove(&mut headers);
         let mut client = Client::new(Arc::clone(state.api_server()), info.started + state.request_timeout);
         client.with_bearer(info.caller.bearer().cloned());
         Self {
@@ -185,7 +192,7 @@ impl RequestContext {
     pub fn job_in(&mut self, namespace: Namespace, name: JobName, uid: Option<String>) -> Result<JobRef, Problem> {
         // The log names the job also if the call is refused.
         self.set_object(&namespace, Some(&name));
-        self.check_namespace(&namespace)?;
+        self.check_namespace(Policy::may_use, &namespace)?;
         Ok(JobRef { namespace, name, uid })
     }
 
@@ -211,9 +218,9 @@ impl RequestContext {
         self.state.audit.record_outcome(&self.info_as(route), problem.status.as_u16(), &problem.reason);
     }
 
-    /// Checks that the service and the caller may use a namespace.
-    pub fn check_namespace(&self, namespace: &Namespace) -> Result<(), Problem> {
-        self.state.policy.may_use(namespace)?;
+    /// Checks a namespace against this rule of the service, and against the caller's namespaces.
+    pub fn check_namespace(&self, rule: NamespaceRule, namespace: &Namespace) -> Result<(), Problem> {
+        rule(&self.state.policy, namespace)?;
         Ok(self.caller().may_use(namespace)?)
     }
 

@@ -1,4 +1,4 @@
-//! Tests that no Debug output of a request shows a secret of its caller.
+//! Tests that neither a handler nor a Debug output sees a secret of the caller.
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::watch;
@@ -25,11 +25,11 @@ async fn b13_no_debug_output_of_a_request_shows_the_key_or_the_token_of_its_call
     ctx.headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {SECRET}")).unwrap());
     ctx.headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static(SECRET));
     mark_sensitive(&mut ctx.headers);
-    let RequestContext { route, info, parameters, headers, state, .. } = ctx;
+    let (marked, RequestContext { route, info, parameters, headers, state, .. }) = (format!("{:#?}", ctx.headers), ctx);
     let ctx = RequestContext::new(state, route, info, parameters, headers);
     let shown = [
+        marked,
         format!("{ctx:?}"),
-        format!("{:#?}", ctx.headers),
         format!("{:?}", ctx.caller()),
         format!("{:?}", ctx.caller_id()),
         format!("{:?}", ctx.client),
@@ -41,4 +41,16 @@ async fn b13_no_debug_output_of_a_request_shows_the_key_or_the_token_of_its_call
     for text in shown {
         assert!(!text.contains(SECRET) && !text.contains("hunter2"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_handler_sees_no_header_with_a_secret() {
+    let file = KeysFile::new("headers");
+    let (_drain, draining) = watch::channel(false);
+    let RequestContext { route, info, parameters, state, .. } = request(&file, draining);
+    let names = ["authorization", "x-api-key", "proxy-authorization", "cookie", "last-event-id"];
+    let line = |name| (HeaderName::from_static(name), HeaderValue::from_static(SECRET));
+    let ctx = RequestContext::new(state, route, info, parameters, names.map(line).into_iter().collect());
+    let left: Vec<&str> = ctx.headers.keys().map(HeaderName::as_str).collect();
+    assert_eq!(left, ["last-event-id"]);
 }

@@ -59,5 +59,5 @@ fn identify(state: &AppState, info: &RequestInfo, peer: &Peer, headers: &HeaderM
     if caller.is_err() && !given.is_empty() {
         state.rates.count(&state.traffic, peer.address.ip(), &info.caller, info.started)?;
     }
-    Ok(caller.unwrap_or_else(|_| Caller::anonymous()))
+    Ok(caller.unwrap_or(Caller::Unauthenticated))
 }

@@ -17,6 +17,7 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
+use crate::jobs::policy::Policy;
 use crate::kube::client::json;
 use crate::kube::names::Namespace as NamespaceName;
 use crate::kube::types::request::{DeleteOptions, NewNamespace, Propagation};
@@ -96,8 +97,7 @@ pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody
     let name = agreed("namespace_name", in_query, namespace_name.as_deref().map(parse).transpose()?)?;
     let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;
     ctx.set_object(&name, None);
-    ctx.state.policy.may_create_in(&name)?;
-    ctx.caller().may_use(&name)?;
+    ctx.check_namespace(Policy::may_create_in, &name)?;
     let manifest = NewNamespace::new(name.as_str(), labels.unwrap_or_default(), annotations.unwrap_or_default());
     ctx.acquire_write_permit().await?;
     let created = ctx.cluster()?.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?;
@@ -112,8 +112,7 @@ pub(super) async fn delete_namespace(ctx: &mut RequestContext, body: RequestBody
     ctx.count()?;
     body::none(body).await?;
     let name = resolve_namespace(ctx)?;
-    ctx.state.policy.may_delete(&name)?;
-    ctx.caller().may_use(&name)?;
+    ctx.check_namespace(Policy::may_delete, &name)?;
     let wait = ctx.parameters.wait()?;
     // The namespace controller deletes the contents. Foreground would only add a finalizer to wait for.
     let options = DeleteOptions::new(Propagation::Background);
@@ -185,7 +184,7 @@ pub(super) async fn list_namespaces(ctx: &mut RequestContext) -> Result<Reply, P
 
 pub(super) async fn get_namespace_status(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     let name = resolve_namespace(ctx)?;
-    ctx.check_namespace(&name)?;
+    ctx.check_namespace(Policy::may_use, &name)?;
     let namespace: Namespace = ctx.cluster()?.get(&Path::namespace(&name)).await?;
     Reply::json(StatusCode::OK, &NamespaceView::new(namespace))
 }

@@ -54,7 +54,7 @@ impl Repeats {
             Entry::Vacant(entry) => {
                 let mut info = RequestInfo { object: ObjectRef::default(), ..info.clone() };
                 if is_full {
-                    (info.caller, info.operation, info.object_kind) = (Caller::anonymous(), NO_OPERATION, "");
+                    (info.caller, info.operation, info.object_kind) = (Caller::Unauthenticated, NO_OPERATION, "");
                     info.is_change = false;
                 }
                 entry.insert(Repeated { info, status: problem.status, reason: problem.reason.clone(), count: 0 });
@@ -91,7 +91,7 @@ mod tests {
             is_change: false,
             is_dry_run: false,
             peer: SocketAddr::new(address.into(), 1),
-            caller: Caller::anonymous(),
+            caller: Caller::Unauthenticated,
             object: ObjectRef::default(),
             started: Instant::now(),
         };

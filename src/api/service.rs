@@ -79,7 +79,7 @@ impl Service {
             is_change: known.is_some_and(|route| !route.is_read()),
             is_dry_run: false,
             peer: peer.address,
-            caller: Caller::anonymous(),
+            caller: Caller::Unauthenticated,
             object: ObjectRef::default(),
             started: Instant::now(),
         };

@@ -1,7 +1,9 @@
 //! Starts the service, runs it and drains it: [`serve`].
 
+mod auth;
 pub mod error;
 mod listen;
+mod open_files;
 mod reload;
 mod watchdog;
 
@@ -19,14 +21,12 @@ use crate::api::request_log;
 use crate::api::service::Service;
 use crate::api::state::AppState;
 use crate::audit::Audit;
-use crate::auth::Auth;
-use crate::auth::access_review_cache::AccessReviewCache;
-use crate::auth::keyring::Keyring;
 use crate::aws::eks::Describer;
 use crate::aws::token::Tokens;
 use crate::aws::{Sdk, http_client};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
+use crate::clusters::supervisor::supervise;
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
 use crate::http::browser::cors::Cors;
@@ -62,28 +62,6 @@ pub fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
     (Arc::new(ApiServer::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
 }
 
-/// Reads the API keys if EKS_API_AUTH=api-key.
-fn keyring(settings: &Settings) -> Result<Option<Arc<Keyring>>, Error> {
-    let access::Auth::ApiKey { keys } = &settings.auth else { return Ok(None) };
-    let keyring = Keyring::open(keys)
-        .map_err(|error| Error::Config(format!("EKS_API_KEYS_FILE is {}: {error}", keys.display())))?;
-    Ok(Some(Arc::new(keyring)))
-}
-
-/// Makes the authentication that `EKS_API_AUTH` chooses.
-fn auth(settings: &Settings, keyring: Option<Arc<Keyring>>, cluster: &Arc<ApiServer>) -> Result<Auth, Error> {
-    match (&settings.auth, keyring) {
-        (access::Auth::Kubernetes, _) => {
-            let reviews = AccessReviewCache::new(Arc::clone(cluster), settings.request_timeout);
-            let reviews =
-                reviews.ok_or_else(|| Error::Failed("the system's random number generator failed".to_owned()))?;
-            Ok(Auth::Kubernetes(Box::new(reviews)))
-        }
-        (_, Some(keyring)) => Ok(Auth::ApiKey(keyring)),
-        (_, None) => Ok(Auth::None),
-    }
-}
-
 /// Serves until SIGTERM or SIGINT, then drains. Listens before it connects to AWS or the cluster.
 pub async fn serve(settings: Settings) -> Result<(), Error> {
     telemetry::log::init(settings.log.level, settings.log.json);
@@ -95,26 +73,22 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     if let Some(tls) = tls.clone() {
         reload.add("TLS", move || tls.reload());
     }
-    let http = aws_http_client()?;
-    let keyring = keyring(&settings)?;
-    if let Some(keyring) = keyring.clone() {
-        reload.add("keys", move || keyring.reload());
-    }
+    // It makes no connection: the credentials are loaded when a token is signed.
+    let sdk = sdk(&settings).await?;
+    let (api_server, describer) = cluster(&settings, &sdk);
+    let auth = Arc::new(auth::auth(&settings, &api_server, &mut reload)?);
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
     tokio::spawn(reload.run(hangup));
 
-    let sdk = Sdk::load(&settings.region, http).await;
-    let (api_server, describer) = cluster(&settings, &sdk);
-    let auth = Arc::new(auth(&settings, keyring, &api_server)?);
     let (drain, draining) = watch::channel(false);
     let cluster = Cluster::new(api_server);
     cluster.start(describer, &notifier);
     watchdog::start(&notifier);
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));
-    let limits = listen::bound_by_open_files(settings.limits);
+    let limits = open_files::bound_by_open_files(settings.limits);
     let shared = Arc::new(AppState {
         clusters: Registry::new(cluster),
         auth,
@@ -138,8 +112,9 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         docs: settings.docs,
         draining: draining.clone(),
     });
-    tokio::spawn(request_log::report_repeats(Arc::clone(&shared)));
-    let pipeline = Arc::new(Service {
+    let state = Arc::clone(&shared);
+    tokio::spawn(supervise("repeats", move || request_log::report_repeats(Arc::clone(&state)), || ()));
+    let service = Arc::new(Service {
         shared: Arc::clone(&shared),
         gate: Gate { hosts: HostAllowlist::new(settings.allowed_hosts), cors: Cors::new(settings.cors_origins) },
     });
@@ -150,7 +125,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         metrics: traffic,
         draining,
     };
-    let mut serving = tokio::spawn(listener::run(listener, pipeline, config));
+    let mut serving = tokio::spawn(listener::run(listener, service, config));
 
     let received = tokio::select! {
         _ = terminate.recv() => "SIGTERM",

@@ -25,7 +25,7 @@ fn record(audit: &Audit, is_change: bool, status: u16, reason: &str) {
         is_change,
         is_dry_run: false,
         peer: "127.0.0.1:4711".parse().unwrap(),
-        caller: Caller::anonymous(),
+        caller: Caller::Anonymous,
         object: ObjectRef::default(),
         started: Instant::now(),
     };

@@ -90,7 +90,7 @@ fn a_journald_entry_has_a_field_for_each_value() {
 #[test]
 fn a_json_line_has_the_same_fields_without_the_empty_ones() {
     let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
-    let json = refused(&Caller::anonymous(), &ObjectRef::default(), "", |event| event.json(now));
+    let json = refused(&Caller::Anonymous, &ObjectRef::default(), "", |event| event.json(now));
     assert_eq!(
         json,
         r#"{"time":"2026-01-20T10:30:00.123Z","level":"WARN","message":"delete_job from 10.0.0.7: refused (403)","type":"audit","request_id":"cron-7","operation":"delete_job","caller_method":"none","caller_address":"10.0.0.7","cluster":"prod","object_kind":"Job","outcome":"refused","status":403,"duration_ms":1.25}"#

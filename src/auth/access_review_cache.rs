@@ -60,7 +60,7 @@ type Key = [u8; 32];
 
 #[derive(Debug)]
 pub struct AccessReviewCache {
-    cluster: Arc<ApiServer>,
+    api_server: Arc<ApiServer>,
     /// Random, new with each start. So the cache holds no token, and nobody can guess a token from a hash.
     hash_key: hmac::Key,
     entries: Mutex<HashMap<Key, Entry>>,
@@ -69,9 +69,9 @@ pub struct AccessReviewCache {
 
 impl AccessReviewCache {
     /// Returns `None` if the system gives no randomness. A review takes no longer than a request may.
-    pub fn new(cluster: Arc<ApiServer>, request_timeout: Duration) -> Option<Self> {
+    pub fn new(api_server: Arc<ApiServer>, request_timeout: Duration) -> Option<Self> {
         let hash_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        Some(Self { cluster, hash_key, entries: Mutex::default(), timeout: REVIEW_TIMEOUT.min(request_timeout) })
+        Some(Self { api_server, hash_key, entries: Mutex::default(), timeout: REVIEW_TIMEOUT.min(request_timeout) })
     }
 
     /// The decision, if it is cached.
@@ -89,11 +89,11 @@ impl AccessReviewCache {
     }
 
     async fn ask(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedDecision {
-        let mut session = Client::new(Arc::clone(&self.cluster), Instant::now() + self.timeout);
-        session.with_bearer(Some(bearer.clone()));
+        let mut client = Client::new(Arc::clone(&self.api_server), Instant::now() + self.timeout);
+        client.with_bearer(Some(bearer.clone()));
         // The lifetime begins with the question: the right can be revoked while the answer is in transit.
         let since = Instant::now();
-        let decision = match review(&session, request.permission, request.namespace, request.name).await {
+        let decision = match review(&client, request.permission, request.namespace, request.name).await {
             Ok(Answer::Allowed) => Ok(Decision::Allowed),
             Ok(Answer::Denied) => Ok(Decision::Denied),
             Ok(Answer::Unsure) => Err(ReviewError::Undecided),
@@ -133,7 +133,7 @@ impl AccessReviewCache {
         let namespace = namespace.map_or("", |namespace| namespace.as_str());
         let name = name.unwrap_or("");
         let parts = [permission.verb, permission.group, permission.resource, namespace, name];
-        for part in std::iter::once(bearer.token()).chain(parts.map(str::as_bytes)) {
+        for part in std::iter::once(*bearer.token().expose()).chain(parts.map(str::as_bytes)) {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
         }

@@ -140,14 +140,6 @@ fn with_tokens_a_certificate_gives_the_name_and_the_token_gives_the_rights() {
     assert!(matches!(auth.identify(bearer("a b")), Err(Denied::Unknown(_))));
 }
 
-#[tokio::test]
-async fn where_the_cluster_decides_a_caller_without_a_token_sees_nothing() {
-    let auth = kubernetes();
-    let anonymous = Caller::anonymous();
-    assert!(matches!(auth.authorize_cached(&anonymous, &ALL), Some(Err(Denied::Missing(_)))));
-    assert!(matches!(auth.authorize(&anonymous, &[ALL]).await, Err(Denied::Missing(_))));
-}
-
 #[test]
 fn a_wrong_file_leaves_the_old_keys_in_force() {
     let ((old, old_line), (new, new_line)) = (key("old", Role::Read), key("new", Role::Read));
@@ -203,7 +195,7 @@ async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
         assert_eq!(denied.as_ref().map(|(_, seconds)| *seconds), is_revoked.then_some(60), "{after}");
         assert!(denied.is_none_or(|(denied, _)| matches!(denied, Denied::Unknown(_))));
     }
-    assert!(revoked(&Auth::None, &Caller::anonymous()).await.is_none());
+    assert!(revoked(&Auth::None, &Caller::Anonymous).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,3 +239,6 @@ async fn a_review_takes_no_longer_than_a_request_may() {
         assert!(auth.authorize_cached(&caller, &ALL).is_none(), "a failure is not cached");
     }
 }
+
+#[path = "authorize_tests.rs"]
+mod authorize_tests;

@@ -1,4 +1,4 @@
-//! A caller: its name, its method of authentication and its rights.
+//! [`Caller`]: its name, its method of authentication and its rights.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +13,11 @@ use crate::util::hex;
 
 #[derive(Clone, Debug)]
 pub enum Caller {
-    /// No credential was required, or none was valid.
+    /// Not identified yet, or by no valid credential. It has no right.
+    Unauthenticated,
+    /// No credential is required.
     Anonymous,
-    /// No credential was required. The name is that of the client certificate.
+    /// No credential is required. The name is that of the client certificate.
     Certificate(Arc<str>),
     /// A line of the keys file grants the rights.
     Granted(Arc<Grant>, Holder),
@@ -24,7 +26,7 @@ pub enum Caller {
 }
 
 /// The identity of a caller, for limits and summaries: the name of a key or certificate, the hash of a token, or the
-/// address of an anonymous caller.
+/// address of a caller without them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CallerId {
     Key(Arc<str>),
@@ -33,63 +35,69 @@ pub enum CallerId {
     Address(IpAddr),
 }
 
-impl Caller {
-    pub const fn anonymous() -> Self {
-        Self::Anonymous
-    }
+pub(super) const UNAUTHENTICATED: Denied = Denied::Missing("the caller is not authenticated: send a credential");
 
+/// The namespaces of a caller that is not authenticated.
+static NO_NAMESPACES: Patterns = Patterns::NONE;
+
+impl Caller {
     /// The method of authentication.
     pub const fn method(&self) -> &'static str {
         match self {
-            Self::Anonymous => "none",
+            Self::Unauthenticated | Self::Anonymous => "none",
             Self::Granted(_, Holder::Key(_)) => "api-key",
             Self::Certificate(_) | Self::Granted(_, Holder::Certificate(_)) => "certificate",
             Self::Cluster(..) => "kubernetes",
         }
     }
 
-    /// The name of its key or certificate. Without one, the beginning of its token's hash. An anonymous caller has none.
+    /// The name of its key or certificate, or the beginning of its token's hash. Empty if it has none of them.
     pub fn name(&self) -> Arc<str> {
         match self {
-            Self::Anonymous => Arc::default(),
+            Self::Unauthenticated | Self::Anonymous => Arc::default(),
             Self::Granted(grant, Holder::Key(_)) => Arc::clone(&grant.name),
             Self::Certificate(name) | Self::Granted(_, Holder::Certificate(name)) | Self::Cluster(_, Some(name)) => {
                 Arc::clone(name)
             }
-            Self::Cluster(bearer, None) => format!("token:{}", hex::encode(&sha256(bearer.token())[..6])).into(),
+            Self::Cluster(bearer, None) => {
+                format!("token:{}", hex::encode(&sha256(bearer.token().expose())[..6])).into()
+            }
         }
     }
 
-    /// The identity. The address is used for an anonymous caller only.
+    /// The identity. The address counts only without a credential.
     pub fn id(&self, address: IpAddr) -> CallerId {
         match self {
-            Self::Anonymous => CallerId::Address(address),
+            Self::Unauthenticated | Self::Anonymous => CallerId::Address(address),
             Self::Granted(grant, Holder::Key(_)) => CallerId::Key(Arc::clone(&grant.name)),
             Self::Certificate(name) | Self::Granted(_, Holder::Certificate(name)) => {
                 CallerId::Certificate(Arc::clone(name))
             }
-            Self::Cluster(bearer, _) => CallerId::Token(sha256(bearer.token())),
+            Self::Cluster(bearer, _) => CallerId::Token(sha256(bearer.token().expose())),
         }
     }
 
     /// Whether its role suffices. Only callers from the keys file have roles.
     pub fn may(&self, needs: Role) -> Result<(), Denied> {
         match self {
+            Self::Unauthenticated => Err(UNAUTHENTICATED),
             Self::Granted(grant, _) if grant.role < needs => Err(Denied::Role { has: grant.role, needs }),
-            _ => Ok(()),
+            Self::Granted(..) | Self::Anonymous | Self::Certificate(_) | Self::Cluster(..) => Ok(()),
         }
     }
 
     /// The only namespaces that it may use, if they are restricted.
     pub fn namespaces(&self) -> Option<&Patterns> {
         match self {
+            Self::Unauthenticated => Some(&NO_NAMESPACES),
             Self::Granted(grant, _) => Some(&grant.namespaces),
-            _ => None,
+            Self::Anonymous | Self::Certificate(_) | Self::Cluster(..) => None,
         }
     }
 
     pub fn may_use(&self, namespace: &Namespace) -> Result<(), Denied> {
         match self.namespaces().filter(|allowed| !allowed.matches(namespace.as_str())) {
+            Some(_) if matches!(self, Self::Unauthenticated) => Err(UNAUTHENTICATED),
             Some(allowed) => Err(Denied::Namespace { namespace: namespace.to_string(), allowed: allowed.to_string() }),
             None => Ok(()),
         }
@@ -117,7 +125,18 @@ mod tests {
         let certificate = |name: &str| Caller::Certificate(name.into());
         assert_eq!(certificate("ci").id(here), certificate("ci").id(there));
         assert_ne!(certificate("ci").id(here), certificate("ops").id(here));
-        assert_ne!(Caller::anonymous().id(here), Caller::anonymous().id(there));
+        assert_ne!(Caller::Anonymous.id(here), Caller::Anonymous.id(there));
+    }
+
+    #[test]
+    fn a_caller_that_is_not_authenticated_has_no_right() {
+        let caller = Caller::Unauthenticated;
+        for role in [Role::Read, Role::Write, Role::Admin] {
+            assert!(matches!(caller.may(role), Err(Denied::Missing(_))), "{role}");
+        }
+        assert!(matches!(caller.may_use(&Namespace::parse("a").unwrap()), Err(Denied::Missing(_))));
+        assert!(caller.namespaces().is_some_and(|allowed| !allowed.matches("a")), "a list shows it nothing");
+        assert!(caller.bearer().is_none());
     }
 
     #[test]

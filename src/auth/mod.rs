@@ -14,6 +14,7 @@ use std::time::Duration;
 
 pub use crate::auth::access_request::AccessRequest;
 use crate::auth::access_review_cache::{AccessReviewCache, Decision, ReviewError};
+use crate::auth::caller::UNAUTHENTICATED;
 pub use crate::auth::caller::{Caller, CallerId};
 pub use crate::auth::denied::Denied;
 use crate::auth::keyring::Keyring;
@@ -58,7 +59,7 @@ impl Auth {
     pub fn may_see_diagnostics(&self, caller: &Caller) -> bool {
         match self {
             Self::None => true,
-            Self::ApiKey(_) => !matches!(caller, Caller::Anonymous),
+            Self::ApiKey(_) => matches!(caller, Caller::Granted(..)),
             Self::Kubernetes(_) => false,
         }
     }
@@ -89,15 +90,16 @@ impl Auth {
 
     /// Whether the caller may see this, or `None` if only the cluster can tell.
     pub fn authorize_cached(&self, caller: &Caller, request: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
-        let Self::Kubernetes(reviews) = self else { return Some(Ok(())) };
-        let Some(bearer) = caller.bearer() else { return Some(Err(NO_TOKEN)) };
-        reviews.cached(bearer, request).map(|decision| check(decision, request))
+        match self.reviews(caller) {
+            Ok(Some((reviews, bearer))) => reviews.cached(bearer, request).map(|decision| check(decision, request)),
+            Ok(None) => Some(Ok(())),
+            Err(denied) => Some(Err(denied)),
+        }
     }
 
     /// Whether the caller may see all of this.
     pub async fn authorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
-        let Self::Kubernetes(reviews) = self else { return Ok(()) };
-        let bearer = caller.bearer().ok_or(NO_TOKEN)?;
+        let Some((reviews, bearer)) = self.reviews(caller)? else { return Ok(()) };
         for request in requests {
             match reviews.review(bearer, request).await {
                 Ok(decision) => check(decision, request)?,
@@ -106,6 +108,18 @@ impl Auth {
             }
         }
         Ok(())
+    }
+
+    /// The cluster's decisions and the caller's token, if the cluster decides. Otherwise role and namespaces suffice. An
+    /// error for a caller that another method has identified, or none.
+    fn reviews<'a>(&'a self, caller: &'a Caller) -> Result<Option<(&'a AccessReviewCache, &'a Bearer)>, Denied> {
+        match (self, caller) {
+            (Self::Kubernetes(reviews), Caller::Cluster(bearer, _)) => Ok(Some((reviews.as_ref(), bearer))),
+            (Self::ApiKey(_), Caller::Granted(..)) | (Self::None, Caller::Anonymous | Caller::Certificate(_)) => {
+                Ok(None)
+            }
+            _ => Err(UNAUTHENTICATED),
+        }
     }
 
     /// Returns when the caller may no longer see this.

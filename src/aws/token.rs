@@ -39,7 +39,7 @@ const ACCEPTED_RECENTLY: Duration = Duration::from_mins(5);
 pub struct Token {
     pub value: Secret<String>,
     /// The `Authorization` header of every request.
-    pub authorization: HeaderValue,
+    pub(crate) authorization: HeaderValue,
     pub good_until: SystemTime,
     renew_at: SystemTime,
 }

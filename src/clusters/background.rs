@@ -60,14 +60,14 @@ impl BackgroundTasks {
         let exits = move || exit_lookup::follow(Arc::clone(&api_server), Arc::clone(&store));
         tokio::spawn(supervise("exits", exits, || ()));
         let (tasks, describer) = (Arc::new(self), Arc::new(describer));
-        tasks.supervise(Check::Credentials, Self::renew_token);
-        tasks.supervise(Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
-        tasks.supervise(Check::Kubernetes, Self::probe_api_server);
-        tasks.supervise(Check::Watch, Self::watch_jobs);
+        tasks.start_check(Check::Credentials, Self::renew_token);
+        tasks.start_check(Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
+        tasks.start_check(Check::Kubernetes, Self::probe_api_server);
+        tasks.start_check(Check::Watch, Self::watch_jobs);
     }
 
-    /// Runs the task of a check. The check fails while the task is down.
-    fn supervise<F>(self: &Arc<Self>, check: Check, task: impl Fn(Arc<Self>) -> F + Send + 'static)
+    /// Starts the task of a check, supervised. The check fails while the task is down.
+    fn start_check<F>(self: &Arc<Self>, check: Check, task: impl Fn(Arc<Self>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -37,7 +37,7 @@ async fn b5_a_watch_that_panics_fails_its_check_clears_the_store_and_starts_agai
     }
     let starts = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&starts);
-    tasks.supervise(Check::Watch, move |tasks| {
+    tasks.start_check(Check::Watch, move |tasks| {
         let is_first = counter.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
             tasks.note(Check::Watch, Ok::<_, String>(()), None);

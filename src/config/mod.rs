@@ -3,6 +3,7 @@
 pub mod access;
 pub mod dotenv;
 pub mod duration;
+pub mod limits;
 pub mod pattern;
 mod reader;
 pub mod tls;
@@ -11,7 +12,8 @@ mod variables;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use access::{Auth, Limits};
+use access::Auth;
+use limits::Limits;
 use pattern::Patterns;
 pub use reader::SettingsErrors;
 use reader::{Reader, hosts, is_cluster_name, is_region, level, origins, seconds};

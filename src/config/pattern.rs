@@ -5,6 +5,9 @@
 pub struct Patterns(Vec<String>);
 
 impl Patterns {
+    /// Matches no name.
+    pub const NONE: Self = Self(Vec::new());
+
     /// Parses `a,team-*`. The error is the first item that is not a pattern.
     pub fn parse(list: &str) -> Result<Self, String> {
         let items: Vec<String> =

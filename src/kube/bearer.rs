@@ -2,6 +2,8 @@
 
 use hyper::header::HeaderValue;
 
+use crate::util::secret::Secret;
+
 const SCHEME: &str = "Bearer ";
 
 /// Debug does not show it: the header is marked as sensitive.
@@ -25,9 +27,9 @@ impl Bearer {
     }
 
     /// Returns the token, to be hashed.
-    pub fn token(&self) -> &[u8] {
+    pub fn token(&self) -> Secret<&[u8]> {
         let header = self.0.as_bytes();
-        header.strip_prefix(SCHEME.as_bytes()).unwrap_or(header)
+        Secret::new(header.strip_prefix(SCHEME.as_bytes()).unwrap_or(header))
     }
 }
 

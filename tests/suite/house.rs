@@ -127,6 +127,17 @@ fn no_folder_has_more_than_12_files() {
 }
 
 #[test]
+fn a_task_of_the_service_is_supervised() {
+    for source in sources().iter().filter(|source| ["app", "clusters"].contains(&source.room())) {
+        for task in source.code().split("tokio::spawn(").skip(1) {
+            // These supervise themselves, or end the service with them.
+            let is_known = ["supervise(", "reload.run(", "listener::run(", "start())"];
+            assert!(is_known.iter().any(|start| task.starts_with(start)), "{}: {task:.40}", source.name);
+        }
+    }
+}
+
+#[test]
 fn jobs_auth_and_audit_know_nothing_of_http() {
     for source in sources().iter().filter(|source| ["jobs", "auth", "audit"].contains(&source.room())) {
         assert!(!source.code().contains("hyper"), "{} mentions hyper", source.name);

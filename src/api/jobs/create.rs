@@ -23,6 +23,7 @@ use crate::http::response::reply::Reply;
 use crate::jobs::create::{self, OnNamespaceCreated, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
+use crate::jobs::policy::Policy;
 use crate::jobs::status::Status;
 use crate::kube::types::{Job, Time};
 use crate::kube::url::FieldValidation;
@@ -96,8 +97,7 @@ async fn create_prepared(
     let mut manifest =
         manifest::prepare(CreateJobInput { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
     ctx.set_object(&manifest.namespace, Some(&manifest.name));
-    ctx.state.policy.may_create_in(&manifest.namespace)?;
-    ctx.caller().may_use(&manifest.namespace)?;
+    ctx.check_namespace(Policy::may_create_in, &manifest.namespace)?;
     ctx.acquire_write_permit().await?;
     let submitted = match with_free_name(ctx, validation, &mut manifest).await? {
         Outcome::Created(submitted) => *submitted,

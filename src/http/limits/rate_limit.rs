@@ -41,9 +41,9 @@ impl RateLimits {
     ) -> Result<Option<Allowance>, Problem> {
         let address = client_prefix(address);
         let allowance = self.peers.take(address, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
-        match caller {
-            Caller::Anonymous => Ok(allowance),
-            _ => self.callers.take(caller.id(address), now).inspect_err(|_| traffic.refused(Limit::Caller)),
+        match caller.id(address) {
+            CallerId::Address(_) => Ok(allowance),
+            id => self.callers.take(id, now).inspect_err(|_| traffic.refused(Limit::Caller)),
         }
     }
 }

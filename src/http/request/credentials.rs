@@ -9,11 +9,20 @@ use crate::util::secret::Secret;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// The headers that can hold a secret.
+const SECRET: [HeaderName; 4] = [AUTHORIZATION, X_API_KEY, PROXY_AUTHORIZATION, COOKIE];
+
 /// Marks the header values that can hold a secret. Debug output then hides them.
 pub fn mark_sensitive(headers: &mut HeaderMap) {
-    const SECRET: [HeaderName; 4] = [AUTHORIZATION, X_API_KEY, PROXY_AUTHORIZATION, COOKIE];
     for (name, value) in headers.iter_mut() {
         value.set_sensitive(SECRET.contains(name));
+    }
+}
+
+/// Removes the headers that can hold a secret, after the caller is identified. No handler needs them.
+pub fn remove(headers: &mut HeaderMap) {
+    for name in &SECRET {
+        headers.remove(name);
     }
 }
 

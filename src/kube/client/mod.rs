@@ -43,7 +43,7 @@ const MIN_TIMEOUT_ATTEMPT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Client {
-    pub cluster: Arc<ApiServer>,
+    api_server: Arc<ApiServer>,
     /// The caller's own token, in place of the service's.
     bearer: Option<Bearer>,
     /// Held by a change, except during a pause.
@@ -53,8 +53,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(cluster: Arc<ApiServer>, deadline: impl Into<Instant>) -> Self {
-        Self { cluster, bearer: None, permit: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
+    pub fn new(api_server: Arc<ApiServer>, deadline: impl Into<Instant>) -> Self {
+        Self { api_server, bearer: None, permit: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
     }
 
     /// Sends later requests with the caller's token, so that the cluster's rules and audit log apply to the caller.
@@ -117,7 +117,7 @@ impl Client {
         let Some(time) = (if is_safe { attempts.next(after) } else { None }) else { return false };
         let has_time = self.pause(time).await;
         if has_time {
-            self.cluster.traffic.retried(method, path, after);
+            self.api_server.traffic.retried(method, path, after);
         }
         has_time
     }
@@ -192,7 +192,7 @@ impl Client {
                 Some(_) => Err(Error::CallerUnauthorized),
             };
         }
-        let tokens = &self.cluster.tokens;
+        let tokens = &self.api_server.tokens;
         let (mut token, mut has_paused) = (self.token(tokens.current()).await?, false);
         loop {
             let response = self.send_once(request, token.authorization.clone()).await?;
@@ -207,7 +207,7 @@ impl Client {
                 }
                 has_paused = true;
             }
-            self.cluster.traffic.retried(request.method, request.path, &error);
+            self.api_server.traffic.retried(request.method, request.path, &error);
             token = next;
         }
     }
@@ -223,7 +223,7 @@ impl Client {
 
     async fn send_once(&self, request: &Request<'_>, authorization: HeaderValue) -> Result<Response, Error> {
         let started = Instant::now();
-        let response = request.send(&self.cluster, authorization, self.deadline).await;
+        let response = request.send(&self.api_server, authorization, self.deadline).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.upstream_micros.fetch_add(micros, Ordering::Relaxed);
         response

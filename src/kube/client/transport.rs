@@ -1,5 +1,5 @@
 //! Connections to one API server: a pool of HTTP/1.1 connections over TLS. They were measured to cost less than streams of
-//! one HTTP/2 connection (docs/OPERATION.md).
+//! one HTTP/2 connection (docs/decisions/http1-only.md).
 
 use std::time::Duration;
 

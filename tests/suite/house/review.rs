@@ -14,6 +14,40 @@ const MAX_LINES: usize = 2_500;
 /// Commands that print a secret because their user asks for it.
 const PRINT_SECRETS: [&str; 2] = ["cli/keygen.rs", "cli/token.rs"];
 
+const EXPOSES: &str = ".expose()";
+/// Code that makes a caller, or finds that it is allowed.
+const GRANTS: [&str; 6] =
+    ["Caller::Anonymous", "Caller::Certificate(", "Caller::Cluster(", "Caller::Granted(", "Holder::", "::Allowed"];
+/// Code that decides which roles, permissions and namespaces a caller needs or has.
+const DECIDES: [&str; 9] = [
+    "!is_access_chosen",
+    "Result<(), Denied>",
+    "Result<(), Forbidden>",
+    "Role::",
+    "access::Auth::ApiKey",
+    "authorize_cached(",
+    "enum Auth {",
+    "fn matches(pattern",
+    "permission(",
+];
+/// A new namespace needs another role than the job in it. The command writes a line of the keys file.
+const NAME_ROLES: [&str; 2] = ["api/jobs/create.rs", "cli/keygen.rs"];
+const MAKES_A_CLIENT: &str = "Client::new(";
+const BUILDS_A_URI: &str = "Uri::from_parts";
+const URL_PATHS: [&str; 3] = ["/api/v1", "/apis/", "/version"];
+/// The header with a secret, on its way from a caller and to the API server.
+const HEADERS: [&str; 2] = ["AUTHORIZATION", ".authorization"];
+const READS_THE_STORE: [&str; 7] = [
+    "change_notifications()",
+    "clone(self.state.store())",
+    "store().find(",
+    "store().last_known(",
+    "store().page(",
+    "store().subscribe(",
+    "store().unfinished(",
+];
+const NAMES_A_JOB: &str = "JobRef {";
+
 /// The files that the list names, by their paths below `src`.
 fn listed() -> BTreeSet<String> {
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/REVIEW.md")).unwrap();
@@ -41,18 +75,25 @@ fn has_code(source: &Source, signs: &[&str]) -> bool {
 }
 
 fn sees_a_secret(source: &Source) -> bool {
-    has_code(source, &[".expose()"])
+    has_code(source, &[EXPOSES])
         || ["util::secret", "http::request::credentials"].iter().any(|module| imports(source, module))
 }
 
 fn makes_a_url(source: &Source) -> bool {
-    let is_path = |text: &str| ["/api/v1", "/apis/", "/version"].iter().any(|path| text.starts_with(path));
+    URL_PATHS.iter().any(|path| has_literal(source, path))
+}
+
+fn has_literal(source: &Source, start: &str) -> bool {
     let (_, pieces) = split(source.production());
-    pieces.iter().any(|piece| piece.kind == Kind::Literal && is_path(&piece.text))
+    pieces.iter().any(|piece| piece.kind == Kind::Literal && piece.text.starts_with(start))
 }
 
 fn grants_access(source: &Source) -> bool {
-    has_code(source, &["Caller::new(", "Right::", "::Allowed"])
+    has_code(source, &GRANTS)
+}
+
+fn decides_access(source: &Source) -> bool {
+    has_code(source, &DECIDES)
 }
 
 /// The files of the service for which this is so, and that these folders do not hold.
@@ -63,6 +104,18 @@ fn outside(is_so: impl Fn(&Source) -> bool, folders: &[&str]) -> Vec<&'static st
         .collect()
 }
 
+/// A name that was changed in `src` and not here would make a test pass always.
+#[test]
+fn each_sign_occurs_in_src() {
+    let single = [EXPOSES, MAKES_A_CLIENT, BUILDS_A_URI, NAMES_A_JOB];
+    for sign in [&single[..], &GRANTS, &DECIDES, &HEADERS, &READS_THE_STORE].concat() {
+        assert!(!outside(|source| has_code(source, &[sign]), &[]).is_empty(), "no file contains {sign}");
+    }
+    for path in URL_PATHS {
+        assert!(!outside(|source| has_literal(source, path), &[]).is_empty(), "no file contains \"{path}");
+    }
+}
+
 #[test]
 fn the_list_of_the_inner_core_is_complete() {
     let listed = listed();
@@ -70,8 +123,10 @@ fn the_list_of_the_inner_core_is_complete() {
         let exists = sources().iter().any(|source| source.name == *name);
         assert!(exists, "docs/REVIEW.md lists src/{name}, which does not exist");
     }
-    let is_core = |source: &Source| sees_a_secret(source) || makes_a_url(source) || grants_access(source);
-    let mut missing = outside(is_core, &PRINT_SECRETS);
+    let is_core = |source: &Source| {
+        sees_a_secret(source) || makes_a_url(source) || grants_access(source) || decides_access(source)
+    };
+    let mut missing = outside(is_core, &[PRINT_SECRETS, NAME_ROLES].concat());
     missing.retain(|name| !listed.contains(*name));
     assert!(missing.is_empty(), "docs/REVIEW.md does not list {missing:?}");
 }
@@ -89,7 +144,7 @@ fn the_inner_core_has_at_most_2500_lines_of_code() {
 fn only_kube_url_makes_urls() {
     assert_eq!(outside(makes_a_url, &[]), ["kube/url.rs"]);
     // The transport puts the endpoint before the path.
-    let builds = |source: &Source| has_code(source, &["Uri::from_parts", "Uri::builder", "Uri::try_from"]);
+    let builds = |source: &Source| has_code(source, &[BUILDS_A_URI, "Uri::builder", "Uri::try_from"]);
     assert_eq!(outside(builds, &[]), ["kube/client/transport.rs"]);
 }
 
@@ -102,22 +157,62 @@ fn only_auth_grants_access() {
 
 #[test]
 fn only_the_context_reaches_the_api_server() {
-    let makes_a_client = |source: &Source| source.room() == "api" && has_code(source, &["Client::new("]);
+    let makes_a_client = |source: &Source| source.room() == "api" && has_code(source, &[MAKES_A_CLIENT]);
     // A followed log outlives its call, and makes a client for each reading.
     let wrong = outside(makes_a_client, &["api/context.rs", "api/jobs/logs/source.rs"]);
     assert!(wrong.is_empty(), "{wrong:?}");
     let context = sources().iter().find(|source| source.name == "api/context.rs").unwrap();
-    assert!(!has_code(context, &["pub session:", "pub client:", "pub(crate) client:"]), "handlers can take the client");
-    assert!(has_code(context, &["fn cluster("]));
+    let clients: Vec<&str> = context.code_lines().filter(|line| line.ends_with(": Client,")).collect();
+    assert_eq!(clients, ["    client: Client,"], "handlers can take the client");
+}
+
+#[test]
+fn few_files_read_the_store_and_each_checks_the_caller() {
+    let readers = outside(|source| source.room() == "api" && has_code(source, &READS_THE_STORE), &[]);
+    let expected = [
+        // Says only whether the job that the caller deleted is gone.
+        "api/jobs/delete.rs",
+        "api/jobs/list/mod.rs",
+        "api/jobs/list/wait.rs",
+        "api/jobs/lookup.rs",
+        "api/jobs/wait.rs",
+        "api/jobs/watch/mod.rs",
+    ];
+    assert_eq!(readers, expected);
+    let checks = |name: &&str| {
+        let source = sources().iter().find(|source| source.name == **name).unwrap();
+        has_code(source, &["authorize(", "wait_for("])
+    };
+    assert!(readers.iter().all(checks), "{readers:?}");
+}
+
+#[test]
+fn only_checked_namespaces_are_in_a_job_ref() {
+    let names = outside(|source| has_code(source, &[NAMES_A_JOB]), &[]);
+    assert_eq!(names, ["api/context.rs", "api/jobs/create.rs", "api/jobs/job_ref.rs"]);
+    for source in sources().iter().filter(|source| names[..2].contains(&source.name.as_str())) {
+        let (check, made) = (source.code().find("check_namespace("), source.code().find("    JobRef {"));
+        assert!(check.is_some() && made.is_none_or(|made| check < Some(made)), "{}", source.name);
+    }
 }
 
 #[test]
 fn only_aws_and_auth_see_a_secret() {
-    let wrong = outside(|source| has_code(source, &[".expose()"]), &[&["aws/", "auth/"], &PRINT_SECRETS[..]].concat());
+    let wrong = outside(|source| has_code(source, &[EXPOSES]), &[&["aws/", "auth/"], &PRINT_SECRETS[..]].concat());
     assert!(wrong.is_empty(), "{wrong:?}");
     // The request's header is read in one place, and passed on closed.
-    let wrong = outside(|source| imports(source, "util::secret"), &["aws/", "auth/", "http/request/credentials.rs"]);
+    let closed = ["aws/", "auth/", "http/request/credentials.rs", "kube/bearer.rs"];
+    let wrong = outside(|source| imports(source, "util::secret"), &closed);
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn only_the_client_sends_the_header_with_the_token() {
+    let handles = |source: &Source| has_code(source, &HEADERS);
+    let files = outside(handles, &["aws/token.rs", "kube/bearer.rs"]);
+    assert_eq!(files, ["http/request/credentials.rs", "kube/client/mod.rs", "kube/client/transport.rs"]);
+    let context = sources().iter().find(|source| source.name == "api/context.rs").unwrap();
+    assert!(has_code(context, &["credentials::remove(&mut headers)"]), "handlers can read the credentials");
 }
 
 #[test]
@@ -126,7 +221,8 @@ fn a_file_of_the_inner_core_is_recognized() {
     assert!(sees_a_secret(&file("use crate::util::secret::Secret;")));
     assert!(sees_a_secret(&file("use crate::http::request::{credentials, media};")));
     assert!(makes_a_url(&file("let path = format!(\"/apis/batch/v1/jobs/{name}\");")));
-    assert!(grants_access(&file("Caller::new(Method::None, None, Right::Everything)")));
-    let other = file("use crate::kube::url::Path; // Caller::new(\nlet path = \"/api/eks-create-job\";");
-    assert!(!sees_a_secret(&other) && !makes_a_url(&other) && !grants_access(&other));
+    assert!(grants_access(&file("let caller = Caller::Granted(grant, holder);")));
+    assert!(decides_access(&file("row(Route::CreateJob, Cluster(Role::Read, needs::CREATE_JOB))")));
+    let other = file("use crate::kube::url::Path; // Caller::Granted(\nlet path = \"/api/eks-create-job\";");
+    assert!(!sees_a_secret(&other) && !makes_a_url(&other) && !grants_access(&other) && !decides_access(&other));
 }

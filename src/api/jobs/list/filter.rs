@@ -5,6 +5,7 @@ use crate::http::request::parameters::parse_namespace;
 use crate::http::response::problem::Problem;
 use crate::jobs::filter::Filter;
 use crate::jobs::label_selector::Selector;
+use crate::jobs::policy::Policy;
 use crate::jobs::state::State;
 
 /// Returns the jobs that the query selects, within the namespaces that the service and the caller may use.
@@ -17,7 +18,7 @@ pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     let state = parameters.optional("state").map(state).transpose()?;
     (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
     if let Some(namespace) = &namespace {
-        ctx.check_namespace(namespace)?;
+        ctx.check_namespace(Policy::may_use, namespace)?;
     }
     Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state })
 }

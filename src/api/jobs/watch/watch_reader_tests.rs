@@ -43,7 +43,7 @@ pub(super) struct Source {
 impl Source {
     /// Makes pending jobs, which were created a second apart.
     pub(super) fn of(jobs: u64) -> Self {
-        Self::read_by(Caller::anonymous(), Arc::new(Auth::None), jobs)
+        Self::read_by(Caller::Anonymous, Arc::new(Auth::None), jobs)
     }
 
     /// Makes a source for a reader with this credential.
@@ -200,7 +200,7 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.state.calls.begin_stream().unwrap();
-    let feed = Feed::new(Arc::clone(&source.state), Caller::anonymous(), filter.clone(), sink);
+    let feed = Feed::new(Arc::clone(&source.state), Caller::Anonymous, filter.clone(), sink);
     let info = RequestInfo {
         request_id: "1".to_owned(),
         operation: "watch_jobs",
