@@ -12,8 +12,8 @@ use source::{Source, sources};
 /// The rooms from the bottom up, each with its row and its budget in lines of code. Rooms of one row never import each
 /// other. Blank lines, comments and tests do not count.
 const ROOMS: [(&str, usize, usize); 16] = [
-    ("util", 0, 899),
-    ("config", 1, 461),
+    ("util", 0, 917),
+    ("config", 1, 466),
     ("telemetry", 1, 548),
     ("aws", 2, 516),
     ("client", 2, 1555),
@@ -25,7 +25,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("http", 8, 2027),
     ("api", 9, 3545),
     ("app", 10, 343),
-    ("cli", 11, 558),
+    ("cli", 11, 717),
     ("lib", 12, 14),
     ("main", 12, 15),
 ];
