@@ -8,12 +8,24 @@ use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
 use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
-use crate::cli::{check, keygen, run, token};
+use crate::cli::{check, jobs, keygen, run, token};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [&CommandSpec; 7] =
-    [&SERVE, &run::SPEC, &check::SPEC, &token::SPEC, &keygen::SPEC, &OPENAPI, &HELP];
+pub static COMMANDS: [&CommandSpec; 12] = [
+    &SERVE,
+    &run::SPEC,
+    &jobs::STATUS,
+    &jobs::LIST,
+    &jobs::LOGS,
+    &jobs::DELETE,
+    &jobs::WAIT,
+    &check::SPEC,
+    &token::SPEC,
+    &keygen::SPEC,
+    &OPENAPI,
+    &HELP,
+];
 
 pub static SERVE: CommandSpec = CommandSpec {
     name: "",

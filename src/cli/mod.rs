@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod commands;
+pub mod connection;
 pub mod environment;
 pub mod help;
+pub mod jobs;
 pub mod keygen;
 pub mod options;
 pub mod run;

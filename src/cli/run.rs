@@ -1,12 +1,10 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
-use std::path::PathBuf;
-
-use crate::app::error::Error;
+use crate::cli::connection::{CA_FILE, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::CommandSpec;
-use crate::client::options::{Options, Url};
-use crate::config::duration::{self, Upto};
+use crate::client;
+use crate::client::options::Options;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",
@@ -16,21 +14,17 @@ pub static SPEC: CommandSpec = CommandSpec {
         option("f", "file", "FILE", "the manifest of the Job, in JSON or YAML; - is stdin"),
         option("n", "namespace", "NAME", "the job's namespace [the manifest's, else default]"),
         option("", "follow", "", "write the job's log to stdout while it is written"),
+        option("", "prefix", "", "with --follow: all pods at the same time, each line after its pod/container"),
         option("", "quiet", "", "write nothing unless the job fails; then the reason and the log's last 50 lines"),
-        option("", "timeout", "TIME", "stop waiting after this time: 90s, 10m, 1h [never]"),
-        option("", "url", "URL", "the service's address [EKS_API_URL, else http://127.0.0.1:8000]"),
-        option(
-            "",
-            "key-file",
-            "FILE",
-            "an API key or token; read again for each request [EKS_API_KEY or EKS_API_TOKEN]",
-        ),
-        option("", "ca-file", "FILE", "the CAs that may sign the service's certificate [the system's]"),
+        TIMEOUT,
+        URL,
+        KEY_FILE,
+        CA_FILE,
         option("", "idempotency-key", "KEY", "runs with the same key and manifest share one job [a new key each time]"),
         option("", "delete-on-interrupt", "", "delete the job on Ctrl-C or SIGTERM [the job goes on]"),
     ],
     help: "\
-stdout has only the log: each pod of the job, one after another. The container is the one that the annotation \
+stdout has only the log: each pod of the job, one after another without --prefix. The container is the one that the annotation \
 kubectl.kubernetes.io/default-container names, else the first. All other messages go to stderr.
 After 10 seconds without progress they say why: a quota, an image, no node, suspended.
 If the service is down or busy, requests are repeated until the timeout; without --timeout for 2 minutes.
@@ -56,37 +50,25 @@ No connection is idle for more than 20 seconds. A proxy with an idle timeout of 
         (130, "Ctrl-C (143: SIGTERM); the job goes on without --delete-on-interrupt"),
     ],
     is_client: true,
-    run: |arguments| run(&parse(arguments).map_err(|text| SPEC.usage_error(text))?),
+    run: |arguments| execute(client::run(&parse(arguments).map_err(|text| SPEC.usage_error(text))?)),
 };
 
 fn parse(arguments: &Arguments) -> Result<Options, String> {
     arguments.without_positional()?;
     let text = |name: &str| arguments.value(name).map(str::to_owned);
-    let timeout = arguments
-        .value("timeout")
-        .map(|text| duration::parse(text, Upto::Hours).ok_or("--timeout must be a time such as 90s, 10m or 1h"));
-    let url = text("url").or_else(|| std::env::var("EKS_API_URL").ok().filter(|url| !url.is_empty()));
-    let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
+    if arguments.has("prefix") && !arguments.has("follow") {
+        return Err("--prefix needs --follow".to_owned());
+    }
     Ok(Options {
         file: text("file").ok_or("-f is missing: the manifest's file, or - for stdin")?,
         namespace: text("namespace"),
         follow: arguments.has("follow"),
-        timeout: timeout.transpose()?,
-        url: Url::parse(url).map_err(|why| format!("--url or EKS_API_URL {why}"))?,
-        key_file: text("key-file").map(PathBuf::from),
-        ca_file: text("ca-file").map(PathBuf::from),
+        prefix: arguments.has("prefix"),
+        connection: connection(arguments)?,
         idempotency_key: text("idempotency-key"),
         delete_on_interrupt: arguments.has("delete-on-interrupt"),
         quiet: arguments.has("quiet"),
     })
-}
-
-fn run(options: &Options) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    let ended = runtime.block_on(crate::client::run(options));
-    // A write to stdout may still block; it is not waited for.
-    runtime.shutdown_background();
-    Ok(ended?)
 }
 
 #[cfg(test)]
@@ -117,6 +99,7 @@ mod tests {
             (&["-f", "a", "--follow=yes"], "--follow takes no value"),
             (&["-f", "a", "--quiet=yes"], "--quiet takes no value"),
             (&["-f", "a", "--key", "b"], "unknown option \"--key\""),
+            (&["-f", "a", "--prefix"], "--prefix needs --follow"),
             (&["-f", "a", "-x"], "unknown option \"-x\""),
             (&["-f", "a", "--file", "b"], "--file is given twice"),
             (&["-f", "a", "--timeout", "1"], "--timeout must be"),
