@@ -8,6 +8,8 @@ use crate::api::routes::access::Access;
 use crate::app::error::Error;
 use crate::app::{cluster, sdk};
 use crate::aws::{clock, identity, token};
+use crate::cli::environment::{OPTIONS, block_on, settings};
+use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::config::Settings;
 use crate::kube::access_review::{Permission, allowed};
@@ -15,10 +17,24 @@ use crate::kube::api_server::ApiServer;
 use crate::kube::client::Client;
 use crate::kube::error::Error as KubeError;
 
+pub static SPEC: CommandSpec = CommandSpec {
+    name: "check",
+    usage: "[OPTIONS]",
+    summary: "check everything from credentials to permissions, and say what to do if a check fails",
+    options: &OPTIONS,
+    help: "It reads the settings of the service, and changes nothing in the cluster.",
+    exit_codes: &[(0, "all checks passed"), (1, "a check failed"), WRONG_ARGUMENTS, WRONG_SETTINGS],
+    is_client: false,
+    run: |arguments| {
+        arguments.without_positional().map_err(|text| SPEC.usage_error(text))?;
+        block_on(run(&settings(arguments)?))
+    },
+};
+
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the steps in order. A step that fails ends the check if the next steps depend on it.
-pub async fn run(settings: &Settings) -> Result<(), Error> {
+async fn run(settings: &Settings) -> Result<(), Error> {
     let sdk = sdk(settings).await?;
     let (cluster, describer) = cluster(settings, &sdk);
     let mut report = Report::default();

@@ -1,9 +1,8 @@
 //! The options of a command, in one table for the parser and for the help: [`CommandOption`].
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use crate::util::text::truncate;
+use crate::util::text::{closest, truncate};
 
 /// An option of the command line.
 #[derive(Clone, Copy, Debug)]
@@ -11,10 +10,18 @@ pub struct CommandOption {
     /// One letter, or empty.
     pub short: &'static str,
     pub long: &'static str,
-    /// The name of the value in the help. A switch has none.
+    /// The name of the value in the help. A switch has none. Completion offers files for `FILE`, and the words of a choice
+    /// such as `read|write`.
     pub value: &'static str,
     pub help: &'static str,
 }
+
+pub const fn option(short: &'static str, long: &'static str, value: &'static str, help: &'static str) -> CommandOption {
+    CommandOption { short, long, value, help }
+}
+
+/// The option that every command has.
+pub const HELP: CommandOption = option("h", "help", "", "print this help");
 
 /// The options and arguments that are given.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +31,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Parses arguments such as `-f FILE`, `--file FILE`, `--file=FILE` and `--quiet`.
+    /// Parses arguments such as `-f FILE`, `-f=FILE`, `--file FILE`, `--file=FILE` and `--quiet`.
     pub fn parse(table: &[CommandOption], mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut parsed = Self::default();
         while let Some(argument) = arguments.next() {
@@ -40,7 +47,7 @@ impl Arguments {
                 Some(long) => long == option.long,
                 None => !option.short.is_empty() && name[1..] == *option.short,
             };
-            let option = table.iter().find(is_named).ok_or_else(|| unknown(name))?;
+            let option = table.iter().chain([&HELP]).find(is_named).ok_or_else(|| unknown(name, table))?;
             let value = match (option.value, inline) {
                 ("", None) => String::new(),
                 ("", Some(_)) => return Err(format!("{name} takes no value")),
@@ -65,42 +72,61 @@ impl Arguments {
     }
 
     /// Refuses positional arguments.
-    pub fn without_positional(self) -> Result<Self, String> {
-        self.positional.first().map_or(Ok(()), |argument| Err(unexpected(argument))).map(|()| self)
+    pub fn without_positional(&self) -> Result<(), String> {
+        self.positional.first().map_or(Ok(()), |argument| Err(unexpected(argument)))
     }
 }
 
-fn unknown(name: &str) -> String {
+fn unknown(name: &str, table: &[CommandOption]) -> String {
     let name = truncate(name, 40);
-    format!("unknown option {name:?}")
+    let options = table.iter().chain([&HELP]).map(|option| option.long);
+    let hint = closest(name.trim_start_matches('-'), options);
+    let hint = hint.map(|long| format!(" (did you mean --{long}?)")).unwrap_or_default();
+    format!("unknown option {name:?}{hint}")
 }
 
 /// The text after an equals sign may be a secret, so it is not shown.
-pub fn unexpected(argument: &str) -> String {
-    let argument = truncate(argument.split('=').next().unwrap_or_default(), 40);
-    format!("unexpected argument {argument:?}")
+pub fn without_value(argument: &str) -> &str {
+    truncate(argument.split('=').next().unwrap_or_default(), 40)
 }
 
-/// Returns the lines of the help. A long option has its text on the next line.
-pub fn help(table: &[CommandOption]) -> String {
-    let mut text = String::new();
-    for CommandOption { short, long, value, help } in table {
-        let short = if short.is_empty() { "    ".to_owned() } else { format!("-{short}, ") };
-        let name = format!("{short}--{long} {value}");
-        let separator = if name.len() < 24 { "" } else { "\n                          " };
-        let _ = write!(text, "\n  {:<24}{separator}{help}", name.trim_end());
-    }
-    text
+pub fn unexpected(argument: &str) -> String {
+    let argument = without_value(argument);
+    format!("unexpected argument {argument:?}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TABLE: [CommandOption; 2] = [option("f", "file", "FILE", ""), option("", "follow", "", "")];
+
+    fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
+        Arguments::parse(&TABLE, arguments.iter().map(|argument| (*argument).to_owned()))
+    }
+
+    #[test]
+    fn a_value_follows_its_option_or_an_equals_sign() {
+        for arguments in [&["-f", "a=b"][..], &["-f=a=b"], &["--file", "a=b"], &["--file=a=b"]] {
+            assert_eq!(parsed(arguments).unwrap().value("file"), Some("a=b"), "{arguments:?}");
+        }
+        assert!(parsed(&["-h"]).unwrap().has("help"));
+    }
+
     #[test]
     fn a_value_after_an_equals_sign_is_not_shown() {
         assert_eq!(unexpected("AWS_SECRET_ACCESS_KEY=abcd"), "unexpected argument \"AWS_SECRET_ACCESS_KEY\"");
-        let refused = Arguments::parse(&[], ["--secret=abcd".to_owned()].into_iter()).unwrap_err();
-        assert_eq!(refused, "unknown option \"--secret\"");
+        assert_eq!(parsed(&["--secret=abcd"]).unwrap_err(), "unknown option \"--secret\"");
+        assert_eq!(parsed(&["--fille=abcd"]).unwrap_err(), "unknown option \"--fille\" (did you mean --file?)");
+    }
+
+    #[test]
+    fn one_option_is_suggested_for_a_typing_error() {
+        for (given, meant) in [("--folow", "--follow"), ("-file", "--file"), ("--hlep", "--help")] {
+            assert!(parsed(&[given]).unwrap_err().ends_with(&format!("(did you mean {meant}?)")), "{given}");
+        }
+        for given in ["-x", "--", "--quiet", "--fo"] {
+            assert_eq!(parsed(&[given]).unwrap_err(), format!("unknown option {given:?}"));
+        }
     }
 }

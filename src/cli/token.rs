@@ -7,8 +7,29 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::app::error::Error;
 use crate::app::{cluster, sdk};
+use crate::cli::environment::{OPTIONS, block_on, settings};
+use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::config::Settings;
+
+pub static SPEC: CommandSpec = CommandSpec {
+    name: "token",
+    usage: "[OPTIONS]",
+    summary: "print an ExecCredential for kubectl, as aws eks get-token does",
+    options: &OPTIONS,
+    help: "It reads the settings of the service.",
+    exit_codes: &[
+        (0, "the token is printed"),
+        (1, "no token was signed, for example because AWS credentials are missing"),
+        WRONG_ARGUMENTS,
+        WRONG_SETTINGS,
+    ],
+    is_client: false,
+    run: |arguments| {
+        arguments.without_positional().map_err(|text| SPEC.usage_error(text))?;
+        block_on(run(&settings(arguments)?))
+    },
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,7 +71,7 @@ struct Status<'a> {
     token: &'a str,
 }
 
-pub async fn run(settings: &Settings) -> Result<(), Error> {
+async fn run(settings: &Settings) -> Result<(), Error> {
     let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
     let sdk = sdk(settings).await?;
     let (cluster, _) = cluster(settings, &sdk);

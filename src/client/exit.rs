@@ -25,22 +25,29 @@ pub const TERMINATED: u8 = 143;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
     pub code: u8,
-    text: String,
+    pub text: String,
+    /// Whether the message is red.
+    is_coloured: bool,
 }
 
 impl Exit {
     pub fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), is_coloured: false }
     }
 
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(USAGE, text)
     }
+
+    pub fn in_colour(self, is_coloured: bool) -> Self {
+        Self { is_coloured, ..self }
+    }
 }
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "eks-api: {}", printable(&self.text))
+        let (red, end) = if self.is_coloured { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+        write!(f, "{red}eks-api: {}{end}", printable(&self.text))
     }
 }
 

@@ -1,9 +1,11 @@
-//! `eks-api run`: submits a manifest to a running service, shows the log and exits as the job does: [`run`]. It uses the
-//! service by HTTP only, as any script does.
+//! The commands that use a running service. [`run`] submits a manifest, shows the log and exits as the job does. [`command`]
+//! has the others. They use the service by HTTP only, as any script does.
 
+pub mod command;
 pub mod connection;
 pub mod credential;
 pub mod exit;
+mod futures;
 pub mod job;
 pub mod log;
 pub mod manifest;
@@ -12,6 +14,7 @@ pub mod output;
 pub mod problem;
 pub mod progress;
 pub mod service;
+pub mod session;
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -19,14 +22,15 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-use self::log::follow;
-use credential::Credential;
+use self::log::follow::follow;
+use self::log::pods::follow_pods;
+use self::log::{LogEnd, Until};
 use exit::{Exit, INTERRUPTED, TERMINATED, TIMED_OUT, UNAVAILABLE};
 use job::state::RunState;
 use job::{Job, outcome};
 use manifest::Manifest;
-use options::Options;
-use progress::Progress;
+use options::{LogQuery, Options};
+use output::LogWriter;
 use service::Service;
 
 /// The limit for the deletion after a signal, and for the last lines of the log.
@@ -36,51 +40,48 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs a job to its end. `Ok` means that the job completed.
 pub async fn run(options: &Options) -> Result<(), Exit> {
-    let credential = Credential::read(options.key_file.as_deref(), |name| std::env::var(name).ok())?;
-    let connections = connection::connect(&options.url, options.ca_file.as_deref())?;
+    session::with_service(&options.connection, options.quiet, async |service| run_at(service, options).await).await
+}
+
+async fn run_at(service: &Service<'_>, options: &Options) -> Result<(), Exit> {
+    let progress = service.progress;
     // While stdin is read, signals still have their default action.
     let manifest = Manifest::read(&options.file, options.namespace.as_deref())?;
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let progress = Progress::of_stderr(options.quiet);
-    if !options.url.is_tls && !options.url.is_local && credential.header().is_some() {
-        progress.note("the key is sent without TLS, so others on the network can read it");
-    }
-    let mut service = Service::new(&options.url, connections, credential, &progress);
-    service.has_timeout = options.timeout.is_some();
     let (state, submitted) = (RunState::default(), OnceCell::new());
     let (code, what) = tokio::select! {
-        ended = progress.during(work(&service, options, &manifest, &submitted, &state)) => {
+        ended = progress.during(work(service, options, &manifest, &submitted, &state)) => {
             progress.clear();
             if let (Err(_), Some(job), true) = (&ended, submitted.get(), options.quiet && !options.follow) {
-                show_last_lines(&service, job, manifest.container.as_deref()).await;
+                show_last_lines(service, job, manifest.container.as_deref()).await;
             }
             return ended;
         }
-        () = sleep(options.timeout.unwrap_or(Duration::MAX)) => (TIMED_OUT, "the time is up"),
+        () = sleep(options.connection.timeout.unwrap_or(Duration::MAX)) => (TIMED_OUT, "the time is up"),
         _ = interrupt.recv() => (INTERRUPTED, "interrupted"),
         _ = terminate.recv() => (TERMINATED, "terminated"),
     };
     progress.clear();
     let consequence = match submitted.get() {
-        None if code == TIMED_OUT && !service.was_sent() => {
-            let why = service.last_failure.take();
-            let text = format!("the time is up; {} was not reached, and nothing was sent: {why}", options.url.as_str());
-            return Err(Exit::new(UNAVAILABLE, text));
+        None if code == TIMED_OUT
+            && let Some(exit) = service.unreached() =>
+        {
+            return Err(exit);
         }
         None => "it is not known whether the job was created".to_owned(),
         Some(job) if code == TIMED_OUT => {
             if let Some(outcome) = state.outcome() {
                 progress.note("the log is not whole: the time is up");
-                return outcome::report(&service, job, &outcome).await;
+                return outcome::report(service, job, &outcome).await;
             }
-            if let Ok(Some(status)) = timeout(DETAILS_TIMEOUT, job.details(&service)).await {
+            if let Ok(Ok(status)) = timeout(DETAILS_TIMEOUT, job.details(service)).await {
                 state.explain(&status);
             }
             let waits = state.reason().map(|reason| format!(" and waits: {reason}")).unwrap_or_default();
             format!("{job} goes on{waits}")
         }
         Some(job) if options.delete_on_interrupt => tokio::select! {
-            deleted = job::delete(&service, job) => match deleted {
+            deleted = job::delete(service, job) => match deleted {
                 Ok(()) => format!("{job} is being deleted"),
                 Err(exit) => exit.to_string(),
             },
@@ -106,17 +107,27 @@ async fn work(
     let job = submitted.get_or_init(|| job);
     service.progress.clear();
     service.progress.note(&format!("{job} {}", if job.existed { "already exists" } else { "is created" }));
-    job.warnings.iter().for_each(|warning| service.progress.note(&format!("warning: {warning}")));
+    job.warnings.iter().for_each(|warning| service.progress.warn(&format!("warning: {warning}")));
     state.progressed();
     let log = async {
         if options.follow {
             service.progress.live(&format!("waiting for the log of {job}"));
-            follow::follow(service, job, state, manifest.container.as_deref(), output::stdout()).await?;
+            let container = manifest.container.clone();
+            let query = LogQuery { container, follow: true, all: true, ..LogQuery::default() };
+            let output = output::stdout();
+            let end = if options.prefix {
+                follow_pods(service, job, state, &query, &output).await?
+            } else {
+                follow(service, job, state, &query, LogWriter::new(&output, None), Until::JobEnd).await?
+            };
+            if let LogEnd::Incomplete(exit) = end {
+                service.progress.note(&exit.text);
+            }
         }
         Ok(())
     };
     let to_the_end = async { tokio::try_join!(outcome::wait(service, job, state, options.follow), log) };
-    let ask = async || job.details(service).await;
+    let ask = async || job.details(service).await.ok();
     let note = |reason: &str| service.progress.note(&format!("{job} waits: {reason}"));
     tokio::select! {
         ended = to_the_end => drop(ended?),

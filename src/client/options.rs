@@ -1,24 +1,73 @@
-//! The options of a run: [`Options`] and [`Url`]. `cli::run` parses them.
+//! The options of the commands: [`Options`] of a run, and [`Command`]. `cli` parses them.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
 
+#[allow(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The manifest's file, or `-` for stdin.
     pub file: String,
     pub namespace: Option<String>,
     pub follow: bool,
-    pub timeout: Option<Duration>,
-    pub url: Url,
-    pub key_file: Option<PathBuf>,
-    pub ca_file: Option<PathBuf>,
+    /// Show the logs of all pods at the same time, each line after its pod and container.
+    pub prefix: bool,
+    pub connection: Connection,
     pub idempotency_key: Option<String>,
     pub delete_on_interrupt: bool,
     /// Write nothing unless the job fails.
     pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Status,
+    List,
+    Logs,
+    Delete,
+    Wait,
+}
+
+/// The options of the commands for jobs that exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub action: Action,
+    pub connection: Connection,
+    pub namespace: Option<String>,
+    /// The names of the jobs.
+    pub jobs: Vec<String>,
+    pub selector: Option<String>,
+    pub state: Option<String>,
+    /// Print the replies of the service as they come.
+    pub json: bool,
+    pub log: LogQuery,
+    /// Show the logs of all pods at the same time, each line after its pod and container.
+    pub prefix: bool,
+}
+
+/// The options that all commands have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub url: Url,
+    pub key_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Option<Duration>,
+}
+
+/// The parameters of get-job-logs. Each is sent as it is given.
+#[allow(clippy::struct_excessive_bools, reason = "they are parameters of the API")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    pub pod: Option<String>,
+    pub container: Option<String>,
+    pub tail_lines: Option<String>,
+    pub since_seconds: Option<String>,
+    pub all: bool,
+    pub follow: bool,
+    pub previous: bool,
+    pub timestamps: bool,
 }
 
 /// The address of the service, without a slash at its end.

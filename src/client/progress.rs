@@ -1,5 +1,5 @@
-//! Shows the progress of a run on stderr: [`Progress`]. On a terminal it is one line that is updated, else a line for each
-//! event.
+//! Shows the progress of a command on stderr: [`Progress`]. On a terminal it is one line that is updated, else a line for
+//! each event.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -15,23 +15,50 @@ use crate::util::text::printable;
 pub struct Progress {
     is_live: bool,
     is_quiet: bool,
+    pub has_colours: bool,
     started: Instant,
     /// The text of the live line; empty if there is none.
+    line: RefCell<String>,
+    /// The last state.
     state: RefCell<String>,
 }
+
+/// The numbers of terminal colours.
+const GREEN: u8 = 32;
+const YELLOW: u8 = 33;
 
 impl Progress {
     /// A quiet run shows only the log of a job that failed.
     pub fn of_stderr(is_quiet: bool) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let is_live = io::stderr().is_terminal() && !is_dumb && !is_quiet;
-        Self { is_live, is_quiet, started: Instant::now(), state: RefCell::default() }
+        let is_terminal = io::stderr().is_terminal() && !is_dumb;
+        let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let (is_live, started) = (is_terminal && !is_quiet, Instant::now());
+        Self { is_live, is_quiet, has_colours, started, line: RefCell::default(), state: RefCell::default() }
     }
 
     /// Writes a line that stays on the screen.
     pub fn note(&self, text: &str) {
+        self.note_in(None, text);
+    }
+
+    /// Notes a success.
+    pub fn success(&self, text: &str) {
+        self.note_in(Some(GREEN), text);
+    }
+
+    pub fn warn(&self, text: &str) {
+        self.note_in(Some(YELLOW), text);
+    }
+
+    fn note_in(&self, colour: Option<u8>, text: &str) {
         if !self.is_quiet {
-            self.write(&format!("{}eks-api: {}\n", self.erase(), printable(text)));
+            let line = format!("eks-api: {}", printable(text));
+            let line = match colour.filter(|_| self.has_colours) {
+                Some(colour) => format!("\x1b[{colour}m{line}\x1b[0m"),
+                None => line,
+            };
+            self.write(&format!("{}{line}\n", self.erase()));
             self.draw();
         }
     }
@@ -46,26 +73,23 @@ impl Progress {
         }
     }
 
-    /// Shows the current state until it changes.
-    pub fn state(&self, text: &str) {
-        if self.state.borrow().as_str() == text {
-            return;
-        }
-        self.live(text);
-        if !self.is_live && !self.is_quiet {
-            self.write(&format!("eks-api: {}\n", printable(text)));
+    /// Shows the current state until it changes. Only a terminal gets the details.
+    pub fn state(&self, text: &str, details: &str) {
+        self.live(&format!("{text}{details}"));
+        if self.state.replace(text.to_owned()) != text && !self.is_live {
+            self.note(text);
         }
     }
 
     /// Shows a state on a terminal only.
     pub fn live(&self, text: &str) {
-        *self.state.borrow_mut() = printable(text);
+        *self.line.borrow_mut() = printable(text);
         self.draw();
     }
 
     /// Erases the live line, before the log is written to the terminal.
     pub fn clear(&self) {
-        if self.is_live && !self.state.take().is_empty() {
+        if self.is_live && !self.line.take().is_empty() {
             self.write(self.erase());
         }
     }
@@ -86,10 +110,12 @@ impl Progress {
     }
 
     fn draw(&self) {
-        let state = self.state.borrow();
-        if self.is_live && !state.is_empty() {
+        let line = self.line.borrow();
+        if self.is_live && !line.is_empty() {
             let seconds = self.started.elapsed().as_secs();
-            self.write(&format!("{}eks-api: {state} ({}:{:02})", self.erase(), seconds / 60, seconds % 60));
+            let time = format!("{}:{:02}", seconds / 60, seconds % 60);
+            // Without line wrap, because only one line can be erased.
+            self.write(&format!("{}\x1b[?7leks-api: {line} ({time})\x1b[?7h", self.erase()));
         }
     }
 

@@ -1,9 +1,10 @@
 //! Requests to the service: [`Service::once`] sends one once, [`Service::call`] repeats it while the service is down or
-//! busy. Every request of a run is safe to repeat.
+//! busy. Every request of the client is safe to repeat.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use form_urlencoded::Serializer;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -39,7 +40,7 @@ pub struct Service<'a> {
     pub connections: Connections,
     pub credential: Credential,
     pub progress: &'a Progress,
-    /// Whether the run has a `--timeout`.
+    /// Whether the command has a `--timeout`.
     pub has_timeout: bool,
     /// A read without a byte for this long is cancelled and sent again.
     pub idle_timeout: Duration,
@@ -61,8 +62,14 @@ pub struct ServiceRequest {
 }
 
 impl ServiceRequest {
-    pub fn get(path: String) -> Self {
+    /// Calls `/api/eks-CALL` with this query, by GET.
+    pub fn get<'q>(call: &str, query: impl IntoIterator<Item = (&'q str, &'q str)>) -> Self {
+        let path = Serializer::new(format!("/api/eks-{call}?")).extend_pairs(query).finish();
         Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    pub fn delete<'q>(call: &str, query: impl IntoIterator<Item = (&'q str, &'q str)>) -> Self {
+        Self { method: Method::DELETE, ..Self::get(call, query) }
     }
 }
 
@@ -121,6 +128,16 @@ impl<'a> Service<'a> {
     pub fn was_sent(&self) -> bool {
         let is_connected = |last: &CaptureConnection| last.connection_metadata().is_some();
         self.was_sent.get() || self.last_connection.borrow().as_ref().is_some_and(is_connected)
+    }
+
+    /// Returns the end of a command whose time is up, if nothing was sent.
+    pub fn unreached(&self) -> Option<Exit> {
+        if self.was_sent() {
+            return None;
+        }
+        let (url, why) = (self.url.as_str(), self.last_failure.take());
+        let text = format!("the time is up; {url} was not reached, and nothing was sent: {why}");
+        Some(Exit::new(UNAVAILABLE, text))
     }
 
     /// Returns the whole response. Repeats the request while the service is down or busy.

@@ -18,7 +18,7 @@ use pattern::Patterns;
 pub use reader::SettingsErrors;
 use reader::{Reader, hosts, is_cluster_name, is_region, level, origins, seconds};
 use tls::TlsFiles;
-pub use variables::{VARIABLES, Variable};
+pub use variables::{CLIENT_VARIABLES, VARIABLES, Variable};
 
 /// The namespaces that a cluster needs to work.
 const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
@@ -217,9 +217,10 @@ mod tests {
     }
 
     #[test]
-    fn unknown_settings_are_found_except_those_that_kubernetes_injects() {
+    fn unknown_settings_are_found_except_the_clients_and_those_that_kubernetes_injects() {
         let extra =
             [("EKS_API_LISTN", "x"), ("EKS_API_SERVICE_HOST", "10.0.0.1"), ("EKS_API_PORT", "tcp://10.0.0.1:80")];
-        assert_eq!(read(&extra).unwrap().unknown, ["EKS_API_LISTN"]);
+        let client = CLIENT_VARIABLES.map(|variable| (variable.name, "x"));
+        assert_eq!(read(&[&extra[..], &client].concat()).unwrap().unknown, ["EKS_API_LISTN"]);
     }
 }

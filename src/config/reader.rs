@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration::{self, Upto};
 use crate::config::pattern::Patterns;
-use crate::config::variables::VARIABLES;
+use crate::config::variables::{CLIENT_VARIABLES, VARIABLES};
 
 /// All errors of the settings, one line each. No line has the value of a secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Reader {
     pub(super) fn unknown(&self) -> Vec<String> {
         // If a Service is called eks-api, Kubernetes sets EKS_API_SERVICE_* and EKS_API_PORT* in every pod.
         let is_injected = |name: &str| name.starts_with("EKS_API_SERVICE_") || name.starts_with("EKS_API_PORT");
-        let is_known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name);
+        let is_known = |name: &str| VARIABLES.iter().chain(&CLIENT_VARIABLES).any(|variable| variable.name == name);
         let ours = self.variables.keys().filter(|name| name.starts_with("EKS_API_"));
         ours.filter(|name| !is_injected(name) && !is_known(name)).cloned().collect()
     }

@@ -1,4 +1,5 @@
-//! The table of all variables: [`VARIABLES`]. `--help` prints it, and tests compare the documents with it.
+//! The tables of all variables: [`VARIABLES`] and [`CLIENT_VARIABLES`]. `--help` prints them, and tests compare the
+//! documents with them.
 
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -11,6 +12,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning }
 }
 
+/// The settings of the service.
 pub const VARIABLES: [Variable; 31] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
@@ -75,4 +77,11 @@ pub const VARIABLES: [Variable; 31] = [
     variable("NO_PROXY", "none", "hosts that are reached without the proxy; instance metadata and loopback always are"),
     variable("AWS_CA_BUNDLE", "none", "PEM file with additional CAs for EKS and STS, such as a proxy's"),
     variable("AWS_*", "the SDK's", "credentials, profile and endpoints, as for every AWS SDK"),
+];
+
+/// The variables of the commands that call a service. The service itself does not read them.
+pub const CLIENT_VARIABLES: [Variable; 3] = [
+    variable("EKS_API_URL", "http://127.0.0.1:8000", "address of the service, if --url is not given"),
+    variable("EKS_API_KEY", "none", "API key, if --key-file is not given"),
+    variable("EKS_API_TOKEN", "none", "token of the cluster, instead of an API key"),
 ];

@@ -1,4 +1,4 @@
-//! Prepares texts of others for messages: [`truncate`] and [`printable`].
+//! Prepares texts of others for messages: [`truncate`], [`printable`] and [`closest`].
 
 /// Returns the first `max_chars` characters.
 pub fn truncate(text: &str, max_chars: usize) -> &str {
@@ -10,9 +10,43 @@ pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 
+/// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them.
+pub fn closest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = words.map(|word| (edit_distance(given, word), word));
+    let near = near.filter(|(distance, _)| *distance <= 2 && *distance < given.chars().count());
+    near.min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+}
+
+/// The number of letters to insert, delete or replace (Levenshtein).
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_closest_word_differs_by_at_most_two_letters() {
+        let words = || ["run", "check", "keygen", "list"].into_iter();
+        for (given, meant) in [("rnu", "run"), ("chek", "check"), ("keygenn", "keygen"), ("keyyagen", "keygen")] {
+            assert_eq!(closest(given, words()), Some(meant), "{given}");
+        }
+        for given in ["", "rm", "ls", "serve", "keyyyagen", "ч"] {
+            assert_eq!(closest(given, words()), None, "{given}");
+        }
+        assert_eq!(closest("runs", ["rune", "run"].into_iter()), Some("rune"), "the first of the closest");
+    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

@@ -1,9 +1,12 @@
-//! `eks-api run` against a service: what it prints where, and the exit code that a script goes by.
+//! `eks-api run` and the other commands against a service: what they print where, and the exit code that a script goes by.
 
 pub(crate) mod examples;
+mod jobs;
+mod logs;
 mod outcomes;
 mod restarts;
 pub(crate) mod run;
+mod terminal;
 mod trust;
 
 use std::time::Duration;
@@ -17,12 +20,17 @@ use crate::support::{Lab, builder};
 
 /// A lab in which jobs run by themselves, at once.
 pub(crate) async fn lively(environment: &[(&str, &str)]) -> Lab {
+    lively_for(BINARY, Duration::from_millis(10), environment).await
+}
+
+/// A lab of this binary in which each job runs for so long.
+pub(crate) async fn lively_for(binary: &str, running: Duration, environment: &[(&str, &str)]) -> Lab {
     let pace = Duration::from_millis(10);
-    let auto = Some(AutoRun { pending: pace, running: pace, terminating: pace });
+    let auto = Some(AutoRun { pending: pace, running, terminating: pace });
     let cluster = StubCluster::start(StubConfig { auto, ..StubConfig::default() }).await;
     let aws = AwsMock::start().await;
     aws.describes(&cluster.endpoint(), &cluster.ca_pem());
-    let service = builder(BINARY, &aws).envs(environment).start().await;
+    let service = builder(binary, &aws).envs(environment).start().await;
     service.ready().await;
     Lab { service, cluster, aws }
 }

@@ -60,10 +60,10 @@ async fn help_tells_every_command_option_and_variable() {
         let output = bare(&[argument]).await;
         let help = stdout(&output);
         assert_eq!(code(&output), Some(0));
-        for word in ["check", "token", "--version", "--cluster-name", "--region"] {
+        for word in ["check", "token", "--version", "--help", "Exit codes"] {
             assert!(help.contains(word), "{word}");
         }
-        for variable in eks_api::config::VARIABLES {
+        for variable in eks_api::config::VARIABLES.iter().chain(&eks_api::config::CLIENT_VARIABLES) {
             let told = help.lines().any(|line| {
                 line.trim().starts_with(variable.name)
                     && line.contains(variable.meaning)
@@ -72,6 +72,21 @@ async fn help_tells_every_command_option_and_variable() {
             assert!(told, "{} in {help}", variable.name);
         }
     }
+}
+
+#[tokio::test]
+async fn each_command_has_a_help_of_its_own_that_needs_no_settings() {
+    for command in eks_api::cli::commands::COMMANDS.map(|command| command.name).into_iter().skip(1) {
+        let help = stdout(&bare(&[command, "--help"]).await);
+        assert!(help.starts_with(&format!("eks-api {command}: ")) && help.contains("\nExit codes:\n    0  "), "{help}");
+        for arguments in [&[command, "-h"], &["help", command]] {
+            let output = bare(arguments).await;
+            assert_eq!((code(&output), stdout(&output), stderr(&output)), (Some(0), help.clone(), String::new()));
+        }
+    }
+    let output = bare(&["help", "rnu"]).await;
+    assert_eq!(code(&output), Some(64));
+    assert_eq!(stderr(&output), "unknown command \"rnu\" (did you mean run?); see eks-api --help\n");
 }
 
 #[tokio::test]

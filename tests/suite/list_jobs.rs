@@ -27,7 +27,7 @@ fn names(reply: &Reply) -> Vec<String> {
 }
 
 /// A job of this namespace and age with further labels, as the cluster stores it.
-fn job(namespace: &str, name: &str, created: &str, labels: &Value) -> Value {
+pub(crate) fn job(namespace: &str, name: &str, created: &str, labels: &Value) -> Value {
     let mut job = own_job(name);
     job["metadata"]["namespace"] = json!(namespace);
     job["metadata"]["creationTimestamp"] = json!(created);
@@ -38,7 +38,7 @@ fn job(namespace: &str, name: &str, created: &str, labels: &Value) -> Value {
 }
 
 /// Puts jobs into the cluster, and waits until the service knows all of them.
-async fn put(lab: &Lab, jobs: Vec<Value>) {
+pub(crate) async fn put(lab: &Lab, jobs: Vec<Value>) {
     let count = jobs.len();
     lab.cluster.put_jobs(jobs);
     let known = |reply: &Reply| names(reply).len() + count_of(&reply.json()["remaining"]) == count;
@@ -61,7 +61,7 @@ fn five() -> Vec<Value> {
 }
 
 /// A lab that knows these five, each in a state of its own.
-async fn lab_with_five(environment: &[(&str, &str)]) -> Lab {
+pub(crate) async fn lab_with_five(environment: &[(&str, &str)]) -> Lab {
     let lab = Lab::with(BINARY, environment).await;
     lab.cluster.put_jobs(five());
     lab.cluster.put_job(manifest("strangers"));

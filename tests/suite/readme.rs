@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eks_api::api::routes::Route;
-use eks_api::config::{Settings, VARIABLES, dotenv};
+use eks_api::config::{CLIENT_VARIABLES, Settings, VARIABLES, Variable, dotenv};
 use eks_api::http::limits::bounds::DRAIN;
 
 fn file(name: &str) -> String {
@@ -33,10 +33,10 @@ fn table(page: &str, header: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// The settings as rows of a table.
+/// The settings of the service and of its clients as rows of a table.
 fn settings() -> BTreeSet<Vec<String>> {
-    let rows = VARIABLES.map(|variable| [variable.name, variable.default, variable.meaning].map(str::to_owned));
-    rows.into_iter().map(Vec::from).collect()
+    let row = |variable: &Variable| [variable.name, variable.default, variable.meaning].map(str::to_owned).to_vec();
+    VARIABLES.iter().chain(&CLIENT_VARIABLES).map(row).collect()
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub async fn wait(service: &Service<'_>, job: &Job, state: &RunState, is_followe
             JobStatus::Found(status) if !status.is_final() => {
                 state.changed(&status);
                 if !is_followed {
-                    service.progress.state(&format!("{job} is {}", status.state));
+                    service.progress.state(&format!("{job} is {}", status.state), &status.pod_counts());
                 }
                 let is_deleted = status.deletion_timestamp.is_some();
                 if is_deleted && !was_deleted {
@@ -56,7 +56,7 @@ pub async fn report(service: &Service<'_>, job: &Job, outcome: &JobStatus) -> Re
     };
     match status.state.as_str() {
         "completed" => {
-            service.progress.note(&format!("{job} completed{was_deleted}"));
+            service.progress.success(&format!("{job} completed{was_deleted}"));
             Ok(())
         }
         "failed" => {
@@ -73,5 +73,5 @@ async fn exit_code(service: &Service<'_>, job: &Job, status: &Status) -> Option<
     if let Some(code) = status.exit_code() {
         return Some(code);
     }
-    timeout(DETAILS_TIMEOUT, job.details(service)).await.ok()??.exit_code()
+    timeout(DETAILS_TIMEOUT, job.details(service)).await.ok()?.ok()?.exit_code()
 }

@@ -45,7 +45,7 @@ impl Status {
 }
 
 impl Pod {
-    fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_deref(), Some("Succeeded" | "Failed"))
     }
 

@@ -1,10 +1,11 @@
-//! [`RunState`]: shared by all parts of a run, with the outcome of the job and the reason why it waits.
+//! [`RunState`]: shared by all parts of a command, with the outcome of the job and the reason why it waits.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::job::JobStatus;
@@ -24,12 +25,21 @@ pub struct RunState {
     is_ready: Cell<bool>,
     reason: RefCell<Option<String>>,
     outcome: watch::Sender<Option<JobStatus>>,
+    has_changed: Notify,
+    /// The notes on the log so far. A log that is read again would repeat them.
+    noted: RefCell<BTreeSet<String>>,
 }
 
 impl Default for RunState {
     fn default() -> Self {
-        let progressed_at = Cell::new(Instant::now());
-        Self { progressed_at, is_ready: Cell::default(), reason: RefCell::default(), outcome: watch::Sender::default() }
+        Self {
+            progressed_at: Cell::new(Instant::now()),
+            is_ready: Cell::default(),
+            reason: RefCell::default(),
+            outcome: watch::Sender::default(),
+            has_changed: Notify::new(),
+            noted: RefCell::default(),
+        }
     }
 }
 
@@ -41,6 +51,17 @@ impl RunState {
     pub fn changed(&self, status: &Status) {
         self.progressed();
         self.is_ready.set(status.ready.is_some_and(|ready| ready > 0));
+        self.has_changed.notify_one();
+    }
+
+    /// Waits for a change of the status.
+    pub async fn next_change(&self) {
+        self.has_changed.notified().await;
+    }
+
+    /// Returns whether this note is new.
+    pub fn is_new_note(&self, text: &str) -> bool {
+        self.noted.borrow_mut().insert(text.to_owned())
     }
 
     /// Stores how the job ended.

@@ -1,16 +1,29 @@
-//! The fields of the status object that a run reads, and the exit code: [`Status`].
+//! The fields of the status object that the client reads, and the exit code: [`Status`].
 
+use hyper::body::Bytes;
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Status {
+    /// The status object as it came.
+    #[serde(skip)]
+    pub reply: Bytes,
     pub job_name: String,
+    #[serde(default)]
+    pub namespace: String,
     pub uid: String,
     pub state: String,
+    pub active: Option<i64>,
+    pub succeeded: Option<i64>,
+    pub failed: Option<i64>,
+    pub creation_timestamp: Option<String>,
     pub ready: Option<i64>,
     pub reason: Option<String>,
     pub message: Option<String>,
     pub deletion_timestamp: Option<String>,
+    /// Whether the job is deleted. Then this is its last status.
+    #[serde(default)]
+    pub gone: bool,
     pub managed_by: Option<String>,
     exit_code: Option<i64>,
     /// Only with `details`.
@@ -62,6 +75,19 @@ pub struct Event {
 }
 
 impl Status {
+    pub fn parse(reply: Bytes) -> serde_json::Result<Self> {
+        Ok(Self { reply: reply.clone(), ..serde_json::from_slice(&reply)? })
+    }
+
+    /// Returns the numbers of pods in parentheses, such as ` (1 active, 2 succeeded)`.
+    pub fn pod_counts(&self) -> String {
+        let counts = [(self.active, "active"), (self.succeeded, "succeeded"), (self.failed, "failed")];
+        let counts =
+            counts.into_iter().filter_map(|(count, what)| Some(format!("{} {what}", count.filter(|c| *c > 0)?)));
+        let counts: Vec<String> = counts.collect();
+        if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
+    }
+
     pub fn is_final(&self) -> bool {
         ["completed", "failed"].contains(&self.state.as_str())
     }

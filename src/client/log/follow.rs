@@ -1,7 +1,6 @@
-//! Shows a job's log while it is written: [`follow`]. Lines are neither lost nor repeated if the connection breaks or the
+//! Shows a log, also while it is written: [`follow`]. Lines are neither lost nor repeated if the connection breaks or the
 //! service restarts.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -10,11 +9,14 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::client::exit::Exit;
+use crate::client::exit::{Exit, UNAVAILABLE};
 use crate::client::job::state::{RunState, ended_for};
 use crate::client::job::{Job, JobStatus};
 use crate::client::log::lines::{Extent, Lines, Piece, TAIL};
-use crate::client::output::{self, Output, Reader};
+use crate::client::log::{LogEnd, Until};
+use crate::client::options::LogQuery;
+use crate::client::output::{LogWriter, Reader};
+use crate::client::problem::Problem;
 use crate::client::service::{BACKOFF, Error, Service};
 use crate::util::backoff::Backoff;
 use crate::util::error_chain::causes;
@@ -27,7 +29,7 @@ const LAST_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const REMARK_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a read of the log ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Read {
     Complete,
     Broken,
@@ -35,55 +37,58 @@ enum Read {
     Idle,
     /// The last lines do not reach back to the lines that were shown.
     Behind,
-    /// There is no log, or not yet. The text says why.
-    Missing(String),
-    /// The log cannot be read, or stdout is closed.
-    Stop,
+    /// There is no log, or not yet.
+    Missing(Problem),
+    Refused(Problem),
+    /// Stdout is closed.
+    Closed,
 }
 
 struct Follower<'a> {
     service: &'a Service<'a>,
     job: &'a Job,
     state: &'a RunState,
-    container: Option<&'a str>,
-    output: Output,
+    query: &'a LogQuery,
+    writer: LogWriter,
+    until: Until,
     outcome: watch::Receiver<Option<JobStatus>>,
     lines: Lines,
     section: String,
-    /// The notes so far. A log that is read again would repeat them.
-    noted: BTreeSet<String>,
     backoff: Backoff,
     /// Whether a container had no log in this read.
     has_remark: bool,
 }
 
-/// Returns when the job has ended and the whole log was shown, or when stdout is closed.
+/// Returns when the whole log was shown, or cannot be shown.
 pub async fn follow(
     service: &Service<'_>,
     job: &Job,
     state: &RunState,
-    container: Option<&str>,
-    output: Output,
-) -> Result<(), Exit> {
-    let follower = Follower {
+    query: &LogQuery,
+    writer: LogWriter,
+    until: Until,
+) -> Result<LogEnd, Exit> {
+    let mut follower = Follower {
         service,
         job,
         state,
-        container,
-        output,
+        query,
+        writer,
+        until,
         outcome: state.subscribe(),
-        lines: Lines::default(),
+        lines: Lines::new(query.timestamps),
         section: String::new(),
-        noted: BTreeSet::new(),
         backoff: BACKOFF,
         has_remark: false,
     };
-    follower.run().await
+    let end = follower.run().await?;
+    follower.writer.finish().await?;
+    Ok(end)
 }
 
 impl Follower<'_> {
-    async fn run(mut self) -> Result<(), Exit> {
-        let (mut extent, mut follow, mut is_whole, mut last_reads) = (Extent::Whole, true, false, 0);
+    async fn run(&mut self) -> Result<LogEnd, Exit> {
+        let (mut extent, mut follow, mut is_whole, mut last_reads) = (Extent::Whole, self.query.follow, false, 0);
         loop {
             // After the end of the job the log is complete, also that of containers that were skipped.
             let is_last = self.has_ended();
@@ -91,37 +96,38 @@ impl Follower<'_> {
                 (extent, follow) = (Extent::Whole, false);
             }
             let read = self.read(extent, follow).await?;
-            let is_behind = self.lines.is_behind();
-            match &read {
-                Read::Stop => return Ok(()),
-                Read::Complete if is_last && !is_behind => break,
-                Read::Missing(why) if is_last => {
-                    if !is_whole {
-                        let what = if self.lines.has_begun() { "the log is not whole" } else { "no log was shown" };
-                        self.note(format!("{what}: {why}"));
-                    }
-                    return Ok(());
+            let (is_behind, may_end) = (self.lines.is_behind(), is_last || self.until == Until::LogEnd);
+            let pauses = !matches!(read, Read::Idle | Read::Behind);
+            let is_complete = matches!(read, Read::Complete) && !is_behind;
+            match read {
+                Read::Closed => return Ok(LogEnd::Closed),
+                Read::Refused(problem) => return Ok(LogEnd::Incomplete(problem.into_exit("the log cannot be read"))),
+                Read::Complete if may_end && !is_behind => break,
+                Read::Missing(_) if may_end && is_whole => return Ok(LogEnd::Whole),
+                Read::Missing(problem) if may_end => {
+                    let what = if self.lines.has_begun() { "the log is not whole" } else { "no log was shown" };
+                    return Ok(LogEnd::Incomplete(problem.into_exit(what)));
                 }
                 _ => {}
             }
             last_reads += usize::from(is_last);
             if last_reads >= LAST_READS {
-                self.note("the log is not whole".to_owned());
-                return Ok(());
+                return Ok(LogEnd::Incomplete(Exit::new(UNAVAILABLE, "the log is not whole")));
             }
-            is_whole = read == Read::Complete && follow && !is_behind;
+            is_whole = is_complete && follow;
             // The last lines are enough if they reach back to the lines that were shown.
             let is_tail_enough = self.lines.has_begun() && !is_behind;
             extent = if is_tail_enough { Extent::Tail } else { Extent::Whole };
-            follow = !is_behind;
-            if !matches!(read, Read::Idle | Read::Behind) {
+            follow = self.query.follow && !is_behind;
+            if pauses {
                 self.pause().await;
             }
         }
         if self.lines.has_lost_lines() {
-            self.note("the log is not whole: it was rotated, or its container was restarted".to_owned());
+            let why = "the log is not whole: it was rotated, or its container was restarted";
+            return Ok(LogEnd::Incomplete(Exit::new(UNAVAILABLE, why)));
         }
-        Ok(())
+        Ok(LogEnd::Whole)
     }
 
     fn has_ended(&self) -> bool {
@@ -139,9 +145,12 @@ impl Follower<'_> {
     }
 
     async fn read(&mut self, extent: Extent, follow: bool) -> Result<Read, Exit> {
-        let mut query = vec![("follow", if follow { "true" } else { "false" })];
-        query.extend((extent == Extent::Tail).then_some(("tail_lines", TAIL)));
-        let request = self.job.log(self.container, &query);
+        let mut query = LogQuery { follow, ..self.query.clone() };
+        if self.lines.has_begun() {
+            // A shorter log may not reach back to the lines that were shown.
+            (query.since_seconds, query.tail_lines) = (None, (extent == Extent::Tail).then(|| TAIL.to_owned()));
+        }
+        let request = self.job.log(&query);
         let opened = tokio::select! {
             opened = self.service.open(&request) => opened,
             () = sleep(self.service.idle_timeout) => return Ok(Read::Idle),
@@ -152,16 +161,13 @@ impl Follower<'_> {
             Ok(response) => response.into_body(),
             Err(Error::Exit(exit)) => return Err(exit),
             Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => {
-                return Ok(Read::Missing(problem.text));
+                return Ok(Read::Missing(problem));
             }
-            Err(Error::Problem(problem)) => {
-                self.note(format!("the log cannot be read: {}", problem.text));
-                return Ok(Read::Stop);
-            }
+            Err(Error::Problem(problem)) => return Ok(Read::Refused(problem)),
             Err(Error::Retryable { why, is_answered, .. }) => {
                 // The requests for the status report a service that is down.
                 if is_answered {
-                    self.note(format!("the log cannot be read: {why}; trying again"));
+                    self.note(&format!("the log cannot be read: {why}; trying again"));
                 }
                 return Ok(Read::Broken);
             }
@@ -172,7 +178,7 @@ impl Follower<'_> {
         if matches!(read, Read::Complete | Read::Idle) {
             let pieces = self.lines.finish();
             if self.show(pieces).await? == Reader::Closed {
-                return Ok(Read::Stop);
+                return Ok(Read::Closed);
             }
         }
         Ok(read)
@@ -195,13 +201,13 @@ impl Follower<'_> {
                 None => return Ok(Read::Complete),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
-                    self.note(format!("the log broke off ({}); reading on", causes(&error)));
+                    self.note(&format!("the log broke off ({}); reading on", causes(&error)));
                     return Ok(Read::Broken);
                 }
             };
             let pieces = self.lines.read(&bytes);
             if self.show(pieces).await? == Reader::Closed {
-                return Ok(Read::Stop);
+                return Ok(Read::Closed);
             }
             if self.lines.is_behind() {
                 return Ok(Read::Behind);
@@ -216,27 +222,26 @@ impl Follower<'_> {
                     self.service.progress.clear();
                     self.state.progressed();
                     self.backoff = BACKOFF;
-                    if output::write(&self.output, bytes).await? == Reader::Closed {
+                    if self.writer.write(bytes).await? == Reader::Closed {
                         return Ok(Reader::Closed);
                     }
                 }
                 Piece::Section(name) => {
-                    self.note(format!("log of {name}"));
+                    self.note(&format!("log of {name}"));
                     self.section = name;
                 }
                 Piece::Remark(text) => {
                     self.has_remark = true;
-                    self.note(format!("{}: {text}", self.section));
+                    self.note(&format!("{}: {text}", self.section));
                 }
             }
         }
         Ok(Reader::Open)
     }
 
-    fn note(&mut self, text: String) {
-        if !self.noted.contains(&text) {
-            self.service.progress.note(&text);
-            self.noted.insert(text);
+    fn note(&self, text: &str) {
+        if self.state.is_new_note(text) {
+            self.service.progress.note(text);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Splits the log of a job into headings, output and remarks: [`Lines`]. The log may be read several times; lines that an
-//! earlier read had are dropped. The times of the lines are removed.
+//! earlier read had are dropped. The times of the lines are removed if they are not wanted.
 
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -34,6 +34,7 @@ pub struct Lines {
     /// Whether the whole log must be read next.
     is_behind: bool,
     is_lossy: bool,
+    with_times: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +47,11 @@ struct Section {
 }
 
 impl Lines {
+    /// `with_times` keeps the time of each line.
+    pub fn new(with_times: bool) -> Self {
+        Self { with_times, ..Self::default() }
+    }
+
     /// Starts another read of the log.
     pub fn reopen(&mut self, extent: Extent) {
         self.splitter = Splitter::default();
@@ -110,7 +116,8 @@ impl Lines {
                 if !self.sections.contains_key(&self.current) {
                     // A new container has more than its last lines.
                     self.is_behind |= self.is_tail;
-                    self.sections.insert(self.current.clone(), Section::default());
+                    let join = Join::new(self.with_times);
+                    self.sections.insert(self.current.clone(), Section { join, ..Section::default() });
                 }
                 let Some(section) = self.sections.get_mut(&self.current).filter(|_| !self.is_behind) else { return };
                 section.is_read = true;

@@ -33,10 +33,19 @@ impl Run {
     }
 
     pub(crate) fn with(manifest: &str, arguments: &[&str]) -> Self {
+        Self::program(BINARY, manifest, &[&["run"], arguments].concat())
+    }
+
+    /// Another command at this address.
+    pub(crate) fn command(arguments: &[&str], address: &str) -> Self {
+        Self::program(BINARY, "", &[arguments, &["--url", &format!("http://{address}")]].concat())
+    }
+
+    pub(crate) fn program(program: &str, manifest: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
         folder.write("job.json", manifest);
-        let mut command = Command::new(BINARY);
-        command.arg("run").args(arguments).env_clear().current_dir(folder.path()).kill_on_drop(true);
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().current_dir(folder.path()).kill_on_drop(true);
         Self { command, folder, stdin: None }
     }
 

@@ -9,9 +9,11 @@ use eks_api::client::connection;
 use eks_api::client::credential::Credential;
 use eks_api::client::job::state::RunState;
 use eks_api::client::job::{JobStatus, submit};
+use eks_api::client::log::Until;
 use eks_api::client::log::follow::follow;
 use eks_api::client::manifest::Manifest;
-use eks_api::client::options::Url;
+use eks_api::client::options::{LogQuery, Url};
+use eks_api::client::output::{LogWriter, Output};
 use eks_api::client::progress::Progress;
 use eks_api::client::service::{IDLE_TIMEOUT, Service};
 use serde_json::json;
@@ -87,8 +89,10 @@ async fn followed(fake: &Fake, readings: usize) -> String {
         fake.wait_for("get-job-logs", readings).await;
         state.end(JobStatus::Found(serde_json::from_value(status("completed")).unwrap()));
     };
-    let output = Arc::new(Mutex::new(Kept(Arc::clone(&kept))));
-    let both = async { tokio::join!(follow(&service, &job, &state, None, output), over) };
+    let output: Output = Arc::new(Mutex::new(Kept(Arc::clone(&kept))));
+    let query = LogQuery { all: true, follow: true, ..LogQuery::default() };
+    let writer = LogWriter::new(&output, None);
+    let both = async { tokio::join!(follow(&service, &job, &state, &query, writer, Until::JobEnd), over) };
     timeout(PATIENCE, both).await.expect("the log does not end").0.unwrap();
     let shown = kept.lock().unwrap().clone();
     String::from_utf8(shown).unwrap()

@@ -1,0 +1,47 @@
+//! The options that all commands of the client have: [`connection`]. [`execute`] does the work of a command.
+
+use std::path::PathBuf;
+
+use crate::app::error::Error;
+use crate::cli::options::{Arguments, CommandOption, option};
+use crate::client::exit::Exit;
+use crate::client::options::{Connection, Url};
+use crate::config::duration::{self, Upto};
+
+pub const TIMEOUT: CommandOption = option("", "timeout", "TIME", "stop waiting after this time: 90s, 10m, 1h [never]");
+pub const URL: CommandOption =
+    option("", "url", "URL", "the service's address [EKS_API_URL, else http://127.0.0.1:8000]");
+pub const KEY_FILE: CommandOption =
+    option("", "key-file", "FILE", "an API key or token; read again for each request [EKS_API_KEY or EKS_API_TOKEN]");
+pub const CA_FILE: CommandOption =
+    option("", "ca-file", "FILE", "the CAs that may sign the service's certificate [the system's]");
+
+/// Returns the values of the options above.
+pub fn connection(arguments: &Arguments) -> Result<Connection, String> {
+    let text = |name: &str| arguments.value(name).map(str::to_owned);
+    let url = text("url").or_else(|| std::env::var("EKS_API_URL").ok().filter(|url| !url.is_empty()));
+    let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
+    Ok(Connection {
+        url: Url::parse(url).map_err(|why| format!("--url or EKS_API_URL {why}"))?,
+        key_file: text("key-file").map(PathBuf::from),
+        ca_file: text("ca-file").map(PathBuf::from),
+        timeout: time(arguments, "timeout")?,
+    })
+}
+
+/// Returns the value of an option that is a time.
+pub fn time(arguments: &Arguments, option: &str) -> Result<Option<std::time::Duration>, String> {
+    let parse = |text| duration::parse(text, Upto::Hours);
+    let time = arguments
+        .value(option)
+        .map(|text| parse(text).ok_or_else(|| format!("--{option} must be a time such as 90s, 10m or 1h")));
+    time.transpose()
+}
+
+pub fn execute(work: impl Future<Output = Result<(), Exit>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    let ended = runtime.block_on(work);
+    // A write to stdout may still block; it is not waited for.
+    runtime.shutdown_background();
+    Ok(ended?)
+}

@@ -1,0 +1,97 @@
+//! Reads the settings from the environment and from `.env`: [`serve_settings`] and [`settings`].
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command as Process;
+
+use crate::app::error::Error;
+use crate::cli::options::{Arguments, CommandOption, option};
+use crate::config::{Settings, dotenv};
+use crate::util::files;
+
+const MAX_DOTENV_BYTES: u64 = 1 << 20;
+
+/// The options of `check` and `token`, as `aws eks get-token` has them.
+pub const OPTIONS: [CommandOption; 2] = [
+    option("", "cluster-name", "NAME", "instead of EKS_CLUSTER_NAME"),
+    option("", "region", "REGION", "instead of EKS_REGION"),
+];
+
+/// Reads the settings of the service.
+pub fn serve_settings() -> Result<Settings, Error> {
+    let environment = environment()?;
+    apply_dotenv(&environment, true)?;
+    Ok(Settings::read(environment)?)
+}
+
+/// Reads the settings of `check` or `token`.
+pub fn settings(arguments: &Arguments) -> Result<Settings, Error> {
+    let environment = environment()?;
+    apply_dotenv(&environment, false)?;
+    let names = [("cluster-name", "EKS_CLUSTER_NAME"), ("region", "EKS_REGION")];
+    let given =
+        names.into_iter().filter_map(|(option, name)| Some((name.to_owned(), arguments.value(option)?.to_owned())));
+    Ok(Settings::read(environment.into_iter().chain(given))?)
+}
+
+/// Uses one thread: the work is mostly waiting, and threads would cost more than they gain.
+pub fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?.block_on(work)
+}
+
+fn environment() -> Result<BTreeMap<String, String>, Error> {
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                environment.insert(name, value);
+            }
+            (Ok(name), Err(_)) if name.starts_with("EKS_") || name.starts_with("AWS_") => {
+                return Err(Error::Config(format!("the value of {name} is not UTF-8")));
+            }
+            // Other variables are not read.
+            _ => {}
+        }
+    }
+    Ok(environment)
+}
+
+/// Executes the program again with the variables that `.env` adds to the environment. The SDK and the system's libraries
+/// read the environment themselves, and a process with threads cannot change its own safely. The environment takes
+/// precedence, so the second time there is nothing to add.
+///
+/// `check` and `token` may run in any directory, and they print or send a token. There `.env` may name the cluster and
+/// the credentials. It must not set an endpoint, a proxy, a CA or a configuration file: these could redirect the token.
+fn apply_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Result<(), Error> {
+    let text = match files::read_text(Path::new(".env"), MAX_DOTENV_BYTES) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::Config(format!("reading .env: {error}"))),
+    };
+    let pairs = dotenv::parse(&text)
+        .map_err(|line| Error::Config(format!(".env, line {line}: it must be NAME=value, a comment or blank")))?;
+    let added: Vec<_> = pairs.into_iter().filter(|(name, _)| !environment.contains_key(name)).collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    if let Some((name, _)) = added.iter().find(|(name, _)| !is_serve && !is_harmless(name)) {
+        return Err(Error::Config(format!(
+            ".env sets {name}, which may decide where credentials are sent: only the service reads it from .env; to use \
+             it here, set it in the environment"
+        )));
+    }
+    let program = std::env::current_exe().map_err(Error::Start)?;
+    let mut arguments = std::env::args_os();
+    let mut process = Process::new(program);
+    if let Some(name) = arguments.next() {
+        process.arg0(name);
+    }
+    Err(Error::Start(process.args(arguments).envs(added).exec()))
+}
+
+fn is_harmless(name: &str) -> bool {
+    const AWS: [&str; 5] =
+        ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    name.starts_with("EKS_") || name.starts_with("LOG_") || AWS.contains(&name)
+}

@@ -1,0 +1,36 @@
+//! The commands for jobs that exist: [`execute`].
+
+mod delete;
+mod failures;
+mod list;
+mod logs;
+mod print;
+mod status;
+mod wait;
+
+use crate::client::exit::Exit;
+use crate::client::options::{Action, Command};
+use crate::client::session::{with_service, within};
+
+/// Executes the command. `Ok` means that all was done, and of `wait` that all jobs completed.
+pub async fn execute(command: &Command) -> Result<(), Exit> {
+    let consequence = match command.action {
+        Action::Status | Action::List => "",
+        Action::Logs => "; the log is not whole",
+        Action::Delete => "; it is not known whether all jobs are deleted",
+        Action::Wait => "; not all jobs have ended",
+    };
+    with_service(&command.connection, false, async |service| {
+        let work = async {
+            match command.action {
+                Action::Status => status::status(service, command).await,
+                Action::List => list::list(service, command).await,
+                Action::Logs => logs::show(service, command).await,
+                Action::Delete => delete::delete(service, command).await,
+                Action::Wait => wait::wait(service, command).await,
+            }
+        };
+        within(service, command.connection.timeout, consequence, work).await
+    })
+    .await
+}
