@@ -78,8 +78,8 @@ impl RequestContext {
     /// Counts the call in the rate limits, once.
     pub fn count(&mut self) -> Result<(), Problem> {
         if !std::mem::replace(&mut self.is_counted, true) {
-            let (AppState { rates, traffic, .. }, info) = (&*self.state, &self.info);
-            self.allowance = rates.count(traffic, info.peer.ip(), &info.caller, info.started)?;
+            let info = &self.info;
+            self.allowance = self.state.rates.count(info.peer.ip(), &info.caller, info.started)?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use hyper::StatusCode;
 
 use crate::api::state::AppState;
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::state::State;
@@ -82,14 +81,20 @@ fn limits(text: &mut Exposition, state: &AppState) {
         limits.sample(&[("limit", name)], kind.max);
     }
     let RateLimits { peers, callers } = &state.rates;
-    for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
+    for (name, rate) in [("peer", peers.per_second()), ("caller", callers.per_second())] {
         if rate > 0 {
-            limits.sample(&[("limit", limit.name())], rate);
+            limits.sample(&[("limit", name)], rate);
         }
     }
     let mut refused = text.family(Counter, "eks_api_refused_total", "Refused connections and calls, by limit.");
-    let bodies = [("memory", state.calls.bodies.refused.value())];
-    for (name, count) in traffic.refusals().chain(bodies).chain(kinds.map(|(name, kind)| (name, kind.refused))) {
+    let counters = [
+        ("peer", &peers.refused),
+        ("caller", &callers.refused),
+        ("connections", &traffic.refused_connections),
+        ("memory", &state.calls.bodies.refused),
+    ];
+    let counts = counters.into_iter().map(|(name, counter)| (name, counter.value()));
+    for (name, count) in counts.chain(kinds.map(|(name, kind)| (name, kind.refused))) {
         refused.sample(&[("limit", name)], count);
     }
     let help = "Audit records: written, lost, and how many of the written fell back from the journal to stderr.";
