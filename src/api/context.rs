@@ -1,4 +1,4 @@
-//! [`RequestContext`]: one request from its admission to its answer. Only `cluster` leads to the API server.
+//! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -78,8 +78,8 @@ impl RequestContext {
     /// Counts the call in the rate limits, once.
     pub fn count(&mut self) -> Result<(), Problem> {
         if !std::mem::replace(&mut self.is_counted, true) {
-            let (AppState { rates, traffic, .. }, info) = (&*self.state, &self.info);
-            self.allowance = rates.count(traffic, info.peer.ip(), &info.caller, info.started)?;
+            let info = &self.info;
+            self.allowance = self.state.rates.count(info.peer.ip(), &info.caller, info.started)?;
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl RequestContext {
     }
 
     /// Returns the client for the API server. An answer from memory never needs it.
-    pub fn cluster(&mut self) -> Result<&Client, Problem> {
+    pub fn client(&mut self) -> Result<&Client, Problem> {
         self.enter()?;
         Ok(&self.client)
     }

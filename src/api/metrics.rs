@@ -6,7 +6,6 @@ use hyper::StatusCode;
 
 use crate::api::state::AppState;
 use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::Limit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::state::State;
@@ -84,14 +83,20 @@ fn limits(text: &mut Exposition, state: &AppState) {
         limits.sample(&[("limit", name)], kind.max);
     }
     let RateLimits { peers, callers } = &state.rates;
-    for (limit, rate) in [(Limit::Peer, peers.per_second()), (Limit::Caller, callers.per_second())] {
+    for (name, rate) in [("peer", peers.per_second()), ("caller", callers.per_second())] {
         if rate > 0 {
-            limits.sample(&[("limit", limit.name())], rate);
+            limits.sample(&[("limit", name)], rate);
         }
     }
     let mut refused = text.family(Counter, "eks_api_refused_total", "Refused connections and calls, by limit.");
-    let bodies = [("memory", state.calls.bodies.refused.value())];
-    for (name, count) in traffic.refusals().chain(bodies).chain(kinds.map(|(name, kind)| (name, kind.refused))) {
+    let counters = [
+        ("peer", &peers.refused),
+        ("caller", &callers.refused),
+        ("connections", &traffic.refused_connections),
+        ("memory", &state.calls.bodies.refused),
+    ];
+    let counts = counters.into_iter().map(|(name, counter)| (name, counter.value()));
+    for (name, count) in counts.chain(kinds.map(|(name, kind)| (name, kind.refused))) {
         refused.sample(&[("limit", name)], count);
     }
     let help = "Audit records: written, of these fallen back from the journal to stderr, and lost.";
@@ -105,10 +110,10 @@ fn limits(text: &mut Exposition, state: &AppState) {
 }
 
 fn upstream(text: &mut Exposition, state: &AppState) {
-    let traffic = &state.api_server().traffic;
+    let metrics = &state.api_server().metrics;
     let help = "Requests to the API server.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
-    let requests = traffic.requests.all();
+    let requests = metrics.requests.all();
     for (what, histogram) in &requests {
         total.sample(
             &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
@@ -125,7 +130,7 @@ fn upstream(text: &mut Exposition, state: &AppState) {
     }
     let help = "Retried requests to the API server, by the code of the failure.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
-    for (what, counter) in traffic.retries.all() {
+    for (what, counter) in metrics.retries.all() {
         retries.sample(
             &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
             counter.value(),
@@ -134,15 +139,15 @@ fn upstream(text: &mut Exposition, state: &AppState) {
 }
 
 fn identity(text: &mut Exposition, state: &AppState) {
-    let (tokens, traffic) = (&state.api_server().tokens, &state.api_server().traffic);
+    let (tokens, metrics) = (&state.api_server().tokens, &state.api_server().metrics);
     outcomes(text, "eks_api_token_renewals_total", "Attempts to sign a token, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
     let help = "When the token expires; 0 without a token.";
     text.family(Gauge, "eks_api_token_expiry_timestamp_seconds", help).sample(&[], Seconds(until));
-    outcomes(text, "eks_api_describe_cluster_total", "Calls of DescribeCluster, by outcome.", &traffic.descriptions);
+    outcomes(text, "eks_api_describe_cluster_total", "Calls of DescribeCluster, by outcome.", &metrics.descriptions);
     let help = "When DescribeCluster last succeeded; 0 if never.";
     let mut last = text.family(Gauge, "eks_api_describe_cluster_last_success_timestamp_seconds", help);
-    last.sample(&[], Seconds(traffic.described.value()));
+    last.sample(&[], Seconds(metrics.described.value()));
 }
 
 fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Outcomes) {
@@ -153,7 +158,7 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
 }
 
 fn live_state(text: &mut Exposition, state: &AppState) {
-    let watch = &state.api_server().traffic.watch;
+    let watch = &state.api_server().metrics.watch;
     let (now, help) = (watch.state(), "1 for the watch's current state, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {

@@ -12,7 +12,7 @@ use crate::http::connection::{Connections, Handler, drain_started};
 use crate::http::limits::bounds::DRAIN;
 use crate::http::limits::connections::ConnectionLimiter;
 use crate::http::limits::log_throttle::LogThrottle;
-use crate::http::metrics::{HttpMetrics, Limit};
+use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 
 /// The pause after accept fails, usually for lack of file descriptors.
@@ -47,7 +47,7 @@ pub async fn run<H: Handler>(listener: TcpListener, handler: Arc<H>, config: Lis
         };
         let Some((stream, address, permit)) = accepted else { continue };
         let Some(peer_permit) = per_peer.try_acquire(address.ip()) else {
-            metrics.refused(Limit::Connections);
+            metrics.refused_connections.count();
             if let Some(not_logged) = refusals.allow(Instant::now()) {
                 log::warn!(caller:% = address, most = max_per_peer, not_logged; "one address has EKS_API_MAX_CONNECTIONS_PER_PEER connections; further ones are closed");
             }

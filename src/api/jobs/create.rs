@@ -193,7 +193,7 @@ async fn submit(
     let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
     let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
-    match create::submit(ctx.cluster()?, made, validation, prepared).await {
+    match create::submit(ctx.client()?, made, validation, prepared).await {
         Ok(submitted) => {
             if submitted.namespace_created {
                 warnings.push(format!("namespace {} did not exist and was created", submitted.job.metadata.namespace));

@@ -11,9 +11,9 @@ use hyper::StatusCode;
 
 use crate::auth::{Caller, CallerId};
 use crate::http::limits::allowance::{Allowance, BURST_SECONDS};
-use crate::http::metrics::{HttpMetrics, Limit};
 use crate::http::peer::client_prefix;
 use crate::http::response::problem::Problem;
+use crate::telemetry::metrics::Counter;
 
 /// The most buckets of one kind. Full buckets are dropped first; beyond that, all new callers share one bucket.
 const MAX_ENTRIES: usize = 16_384;
@@ -32,18 +32,12 @@ impl RateLimits {
     }
 
     /// Counts a call: by its address first, and then by its caller. 429 beyond a limit.
-    pub fn count(
-        &self,
-        traffic: &HttpMetrics,
-        address: IpAddr,
-        caller: &Caller,
-        now: Instant,
-    ) -> Result<Option<Allowance>, Problem> {
+    pub fn count(&self, address: IpAddr, caller: &Caller, now: Instant) -> Result<Option<Allowance>, Problem> {
         let address = client_prefix(address);
-        let allowance = self.peers.take(address, now).inspect_err(|_| traffic.refused(Limit::Peer))?;
+        let allowance = self.peers.take(address, now)?;
         match caller.id(address) {
             CallerId::Address(_) => Ok(allowance),
-            id => self.callers.take(id, now).inspect_err(|_| traffic.refused(Limit::Caller)),
+            id => self.callers.take(id, now),
         }
     }
 }
@@ -54,6 +48,7 @@ pub struct RateLimit<K> {
     name: &'static str,
     /// 0 means no limit.
     per_second: u32,
+    pub refused: Counter,
     /// `None` is the bucket that new callers share beyond the bound.
     buckets: Mutex<HashMap<Option<K>, Bucket>>,
 }
@@ -66,7 +61,7 @@ struct Bucket {
 
 impl<K: Eq + Hash> RateLimit<K> {
     pub fn new(name: &'static str, per_second: u32) -> Self {
-        Self { name, per_second, buckets: Mutex::default() }
+        Self { name, per_second, refused: Counter::default(), buckets: Mutex::default() }
     }
 
     /// The calls a second. 0 means no limit.
@@ -110,6 +105,7 @@ impl<K: Eq + Hash> RateLimit<K> {
     }
 
     fn exceeded(&self, time: Duration) -> Problem {
+        self.refused.count();
         let Self { name, per_second, .. } = self;
         let detail = format!("too many calls by this {name}: {per_second} a second are allowed");
         let allowance = Allowance { name, per_second: *per_second, remaining: 0 };
@@ -134,6 +130,7 @@ mod tests {
         let refused = limit.take("a", start).unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.retry_after), (429, Some(Duration::from_secs(1))));
         assert!(limit.take("b", start).is_ok(), "each key has its own bucket");
+        assert_eq!(limit.refused.value(), 1);
         assert!(limit.take("a", start + Duration::from_millis(100)).is_ok());
         assert!(limit.take("a", start + Duration::from_millis(100)).is_err());
         let later = start + Duration::from_mins(1);
