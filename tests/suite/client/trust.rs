@@ -12,13 +12,12 @@ use crate::support::service::Folder;
 pub(crate) async fn keyed(role: &str) -> (Lab, String) {
     let arguments = ["keygen", "ci", "--role", role, "--namespaces", "*"];
     let output = crate::support::service::run(BINARY, &arguments, &[]).await;
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (key, line) = text.split_once('\n').unwrap();
+    let [key, line] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     let folder = Folder::new();
-    folder.write("keys", line);
+    folder.write("keys", &line);
     let file = folder.path().join("keys");
     let lab = lively(&[("EKS_API_AUTH", "api-key"), ("EKS_API_KEYS_FILE", file.to_str().unwrap())]).await;
-    (lab, key.to_owned())
+    (lab, key.trim_end().to_owned())
 }
 
 #[tokio::test]
