@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::app::error::Error;
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::CommandSpec;
-use crate::client::options::{Options, Url};
+use crate::client::options::{ClientCertificate, Options, Url};
 use crate::config::duration::{self, Upto};
 
 pub static SPEC: CommandSpec = CommandSpec {
@@ -26,6 +26,8 @@ pub static SPEC: CommandSpec = CommandSpec {
             "an API key or token; read again for each request [EKS_API_KEY or EKS_API_TOKEN]",
         ),
         option("", "ca-file", "FILE", "the CAs that may sign the service's certificate [the system's]"),
+        option("", "cert", "FILE", "your certificate, for mutual TLS [EKS_API_CLIENT_CERT]"),
+        option("", "key", "FILE", "the private key of --cert; only you can read it [EKS_API_CLIENT_KEY]"),
         option("", "idempotency-key", "KEY", "runs with the same key and manifest share one job [a new key each time]"),
         option("", "delete-on-interrupt", "", "delete the job on Ctrl-C or SIGTERM [the job goes on]"),
     ],
@@ -65,7 +67,12 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
     let timeout = arguments
         .value("timeout")
         .map(|text| duration::parse(text, Upto::Hours).ok_or("--timeout must be a time such as 90s, 10m or 1h"));
-    let url = text("url").or_else(|| std::env::var("EKS_API_URL").ok().filter(|url| !url.is_empty()));
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let certificate = client_certificate(
+        text("cert").or_else(|| variable("EKS_API_CLIENT_CERT")),
+        text("key").or_else(|| variable("EKS_API_CLIENT_KEY")),
+    );
+    let url = text("url").or_else(|| variable("EKS_API_URL"));
     let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
     Ok(Options {
         file: text("file").ok_or("-f is missing: the manifest's file, or - for stdin")?,
@@ -75,10 +82,21 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
         url: Url::parse(url).map_err(|why| format!("--url or EKS_API_URL {why}"))?,
         key_file: text("key-file").map(PathBuf::from),
         ca_file: text("ca-file").map(PathBuf::from),
+        certificate: certificate?,
         idempotency_key: text("idempotency-key"),
         delete_on_interrupt: arguments.has("delete-on-interrupt"),
         quiet: arguments.has("quiet"),
     })
+}
+
+/// A certificate and its key need each other.
+fn client_certificate(cert: Option<String>, key: Option<String>) -> Result<Option<ClientCertificate>, &'static str> {
+    match (cert, key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(ClientCertificate { cert: cert.into(), key: key.into() })),
+        (Some(_), None) => Err("--cert needs --key (or EKS_API_CLIENT_KEY)"),
+        (None, Some(_)) => Err("--key needs --cert (or EKS_API_CLIENT_CERT); an API key is for --key-file"),
+    }
 }
 
 fn run(options: &Options) -> Result<(), Error> {
@@ -116,7 +134,9 @@ mod tests {
             (&["-f", "a", "b"], "unexpected argument \"b\""),
             (&["-f", "a", "--follow=yes"], "--follow takes no value"),
             (&["-f", "a", "--quiet=yes"], "--quiet takes no value"),
-            (&["-f", "a", "--key", "b"], "unknown option \"--key\""),
+            (&["-f", "a", "--keyfile", "b"], "unknown option \"--keyfile\" (did you mean --key-file?)"),
+            (&["-f", "a", "--cert", "b"], "--cert needs --key"),
+            (&["-f", "a", "--key", "b"], "--key needs --cert"),
             (&["-f", "a", "-x"], "unknown option \"-x\""),
             (&["-f", "a", "--file", "b"], "--file is given twice"),
             (&["-f", "a", "--timeout", "1"], "--timeout must be"),

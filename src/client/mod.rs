@@ -37,7 +37,7 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Runs a job to its end. `Ok` means that the job completed.
 pub async fn run(options: &Options) -> Result<(), Exit> {
     let credential = Credential::read(options.key_file.as_deref(), |name| std::env::var(name).ok())?;
-    let connections = connection::connect(&options.url, options.ca_file.as_deref())?;
+    let connections = connection::connect(&options.url, options.ca_file.as_deref(), options.certificate.as_ref())?;
     // While stdin is read, signals still have their default action.
     let manifest = Manifest::read(&options.file, options.namespace.as_deref())?;
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);

@@ -1,4 +1,4 @@
-//! The options of a run: [`Options`] and [`Url`]. `cli::run` parses them.
+//! The options of a run: [`Options`], [`Url`] and [`ClientCertificate`]. `cli::run` parses them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +15,18 @@ pub struct Options {
     pub url: Url,
     pub key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
+    pub certificate: Option<ClientCertificate>,
     pub idempotency_key: Option<String>,
     pub delete_on_interrupt: bool,
     /// Write nothing unless the job fails.
     pub quiet: bool,
+}
+
+/// The files of the certificate that the client sends if the service asks for one, and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// The address of the service, without a slash at its end.

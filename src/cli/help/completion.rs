@@ -15,7 +15,7 @@ pub fn script(shell: &str, commands: &[&CommandSpec]) -> Option<String> {
     }
 }
 
-/// What the shell offers for a value.
+/// The words that a shell offers for a value.
 enum Values {
     Files,
     /// The words, separated by blanks.

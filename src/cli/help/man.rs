@@ -49,7 +49,7 @@ fn item(page: &mut String, variable: &Variable) {
     let _ = write!(page, "\n.TP\n\\fB{name}\\fR [{}]\n{}", escaped(default), escaped(meaning));
 }
 
-/// In roff a backslash begins an escape, and a dot or a quote at the start of a line begins a request.
+/// In roff a backslash begins an escape. A dot or a quote at the start of a line begins a request.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
