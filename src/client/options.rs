@@ -53,7 +53,15 @@ pub struct Connection {
     pub url: Url,
     pub key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
+    pub certificate: Option<ClientCertificate>,
     pub timeout: Option<Duration>,
+}
+
+/// The files of the certificate that the client sends if the service asks for one, and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// The parameters of get-job-logs. Each is sent as it is given.

@@ -13,7 +13,7 @@ use source::{Source, sources};
 /// other. Blank lines, comments and tests do not count.
 const ROOMS: [(&str, usize, usize); 16] = [
     ("util", 0, 917),
-    ("config", 1, 466),
+    ("config", 1, 468),
     ("telemetry", 1, 548),
     ("aws", 2, 516),
     ("client", 2, 2246),

@@ -31,7 +31,7 @@ pub(super) async fn dry_run(
     validation: FieldValidation,
     prepared: JobManifest,
 ) -> Result<Reply, Problem> {
-    match create::dry_run(ctx.cluster()?, validation, &prepared).await {
+    match create::dry_run(ctx.client()?, validation, &prepared).await {
         Ok(checked) => Reply::json(
             StatusCode::OK,
             &DryRun {

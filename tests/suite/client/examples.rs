@@ -120,8 +120,7 @@ async fn every_recipe_does_what_is_shown() {
 
 #[tokio::test]
 async fn the_run_that_is_shown_is_a_true_one() {
-    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, shown) = document.split_once("\n    $ eks-api run ").unwrap();
+    let (_, shown) = include_str!("../../../README.md").split_once("\n    $ eks-api run ").unwrap();
     let (arguments, shown) = shown.split_once('\n').unwrap();
     let shown: Vec<&str> = shown.lines().map_while(|line| line.strip_prefix("    ")).collect();
     let lab = lively(&[]).await;
