@@ -149,7 +149,7 @@ impl Path {
     }
 }
 
-/// What the API server does about unknown fields
+/// How the API server treats unknown fields
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level>).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldValidation {

@@ -39,7 +39,7 @@ struct CreateJob {
 }
 
 #[derive(Serialize)]
-struct Created {
+struct CreatedJob {
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
@@ -116,7 +116,7 @@ async fn create_prepared(
     };
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     let metadata = submitted.job.metadata;
-    let created = Created {
+    let created = CreatedJob {
         job_name: metadata.name,
         namespace: metadata.namespace,
         creation_timestamp: metadata.creation_timestamp,
