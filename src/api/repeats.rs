@@ -89,6 +89,7 @@ mod tests {
             operation,
             object_kind: "Job",
             is_change: false,
+            is_dry_run: false,
             peer: SocketAddr::new(address.into(), 1),
             caller: Caller::anonymous(),
             object: ObjectRef::default(),

@@ -76,6 +76,7 @@ impl Service {
             operation: known.map_or(NO_OPERATION, |route| route.operation()),
             object_kind: known.map_or("", |route| route.object_kind()),
             is_change: known.is_some_and(|route| !route.is_read()),
+            is_dry_run: false,
             peer: peer.address,
             caller: Caller::anonymous(),
             object: ObjectRef::default(),

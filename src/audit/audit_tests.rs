@@ -23,6 +23,7 @@ fn record(audit: &Audit, is_change: bool, status: u16, reason: &str) {
         operation: if is_change { "create_job" } else { "list_jobs" },
         object_kind: "Job",
         is_change,
+        is_dry_run: false,
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller: Caller::anonymous(),
         object: ObjectRef::default(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::ops::Not;
 
 use log::Level;
 use serde::Serialize;
@@ -72,6 +73,9 @@ pub(super) struct AuditEvent<'a> {
     job: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     uid: &'a str,
+    /// Whether nothing was changed, as the caller wanted a check only.
+    #[serde(skip_serializing_if = "Not::not")]
+    dry_run: bool,
     outcome: Outcome,
     /// None if the call got no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +119,7 @@ impl<'a> AuditEvent<'a> {
             namespace: info.namespace(),
             job: info.job(),
             uid: info.object.uid.as_deref().map_or("", truncated),
+            dry_run: info.is_dry_run,
             outcome,
             status,
             reason: truncated(reason),
@@ -127,6 +132,9 @@ impl<'a> AuditEvent<'a> {
     fn message(&self) -> String {
         let Self { operation, namespace, job, caller, caller_address, outcome, .. } = self;
         let mut message = (*operation).to_owned();
+        if self.dry_run {
+            message.push_str(" (dry run)");
+        }
         if !namespace.is_empty() {
             let slash = if job.is_empty() { "" } else { "/" };
             message.extend([" ", namespace, slash, job]);

@@ -22,6 +22,7 @@ fn refused<T>(caller: &Caller, object: &ObjectRef, reason: &str, read: impl Fn(&
         operation: "delete_job",
         object_kind: "Job",
         is_change: true,
+        is_dry_run: false,
         peer: "[::ffff:10.0.0.7]:4711".parse().unwrap(),
         caller: caller.clone(),
         object: object.clone(),

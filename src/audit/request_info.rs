@@ -19,6 +19,8 @@ pub struct RequestInfo {
     pub object_kind: &'static str,
     /// Whether the operation changes something.
     pub is_change: bool,
+    /// Whether it only checks the change.
+    pub is_dry_run: bool,
     pub peer: SocketAddr,
     pub caller: Caller,
     pub object: ObjectRef,

@@ -1,5 +1,5 @@
 //! Creates a job exactly once. Creates a missing namespace when the API server reports it. After a lost reply it
-//! recognizes the job by its ownership stamp.
+//! recognizes the job by its ownership stamp. A dry run creates nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::jobs::idempotency::Owner;
 use crate::jobs::manifest::JobManifest;
+use crate::jobs::manifest::raw::{self, Members};
+use crate::kube::client::reply::Reply;
 use crate::kube::client::retry::Attempts;
 use crate::kube::client::{Client, json};
 use crate::kube::error::Error as KubeError;
 use crate::kube::names::Namespace;
 use crate::kube::types::request::NewNamespace;
 use crate::kube::types::{self, Job, JobInFull};
-use crate::kube::url::Path;
+use crate::kube::url::{FieldValidation, Path};
 use crate::util::backoff::Backoff;
 
 /// The pause before a second attempt with the name of a deleted job.
@@ -24,6 +26,7 @@ pub struct Submitted {
     pub job: Job,
     /// Whether this call created the job, rather than another call with the same Idempotency-Key.
     pub created: bool,
+    pub namespace_created: bool,
     pub warnings: Vec<String>,
 }
 
@@ -75,22 +78,26 @@ pub type OnNamespaceCreated<'a> = &'a (dyn Fn(Option<&str>) + Sync);
 pub async fn submit(
     client: &Client,
     mut on_namespace_created: Option<OnNamespaceCreated<'_>>,
+    validation: FieldValidation,
     prepared: JobManifest,
 ) -> Result<Submitted, Error> {
     let JobManifest { namespace, name, stamp, manifest, .. } = prepared;
-    let (jobs, job) = (Path::jobs_strictly(&namespace), Path::job(&namespace, &name));
+    let (jobs, job) = (Path::new_job(&namespace, validation, false), Path::job(&namespace, &name));
+    let mut namespace_created = false;
+    let submitted = |job, created, namespace_created, warnings| Submitted { job, created, namespace_created, warnings };
     let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
     // The last request that may have created the job. Later refusals prove nothing.
     let mut ambiguous_error: Option<KubeError> = None;
     loop {
         let error = match client.post::<Job>(&jobs, manifest.clone()).await {
-            Ok(reply) => return Ok(Submitted { job: reply.object, created: true, warnings: reply.warnings }),
+            Ok(reply) => return Ok(submitted(reply.object, true, namespace_created, reply.warnings)),
             Err(error) => error,
         };
         if is_namespace_missing(&error, &namespace)
             && let Some(on_created) = on_namespace_created.take()
         {
-            create_namespace(client, &namespace, on_created).await.map_err(Error::NamespaceNotCreated)?;
+            let created = create_namespace(client, &namespace, on_created).await;
+            namespace_created = created.map_err(Error::NamespaceNotCreated)?;
         } else if client.pause_before_post(&jobs, &error, &mut attempts).await {
             if error.is_ambiguous() {
                 ambiguous_error = Some(error);
@@ -102,10 +109,8 @@ pub async fn submit(
                         Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
                             Err(Error::BeingDeleted { job: name.to_string() })
                         }
-                        Owner::Ours => Ok(Submitted { job: job.into(), created: true, warnings: Vec::new() }),
-                        Owner::SameKeyAndBody => {
-                            Ok(Submitted { job: job.into(), created: false, warnings: Vec::new() })
-                        }
+                        Owner::Ours => Ok(submitted(job.into(), true, namespace_created, Vec::new())),
+                        Owner::SameKeyAndBody => Ok(submitted(job.into(), false, namespace_created, Vec::new())),
                         Owner::SameKeyOtherBody => Err(Error::KeyReused { job: name.to_string() }),
                         Owner::Another => Err(error.into()),
                     };
@@ -128,6 +133,37 @@ pub async fn submit(
     }
 }
 
+/// Has the API server check the job without creating it. Returns the object that it would store. Every attempt is a dry
+/// run, so repeating one does no harm.
+pub async fn dry_run(
+    client: &Client,
+    validation: FieldValidation,
+    prepared: &JobManifest,
+) -> Result<Reply<Members>, Error> {
+    let path = Path::new_job(&prepared.namespace, validation, true);
+    let mut attempts = Attempts::default();
+    loop {
+        match client.post::<Members>(&path, prepared.manifest.clone()).await {
+            Ok(mut reply) => {
+                if let Some(mut metadata) = raw::object(&reply.object, "metadata") {
+                    metadata.remove("managedFields");
+                    reply.object.insert("metadata".to_owned(), raw::write(&metadata));
+                }
+                return Ok(reply);
+            }
+            Err(error) if client.pause_before_post(&path, &error, &mut attempts).await => {}
+            Err(error) if is_namespace_missing(&error, &prepared.namespace) => {
+                return Err(Error::NamespaceMissing(error));
+            }
+            Err(KubeError::Refused(mut refusal)) if refusal.is_dry_run_unsupported() => {
+                refusal.status.message += "; the reason is this webhook, not the job: create the job without dry_run";
+                return Err(KubeError::Refused(refusal).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Whether our own job may cause the refusal: its name is taken, or it fills the quota. After an ambiguous error any
 /// refusal may have this cause.
 fn could_be_our_job(error: &KubeError, is_ambiguous: bool, has_key: bool) -> bool {
@@ -142,12 +178,13 @@ fn is_namespace_missing(error: &KubeError, namespace: &Namespace) -> bool {
     details.is_some_and(|details| details.kind == "namespaces" && details.name == namespace.as_str())
 }
 
-/// Creates the namespace unless it exists. After a lost reply it counts as ours, since nothing shows who created it.
+/// Creates the namespace unless it exists. Returns whether it was created. After a lost reply it counts as ours, since
+/// nothing shows who created it.
 async fn create_namespace(
     client: &Client,
     namespace: &Namespace,
     on_created: OnNamespaceCreated<'_>,
-) -> Result<(), KubeError> {
+) -> Result<bool, KubeError> {
     let path = Path::namespaces();
     let manifest = json(&NewNamespace::new(namespace.as_str(), BTreeMap::new(), BTreeMap::new()))?;
     let (mut attempts, mut is_ambiguous) = (Attempts::default(), false);
@@ -155,13 +192,13 @@ async fn create_namespace(
         match client.post::<types::Namespace>(&path, manifest.clone()).await {
             Ok(reply) => {
                 on_created(Some(&reply.object.metadata.uid));
-                return Ok(());
+                return Ok(true);
             }
             Err(error) if error.is_already_exists() => {
                 if is_ambiguous {
                     on_created(None);
                 }
-                return Ok(());
+                return Ok(is_ambiguous);
             }
             Err(error) if client.pause_before_post(&path, &error, &mut attempts).await => {
                 is_ambiguous |= error.is_ambiguous();

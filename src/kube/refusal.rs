@@ -70,6 +70,11 @@ impl Refusal {
         self.is_from_kubelet("previous terminated container")
     }
 
+    /// Whether a webhook prevents the dry run, as it may have side effects.
+    pub fn is_dry_run_unsupported(&self) -> bool {
+        self.code == 400 && self.status.message.contains("does not support dry run")
+    }
+
     /// Whether the kubelet refused to send a log with this text. Only the text tells its errors apart.
     fn is_from_kubelet(&self, text: &str) -> bool {
         self.code == 400 && self.status.reason == "BadRequest" && self.status.message.contains(text)

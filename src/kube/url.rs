@@ -59,10 +59,12 @@ impl Path {
         Self::object(Resource::Namespaces, format!("/api/v1/namespaces/{name}"))
     }
 
-    /// For creating jobs. An unknown field is an error there
-    /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#validation-for-unrecognized-or-duplicate-fields>).
-    pub fn jobs_strictly(namespace: &Namespace) -> Self {
-        Self::collection(Resource::Jobs, format!("/apis/batch/v1/namespaces/{namespace}/jobs?fieldValidation=Strict"))
+    /// For creating a job, or for a dry run of that
+    /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run>).
+    pub fn new_job(namespace: &Namespace, validation: FieldValidation, is_dry_run: bool) -> Self {
+        let (validation, dry_run) = (validation.as_str(), if is_dry_run { "&dryRun=All" } else { "" });
+        let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs?fieldValidation={validation}{dry_run}");
+        Self::collection(Resource::Jobs, path)
     }
 
     pub fn job(namespace: &Namespace, name: &JobName) -> Self {
@@ -144,6 +146,26 @@ impl Path {
 
     pub const fn verb(&self) -> Verb {
         self.verb
+    }
+}
+
+/// How the API server treats unknown fields
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    #[default]
+    Strict,
+    Warn,
+    Ignore,
+}
+
+impl FieldValidation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Warn => "Warn",
+            Self::Ignore => "Ignore",
+        }
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn with_keys(keys: &[&Key], environment: &[(&str, &str)]) -> La
 }
 
 /// A lab that lets in whom the cluster knows: alice and bob.
-async fn with_users(environment: &[(&str, &str)]) -> Lab {
+pub(crate) async fn with_users(environment: &[(&str, &str)]) -> Lab {
     let lab = Lab::with(BINARY, &[&[("EKS_API_AUTH", "kubernetes")], environment].concat()).await;
     lab.cluster.accept_token(ALICE, "alice");
     lab.cluster.accept_token(BOB, "bob");

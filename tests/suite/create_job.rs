@@ -191,6 +191,46 @@ async fn warnings_of_the_cluster_come_back_as_text() {
 }
 
 #[tokio::test]
+async fn the_caller_chooses_what_becomes_of_unknown_fields() {
+    let lab = lab().await;
+    let body = |name: &str, level: Value| {
+        let mut wanted = manifest(name);
+        wanted["spec"]["backofLimit"] = json!(3);
+        json!({ "job_manifest": wanted, "field_validation": level })
+    };
+    let warning = json!(["unknown field \"spec.backofLimit\""]);
+    for (at, (query, level, upstream, warnings)) in [
+        ("", json!("warn"), "Warn", warning.clone()),
+        ("?field_validation=warn", json!("warn"), "Warn", warning),
+        ("?field_validation=ignore", Value::Null, "Ignore", json!([])),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let reply = lab.service.post(&format!("{CREATE_JOB}{query}"), &body(&format!("job-{at}"), level)).await;
+        assert_eq!(reply.expect_status(201).json()["warnings"], warnings, "{query}");
+        let mut posts = lab.cluster.requests().into_iter().filter(|request| request.method == "POST");
+        assert_eq!(posts.next_back().unwrap().parameter("fieldValidation"), Some(upstream));
+    }
+    for level in [json!("strict"), Value::Null] {
+        problem(&lab.service.post(CREATE_JOB, &body("strict", level)).await, 400, "BadRequest");
+    }
+    let before = lab.cluster.count("POST", JOBS);
+    for (query, level) in [
+        ("", json!("Strict")),
+        ("", json!(true)),
+        ("?field_validation=", Value::Null),
+        ("?field_validation=warn", json!("ignore")),
+        ("?field_validation=warn&field_validation=warn", Value::Null),
+    ] {
+        let reply = lab.service.post(&format!("{CREATE_JOB}{query}"), &body("bad", level.clone())).await;
+        let told = problem(&reply, 400, "BadRequest");
+        assert_eq!(told["causes"][0]["field"], "field_validation", "{query} {level}");
+    }
+    assert_eq!(lab.cluster.count("POST", JOBS), before);
+}
+
+#[tokio::test]
 async fn a_misspelt_field_is_refused_in_kubernetes_own_words() {
     let lab = lab().await;
     let mut wanted = manifest("bad");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::{JOBS, NAMESPACES, create_with, detail, lab, manifest, nameless, problem, sent};
+use crate::calls::{CREATE_JOB, JOBS, NAMESPACES, create_with, detail, lab, manifest, nameless, problem, sent};
 use crate::support::Lab;
 use crate::support::service::Reply;
 use crate::support::stub::{Fault, Kind};
@@ -26,6 +26,26 @@ async fn the_same_key_and_body_give_the_same_job_and_200() {
         let (post, get) = (format!("POST {JOBS}"), format!("GET {JOBS}/{name}"));
         assert_eq!(sent(&lab.cluster), [&*post, &post, &get, &post, &get], "the name is the same each time");
     }
+}
+
+#[tokio::test]
+async fn how_the_call_is_made_does_not_count() {
+    let lab = lab().await;
+    let key = [("content-type", "application/json"), ("idempotency-key", "k")];
+    let mut seen = Vec::new();
+    for (query, more) in [
+        ("", json!({})),
+        ("?wait=0s", json!({})),
+        ("", json!({ "wait": "0s", "field_validation": "warn", "dry_run": false })),
+        ("?field_validation=ignore&dry_run=false", json!({ "namespace": null })),
+    ] {
+        let mut body = json!({ "job_manifest": nameless() });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let reply = lab.service.send("POST", &format!("{CREATE_JOB}{query}"), &key, body.to_string()).await;
+        seen.push((reply.status.as_u16(), reply.json()["uid"].clone()));
+    }
+    let uid = seen[0].1.clone();
+    assert_eq!(seen, [201, 200, 200, 200].map(|status| (status, uid.clone())));
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ mod dependencies;
 mod deployment;
 mod docs;
 mod drain;
+mod dry_run;
 mod footprint;
 mod fuzzing;
 mod given;

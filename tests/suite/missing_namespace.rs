@@ -22,10 +22,13 @@ async fn a_missing_namespace_is_made_when_the_cluster_says_that_it_is_missing() 
     let lab = lab().await;
     let reply = create_in_fresh(&lab).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["namespace"]), (201, &json!("fresh")));
+    assert_eq!(reply.json()["namespace_created"], true);
+    assert_eq!(reply.json()["warnings"], json!(["namespace fresh did not exist and was created"]));
     assert!(lab.cluster.job("fresh", "hello").is_some() && lab.cluster.namespace("fresh").is_some());
     assert_eq!(sent(&lab.cluster), [post(JOBS), post(NAMESPACES), post(JOBS)]);
     let again = lab.service.post(CREATE_JOB, &json!({ "job_manifest": manifest("next"), "namespace": "fresh" })).await;
     assert_eq!(again.status, 201);
+    assert_eq!((again.json().get("namespace_created"), &again.json()["warnings"]), (None, &json!([])));
     assert_eq!(sent(&lab.cluster).len(), 4, "a namespace that exists costs no request");
 }
 
@@ -41,6 +44,7 @@ async fn a_namespace_that_another_made_meanwhile_is_as_good() {
     };
     let (reply, ()) = tokio::join!(create_in_fresh(&lab), other);
     assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(reply.json().get("namespace_created"), None);
     assert_eq!(sent(&lab.cluster), [post(JOBS), post(NAMESPACES), post(JOBS)]);
 }
 
@@ -53,6 +57,22 @@ async fn a_lost_reply_about_the_namespace_does_not_stop_the_job() {
         assert_eq!(reply.status, 201, "{kind:?}: {}", reply.text());
         assert!(lab.cluster.job("fresh", "hello").is_some());
     }
+}
+
+#[tokio::test]
+async fn a_lost_reply_about_the_job_does_not_hide_that_the_namespace_is_new() {
+    let lab = lab().await;
+    let gate = Gate::new();
+    lab.cluster.fault(Fault::new("POST", NAMESPACES, Kind::HoldAfter(gate.clone())));
+    let lose = async {
+        gate.held(1).await;
+        lab.cluster.fault(Fault::new("POST", JOBS, Kind::CutAfter));
+        gate.open();
+    };
+    let (reply, ()) = tokio::join!(create_in_fresh(&lab), lose);
+    assert_eq!(reply.expect_status(201).json()["namespace_created"], true);
+    let get = format!("GET {JOBS}/hello");
+    assert_eq!(sent(&lab.cluster), [post(JOBS), post(NAMESPACES), post(JOBS), post(JOBS), get]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! create-job.
 
+use std::ops::Not;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::api::context::RequestContext;
+use crate::api::jobs::dry_run::dry_run;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::lookup;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
@@ -23,6 +25,7 @@ use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest, Manifest};
 use crate::jobs::status::Status;
 use crate::kube::types::{Job, Time};
+use crate::kube::url::FieldValidation;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,15 +33,19 @@ struct CreateJob {
     job_manifest: Manifest,
     namespace: Option<String>,
     wait: Option<String>,
+    dry_run: Option<bool>,
+    field_validation: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Created {
+struct CreatedJob {
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
     status: &'static str,
     uid: String,
+    #[serde(skip_serializing_if = "Not::not")]
+    namespace_created: bool,
     warnings: Vec<String>,
     #[serde(flatten)]
     waited: Option<Waited>,
@@ -60,11 +67,20 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     let (namespace_in_query, wait_in_query) =
         (ctx.parameters.optional("namespace").map(str::to_owned), ctx.parameters.wait()?);
     namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
-    let CreateJob { job_manifest: manifest, namespace, wait } = ctx.read_body(body, Some("job_manifest")).await?;
-    let wait = agreed("wait", wait_in_query, wait.map(|time| wait_time(&time)).transpose()?)?;
-    let namespace = agreed("namespace", namespace_in_query, namespace)?;
+    let dry_run_in_query = ctx.parameters.optional_flag("dry_run")?;
+    let validation_in_query = ctx.parameters.optional("field_validation").map(field_validation).transpose()?;
+    let body: CreateJob = ctx.read_body(body, Some("job_manifest")).await?;
+    let wait = agreed("wait", wait_in_query, body.wait.as_deref().map(wait_time).transpose()?)?;
+    let namespace = agreed("namespace", namespace_in_query, body.namespace)?;
+    let validation = body.field_validation.as_deref().map(field_validation).transpose()?;
+    let validation = agreed("field_validation", validation_in_query, validation)?.unwrap_or_default();
+    ctx.info.is_dry_run = agreed("dry_run", dry_run_in_query, body.dry_run)?.unwrap_or_default();
+    if ctx.info.is_dry_run && (wait.is_some() || key.is_some()) {
+        let message = "creates no job: send it without wait and without Idempotency-Key";
+        return Err(Problem::malformed("dry_run", message));
+    }
     // Boxed: 4,096 calls whose bodies are on their way have no room for the rest.
-    Box::pin(create_prepared(ctx, key, manifest, namespace, wait)).await
+    Box::pin(create_prepared(ctx, key, body.job_manifest, namespace, wait, validation)).await
 }
 
 /// Creates the job when all parameters are known.
@@ -74,6 +90,7 @@ async fn create_prepared(
     manifest: Manifest,
     namespace: Option<String>,
     wait: Option<Duration>,
+    validation: FieldValidation,
 ) -> Result<Reply, Problem> {
     let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
     let mut manifest =
@@ -82,7 +99,10 @@ async fn create_prepared(
     ctx.state.policy.may_create_in(&manifest.namespace)?;
     ctx.caller().may_use(&manifest.namespace)?;
     ctx.acquire_write_permit().await?;
-    let submitted = submit_with_free_name(ctx, &mut manifest).await?;
+    let submitted = match with_free_name(ctx, validation, &mut manifest).await? {
+        Outcome::Created(submitted) => *submitted,
+        Outcome::Checked(reply) => return Ok(reply),
+    };
     ctx.set_object_uid(&submitted.job.metadata.uid);
     ctx.store().insert_if_newer(&submitted.job);
     let job =
@@ -96,12 +116,13 @@ async fn create_prepared(
     };
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     let metadata = submitted.job.metadata;
-    let created = Created {
+    let created = CreatedJob {
         job_name: metadata.name,
         namespace: metadata.namespace,
         creation_timestamp: metadata.creation_timestamp,
         status: "created",
         uid: metadata.uid,
+        namespace_created: submitted.namespace_created,
         warnings: submitted.warnings,
         waited,
     };
@@ -127,22 +148,41 @@ async fn wait_until_finished(
     }
 }
 
-/// Creates the job. Replaces a random name that is taken.
-async fn submit_with_free_name(ctx: &mut RequestContext, manifest: &mut JobManifest) -> Result<Submitted, Problem> {
-    for _ in 1..MAX_NAMES {
-        match submit(ctx, manifest.clone()).await {
-            Err(problem) if manifest.is_random && problem.reason == "AlreadyExists" => {
-                manifest.rename(SystemTime::now())?;
-                ctx.set_object(&manifest.namespace, Some(&manifest.name));
-            }
-            result => return result,
+enum Outcome {
+    Created(Box<Submitted>),
+    /// The reply to a dry run.
+    Checked(Reply),
+}
+
+/// Creates or checks the job. Replaces a random name that is taken.
+async fn with_free_name(
+    ctx: &mut RequestContext,
+    validation: FieldValidation,
+    manifest: &mut JobManifest,
+) -> Result<Outcome, Problem> {
+    let mut tries = 1;
+    loop {
+        let result = if ctx.info.is_dry_run {
+            dry_run(ctx, validation, manifest.clone()).await.map(Outcome::Checked)
+        } else {
+            submit(ctx, validation, manifest.clone()).await.map(Box::new).map(Outcome::Created)
+        };
+        let is_taken = |problem: &Problem| manifest.is_random && problem.reason == "AlreadyExists";
+        if tries == MAX_NAMES || !result.as_ref().is_err_and(is_taken) {
+            return result;
         }
+        tries += 1;
+        manifest.rename(SystemTime::now())?;
+        ctx.set_object(&manifest.namespace, Some(&manifest.name));
     }
-    submit(ctx, manifest.clone()).await
 }
 
 /// Creates the job. Creates a missing namespace too, if the caller may create namespaces.
-async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<Submitted, Problem> {
+async fn submit(
+    ctx: &mut RequestContext,
+    validation: FieldValidation,
+    mut prepared: JobManifest,
+) -> Result<Submitted, Problem> {
     let (is_wanted, denied) = (ctx.state.policy.auto_create_namespace, ctx.caller().may(Role::Admin).err());
     // The audit records the namespace as a change of its own, whether or not the job is created.
     let (state, info) = (Arc::clone(&ctx.state), ctx.info_as(Route::CreateNamespace));
@@ -153,8 +193,11 @@ async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<S
     let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
     let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
-    match create::submit(ctx.cluster()?, made, prepared).await {
+    match create::submit(ctx.cluster()?, made, validation, prepared).await {
         Ok(submitted) => {
+            if submitted.namespace_created {
+                warnings.push(format!("namespace {} did not exist and was created", submitted.job.metadata.namespace));
+            }
             warnings.extend(submitted.warnings);
             Ok(Submitted { warnings, ..submitted })
         }
@@ -170,6 +213,15 @@ async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<S
             Err(Problem { detail: detail.into(), ..problem })
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+fn field_validation(level: &str) -> Result<FieldValidation, Problem> {
+    match level {
+        "strict" => Ok(FieldValidation::Strict),
+        "warn" => Ok(FieldValidation::Warn),
+        "ignore" => Ok(FieldValidation::Ignore),
+        _ => Err(Problem::malformed("field_validation", "must be strict, warn or ignore")),
     }
 }
 

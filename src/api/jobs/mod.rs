@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+mod dry_run;
 pub(crate) mod exits;
 pub mod job_ref;
 pub mod list;

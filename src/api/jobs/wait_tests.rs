@@ -90,6 +90,7 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
         operation: "get_job_status",
         object_kind: "Job",
         is_change: false,
+        is_dry_run: false,
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller,
         object: ObjectRef::default(),

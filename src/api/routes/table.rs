@@ -71,7 +71,7 @@ pub(super) static TABLE: [Row; 22] = {
     #[rustfmt::skip]
     let table = [
         row(Route::CreateJob, POST, "/api/eks-create-job", "create_job",
-            Cluster(Write, needs::CREATE_JOB), &["namespace", "wait"]),
+            Cluster(Write, needs::CREATE_JOB), &["namespace", "wait", "dry_run", "field_validation"]),
         row(Route::GetJobStatus, GET, "/api/eks-get-job-status", "get_job_status",
             Cluster(Read, needs::GET_JOB_STATUS), &["job_name", "namespace", "uid", "details", "wait"]),
         row(Route::DeleteJob, DELETE, "/api/eks-delete-job", "delete_job",

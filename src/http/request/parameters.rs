@@ -68,11 +68,13 @@ impl Parameters {
 
     /// `true` or `false`. The default is `false`.
     pub fn flag(&self, name: &str) -> Result<bool, Problem> {
-        match self.optional(name) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(Problem::malformed(name, "must be true or false")),
-        }
+        self.optional_flag(name).map(Option::unwrap_or_default)
+    }
+
+    /// `true` or `false`, if it is given.
+    pub fn optional_flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let parse = |value: &str| value.parse().map_err(|_| Problem::malformed(name, "must be true or false"));
+        self.optional(name).map(parse).transpose()
     }
 }
 

@@ -8,7 +8,7 @@ use eks_api::http::request::parameters;
 use eks_api::http::response::problem::Problem;
 use eks_api::jobs::label_selector::{MAX_LEN, Selector};
 use eks_api::kube::names::{BadName, ContainerName, JobName, Namespace, PodName};
-use eks_api::kube::url::{LogOptions, Path};
+use eks_api::kube::url::{FieldValidation, LogOptions, Path};
 use hyper::Uri;
 
 use super::{first_line, text};
@@ -57,7 +57,7 @@ pub(super) fn name(data: &[u8]) {
     if let Ok(namespace) = &namespace {
         assert_eq!(namespace.as_str(), name);
         has_shape(&Path::namespace(namespace), 4, None);
-        has_shape(&Path::jobs_strictly(namespace), 6, Some("fieldValidation=Strict"));
+        has_shape(&Path::new_job(namespace, FieldValidation::Strict, false), 6, Some("fieldValidation=Strict"));
     }
     if let Ok(job) = &job {
         assert_eq!(job.as_str(), name);

@@ -20,7 +20,8 @@ pub(super) async fn a_job_is_pending_then_running_then_completed(world: Rc<World
     let name = "completes";
     let created = world.create(name, &manifest(name, 6)).await.expect_status(201).json();
     assert_eq!((&created["job_name"], &created["namespace"]), (&json!(name), &json!(name)));
-    assert_eq!((&created["status"], &created["warnings"]), (&json!("created"), &json!([])));
+    assert_eq!((&created["status"], &created["namespace_created"]), (&json!("created"), &json!(true)));
+    assert_eq!(created["warnings"], json!(["namespace completes did not exist and was created"]));
     assert!(created["creation_timestamp"].as_str().unwrap().ends_with("+00:00"), "{created}");
 
     let kubelet = world.kubelet(name);

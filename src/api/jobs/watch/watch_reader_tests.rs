@@ -195,6 +195,7 @@ fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
         operation: "watch_jobs",
         object_kind: "Job",
         is_change: false,
+        is_dry_run: false,
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller: source.caller.clone(),
         object: ObjectRef::default(),
