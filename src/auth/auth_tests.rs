@@ -216,8 +216,8 @@ async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
     };
     let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed), Ok(Allowed), Ok(No)]));
     assert!(matches!(ended, Some((Denied::Cluster(_), 180))), "{ended:?}");
-    let (ended, ()) =
-        tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed), Err(Arc::new(Error::CallerUnauthorized))]));
+    let refused = [Ok(Allowed), Err(Arc::new(Error::CallerUnauthorized))];
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&refused));
     assert!(matches!(ended, Some((Denied::Unknown(_), 120))), "{ended:?}");
     // A failed review allows nothing.
     let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed)]));
