@@ -8,7 +8,7 @@ use crate::auth::keys::{Keys, LineError};
 use crate::util::files;
 
 /// About 8,000 keys.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub struct Keyring {

@@ -12,7 +12,7 @@ use crate::cli::{check, jobs, keygen, run, token};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [&CommandSpec; 12] = [
+pub static COMMANDS: [&CommandSpec; 14] = [
     &SERVE,
     &run::SPEC,
     &jobs::STATUS,
@@ -24,6 +24,8 @@ pub static COMMANDS: [&CommandSpec; 12] = [
     &token::SPEC,
     &keygen::SPEC,
     &OPENAPI,
+    &COMPLETION,
+    &MAN,
     &HELP,
 ];
 
@@ -61,6 +63,39 @@ static OPENAPI: CommandSpec = CommandSpec {
     run: |arguments| {
         arguments.without_positional().map_err(|text| OPENAPI.usage_error(text))?;
         print(openapi::DOCUMENT);
+        Ok(())
+    },
+};
+
+static COMPLETION: CommandSpec = CommandSpec {
+    name: "completion",
+    usage: "bash|zsh|fish",
+    summary: "print a completion script for a shell",
+    options: &[],
+    help: "To try it: source <(eks-api completion bash). The packages install the scripts.",
+    exit_codes: &[(0, "the script is printed"), WRONG_ARGUMENTS],
+    is_client: false,
+    run: |arguments| {
+        let script = match &arguments.positional[..] {
+            [shell] => help::completion::script(shell, &COMMANDS),
+            _ => None,
+        };
+        print(&script.ok_or_else(|| COMPLETION.usage_error("completion needs one of bash, zsh and fish"))?);
+        Ok(())
+    },
+};
+
+static MAN: CommandSpec = CommandSpec {
+    name: "man",
+    usage: "",
+    summary: "print the man page",
+    options: &[],
+    help: "To read it: eks-api man | man -l -",
+    exit_codes: &[(0, "the page is printed"), WRONG_ARGUMENTS],
+    is_client: false,
+    run: |arguments| {
+        arguments.without_positional().map_err(|text| MAN.usage_error(text))?;
+        print(&help::man::page(&COMMANDS));
         Ok(())
     },
 };

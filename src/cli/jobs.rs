@@ -1,7 +1,7 @@
 //! `eks-api status`, `list`, `logs`, `delete` and `wait`: their rows of the table. `client::command` executes them.
 
 use crate::app::error::Error;
-use crate::cli::connection::{CA_FILE, KEY_FILE, TIMEOUT, URL, connection, execute, time};
+use crate::cli::connection::{CA_FILE, CERT, KEY, KEY_FILE, TIMEOUT, URL, connection, execute, time};
 use crate::cli::options::{Arguments, CommandOption, option, unexpected};
 use crate::cli::spec::{CommandSpec, ExitCode};
 use crate::client::command;
@@ -33,7 +33,7 @@ pub static STATUS: CommandSpec = CommandSpec {
     name: "status",
     usage: "JOB... [OPTIONS]",
     summary: "print the status of jobs",
-    options: &[NAMESPACE, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE],
+    options: &[NAMESPACE, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "",
     exit_codes: EXIT_CODES,
     is_client: true,
@@ -53,6 +53,8 @@ pub static LIST: CommandSpec = CommandSpec {
         URL,
         KEY_FILE,
         CA_FILE,
+        CERT,
+        KEY,
     ],
     help: "The list has all jobs that the service made. A reply has at most 500 of them.",
     exit_codes: EXIT_CODES,
@@ -79,6 +81,8 @@ pub static LOGS: CommandSpec = CommandSpec {
         URL,
         KEY_FILE,
         CA_FILE,
+        CERT,
+        KEY,
     ],
     help: "\
 stdout has only the log. All other messages go to stderr, with --all the names of pods and containers too.
@@ -93,7 +97,7 @@ pub static DELETE: CommandSpec = CommandSpec {
     name: "delete",
     usage: "JOB... | --selector SELECTOR [OPTIONS]",
     summary: "delete jobs and their pods",
-    options: &[NAMESPACE, SELECTOR, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE],
+    options: &[NAMESPACE, SELECTOR, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "It goes on after a failure. The exit code is then the highest of all failures.",
     exit_codes: EXIT_CODES,
     is_client: true,
@@ -104,7 +108,7 @@ pub static WAIT: CommandSpec = CommandSpec {
     name: "wait",
     usage: "JOB... | --selector SELECTOR [OPTIONS]",
     summary: "wait until jobs have ended, and exit as they do",
-    options: &[NAMESPACE, SELECTOR, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE],
+    options: &[NAMESPACE, SELECTOR, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "Jobs that are created later are not waited for. If several jobs fail, the exit code is the highest.",
     exit_codes: EXIT_CODES,
     is_client: true,

@@ -1,27 +1,42 @@
 //! `eks-api keygen`: makes an API key and the line of the keys file that admits it.
 
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::error::Error;
-use crate::auth::keys::{Grant, generate, is_name, line};
+use crate::auth::keyring::MAX_FILE_BYTES;
+use crate::auth::keys::{Grant, Keys, generate, is_name, line};
 use crate::auth::role::Role;
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS};
-use crate::cli::stdout::print;
 use crate::config::pattern::Patterns;
+use crate::util::files;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "keygen",
-    usage: "NAME --role read|write|admin --namespaces PATTERNS",
-    summary: "make an API key; print the key once, and its line for EKS_API_KEYS_FILE",
+    usage: "NAME --role read|write|admin --namespaces PATTERNS [--add FILE]",
+    summary: "make an API key, and its line for EKS_API_KEYS_FILE",
     options: &[
         option("", "role", "read|write|admin", "what the key allows"),
         option("", "namespaces", "PATTERNS", "names or patterns, such as 'a,team-*'"),
+        option("", "add", "FILE", "append the line to this file [print it on stderr]"),
     ],
-    help: "",
-    exit_codes: &[(0, "the key is printed"), (1, "no key was made"), WRONG_ARGUMENTS],
+    help: "\
+stdout has only the key. It is stored nowhere else: the line has its SHA-256.
+If the file does not exist, it is created for its owner only (mode 600). The service must be able to read it.",
+    exit_codes: &[
+        (0, "the key is printed"),
+        (1, "the file cannot be changed, or the key not printed"),
+        WRONG_ARGUMENTS,
+    ],
     is_client: false,
-    run: |arguments| run(&parse(arguments).map_err(|text| SPEC.usage_error(text))?),
+    run: |arguments| {
+        let grant = parse(arguments).map_err(|text| SPEC.usage_error(text))?;
+        run(&grant, arguments.value("add").map(Path::new))
+    },
 };
 
 /// Parses the name of the key and its permissions.
@@ -44,10 +59,94 @@ fn parse(arguments: &Arguments) -> Result<Grant, String> {
     Ok(Grant { name, role, namespaces })
 }
 
-/// Prints the key and its line. The key is stored nowhere.
-fn run(grant: &Grant) -> Result<(), Error> {
+/// Prints the key, which is stored nowhere. Its line goes to the keys file, or to stderr.
+fn run(grant: &Grant, file: Option<&Path>) -> Result<(), Error> {
     let key = generate().ok_or_else(|| Error::Failed("the system's random number generator failed".to_owned()))?;
-    print(key.expose());
-    print(&line(grant, &key));
+    let line = line(grant, &key);
+    if let Some(path) = file {
+        add(path, &grant.name, &line).map_err(|why| Error::Failed(format!("--add {}: {why}", path.display())))?;
+    }
+    let name = &*grant.name;
+    writeln!(io::stdout().lock(), "{}", key.expose()).map_err(|error| {
+        Error::Failed(format!("printing the key {name:?}: {error}; remove its line, and make another"))
+    })?;
+    if file.is_none() {
+        writeln!(io::stderr().lock(), "{line}")
+            .map_err(|error| Error::Failed(format!("printing the line: {error}")))?;
+    }
     Ok(())
+}
+
+/// Appends the line to the keys file with one write, and returns when it is on the disk.
+fn add(path: &Path, name: &str, line: &str) -> Result<(), String> {
+    let text = |error: io::Error| error.to_string();
+    if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Err("is not a regular file".to_owned());
+    }
+    let mut file = File::options().read(true).append(true).create(true).mode(0o600).open(path).map_err(text)?;
+    // Another keygen must not add the same name meanwhile.
+    file.lock().map_err(text)?;
+    let old = files::read_text(path, MAX_FILE_BYTES).map_err(text)?;
+    Keys::parse(&old).map_err(|error| error.to_string())?;
+    if old.lines().any(|line| line.split_ascii_whitespace().next() == Some(name)) {
+        return Err(format!("the file already has the name {name:?}; choose another, or remove its line"));
+    }
+    let separator = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
+    let added = file.write_all(format!("{separator}{line}\n").as_bytes()).and_then(|()| file.sync_all());
+    added.map_err(|error| {
+        // The disk may be full. The rest of the line would make the file invalid.
+        let _ = file.set_len(old.len() as u64);
+        error.to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file of a test, removed with its handle.
+    struct KeysFile(std::path::PathBuf);
+
+    impl KeysFile {
+        fn new(name: &str, text: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("eks-api-{}-{name}", std::process::id()));
+            fs::write(&path, text).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for KeysFile {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    fn line_of(name: &str, digit: char) -> String {
+        format!("{name} role=read namespaces=* sha256={}", digit.to_string().repeat(64))
+    }
+
+    #[test]
+    fn a_line_is_added_after_a_missing_newline_and_other_lines_are_kept() {
+        let (first, second) = (line_of("ci", '1'), line_of("nightly", '2'));
+        for (text, kept) in [("", ""), ("# ours\n", "# ours\n"), ("# ours", "# ours\n")] {
+            let file = KeysFile::new("added", text);
+            add(&file.0, "ci", &first).unwrap();
+            add(&file.0, "nightly", &second).unwrap();
+            assert_eq!(fs::read_to_string(&file.0).unwrap(), format!("{kept}{first}\n{second}\n"));
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_file_has_and_a_file_that_is_wrong_are_refused_and_not_changed() {
+        for (text, why) in
+            [(line_of("ci", '1'), "the file already has the name \"ci\""), ("ci".to_owned(), "line 1: role= must be")]
+        {
+            let file = KeysFile::new("refused", &text);
+            assert!(add(&file.0, "ci", &line_of("ci", '2')).unwrap_err().starts_with(why));
+            assert_eq!(fs::read_to_string(&file.0).unwrap(), text);
+        }
+        for path in ["/dev/null", "/"] {
+            assert_eq!(add(Path::new(path), "ci", "").unwrap_err(), "is not a regular file", "{path}");
+        }
+    }
 }

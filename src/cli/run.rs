@@ -1,6 +1,6 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
-use crate::cli::connection::{CA_FILE, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::connection::{CA_FILE, CERT, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::CommandSpec;
 use crate::client;
@@ -20,6 +20,8 @@ pub static SPEC: CommandSpec = CommandSpec {
         URL,
         KEY_FILE,
         CA_FILE,
+        CERT,
+        KEY,
         option("", "idempotency-key", "KEY", "runs with the same key and manifest share one job [a new key each time]"),
         option("", "delete-on-interrupt", "", "delete the job on Ctrl-C or SIGTERM [the job goes on]"),
     ],
@@ -98,7 +100,9 @@ mod tests {
             (&["-f", "a", "b"], "unexpected argument \"b\""),
             (&["-f", "a", "--follow=yes"], "--follow takes no value"),
             (&["-f", "a", "--quiet=yes"], "--quiet takes no value"),
-            (&["-f", "a", "--key", "b"], "unknown option \"--key\""),
+            (&["-f", "a", "--keyfile", "b"], "unknown option \"--keyfile\" (did you mean --key-file?)"),
+            (&["-f", "a", "--cert", "b"], "--cert needs --key"),
+            (&["-f", "a", "--key", "b"], "--key needs --cert"),
             (&["-f", "a", "--prefix"], "--prefix needs --follow"),
             (&["-f", "a", "-x"], "unknown option \"-x\""),
             (&["-f", "a", "--file", "b"], "--file is given twice"),

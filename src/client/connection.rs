@@ -1,6 +1,7 @@
 //! Connects to the service by HTTP or HTTPS: [`connect`].
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
 
 use crate::client::exit::Exit;
-use crate::client::options::Url;
+use crate::client::options::{ClientCertificate, Url};
 use crate::util::net;
 
 pub type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -22,15 +25,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A wait or a log may be idle for long, so TCP keepalive detects a service that is gone.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-pub fn connect(url: &Url, ca_file: Option<&Path>) -> Result<Connections, Exit> {
+pub fn connect(
+    url: &Url,
+    ca_file: Option<&Path>,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Connections, Exit> {
     let tcp = net::tcp(CONNECT_TIMEOUT, KEEPALIVE, KEEPALIVE * 3);
-    let tls = tls(url, ca_file)?;
+    let tls = tls(url, ca_file, certificate)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
     let connector = connector.wrap_connector(tcp);
     Ok(Client::builder(TokioExecutor::new()).timer(TokioTimer::new()).pool_timer(TokioTimer::new()).build(connector))
 }
 
-fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, Exit> {
+fn tls(url: &Url, ca_file: Option<&Path>, certificate: Option<&ClientCertificate>) -> Result<ClientConfig, Exit> {
     let failed = |why: String| Exit::usage(format!("TLS: {why}"));
     let builder = net::tls().map_err(|error| failed(error.to_string()))?;
     let builder = match ca_file {
@@ -44,7 +51,34 @@ fn tls(url: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, Exit> {
             .with_native_roots()
             .map_err(|error| failed(format!("{error}; set --ca-file to the file of the CA")))?,
     };
-    Ok(builder.with_no_client_auth())
+    let Some(ClientCertificate { cert, key }) = certificate else { return Ok(builder.with_no_client_auth()) };
+    let named = |option: &str, file: &Path, why: String| Exit::usage(format!("{option} {}: {why}", file.display()));
+    let chain = chain_of(cert).map_err(|why| named("--cert", cert, why))?;
+    let private_key = private_key(key).map_err(|why| named("--key", key, why))?;
+    builder.with_client_auth_cert(chain, private_key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            named("--key", key, format!("the key does not belong to the first certificate of {}", cert.display()))
+        }
+        error => named("--cert", cert, error.to_string()),
+    })
+}
+
+fn chain_of(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    // The parser's message can quote a key.
+    chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| "it has no certificate in PEM form".to_owned())
+}
+
+/// As for ssh, other users must not have access to the key.
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    let mode = std::fs::metadata(file).map_err(|error| error.to_string())?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(format!("all users have access to it (mode {:o}); run chmod 600 on it", mode & 0o777));
+    }
+    PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_| "it has no private key in PEM form that is not encrypted (BEGIN PRIVATE KEY)".to_owned())
 }
 
 fn roots(file: &Path) -> Result<RootCertStore, String> {
@@ -53,14 +87,21 @@ fn roots(file: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err("it has no certificate".to_owned()) } else { Ok(roots) }
 }
 
-/// Returns an error that another attempt cannot change, with advice: a wrong protocol, or a certificate that is not
-/// trusted.
+/// Returns an error that another attempt cannot change, with advice: a wrong protocol, or a certificate that one side does
+/// not accept.
 pub fn final_error(error: &Error, is_tls: bool) -> Option<(&'static str, &'static str)> {
     let is_not_http = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
     };
     match chain(error).find_map(tls_error) {
         Some(rustls::Error::InvalidMessage(_)) => Some(("does not speak TLS", "use http:// for a service without TLS")),
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            Some(("requires a client certificate", "see --cert and --key"))
+        }
+        Some(rustls::Error::AlertReceived(_)) => Some((
+            "refuses the TLS connection",
+            "if it requires a client certificate, --cert must be valid and of a CA that the service trusts",
+        )),
         Some(_) => Some(("is not trusted", "see --ca-file")),
         None if !is_tls && chain(error).any(is_not_http) => {
             Some(("does not speak HTTP", "use https:// for a service with TLS"))

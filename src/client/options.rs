@@ -53,6 +53,7 @@ pub struct Connection {
     pub url: Url,
     pub key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
+    pub certificate: Option<ClientCertificate>,
     pub timeout: Option<Duration>,
 }
 
@@ -68,6 +69,13 @@ pub struct LogQuery {
     pub follow: bool,
     pub previous: bool,
     pub timestamps: bool,
+}
+
+/// The files of the certificate that the client sends if the service asks for one, and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// The address of the service, without a slash at its end.

@@ -16,7 +16,7 @@ pub async fn with_service(
     work: impl AsyncFnOnce(&Service<'_>) -> Result<(), Exit>,
 ) -> Result<(), Exit> {
     let credential = Credential::read(options.key_file.as_deref(), |name| std::env::var(name).ok())?;
-    let connections = connection::connect(&options.url, options.ca_file.as_deref())?;
+    let connections = connection::connect(&options.url, options.ca_file.as_deref(), options.certificate.as_ref())?;
     let progress = Progress::of_stderr(is_quiet);
     if !options.url.is_tls && !options.url.is_local && credential.header().is_some() {
         progress.warn("the key is sent without TLS, so others on the network can read it");

@@ -79,8 +79,10 @@ pub const VARIABLES: [Variable; 30] = [
 ];
 
 /// The variables of the commands that call a service. The service itself does not read them.
-pub const CLIENT_VARIABLES: [Variable; 3] = [
-    variable("EKS_API_URL", "http://127.0.0.1:8000", "address of the service, if --url is not given"),
-    variable("EKS_API_KEY", "none", "API key, if --key-file is not given"),
-    variable("EKS_API_TOKEN", "none", "token of the cluster, instead of an API key"),
+pub const CLIENT_VARIABLES: [Variable; 5] = [
+    variable("EKS_API_URL", "http://127.0.0.1:8000", "address of the service (--url)"),
+    variable("EKS_API_KEY", "none", "API key (--key-file)"),
+    variable("EKS_API_TOKEN", "none", "token of the cluster, instead of an API key (--key-file)"),
+    variable("EKS_API_CLIENT_CERT", "none", "PEM file with the client's certificate (--cert)"),
+    variable("EKS_API_CLIENT_KEY", "none", "PEM file with its private key (--key)"),
 ];

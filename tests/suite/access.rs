@@ -37,9 +37,8 @@ pub(crate) struct Key {
 
 pub(crate) async fn keygen(name: &str, role: &str, namespaces: &str) -> Key {
     let output = run(BINARY, &["keygen", name, "--role", role, "--namespaces", namespaces], &[]).await;
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let [secret, line] = printed.lines().collect::<Vec<_>>()[..] else { panic!("{printed}") };
-    Key { secret: secret.to_owned(), line: line.to_owned() }
+    let [secret, line] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    Key { secret: secret.trim_end().to_owned(), line: line.trim_end().to_owned() }
 }
 
 fn file(keys: &[&Key]) -> String {

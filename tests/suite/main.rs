@@ -24,6 +24,7 @@ mod cases;
 mod client;
 mod cluster_changes;
 mod commands;
+mod completion;
 mod cors;
 mod create_job;
 mod credentials;

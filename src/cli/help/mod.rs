@@ -1,24 +1,24 @@
 //! The help of the command line, made from the table of commands: [`overview`] and [`of_command`].
 
+pub mod completion;
+pub mod man;
+
 use std::fmt::Write as _;
 
 use crate::cli::options::CommandOption;
 use crate::cli::spec::CommandSpec;
 use crate::config::{CLIENT_VARIABLES, VARIABLES, Variable};
 
+const ABOUT: &str = "a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS";
 /// The longest line in characters.
 const WIDTH: usize = 120;
 
 /// Returns the help of the service: all commands and all variables.
 pub fn overview(service: &CommandSpec, commands: &[&CommandSpec]) -> String {
-    let mut text = "\
-eks-api: a plain REST API for Kubernetes Jobs and Namespaces on Amazon EKS
-
-Usage:
-  eks-api [COMMAND] [OPTIONS]
-
-Commands (eks-api COMMAND --help says more of each):"
-        .to_owned();
+    let mut text = format!(
+        "eks-api: {ABOUT}\n\nUsage:\n  eks-api [COMMAND] [OPTIONS]\n\n\
+         Commands (see eks-api COMMAND --help):"
+    );
     for command in commands {
         let name = if command.name.is_empty() { "(none)" } else { command.name };
         let _ = write!(text, "\n  {name:<12} {}", command.summary);

@@ -43,10 +43,10 @@ pub(crate) async fn run(bench: &mut Bench) {
 
 async fn sides(cluster: &Cluster) -> Vec<Side> {
     let printed = run_command(&binary(), &["keygen", "bench", "--role", "read", "--namespaces", "*"], &[]).await;
-    let printed = String::from_utf8(printed.stdout).unwrap();
-    let (key, line) = printed.split_once('\n').unwrap();
+    let [key, line] = [printed.stdout, printed.stderr].map(|text| String::from_utf8(text).unwrap());
+    let key = key.trim_end();
     let folder = Folder::new();
-    folder.write("keys", line);
+    folder.write("keys", &line);
     let authority = Authority::new("bench");
     let leaf = authority.issue_loopback();
     folder.write("cert.pem", &leaf.chain_pem);

@@ -8,7 +8,7 @@ use super::{
 use crate::given::{BINARY, job};
 use crate::readme::stream::Stream;
 use crate::support::aws::AwsMock;
-use crate::support::service::run;
+use crate::support::service::{Folder, run};
 use crate::support::{Lab, builder};
 use crate::wire::Answer;
 
@@ -25,9 +25,10 @@ async fn keygen_prints_a_key_once_and_the_line_that_lets_it_in() {
     let arguments = ["keygen", "ci", "--role=write", "--namespaces", "team-a, build-*"];
     let output = run(BINARY, &arguments, &[]).await;
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let [secret, line] = printed.lines().collect::<Vec<_>>()[..] else { panic!("{printed}") };
+    let printed = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let [Some(secret), Some(line)] = printed.each_ref().map(|text| text.strip_suffix('\n')) else {
+        panic!("{printed:?}")
+    };
     assert!(secret.starts_with("eks-api-") && secret.len() == 51, "{secret}");
     assert!(line.starts_with("ci role=write namespaces=team-a,build-* sha256="), "{line}");
     assert!(line.ends_with(&format!("={}", sha256(secret))), "{line}");
@@ -37,6 +38,28 @@ async fn keygen_prints_a_key_once_and_the_line_that_lets_it_in() {
     lab.cluster.put_namespace(json!({ "metadata": { "name": "build-7" } }));
     assert_eq!(create(&lab, &key, &super::job_in("build-7", "hello")).await.status(), 201);
     assert_eq!(create(&lab, &key, &super::job_in("prod", "hello")).await.status(), 403);
+}
+
+#[tokio::test]
+async fn keygen_adds_the_line_to_a_file_that_only_its_owner_can_read_and_prints_only_the_key() {
+    let folder = Folder::new();
+    let keys = folder.path().join("keys");
+    let keygen = async |name| {
+        let path = keys.to_str().unwrap();
+        run(BINARY, &["keygen", name, "--role=write", "--namespaces=*", "--add", path], &[]).await
+    };
+    let output = keygen("ci").await;
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    let secret = String::from_utf8(output.stdout).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&keys).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&keys).unwrap();
+    assert_eq!(text, format!("ci role=write namespaces=* sha256={}\n", sha256(secret.trim_end())));
+    let refused = keygen("ci").await;
+    assert_eq!((refused.status.code(), &refused.stdout[..]), (Some(1), &b""[..]));
+    assert_eq!(std::fs::read_to_string(&keys).unwrap(), text);
+    assert_eq!(keygen("nightly").await.status.code(), Some(0));
+    assert!(std::fs::read_to_string(&keys).unwrap().starts_with(&(text + "nightly role=write ")));
 }
 
 #[tokio::test]

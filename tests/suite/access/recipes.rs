@@ -74,6 +74,9 @@ async fn each_recipe_of_the_page_leads_to_a_first_call() {
         let pairs = variables.text.lines().map(|line| line.split_once('=').unwrap());
         settings.extend(pairs.map(|(name, value)| (name.to_owned(), in_place(value, &folder))));
         settings.retain(|(name, _)| name != "EKS_API_LISTEN");
+        // The recipes begin with an empty folder each time.
+        let etc = folder.path().join("etc");
+        std::fs::remove_dir_all(&etc).and_then(|()| std::fs::create_dir(&etc)).unwrap();
         run(&setup, &folder).await;
         let environment: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let lab = Lab::with(BINARY, &environment).await;

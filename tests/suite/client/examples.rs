@@ -120,18 +120,14 @@ async fn every_recipe_does_what_is_shown() {
 
 #[tokio::test]
 async fn the_run_that_is_shown_is_a_true_one() {
-    for page in ["README.md", "docs/EXAMPLES.md"] {
-        let document = std::fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let (_, shown) = document.split_once("\n    $ eks-api run ").unwrap();
-        let (arguments, shown) = shown.split_once('\n').unwrap();
-        let shown: Vec<&str> = shown.lines().map_while(|line| line.strip_prefix("    ")).collect();
-        let lab = lively(&[]).await;
-        let folder =
-            place(&super::manifest("NAME", "true").replace("\"name\":\"NAME\"", "\"generateName\":\"hello-\""));
-        let (lines, _) = run(&format!("eks-api run {arguments} 2>&1"), &folder, &lab.service, None).await;
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert!(!shown.is_empty() && are_like(&shown, &lines), "{page}: {lines:#?}");
-    }
+    let (_, shown) = include_str!("../../../README.md").split_once("\n    $ eks-api run ").unwrap();
+    let (arguments, shown) = shown.split_once('\n').unwrap();
+    let shown: Vec<&str> = shown.lines().map_while(|line| line.strip_prefix("    ")).collect();
+    let lab = lively(&[]).await;
+    let folder = place(&super::manifest("NAME", "true").replace("\"name\":\"NAME\"", "\"generateName\":\"hello-\""));
+    let (lines, _) = run(&format!("eks-api run {arguments} 2>&1"), &folder, &lab.service, None).await;
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert!(!shown.is_empty() && are_like(&shown, &lines), "{lines:#?}");
 }
 
 #[test]

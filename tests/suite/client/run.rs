@@ -65,6 +65,14 @@ impl Run {
         self
     }
 
+    /// Puts a file beside the manifest that only its owner can read.
+    pub(crate) fn private_file(self, name: &str, text: &str) -> Self {
+        self.folder.write(name, text);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.folder.path().join(name), mode).unwrap();
+        self
+    }
+
     pub(crate) fn stdin(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());
         self

@@ -77,7 +77,7 @@ impl Write for Kept {
 /// What is shown of a log that ends after so many readings, with an idle limit that is short.
 async fn followed(fake: &Fake, readings: usize) -> String {
     let (url, progress) = (Url::parse(&format!("http://{}", fake.address())).unwrap(), Progress::of_stderr(true));
-    let connections = connection::connect(&url, None::<&Path>).unwrap();
+    let connections = connection::connect(&url, None::<&Path>, None).unwrap();
     let mut service = Service::new(&url, connections, Credential::None, &progress);
     let folder = Folder::new();
     folder.write("t1.json", &manifest("t1", "true"));
