@@ -15,8 +15,8 @@ pub const KEY_FILE: CommandOption =
     option("", "key-file", "FILE", "an API key or token; read again for each request [EKS_API_KEY or EKS_API_TOKEN]");
 pub const CA_FILE: CommandOption =
     option("", "ca-file", "FILE", "the CAs that may sign the service's certificate [the system's]");
-pub const CERT: CommandOption =
-    option("", "cert", "FILE", "your certificate, for mutual TLS [EKS_API_CLIENT_CERT]");
+
+pub const CERT: CommandOption = option("", "cert", "FILE", "your certificate, for mutual TLS [EKS_API_CLIENT_CERT]");
 pub const KEY: CommandOption =
     option("", "key", "FILE", "the private key of --cert; only you can read it [EKS_API_CLIENT_KEY]");
 
@@ -24,16 +24,15 @@ pub const KEY: CommandOption =
 pub fn connection(arguments: &Arguments) -> Result<Connection, String> {
     let text = |name: &str| arguments.value(name).map(str::to_owned);
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let cert = text("cert").or_else(|| variable("EKS_API_CLIENT_CERT"));
+    let key = text("key").or_else(|| variable("EKS_API_CLIENT_KEY"));
     let url = text("url").or_else(|| variable("EKS_API_URL"));
     let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
     Ok(Connection {
         url: Url::parse(url).map_err(|why| format!("--url or EKS_API_URL {why}"))?,
         key_file: text("key-file").map(PathBuf::from),
         ca_file: text("ca-file").map(PathBuf::from),
-        certificate: client_certificate(
-            text("cert").or_else(|| variable("EKS_API_CLIENT_CERT")),
-            text("key").or_else(|| variable("EKS_API_CLIENT_KEY")),
-        )?,
+        certificate: client_certificate(cert, key)?,
         timeout: time(arguments, "timeout")?,
     })
 }

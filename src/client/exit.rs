@@ -39,6 +39,7 @@ impl Exit {
         Self::new(USAGE, text)
     }
 
+    #[must_use]
     pub fn in_colour(self, is_coloured: bool) -> Self {
         Self { is_coloured, ..self }
     }

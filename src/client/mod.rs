@@ -40,7 +40,8 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs a job to its end. `Ok` means that the job completed.
 pub async fn run(options: &Options) -> Result<(), Exit> {
-    session::with_service(&options.connection, options.quiet, async |service| run_at(service, options).await).await
+    session::with_service(&options.connection, options.quiet, async |service| Box::pin(run_at(service, options)).await)
+        .await
 }
 
 async fn run_at(service: &Service<'_>, options: &Options) -> Result<(), Exit> {

@@ -57,13 +57,6 @@ pub struct Connection {
     pub timeout: Option<Duration>,
 }
 
-/// The files of the certificate that the client sends if the service asks for one, and of its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-}
-
 /// The parameters of get-job-logs. Each is sent as it is given.
 #[allow(clippy::struct_excessive_bools, reason = "they are parameters of the API")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +69,13 @@ pub struct LogQuery {
     pub follow: bool,
     pub previous: bool,
     pub timestamps: bool,
+}
+
+/// The files of the certificate that the client sends if the service asks for one, and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// The address of the service, without a slash at its end.

@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(writer.lines(b"one\ntw"), b"p/c one\n");
         assert_eq!(writer.lines(b"o"), b"");
         assert_eq!(writer.lines(b"\n\nthree\n"), b"p/c two\np/c \np/c three\n");
-        let long = [b'x'; MAX_LINE_BYTES];
+        let long = vec![b'x'; MAX_LINE_BYTES];
         let written = writer.lines(&long);
         assert!(written.starts_with(b"p/c xx") && written.ends_with(b"x\n") && writer.line.is_empty());
     }

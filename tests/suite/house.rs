@@ -16,7 +16,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("config", 1, 468),
     ("telemetry", 1, 548),
     ("aws", 2, 516),
-    ("client", 2, 2246),
+    ("client", 2, 2293),
     ("kube", 3, 2254),
     ("jobs", 4, 2465),
     ("clusters", 5, 269),
@@ -25,7 +25,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("http", 8, 2027),
     ("api", 9, 3545),
     ("app", 10, 343),
-    ("cli", 11, 898),
+    ("cli", 11, 1209),
     ("lib", 12, 14),
     ("main", 12, 15),
 ];

@@ -76,7 +76,8 @@ pub struct Event {
 
 impl Status {
     pub fn parse(reply: Bytes) -> serde_json::Result<Self> {
-        Ok(Self { reply: reply.clone(), ..serde_json::from_slice(&reply)? })
+        let status: Self = serde_json::from_slice(&reply)?;
+        Ok(Self { reply, ..status })
     }
 
     /// Returns the numbers of pods in parentheses, such as ` (1 active, 2 succeeded)`.

@@ -22,6 +22,7 @@ pub enum Piece {
     Remark(String),
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 #[derive(Debug, Default)]
 pub struct Lines {
     splitter: Splitter,

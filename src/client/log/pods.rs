@@ -43,7 +43,7 @@ pub async fn follow_pods(
         let interval = if is_last { Duration::ZERO } else { MAX_INTERVAL };
         match job.details(service).await {
             Ok(status) => {
-                waiting.extend(targets(&status, query).into_iter().filter(|target| known.insert(target.clone())))
+                waiting.extend(targets(&status, query).into_iter().filter(|target| known.insert(target.clone())));
             }
             Err(error) if is_last && failed_looks == LAST_LOOKS => {
                 end = LogEnd::Incomplete(error.into_exit("the log is not whole: the pods are not known"));

@@ -96,6 +96,10 @@ async fn a_certificate_is_sent_if_the_service_asks_for_one() {
     identified(run("one"), &own).args(&options).ended().await.expect(0, "job default/one completed");
     let by_variables = identified(run("two"), &own).env("EKS_API_CLIENT_CERT", "own.crt");
     by_variables.env("EKS_API_CLIENT_KEY", "own.key").ended().await.expect(0, "job default/two completed");
+    let list = Run::program(BINARY, "", &["list", "--url", &url, "--ca-file", "ca.crt"]);
+    let listed = identified(list.file("ca.crt", &authority.pem()), &own).args(&options).ended().await;
+    listed.expect(0, "");
+    assert!(listed.stdout.contains("one") && listed.stdout.contains("two"), "{listed:?}");
 
     let without = run("three").ended().await;
     without.expect(69, "requires a client certificate: ");
