@@ -83,14 +83,18 @@ async fn demonstrate(stays: bool) -> io::Result<()> {
     if stays { serve(&service).await } else { tour::run(&service, &cluster).await }
 }
 
-/// The service, this program again under another name, and ready.
+/// The service, ready: the binary that `EKS_API_BINARY` names, or this program again with another argument.
 async fn start(aws: &AwsMock, on_usual_port: bool) -> io::Result<Service> {
-    let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or_else(|| io::Error::other("the demo's path is not UTF-8"))?;
+    let service = if let Ok(binary) = std::env::var("EKS_API_BINARY") {
+        builder(&binary, aws)
+    } else {
+        let program = std::env::current_exe()?;
+        let program = program.to_str().ok_or_else(|| io::Error::other("the demo's path is not UTF-8"))?;
+        builder(program, aws).arg(SERVICE)
+    };
     let usual = on_usual_port && TcpListener::bind(USUAL).is_ok();
     let address = if usual { USUAL } else { "127.0.0.1:0" };
-    let service = builder(program, aws).arg(SERVICE).env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO");
-    let service = service.start().await;
+    let service = service.env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO").start().await;
     service.ready().await;
     Ok(service)
 }

@@ -39,6 +39,7 @@ const DIRECT: [&str; 27] = [
 
 const MOST_CRATES: usize = 125;
 const TARGET: &str = "x86_64-unknown-linux-musl";
+pub(super) const AARCH64: &str = "aarch64-unknown-linux-musl";
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
@@ -54,7 +55,11 @@ fn metadata() -> Value {
 
 /// Name and versions of every crate that is linked in.
 pub(super) fn linked() -> BTreeMap<String, BTreeSet<String>> {
-    let edges = ["-e", "normal,no-proc-macro", "--target", TARGET, "--prefix", "none"];
+    linked_for(TARGET)
+}
+
+fn linked_for(target: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let edges = ["-e", "normal,no-proc-macro", "--target", target, "--prefix", "none"];
     let tree = cargo(&[&["tree", "--offline", "--locked"], &edges[..]].concat());
     let mut crates = BTreeMap::<String, BTreeSet<String>>::new();
     for line in tree.lines() {
@@ -120,6 +125,12 @@ fn every_direct_dependency_has_its_reason() {
         assert!(missing.is_empty(), "docs/DEPENDENCIES.md, {heading}: no row with a reason for {missing:?}");
         assert!(stale.is_empty(), "docs/DEPENDENCIES.md, {heading}: rows that are not dependencies: {stale:?}");
     }
+}
+
+/// One bill of materials holds for both.
+#[test]
+fn both_processors_link_the_same_crates() {
+    assert_eq!(linked_for(AARCH64), linked());
 }
 
 #[test]

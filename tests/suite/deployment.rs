@@ -155,11 +155,26 @@ fn the_image_is_built_by_the_rust_that_is_asked_for_and_its_user_is_that_of_the_
     let dockerfile = file("deploy/Dockerfile");
     let manifest = file("Cargo.toml");
     let rust = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
-    assert!(dockerfile.contains(&format!("\nFROM rust:{rust}.0-bookworm AS build\n")));
+    assert!(dockerfile.contains(&format!("\nFROM --platform=$BUILDPLATFORM rust:{rust}.0-bookworm AS build\n")));
+    assert!(file("rust-toolchain.toml").contains(&format!("\nchannel = \"{rust}.0\"\n")));
     assert!(dockerfile.contains(&format!("\nENV RUSTUP_TOOLCHAIN={rust}.0\n")));
     let security = &pod()["securityContext"];
     let user = format!("\nUSER {}:{}\n", security["runAsUser"], security["runAsGroup"]);
     assert!(dockerfile.contains(&user), "{user}");
     let (_, image) = dockerfile.split_once("\nFROM scratch\n").unwrap();
     assert!(!image.contains("RUN "), "there is no shell");
+}
+
+#[test]
+fn files_and_commands_that_name_a_version_name_this_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, text) in [
+        ("docs/CHANGELOG.md", format!("\n## [{version}] - 20")),
+        ("docs/DEPLOYMENT_GUIDE.md", format!("./eks-api_{version}-1_amd64.deb ")),
+        ("docs/DEPLOYMENT_GUIDE.md", format!("./eks-api-{version}-1.x86_64.rpm\n")),
+        ("docs/DEPLOYMENT_GUIDE.md", format!("dist/eks-api_{version}.oci.tar ")),
+        ("deploy/kubernetes.yaml", format!("/eks-api:{version}\n")),
+    ] {
+        assert!(file(name).contains(&text), "{name} has no {text:?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::bill::{TARGET, of_materials};
-use crate::dependencies::linked;
+use crate::dependencies::{AARCH64, linked};
 
 fn bill() -> Value {
     of_materials(env!("CARGO"), env!("CARGO_MANIFEST_DIR")).unwrap()
@@ -49,17 +49,19 @@ fn each_component_has_its_checksum_its_licence_and_its_place() {
 #[ignore = "needs EKS_API_ARTIFACTS: what cargo build --message-format=json said"]
 fn the_bill_of_materials_lists_exactly_the_crates_that_were_compiled_for_the_release() {
     let said = std::fs::read_to_string(std::env::var("EKS_API_ARTIFACTS").unwrap()).unwrap();
-    let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut compiled = BTreeSet::new();
-    for message in messages.filter(|message| message["reason"] == "compiler-artifact") {
-        let files: Vec<String> = serde_json::from_value(message["filenames"].clone()).unwrap();
-        let is_library = files.iter().any(|file| file.contains(&format!("/{TARGET}/")) && file.contains(".rlib"));
-        let (_, package) = message["package_id"].as_str().unwrap().rsplit_once('#').unwrap();
-        let own = message["package_id"].as_str().unwrap().starts_with("path+");
-        if is_library && !own {
-            compiled.insert(package.replace('@', " "));
+    for target in [TARGET, AARCH64] {
+        let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut compiled = BTreeSet::new();
+        for message in messages.filter(|message| message["reason"] == "compiler-artifact") {
+            let files: Vec<String> = serde_json::from_value(message["filenames"].clone()).unwrap();
+            let is_library = files.iter().any(|file| file.contains(&format!("/{target}/")) && file.contains(".rlib"));
+            let (_, package) = message["package_id"].as_str().unwrap().rsplit_once('#').unwrap();
+            let own = message["package_id"].as_str().unwrap().starts_with("path+");
+            if is_library && !own {
+                compiled.insert(package.replace('@', " "));
+            }
         }
+        assert!(compiled.len() > 50, "{compiled:?}");
+        assert_eq!(listed(&bill()), compiled, "{target}");
     }
-    assert!(compiled.len() > 50, "{compiled:?}");
-    assert_eq!(listed(&bill()), compiled);
 }
