@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::auth::access_request::AccessRequest;
-use crate::kube::access_review::{Answer, review};
+use crate::kube::access_review::{Decision, review};
 use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
@@ -24,36 +24,28 @@ const MAX_ENTRIES: usize = 16_384;
 /// How long a caller waits for a review.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    Allowed,
-    Denied,
-    /// The cluster does not accept the token.
-    Unauthorized,
-}
-
-/// Why there is no decision. Every caller that awaits the same review gets the same error.
-#[derive(Clone, Debug)]
-pub enum ReviewError {
-    /// The cluster could not evaluate its rules.
-    Undecided,
-    Failed(Arc<Error>),
-}
+/// The decision, or why there is none. Every caller that awaits the same review gets the same result.
+pub type ReviewResult = Result<Decision, Arc<Error>>;
 
 #[derive(Debug)]
-struct CachedDecision {
-    decision: Result<Decision, ReviewError>,
+struct CachedReview {
+    result: ReviewResult,
     since: Instant,
 }
 
-impl CachedDecision {
+impl CachedReview {
     fn is_current(&self) -> bool {
-        self.decision.is_ok() && self.since.elapsed() < CACHE_LIFETIME
+        let is_final = match &self.result {
+            Ok(decision) => *decision != Decision::Unsure,
+            // The cluster does not accept the token.
+            Err(error) => matches!(**error, Error::CallerUnauthorized),
+        };
+        is_final && self.since.elapsed() < CACHE_LIFETIME
     }
 }
 
 /// Empty while the review is in progress.
-type Entry = Arc<OnceCell<CachedDecision>>;
+type Entry = Arc<OnceCell<CachedReview>>;
 
 /// The hash of a token and a request.
 type Key = [u8; 32];
@@ -75,32 +67,26 @@ impl AccessReviewCache {
     }
 
     /// The decision, if it is cached.
-    pub fn cached(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<Decision> {
+    pub fn cached(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<ReviewResult> {
         let entries = self.lock();
         let cached = entries.get(&self.key(bearer, request))?.get()?;
-        cached.decision.as_ref().ok().filter(|_| cached.is_current()).copied()
+        cached.is_current().then(|| cached.result.clone())
     }
 
     /// The decision, from the cluster if it is not cached. Callers with the same question share one review.
-    pub async fn review(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Result<Decision, ReviewError> {
+    pub async fn review(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> ReviewResult {
         let entry = self.entry(self.key(bearer, request));
         // If the first caller hangs up, the next one in the queue asks.
-        entry.get_or_init(|| self.ask(bearer, request)).await.decision.clone()
+        entry.get_or_init(|| self.ask(bearer, request)).await.result.clone()
     }
 
-    async fn ask(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedDecision {
+    async fn ask(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedReview {
         let mut client = Client::new(Arc::clone(&self.api_server), Instant::now() + self.timeout);
         client.with_bearer(Some(bearer.clone()));
         // The lifetime begins with the question: the right can be revoked while the answer is in transit.
         let since = Instant::now();
-        let decision = match review(&client, request.permission, request.namespace, request.name).await {
-            Ok(Answer::Allowed) => Ok(Decision::Allowed),
-            Ok(Answer::Denied) => Ok(Decision::Denied),
-            Ok(Answer::Unsure) => Err(ReviewError::Undecided),
-            Err(Error::CallerUnauthorized) => Ok(Decision::Unauthorized),
-            Err(error) => Err(ReviewError::Failed(Arc::new(error))),
-        };
-        CachedDecision { decision, since }
+        let result = review(&client, request.permission, request.namespace, request.name).await.map_err(Arc::new);
+        CachedReview { result, since }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {

@@ -8,8 +8,8 @@ const GET: Permission = Permission { verb: "get", group: "batch", resource: "job
 
 impl AccessReviewCache {
     /// Caches a decision as if the cluster had just made it.
-    pub(in crate::auth) fn insert(&self, bearer: &Bearer, request: &AccessRequest<'_>, decision: Decision) {
-        let cached = CachedDecision { decision: Ok(decision), since: Instant::now() };
+    pub(in crate::auth) fn insert(&self, bearer: &Bearer, request: &AccessRequest<'_>, result: ReviewResult) {
+        let cached = CachedReview { result, since: Instant::now() };
         self.lock().insert(self.key(bearer, request), Arc::new(OnceCell::new_with(Some(cached))));
     }
 }
@@ -50,8 +50,24 @@ async fn a_failed_review_allows_nothing_and_is_not_cached() {
     let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
     for _ in 0..2 {
-        assert!(matches!(reviews.review(&token, &all).await, Err(ReviewError::Failed(_))));
-        assert_eq!(reviews.cached(&token, &all), None);
+        assert!(reviews.review(&token, &all).await.is_err());
+        assert!(reviews.cached(&token, &all).is_none());
+    }
+}
+
+#[test]
+fn only_a_decision_and_a_refused_token_are_reused() {
+    let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
+    let all = AccessRequest { permission: GET, namespace: None, name: None };
+    for (result, is_reused) in [
+        (Ok(Decision::Allowed), true),
+        (Ok(Decision::Denied), true),
+        (Ok(Decision::Unsure), false),
+        (Err(Error::CallerUnauthorized), true),
+        (Err(Error::Timeout), false),
+    ] {
+        reviews.insert(&token, &all, result.map_err(Arc::new));
+        assert_eq!(reviews.cached(&token, &all).is_some(), is_reused);
     }
 }
 
@@ -59,13 +75,13 @@ async fn a_failed_review_allows_nothing_and_is_not_cached() {
 async fn a_decision_is_cached_for_ten_seconds() {
     let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
-    let cached = CachedDecision { decision: Ok(Decision::Denied), since: Instant::now() };
+    let cached = CachedReview { result: Ok(Decision::Denied), since: Instant::now() };
     reviews.entry(reviews.key(&token, &all)).set(cached).unwrap();
     tokio::time::advance(Duration::from_millis(9_999)).await;
-    assert_eq!(reviews.cached(&token, &all), Some(Decision::Denied));
+    assert!(matches!(reviews.cached(&token, &all), Some(Ok(Decision::Denied))));
     assert_eq!(reviews.review(&token, &all).await.unwrap(), Decision::Denied);
     tokio::time::advance(Duration::from_millis(1)).await;
-    assert_eq!(reviews.cached(&token, &all), None);
+    assert!(reviews.cached(&token, &all).is_none());
     assert!(reviews.review(&token, &all).await.is_err(), "the cluster is asked again");
 }
 

@@ -200,26 +200,27 @@ async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
-    use access_review_cache::Decision::{self, Allowed, Denied as No, Unauthorized};
+    use crate::kube::access_review::Decision::{Allowed, Denied as No};
 
     let auth = kubernetes();
     let caller = auth.identify(bearer("one")).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
     let token = caller.bearer().unwrap();
-    // The cluster's decision just before each check.
-    let says = async |decisions: &[Decision]| {
+    // The result of the review just before each check.
+    let says = async |results: &[ReviewResult]| {
         tokio::time::sleep(Duration::from_secs(55)).await;
-        for decision in decisions {
-            reviews.insert(token, &ALL, *decision);
+        for result in results {
+            reviews.insert(token, &ALL, result.clone());
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
     };
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed, Allowed, No]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed), Ok(Allowed), Ok(No)]));
     assert!(matches!(ended, Some((Denied::Cluster(_), 180))), "{ended:?}");
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed, Unauthorized]));
+    let refused = [Ok(Allowed), Err(Arc::new(Error::CallerUnauthorized))];
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&refused));
     assert!(matches!(ended, Some((Denied::Unknown(_), 120))), "{ended:?}");
     // A failed review allows nothing.
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Allowed]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed)]));
     assert!(matches!(ended, Some((Denied::ReviewFailed(_), 120))), "{ended:?}");
 }
 

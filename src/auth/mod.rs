@@ -13,13 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::auth::access_request::AccessRequest;
-use crate::auth::access_review_cache::{AccessReviewCache, Decision, ReviewError};
+use crate::auth::access_review_cache::{AccessReviewCache, ReviewResult};
 use crate::auth::caller::UNAUTHENTICATED;
 pub use crate::auth::caller::{Caller, CallerId};
 pub use crate::auth::denied::Denied;
 use crate::auth::keyring::Keyring;
 use crate::auth::keys::Holder;
+use crate::kube::access_review::Decision;
 use crate::kube::bearer::Bearer;
+use crate::kube::error::Error;
 use crate::util::secret::Secret;
 
 /// How often the right of a stream or a wait is checked again.
@@ -91,7 +93,7 @@ impl Auth {
     /// Whether the caller may see this, or `None` if only the cluster can tell.
     pub fn authorize_cached(&self, caller: &Caller, request: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
         match self.reviews(caller) {
-            Ok(Some((reviews, bearer))) => reviews.cached(bearer, request).map(|decision| check(decision, request)),
+            Ok(Some((reviews, bearer))) => reviews.cached(bearer, request).map(|result| check(result, request)),
             Ok(None) => Some(Ok(())),
             Err(denied) => Some(Err(denied)),
         }
@@ -101,11 +103,7 @@ impl Auth {
     pub async fn authorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
         let Some((reviews, bearer)) = self.reviews(caller)? else { return Ok(()) };
         for request in requests {
-            match reviews.review(bearer, request).await {
-                Ok(decision) => check(decision, request)?,
-                Err(ReviewError::Undecided) => return Err(Denied::Cluster(request.refusal())),
-                Err(ReviewError::Failed(error)) => return Err(Denied::ReviewFailed(error)),
-            }
+            check(reviews.review(bearer, request).await, request)?;
         }
         Ok(())
     }
@@ -152,11 +150,14 @@ impl Auth {
     }
 }
 
-fn check(decision: Decision, request: &AccessRequest<'_>) -> Result<(), Denied> {
-    match decision {
-        Decision::Allowed => Ok(()),
-        Decision::Denied => Err(Denied::Cluster(request.refusal())),
-        Decision::Unauthorized => Err(Denied::Unknown("the cluster does not accept this token")),
+fn check(result: ReviewResult, request: &AccessRequest<'_>) -> Result<(), Denied> {
+    match result {
+        Ok(Decision::Allowed) => Ok(()),
+        Ok(Decision::Denied | Decision::Unsure) => Err(Denied::Cluster(request.refusal())),
+        Err(error) if matches!(*error, Error::CallerUnauthorized) => {
+            Err(Denied::Unknown("the cluster does not accept this token"))
+        }
+        Err(error) => Err(Denied::ReviewFailed(error)),
     }
 }
 

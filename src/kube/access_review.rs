@@ -49,7 +49,7 @@ struct Verdict {
 
 /// The API server's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Decision {
     Allowed,
     Denied,
     /// Denied, but an authorizer failed. The next decision may differ.
@@ -58,7 +58,7 @@ pub enum Answer {
 
 /// Whether the client's identity has the permission in a namespace, or (`None`) in all.
 pub async fn allowed(client: &Client, permission: Permission, namespace: Option<&Namespace>) -> Result<bool, Error> {
-    Ok(review(client, permission, namespace, None).await? == Answer::Allowed)
+    Ok(review(client, permission, namespace, None).await? == Decision::Allowed)
 }
 
 /// Reviews the permission for one object, or (`None`) for all.
@@ -67,7 +67,7 @@ pub async fn review(
     permission: Permission,
     namespace: Option<&Namespace>,
     name: Option<&str>,
-) -> Result<Answer, Error> {
+) -> Result<Decision, Error> {
     let Permission { verb, group, resource, .. } = permission;
     let (resource, subresource) = resource.split_once('/').map_or((resource, None), |(r, sub)| (r, Some(sub)));
     let attributes = [
@@ -87,8 +87,8 @@ pub async fn review(
     };
     let reply = client.post::<Reviewed>(&Path::self_subject_access_reviews(), json(&review)?).await?;
     Ok(match reply.object.status {
-        Verdict { allowed: true, .. } => Answer::Allowed,
-        Verdict { evaluation_error, .. } if !evaluation_error.is_empty() => Answer::Unsure,
-        Verdict { .. } => Answer::Denied,
+        Verdict { allowed: true, .. } => Decision::Allowed,
+        Verdict { evaluation_error, .. } if !evaluation_error.is_empty() => Decision::Unsure,
+        Verdict { .. } => Decision::Denied,
     })
 }
