@@ -1,4 +1,4 @@
-//! [`RequestContext`]: one request from its admission to its answer. Only `cluster` leads to the API server.
+//! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl RequestContext {
     }
 
     /// Returns the client for the API server. An answer from memory never needs it.
-    pub fn cluster(&mut self) -> Result<&Client, Problem> {
+    pub fn client(&mut self) -> Result<&Client, Problem> {
         self.enter()?;
         Ok(&self.client)
     }

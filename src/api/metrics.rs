@@ -108,10 +108,10 @@ fn limits(text: &mut Exposition, state: &AppState) {
 }
 
 fn upstream(text: &mut Exposition, state: &AppState) {
-    let traffic = &state.api_server().traffic;
+    let metrics = &state.api_server().metrics;
     let help = "Requests to the API server. The code is the status, or why there is none.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
-    let requests = traffic.requests.all();
+    let requests = metrics.requests.all();
     for (what, histogram) in &requests {
         total.sample(
             &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
@@ -128,7 +128,7 @@ fn upstream(text: &mut Exposition, state: &AppState) {
     }
     let help = "Requests to the API server that were retried, by the code of the failed request.";
     let mut retries = text.family(Counter, "eks_api_upstream_retries_total", help);
-    for (what, counter) in traffic.retries.all() {
+    for (what, counter) in metrics.retries.all() {
         retries.sample(
             &[("verb", what.verb), ("resource", what.resource), ("code", &what.code.to_string())],
             counter.value(),
@@ -137,15 +137,15 @@ fn upstream(text: &mut Exposition, state: &AppState) {
 }
 
 fn identity(text: &mut Exposition, state: &AppState) {
-    let (tokens, traffic) = (&state.api_server().tokens, &state.api_server().traffic);
+    let (tokens, metrics) = (&state.api_server().tokens, &state.api_server().metrics);
     outcomes(text, "eks_api_token_renewals_total", "Attempts to sign a token, by outcome.", tokens.renewals());
     let until = tokens.good_until().map_or(Duration::ZERO, since_epoch);
     let help = "When the token expires; 0 without a token.";
     text.family(Gauge, "eks_api_token_expiry_timestamp_seconds", help).sample(&[], Seconds(until));
-    outcomes(text, "eks_api_describe_cluster_total", "Calls of DescribeCluster, by outcome.", &traffic.descriptions);
+    outcomes(text, "eks_api_describe_cluster_total", "Calls of DescribeCluster, by outcome.", &metrics.descriptions);
     let help = "When DescribeCluster last succeeded; 0 if never.";
     let mut last = text.family(Gauge, "eks_api_describe_cluster_last_success_timestamp_seconds", help);
-    last.sample(&[], Seconds(traffic.described.value()));
+    last.sample(&[], Seconds(metrics.described.value()));
 }
 
 fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Outcomes) {
@@ -156,7 +156,7 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
 }
 
 fn live_state(text: &mut Exposition, state: &AppState) {
-    let watch = &state.api_server().traffic.watch;
+    let watch = &state.api_server().metrics.watch;
     let (now, help) = (watch.state(), "1 for the current state of the watch, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {

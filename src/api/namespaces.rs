@@ -100,7 +100,7 @@ pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody
     ctx.check_namespace(Policy::may_create_in, &name)?;
     let manifest = NewNamespace::new(name.as_str(), labels.unwrap_or_default(), annotations.unwrap_or_default());
     ctx.acquire_write_permit().await?;
-    let created = ctx.cluster()?.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?;
+    let created = ctx.client()?.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?;
     let metadata = created.object.metadata;
     ctx.set_object_uid(&metadata.uid);
     let created =
@@ -117,7 +117,7 @@ pub(super) async fn delete_namespace(ctx: &mut RequestContext, body: RequestBody
     // The namespace controller deletes the contents. Foreground would only add a finalizer to wait for.
     let options = DeleteOptions::new(Propagation::Background);
     ctx.acquire_write_permit().await?;
-    let namespace: Namespace = ctx.cluster()?.delete(&Path::namespace(&name), &options).await?;
+    let namespace: Namespace = ctx.client()?.delete(&Path::namespace(&name), &options).await?;
     ctx.set_object_uid(&namespace.metadata.uid);
     // If there is nothing to clean up, the API server returns a Status and no namespace.
     let mut phase = namespace.status.phase().unwrap_or("Terminating").to_owned();
@@ -148,7 +148,7 @@ async fn wait_until_deleted(
     // With EKS_API_AUTH=kubernetes, the cluster checks the caller's right at each poll.
     let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &[]));
     loop {
-        match ctx.cluster()?.get::<Namespace>(&Path::namespace(name)).await {
+        match ctx.client()?.get::<Namespace>(&Path::namespace(name)).await {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),
             Err(error) if error.is_not_found() => return Ok(DELETED.to_owned()),
             // The next poll may succeed.
@@ -171,7 +171,7 @@ pub(super) async fn list_namespaces(ctx: &mut RequestContext) -> Result<Reply, P
     let (allowed, mut namespaces, mut token) = (ctx.allowed_namespaces(), Vec::new(), String::new());
     loop {
         let from = Some(token.as_str()).filter(|token| !token.is_empty());
-        let page: List<Namespace> = ctx.cluster()?.get(&Path::namespaces_page(PAGE, from)).await?;
+        let page: List<Namespace> = ctx.client()?.get(&Path::namespaces_page(PAGE, from)).await?;
         let is_allowed = |name: &str| allowed.iter().all(|allowed| allowed.matches(name));
         let items = page.items.unwrap_or_default().into_iter().filter(|item| is_allowed(&item.metadata.name));
         namespaces.extend(items.map(NamespaceView::new));
@@ -185,7 +185,7 @@ pub(super) async fn list_namespaces(ctx: &mut RequestContext) -> Result<Reply, P
 pub(super) async fn get_namespace_status(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     let name = resolve_namespace(ctx)?;
     ctx.check_namespace(Policy::may_use, &name)?;
-    let namespace: Namespace = ctx.cluster()?.get(&Path::namespace(&name)).await?;
+    let namespace: Namespace = ctx.client()?.get(&Path::namespace(&name)).await?;
     Reply::json(StatusCode::OK, &NamespaceView::new(namespace))
 }
 

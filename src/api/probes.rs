@@ -35,16 +35,16 @@ struct Probe {
 }
 
 pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
-    let (cluster, with_details) = (ctx.state.api_server(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
-    let report = |check| match cluster.checks.outcome(check) {
+    let (api_server, with_details) = (ctx.state.api_server(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
+    let report = |check| match api_server.checks.outcome(check) {
         Outcome::Passed => CheckReport { status: "passed", detail: None },
         Outcome::Pending => CheckReport { status: "pending", detail: None },
         Outcome::Failed(why) => CheckReport { status: "failed", detail: with_details.then_some(why) },
     };
     let health = Health {
-        status: if cluster.checks.first_failing().is_none() { "healthy" } else { "degraded" },
-        cluster: &cluster.name,
-        region: &cluster.region,
+        status: if api_server.checks.first_failing().is_none() { "healthy" } else { "degraded" },
+        cluster: &api_server.name,
+        region: &api_server.region,
         version: env!("CARGO_PKG_VERSION"),
         checks: Check::ALL.into_iter().map(|check| (check.name(), report(check))).collect(),
     };
@@ -61,11 +61,11 @@ pub(super) fn readyz(ctx: &RequestContext) -> Result<Reply, Problem> {
     if *ctx.state.draining.borrow() {
         return Err(Problem::unavailable("draining", "shutting down", RETRY_AFTER));
     }
-    let cluster = ctx.state.api_server();
-    if !cluster.is_ready() {
-        let why = match cluster.checks.first_failing() {
+    let api_server = ctx.state.api_server();
+    if !api_server.is_ready() {
+        let why = match api_server.checks.first_failing() {
             Some((check, _)) if !ctx.state.auth.may_see_diagnostics(ctx.caller()) => check.name().to_owned(),
-            _ => cluster.why_not_ready(),
+            _ => api_server.why_not_ready(),
         };
         return Err(Problem::unavailable("not_ready", format!("not ready yet: {why}"), RETRY_AFTER));
     }

@@ -79,7 +79,7 @@ impl BackgroundTasks {
     fn task_failed(&self, check: Check) {
         if check == Check::Watch {
             // A panic may have left the store half changed.
-            self.api_server.traffic.watch.apply_event(&WatchEvent::Disconnected(Failure::Broken(String::new())));
+            self.api_server.metrics.watch.apply_event(&WatchEvent::Disconnected(Failure::Broken(String::new())));
             self.store.clear();
         }
         self.note(check, Err("its background task failed and starts again"), None);
@@ -106,7 +106,7 @@ impl BackgroundTasks {
                 log::info!(cluster = self.api_server.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = is_new.is_err();
-            self.api_server.traffic.describe_ended(!failed);
+            self.api_server.metrics.describe_ended(!failed);
             self.note(Check::Cluster, is_new.map(|_| ()), None);
             if failed {
                 sleep(backoff.pause()).await;
@@ -165,7 +165,7 @@ impl BackgroundTasks {
                 }
                 _ => None,
             };
-            self.api_server.traffic.watch.apply_event(&event);
+            self.api_server.metrics.watch.apply_event(&event);
             self.store.apply_event(event, std::time::Instant::now());
             if let Some(outcome) = outcome {
                 self.note(Check::Watch, outcome, None);

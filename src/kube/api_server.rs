@@ -17,7 +17,7 @@ pub struct ApiServer {
     pub region: String,
     pub tokens: Tokens,
     pub checks: HealthChecks,
-    pub traffic: ClientMetrics,
+    pub metrics: ClientMetrics,
     transport: watch::Sender<Option<Arc<Transport>>>,
     /// Notified when no connection can be made. The endpoint or the CA may have changed.
     pub describe_again: Notify,
@@ -32,7 +32,7 @@ impl ApiServer {
             region: region.to_owned(),
             tokens,
             checks: HealthChecks::default(),
-            traffic: ClientMetrics::default(),
+            metrics: ClientMetrics::default(),
             transport: watch::Sender::default(),
             describe_again: Notify::new(),
             unanswered: Notify::new(),

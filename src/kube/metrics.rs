@@ -2,7 +2,7 @@
 //! fixed sets.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use hyper::{Method, StatusCode};
 use tokio::time::Instant;
@@ -33,14 +33,14 @@ pub struct RequestLabels {
 /// One request to the API server, counted when it ends, or when nobody waits for it any more.
 #[derive(Debug)]
 pub struct Exchange<'a> {
-    traffic: &'a ClientMetrics,
+    metrics: &'a ClientMetrics,
     labels: RequestLabels,
     pub started: Instant,
 }
 
 impl ClientMetrics {
     pub fn begin(&self, method: &Method, path: &Path) -> Exchange<'_> {
-        Exchange { traffic: self, labels: labels(method, path, Code::Failure("abandoned")), started: Instant::now() }
+        Exchange { metrics: self, labels: labels(method, path, Code::Failure("abandoned")), started: Instant::now() }
     }
 
     /// Counts that a request is sent again, after this.
@@ -57,16 +57,15 @@ impl ClientMetrics {
 }
 
 impl Exchange<'_> {
-    /// How long it took; of a stream, until it began.
-    pub fn ended(mut self, outcome: Result<StatusCode, &Error>) -> Duration {
+    /// Sets the code. Dropping records it.
+    pub fn ended(mut self, outcome: Result<StatusCode, &Error>) {
         self.labels.code = outcome.map_or_else(code, |status| status.as_u16().into());
-        self.started.elapsed()
     }
 }
 
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
-        self.traffic.requests.get(self.labels).note(self.started.elapsed());
+        self.metrics.requests.get(self.labels).note(self.started.elapsed());
     }
 }
 

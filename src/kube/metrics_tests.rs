@@ -1,5 +1,7 @@
 //! Each request and each event is counted once, with its labels.
 
+use std::time::Duration;
+
 use super::*;
 use crate::kube::names::Namespace;
 use crate::kube::refusal::Refusal;
@@ -26,17 +28,17 @@ fn paths() -> Vec<(Path, &'static str, &'static str)> {
     ]
 }
 
-fn counted(traffic: &ClientMetrics) -> Vec<(String, u64)> {
-    let requests = traffic.requests.all().into_iter();
+fn counted(metrics: &ClientMetrics) -> Vec<(String, u64)> {
+    let requests = metrics.requests.all().into_iter();
     requests.map(|(what, times)| (format!("{} {} {}", what.verb, what.resource, what.code), times.count())).collect()
 }
 
 #[test]
 fn every_path_tells_what_it_reads() {
     for (path, verb, resource) in paths() {
-        let traffic = ClientMetrics::default();
-        traffic.begin(&Method::GET, &path).ended(Ok(StatusCode::OK));
-        assert_eq!(counted(&traffic), [(format!("{verb} {resource} 200"), 1)], "{}", path.as_str());
+        let metrics = ClientMetrics::default();
+        metrics.begin(&Method::GET, &path).ended(Ok(StatusCode::OK));
+        assert_eq!(counted(&metrics), [(format!("{verb} {resource} 200"), 1)], "{}", path.as_str());
     }
 }
 
@@ -49,9 +51,9 @@ fn every_change_has_its_verb() {
         (Method::PATCH, namespace.clone(), "patch", "namespaces"),
         (Method::DELETE, namespace, "delete", "namespaces"),
     ] {
-        let traffic = ClientMetrics::default();
-        traffic.begin(&method, &path).ended(Ok(StatusCode::CREATED));
-        assert_eq!(counted(&traffic), [(format!("{verb} {resource} 201"), 1)]);
+        let metrics = ClientMetrics::default();
+        metrics.begin(&method, &path).ended(Ok(StatusCode::CREATED));
+        assert_eq!(counted(&metrics), [(format!("{verb} {resource} 201"), 1)]);
     }
 }
 
@@ -67,12 +69,12 @@ fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
         (Error::BadReply(String::new()), "unreadable"),
         (Error::NotKubernetes(String::new()), "unreadable"),
     ] {
-        let traffic = ClientMetrics::default();
-        traffic.begin(&Method::GET, &Path::version()).ended(Err(&error));
-        assert_eq!(counted(&traffic), [(format!("get version {code}"), 1)]);
-        traffic.retried(&Method::GET, &Path::version(), &error);
-        let (what, counter) = traffic.retries.all().pop().unwrap();
-        assert_eq!(traffic.retries.all().len(), 1);
+        let metrics = ClientMetrics::default();
+        metrics.begin(&Method::GET, &Path::version()).ended(Err(&error));
+        assert_eq!(counted(&metrics), [(format!("get version {code}"), 1)]);
+        metrics.retried(&Method::GET, &Path::version(), &error);
+        let (what, counter) = metrics.retries.all().pop().unwrap();
+        assert_eq!(metrics.retries.all().len(), 1);
         let labels = (what.verb, what.resource, what.code.to_string());
         assert_eq!((labels, counter.value()), (("get", "version", code.to_owned()), 1));
     }
@@ -80,9 +82,9 @@ fn an_exchange_without_a_reply_is_counted_by_what_went_wrong() {
 
 #[test]
 fn an_exchange_that_nobody_waits_for_any_more_is_counted_too() {
-    let traffic = ClientMetrics::default();
-    drop(traffic.begin(&Method::GET, &Path::version()));
-    assert_eq!(counted(&traffic), [("get version abandoned".to_owned(), 1)]);
+    let metrics = ClientMetrics::default();
+    drop(metrics.begin(&Method::GET, &Path::version()));
+    assert_eq!(counted(&metrics), [("get version abandoned".to_owned(), 1)]);
 }
 
 #[test]

@@ -153,7 +153,7 @@ async fn submit(ctx: &mut RequestContext, mut prepared: JobManifest) -> Result<S
     let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
     let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
-    match create::submit(ctx.cluster()?, made, prepared).await {
+    match create::submit(ctx.client()?, made, prepared).await {
         Ok(submitted) => {
             warnings.extend(submitted.warnings);
             Ok(Submitted { warnings, ..submitted })

@@ -35,7 +35,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
         ..DeleteOptions::new(propagation(ctx)?)
     };
     ctx.acquire_write_permit().await?;
-    let uid = match ctx.cluster()?.delete(&job.path(), &options).await? {
+    let uid = match ctx.client()?.delete(&job.path(), &options).await? {
         DeletedJob::Ending(deleted) => {
             ctx.set_object_uid(&deleted.metadata.uid);
             ctx.store().insert_if_newer(&deleted);

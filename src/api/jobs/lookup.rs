@@ -102,7 +102,7 @@ pub(super) fn from_store(ctx: &RequestContext, job: &JobRef) -> Option<FoundJob>
 }
 
 pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Result<FoundJob, Problem> {
-    let found: Job = match ctx.cluster()?.get(&job.path()).await {
+    let found: Job = match ctx.client()?.get(&job.path()).await {
         Ok(found) => found,
         Err(error) => return Err(problem(ctx, job, error)),
     };

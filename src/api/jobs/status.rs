@@ -40,7 +40,7 @@ async fn with_pods_and_events(
     waited: Option<&FoundJob>,
 ) -> Result<Reply, Problem> {
     let job = waited.map_or_else(|| job.clone(), |found| job.with_uid(&found.status.uid));
-    let read: Result<JobInFull, _> = ctx.cluster()?.get(&job.path()).await;
+    let read: Result<JobInFull, _> = ctx.client()?.get(&job.path()).await;
     let read = read.and_then(|read| if job.has_uid(&read.metadata.uid) { Ok(read) } else { Err(job.replaced()) });
     let full = match (read, waited) {
         (Ok(full), _) => full,
@@ -50,7 +50,7 @@ async fn with_pods_and_events(
         }
         (Err(error), _) => return Err(lookup::problem(ctx, &job, error)),
     };
-    let details = details::fetch(ctx.cluster()?, &job.namespace, &full).await?;
+    let details = details::fetch(ctx.client()?, &job.namespace, &full).await?;
     let full = full.into();
     // Otherwise a later answer from the store could be older than this one.
     ctx.store().insert_if_newer(&full);

@@ -33,7 +33,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
     let job = resolve_job(ctx, &in_body)?;
     let patch = json(&Suspension::new(suspend))?;
     ctx.acquire_write_permit().await?;
-    let patched: Job = ctx.cluster()?.merge_patch(&job.path(), patch).await?;
+    let patched: Job = ctx.client()?.merge_patch(&job.path(), patch).await?;
     ctx.set_object_uid(&patched.metadata.uid);
     ctx.store().insert_if_newer(&patched);
     check_result(&job, &patched, suspend)?;

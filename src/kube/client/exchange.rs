@@ -43,7 +43,7 @@ impl Request<'_> {
     ) -> Result<Response, Error> {
         let transport = api_server.transport()?;
         let timeout = if *self.method == Method::GET { READ_TIMEOUT } else { WRITE_TIMEOUT };
-        let exchange = api_server.traffic.begin(self.method, self.path);
+        let exchange = api_server.metrics.begin(self.method, self.path);
         let deadline = deadline.min(exchange.started + timeout);
         let attempt = async {
             let is_whole_read = *self.method == Method::GET && !self.is_stream;

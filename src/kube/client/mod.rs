@@ -117,7 +117,7 @@ impl Client {
         let Some(time) = (if is_safe { attempts.next(after) } else { None }) else { return false };
         let has_time = self.pause(time).await;
         if has_time {
-            self.api_server.traffic.retried(method, path, after);
+            self.api_server.metrics.retried(method, path, after);
         }
         has_time
     }
@@ -207,7 +207,7 @@ impl Client {
                 }
                 has_paused = true;
             }
-            self.api_server.traffic.retried(request.method, request.path, &error);
+            self.api_server.metrics.retried(request.method, request.path, &error);
             token = next;
         }
     }

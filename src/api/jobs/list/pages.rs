@@ -29,7 +29,7 @@ pub(super) async fn page(
     };
     let limit = u32::try_from(limit).unwrap_or(MAX_PAGE);
     let path = Path::jobs_page(filter.namespace.as_ref(), &selector, limit, token);
-    let list: List<Job> = match ctx.cluster()?.get(&path).await {
+    let list: List<Job> = match ctx.client()?.get(&path).await {
         Err(Error::Refused(refusal)) if refusal.code == 410 => return Err(expired()),
         list => list?,
     };

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::Reading;
-use crate::api::jobs::logs::source::Cluster;
+use crate::api::jobs::logs::source::ClusterLogs;
 use crate::api::routes::access::SEE_LOGS;
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
@@ -21,7 +21,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Feed {
     pub(super) state: Arc<AppState>,
     pub(super) info: Box<RequestInfo>,
-    pub(super) reading: Reading<Cluster>,
+    pub(super) reading: Reading<ClusterLogs>,
 }
 
 impl Feed {

@@ -48,14 +48,14 @@ pub(super) trait Source {
 }
 
 /// The cluster, read with the caller's token if there is one.
-pub(super) struct Cluster {
+pub(super) struct ClusterLogs {
     api_server: Arc<ApiServer>,
     bearer: Option<Bearer>,
     request_timeout: Duration,
     pub(super) job: JobRef,
 }
 
-impl Cluster {
+impl ClusterLogs {
     pub(super) fn new(state: &AppState, caller: &Caller, job: JobRef) -> Self {
         let (api_server, bearer) = (Arc::clone(state.api_server()), caller.bearer().cloned());
         Self { api_server, bearer, request_timeout: state.request_timeout, job }
@@ -69,7 +69,7 @@ impl Cluster {
     }
 }
 
-impl Source for Cluster {
+impl Source for ClusterLogs {
     type Stream = Stream;
 
     async fn fetch(&self) -> Result<JobPods, KubeError> {
