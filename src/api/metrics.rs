@@ -111,7 +111,7 @@ fn limits(text: &mut Exposition, state: &AppState) {
 
 fn upstream(text: &mut Exposition, state: &AppState) {
     let metrics = &state.api_server().metrics;
-    let help = "Requests to the API server. The code is the status, or why there is none.";
+    let help = "Requests to the API server.";
     let mut total = text.family(Counter, "eks_api_upstream_requests_total", help);
     let requests = metrics.requests.all();
     for (what, histogram) in &requests {
@@ -159,7 +159,7 @@ fn outcomes(text: &mut Exposition, name: &'static str, help: &str, outcomes: &Ou
 
 fn live_state(text: &mut Exposition, state: &AppState) {
     let watch = &state.api_server().metrics.watch;
-    let (now, help) = (watch.state(), "1 for the current state of the watch, 0 for the others.");
+    let (now, help) = (watch.state(), "1 for the watch's current state, 0 for the others.");
     let mut states = text.family(Gauge, "eks_api_watch_state", help);
     for state in WATCH_STATES {
         states.sample(&[("state", state)], u8::from(state == now));
