@@ -1,11 +1,8 @@
 //! The checks before a handler runs, in this order: host name, caller and role, page of origin, media type, parameters.
 
-use std::sync::Arc;
-
 use hyper::Uri;
 use hyper::header::HeaderMap;
 
-use crate::api::context::RequestContext;
 use crate::api::routes::access::Access;
 use crate::api::routes::{Route, query};
 use crate::api::state::AppState;
@@ -16,6 +13,7 @@ use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
 use crate::http::request::credentials;
 use crate::http::request::media;
+use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 
 #[derive(Debug)]
@@ -25,30 +23,29 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Makes the context for the handler. Sets the caller as soon as it is known, so that the log of a refusal names it.
+    /// Returns the parameters of an admitted request. Sets the caller as soon as it is known, so that the log of a refusal names it.
     pub fn admit(
         &self,
-        state: &Arc<AppState>,
+        state: &AppState,
         route: Route,
         info: &mut RequestInfo,
         peer: &Peer,
-        (uri, headers): (Uri, HeaderMap),
-    ) -> Result<RequestContext, Problem> {
-        self.hosts.check(peer, &uri, &headers)?;
+        (uri, headers): (&Uri, &HeaderMap),
+    ) -> Result<Parameters, Problem> {
+        self.hosts.check(peer, uri, headers)?;
         match route.access() {
             Access::Cluster(role, _) => {
-                info.caller = state.auth.identify(credentials::parse(&headers, peer)?)?;
+                info.caller = state.auth.identify(credentials::parse(headers, peer)?)?;
                 info.caller.may(role)?;
             }
-            Access::Open if route.has_details_for_callers() => info.caller = identify(state, info, peer, &headers)?,
+            Access::Open if route.has_details_for_callers() => info.caller = identify(state, info, peer, headers)?,
             Access::Open => {}
         }
         if info.is_change {
-            check_csrf(&self.cors, &headers)?;
+            check_csrf(&self.cors, headers)?;
         }
-        media::accepts(route.media(), &headers)?;
-        let parameters = query::parse(route, &uri)?;
-        Ok(RequestContext::new(Arc::clone(state), route, info.clone(), parameters, headers))
+        media::accepts(route.media(), headers)?;
+        query::parse(route, uri)
     }
 }
 

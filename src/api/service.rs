@@ -99,8 +99,12 @@ impl Service {
                 result
             }
             (Ok(()), Ok(route)) => {
-                match self.gate.admit(&self.shared, route, &mut info, peer, (parts.uri, parts.headers)) {
-                    Ok(ctx) => return (head, Ok((Box::new(ctx), body))),
+                match self.gate.admit(&self.shared, route, &mut info, peer, (&parts.uri, &parts.headers)) {
+                    Ok(parameters) => {
+                        let state = Arc::clone(&self.shared);
+                        let ctx = RequestContext::new(state, route, info, parameters, parts.headers);
+                        return (head, Ok((Box::new(ctx), body)));
+                    }
                     Err(problem) => Err(problem),
                 }
             }
