@@ -132,6 +132,14 @@ async fn the_namespace_is_the_bodys_or_the_manifests_or_default() {
 }
 
 #[tokio::test]
+async fn a_bare_manifest_in_json_is_told_where_it_belongs() {
+    let lab = lab().await;
+    let told = problem(&lab.service.post(CREATE_JOB, &manifest("hello")).await, 400, "BadRequest");
+    assert_eq!(told["detail"], "body: is a manifest: put it into job_manifest, or send it as application/yaml");
+    assert_eq!(sent(&lab.cluster), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_contradicts_itself_is_refused_before_anything_is_sent() {
     let lab = lab().await;
     let cases = [

@@ -104,7 +104,10 @@ async fn a_namespace_that_is_never_found_is_made_only_once() {
             "details": { "name": "fresh", "kind": "namespaces" } }),
     };
     lab.cluster.fault(Fault::new("POST", JOBS, missing).always());
-    problem(&create_in_fresh(&lab).await, 404, "NotFound");
+    let reply = create_in_fresh(&lab).await;
+    problem(&reply, 404, "NotFound");
+    let told = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(told.ends_with("; namespace fresh did not exist and was created"), "{told}");
     assert_eq!(sent(&lab.cluster), [post(JOBS), post(NAMESPACES), post(JOBS)]);
 }
 

@@ -41,11 +41,12 @@ pub(super) fn openapi(ctx: &RequestContext) -> Result<Reply, Problem> {
     Ok(file(ctx, document.as_bytes()))
 }
 
-/// Answers a request without a route. The root leads to the documentation.
+/// Answers a request without a route. The root leads to the documentation, also
+/// behind a proxy that adds a path.
 pub(super) fn unknown_path(method: &Method, path: &str, is_enabled: bool) -> Result<Reply, Problem> {
     let detail = match (is_enabled, cfg!(feature = "docs")) {
         (true, true) if path == "/" && [Method::GET, Method::HEAD].contains(method) => {
-            return Ok(Reply::empty(StatusCode::FOUND).with(LOCATION, HeaderValue::from_static("/docs")));
+            return Ok(Reply::empty(StatusCode::FOUND).with(LOCATION, HeaderValue::from_static("docs")));
         }
         (true, true) => "there is nothing at this path; see /docs",
         (true, false) => "there is nothing at this path; see /openapi.json",

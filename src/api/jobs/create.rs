@@ -2,6 +2,7 @@
 
 use std::ops::Not;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
@@ -190,10 +191,14 @@ async fn submit(
         let object = ObjectRef { job: None, uid: uid.map(Into::into), ..info.object.clone() };
         state.audit.record_outcome(&RequestInfo { object, ..info.clone() }, status.as_u16(), reason);
     };
-    let made = |uid: Option<&str>| record(uid, StatusCode::CREATED, "");
+    let namespace_created = AtomicBool::new(false);
+    let made = |uid: Option<&str>| {
+        namespace_created.store(true, Relaxed);
+        record(uid, StatusCode::CREATED, "");
+    };
     let made = (is_wanted && denied.is_none()).then_some(&made as OnNamespaceCreated<'_>);
     let (manifest, mut warnings) = (prepared.manifest.clone(), std::mem::take(&mut prepared.warnings));
-    match create::submit(ctx.client()?, made, validation, prepared).await {
+    let result = match create::submit(ctx.client()?, made, validation, prepared).await {
         Ok(submitted) => {
             if submitted.namespace_created {
                 warnings.push(format!("namespace {} did not exist and was created", submitted.job.metadata.namespace));
@@ -213,7 +218,14 @@ async fn submit(
             Err(Problem { detail: detail.into(), ..problem })
         }
         Err(error) => Err(error.into()),
-    }
+    };
+    result.map_err(|problem: Problem| match &info.object.namespace {
+        Some(namespace) if namespace_created.load(Relaxed) => {
+            let detail = format!("{}; namespace {namespace} did not exist and was created", problem.detail);
+            Problem { detail: detail.into(), ..problem }
+        }
+        _ => problem,
+    })
 }
 
 fn field_validation(level: &str) -> Result<FieldValidation, Problem> {

@@ -49,7 +49,7 @@ pub async fn read<T: DeserializeOwned>(
         }
     }
     let processing = budget.acquire_processing(bytes.len()).await?;
-    Ok((parse(&bytes)?, HeldBody { _memory: memory, _processing: processing }))
+    Ok((parse(&bytes, yaml_member)?, HeldBody { _memory: memory, _processing: processing }))
 }
 
 /// Returns the JSON of a YAML document, as a member of an object unless the document has that member.
@@ -59,8 +59,8 @@ fn enveloped(bytes: &[u8], member: &str) -> Result<Vec<u8>, Problem> {
     Ok(if members.contains_key(member) { json.into() } else { format!("{{\"{member}\":{json}}}").into() })
 }
 
-/// Parses the body. The error names the wrong field.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Parses the body. The error names the wrong field. `member` is the member that holds a manifest.
+fn parse<T: DeserializeOwned>(bytes: &[u8], member: Option<&str>) -> Result<T, Problem> {
     let malformed =
         |path: &str, message: &str| Problem::malformed(if path.is_empty() { "body" } else { path }, message);
     let text = strict_json::text(bytes).map_err(|message| malformed("", &message))?;
@@ -69,7 +69,18 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(malformed("", "must be a JSON object"));
     }
     strict_json::check(text).map_err(|fault| malformed(&fault.path, &fault.message))?;
-    serde_json::from_str(text).map_err(|error| malformed(&strict_json::path_of(text, &error), &error.to_string()))
+    serde_json::from_str(text).map_err(|error| match member {
+        Some(member) if is_manifest(text) => {
+            malformed("", &format!("is a manifest: put it into {member}, or send it as application/yaml"))
+        }
+        _ => malformed(&strict_json::path_of(text, &error), &error.to_string()),
+    })
+}
+
+/// Whether an object has the members that every manifest has.
+fn is_manifest(text: &str) -> bool {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    ["metadata", "spec"].iter().all(|name| members.contains_key(*name))
 }
 
 /// Copies the pieces of the body: each piece keeps the whole read buffer alive.

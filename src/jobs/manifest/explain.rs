@@ -12,10 +12,27 @@ use crate::util::strict_json::push_member;
 const MAX_UNKNOWN: usize = 10;
 /// The length of the shortest names of two words, such as `envFrom`.
 const TWO_WORDS: usize = 7;
+/// Names of one word that are as long.
+const ONE_WORD: [&str; 10] = [
+    "affinity",
+    "command",
+    "containers",
+    "metadata",
+    "namespace",
+    "resources",
+    "selector",
+    "template",
+    "tolerations",
+    "volumes",
+];
+/// Fields of the pod that are often written one level too high.
+const POD_FIELDS: [&str; 5] =
+    ["spec.containers", "spec.initContainers", "spec.restartPolicy", "spec.serviceAccountName", "spec.volumes"];
 
 const STRICT: &str = "strict decoding error: ";
 const UNKNOWN: &str = "unknown field ";
-const HINT: &str = "; names of two words are in camelCase: backoffLimit, not backoff_limit or backofflimit";
+const POD_HINT: &str = "; the fields of the pod belong to spec.template.spec";
+const CASE_HINT: &str = "; names of two words are in camelCase: backoffLimit, not backoff_limit or backofflimit";
 
 /// Returns the error, with a clearer message if it is about the form of this manifest.
 pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
@@ -33,17 +50,23 @@ pub fn explain(mut error: Error, manifest: &[u8]) -> Error {
     error
 }
 
-/// Names the first unknown fields, with a hint if a name is not in camelCase.
+/// Names the first unknown fields, with a hint if they are in the wrong place or not in camelCase.
 fn unknown_fields(message: &str) -> Option<String> {
     let (before, list) = message.split_at_checked(message.find(STRICT)? + STRICT.len())?;
     let list = list.strip_prefix(UNKNOWN)?;
     let separator = format!(", {UNKNOWN}");
     let fields: Vec<&str> = list.split(&separator).collect();
+    let is_of_the_pod = |field: &&str| POD_FIELDS.contains(&field.trim_matches('"'));
     let is_not_camel_case = |field: &&str| {
         let name = field.trim_matches('"').rsplit('.').next().unwrap_or_default();
-        name.contains('_') || (name.len() >= TWO_WORDS && name.bytes().all(|c| c.is_ascii_lowercase()))
+        let is_lowercase = name.len() >= TWO_WORDS && name.bytes().all(|c| c.is_ascii_lowercase());
+        name.contains('_') || (is_lowercase && !ONE_WORD.contains(&name))
     };
-    let hint = if fields.iter().any(is_not_camel_case) { HINT } else { "" };
+    let hint = match &fields {
+        fields if fields.iter().any(is_of_the_pod) => POD_HINT,
+        fields if fields.iter().any(is_not_camel_case) => CASE_HINT,
+        _ => "",
+    };
     let named: Vec<String> = fields.iter().map(|field| format!("{UNKNOWN}{field}")).collect();
     Some(format!("{before}{}{hint}", listed(&named, MAX_UNKNOWN)))
 }

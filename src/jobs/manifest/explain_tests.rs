@@ -98,6 +98,14 @@ fn names_not_in_camel_case_get_one_hint() {
     assert_eq!(hints(&["spec.backoff_limit", "spec.template.spec.restart_policy"]), 1);
     assert_eq!(hints(&["spec.template.spec.containers[0].imagepullpolicy"]), 1);
     assert_eq!(hints(&["spec.backofLimit", "spec.foo"]), 0);
+    assert_eq!(hints(&["namespace", "spec.template.containers"]), 0, "they are single words");
+}
+
+#[test]
+fn fields_of_the_pod_that_are_one_level_too_high_get_a_hint() {
+    let message = r#"strict decoding error: unknown field "spec.containers", unknown field "spec.restartPolicy""#;
+    let explained = explained(&format!("{PREFIX}{message}"), &json!({})).message;
+    assert_eq!(explained, format!("{PREFIX}{message}; the fields of the pod belong to spec.template.spec"));
 }
 
 #[test]
