@@ -8,7 +8,7 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    let ended = eks_api::cli::run(std::env::args().skip(1));
+    let ended = eks_api::cli::run(std::env::args_os().skip(1));
     eks_api::telemetry::stderr::flush();
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use crate::app::error::Error;
 use crate::app::{cluster, sdk};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{OPTIONS, block_on, settings};
-use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
+use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::config::Settings;
 use crate::kube::access_review::{Permission, allowed};
@@ -23,7 +23,7 @@ pub static SPEC: CommandSpec = CommandSpec {
     summary: "check everything from credentials to permissions, and say what to do if a check fails",
     options: &OPTIONS,
     help: "It reads the settings of the service, and changes nothing in the cluster.",
-    exit_codes: &[(0, "all checks passed"), (1, "a check failed"), WRONG_ARGUMENTS, WRONG_SETTINGS],
+    exit_codes: &[(0, "all checks passed"), (1, "a check failed"), WRONG_ARGUMENTS, NO_OUTPUT, WRONG_SETTINGS],
     is_client: false,
     run: |arguments| {
         arguments.without_positional().map_err(|text| SPEC.usage_error(text))?;
@@ -145,23 +145,27 @@ fn client(cluster: &Arc<ApiServer>) -> Client {
 #[derive(Default)]
 struct Report {
     failed: usize,
+    /// The first error of a write to stdout.
+    unprinted: Option<Error>,
 }
 
 impl Report {
     fn line(&mut self, what: &str, outcome: Result<String, impl ToString>, remedy: &str) {
-        match outcome {
-            Ok(found) => print(&format!("ok      {what}: {found}")),
+        let text = match outcome {
+            Ok(found) => format!("ok      {what}: {found}"),
             Err(error) => {
                 self.failed += 1;
-                print(&format!("FAILED  {what}: {}\n        {remedy}", error.to_string()));
+                format!("FAILED  {what}: {}\n        {remedy}", error.to_string())
             }
-        }
+        };
+        self.unprinted = self.unprinted.take().or_else(|| print(&text).err());
     }
 
     fn end(self) -> Result<(), Error> {
-        match self.failed {
-            0 => Ok(()),
-            failed => Err(Error::Failed(format!("{failed} failed"))),
+        match (self.unprinted, self.failed) {
+            (Some(error), _) => Err(error),
+            (None, 0) => Ok(()),
+            (None, failed) => Err(Error::Failed(format!("{failed} failed"))),
         }
     }
 }

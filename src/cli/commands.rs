@@ -6,7 +6,7 @@ use crate::app::serve;
 use crate::cli::environment::{block_on, serve_settings};
 use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
-use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
+use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::cli::{check, jobs, keygen, run, token};
 use crate::util::text::closest;
@@ -39,14 +39,14 @@ pub static SERVE: CommandSpec = CommandSpec {
         (0, "the service was stopped, and all requests have ended"),
         (1, "the service could not start, for example because another program uses its address"),
         WRONG_ARGUMENTS,
+        NO_OUTPUT,
         WRONG_SETTINGS,
     ],
     is_client: false,
     run: |arguments| {
         arguments.without_positional().map_err(|text| SERVE.usage_error(text))?;
         if arguments.has("version") {
-            print(concat!("eks-api ", env!("CARGO_PKG_VERSION")));
-            return Ok(());
+            return print(concat!("eks-api ", env!("CARGO_PKG_VERSION")));
         }
         block_on(serve(serve_settings()?))
     },
@@ -58,12 +58,11 @@ static OPENAPI: CommandSpec = CommandSpec {
     summary: "print the OpenAPI 3.1 document, as /openapi.json returns it",
     options: &[],
     help: "",
-    exit_codes: &[(0, "the document is printed"), WRONG_ARGUMENTS],
+    exit_codes: &[(0, "the document is printed"), WRONG_ARGUMENTS, NO_OUTPUT],
     is_client: false,
     run: |arguments| {
         arguments.without_positional().map_err(|text| OPENAPI.usage_error(text))?;
-        print(openapi::DOCUMENT);
-        Ok(())
+        print(openapi::DOCUMENT)
     },
 };
 
@@ -73,15 +72,14 @@ static COMPLETION: CommandSpec = CommandSpec {
     summary: "print a completion script for a shell",
     options: &[],
     help: "To try it: source <(eks-api completion bash). The packages install the scripts.",
-    exit_codes: &[(0, "the script is printed"), WRONG_ARGUMENTS],
+    exit_codes: &[(0, "the script is printed"), WRONG_ARGUMENTS, NO_OUTPUT],
     is_client: false,
     run: |arguments| {
         let script = match &arguments.positional[..] {
             [shell] => help::completion::script(shell, &COMMANDS),
             _ => None,
         };
-        print(&script.ok_or_else(|| COMPLETION.usage_error("completion needs one of bash, zsh and fish"))?);
-        Ok(())
+        print(&script.ok_or_else(|| COMPLETION.usage_error("completion needs one of bash, zsh and fish"))?)
     },
 };
 
@@ -91,12 +89,11 @@ static MAN: CommandSpec = CommandSpec {
     summary: "print the man page",
     options: &[],
     help: "To read it: eks-api man | man -l -",
-    exit_codes: &[(0, "the page is printed"), WRONG_ARGUMENTS],
+    exit_codes: &[(0, "the page is printed"), WRONG_ARGUMENTS, NO_OUTPUT],
     is_client: false,
     run: |arguments| {
         arguments.without_positional().map_err(|text| MAN.usage_error(text))?;
-        print(&help::man::page(&COMMANDS));
-        Ok(())
+        print(&help::man::page(&COMMANDS))
     },
 };
 
@@ -106,7 +103,7 @@ static HELP: CommandSpec = CommandSpec {
     summary: "print the help of a command",
     options: &[],
     help: "",
-    exit_codes: &[(0, "the help is printed"), WRONG_ARGUMENTS],
+    exit_codes: &[(0, "the help is printed"), WRONG_ARGUMENTS, NO_OUTPUT],
     is_client: false,
     run: |arguments| {
         let command = match &arguments.positional[..] {
@@ -114,8 +111,7 @@ static HELP: CommandSpec = CommandSpec {
             [name] => find(name)?,
             [_, extra, ..] => return Err(HELP.usage_error(unexpected(extra))),
         };
-        print(&help_text(command));
-        Ok(())
+        print(&help_text(command))
     },
 };
 

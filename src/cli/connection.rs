@@ -18,7 +18,7 @@ pub const CA_FILE: CommandOption =
 
 pub const CERT: CommandOption = option("", "cert", "FILE", "your certificate, for mutual TLS [EKS_API_CLIENT_CERT]");
 pub const KEY: CommandOption =
-    option("", "key", "FILE", "the private key of --cert; only you can read it [EKS_API_CLIENT_KEY]");
+    option("", "key", "FILE", "the private key of --cert; not readable by all users [EKS_API_CLIENT_KEY]");
 
 /// Returns the values of the options above.
 pub fn connection(arguments: &Arguments) -> Result<Connection, String> {
@@ -29,7 +29,7 @@ pub fn connection(arguments: &Arguments) -> Result<Connection, String> {
     let url = text("url").or_else(|| variable("EKS_API_URL"));
     let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
     Ok(Connection {
-        url: Url::parse(url).map_err(|why| format!("--url or EKS_API_URL {why}"))?,
+        url: Url::parse(url)?,
         key_file: text("key-file").map(PathBuf::from),
         ca_file: text("ca-file").map(PathBuf::from),
         certificate: client_certificate(cert, key)?,

@@ -1,8 +1,8 @@
 //! `eks-api keygen`: makes an API key and the line of the keys file that admits it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +13,6 @@ use crate::auth::role::Role;
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS};
 use crate::config::pattern::Patterns;
-use crate::util::files;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "keygen",
@@ -63,41 +62,62 @@ fn parse(arguments: &Arguments) -> Result<Grant, String> {
 fn run(grant: &Grant, file: Option<&Path>) -> Result<(), Error> {
     let key = generate().ok_or_else(|| Error::Failed("the system's random number generator failed".to_owned()))?;
     let line = line(grant, &key);
-    if let Some(path) = file {
-        add(path, &grant.name, &line).map_err(|why| Error::Failed(format!("--add {}: {why}", path.display())))?;
-    }
     let name = &*grant.name;
-    writeln!(io::stdout().lock(), "{}", key.expose()).map_err(|error| {
-        Error::Failed(format!("printing the key {name:?}: {error}; remove its line, and make another"))
-    })?;
+    let mut keys = 1;
+    if let Some(path) = file {
+        keys = add(path, name, &line).map_err(|why| Error::Failed(format!("--add {}: {why}", path.display())))?;
+    }
+    let advice = if file.is_some() { "remove the last line of the file, and make another" } else { "make another" };
+    writeln!(io::stdout().lock(), "{}", key.expose())
+        .map_err(|error| Error::Failed(format!("printing the key {name:?}: {error}; {advice}")))?;
     if file.is_none() {
         writeln!(io::stderr().lock(), "{line}")
             .map_err(|error| Error::Failed(format!("printing the line: {error}")))?;
     }
+    if keys > 1 {
+        let keys = if keys == 2 { "two".to_owned() } else { keys.to_string() };
+        // The key is printed, so a closed stderr is not an error.
+        let _ = writeln!(io::stderr().lock(), "the file now has {keys} keys with the name {name:?}");
+    }
     Ok(())
 }
 
-/// Appends the line to the keys file with one write, and returns when it is on the disk.
-fn add(path: &Path, name: &str, line: &str) -> Result<(), String> {
+/// Appends the line to the keys file with one write, and returns when it is on the disk. Returns how many keys have the
+/// name then.
+fn add(path: &Path, name: &str, line: &str) -> Result<usize, String> {
     let text = |error: io::Error| error.to_string();
     if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
         return Err("is not a regular file".to_owned());
     }
     let mut file = File::options().read(true).append(true).create(true).mode(0o600).open(path).map_err(text)?;
-    // Another keygen must not add the same name meanwhile.
+    // Another keygen must not write meanwhile.
     file.lock().map_err(text)?;
-    let old = files::read_text(path, MAX_FILE_BYTES).map_err(text)?;
-    Keys::parse(&old).map_err(|error| error.to_string())?;
-    if old.lines().any(|line| line.split_ascii_whitespace().next() == Some(name)) {
-        return Err(format!("the file already has the name {name:?}; choose another, or remove its line"));
+    // An editor may have put another file in its place before the lock.
+    let (locked, named) = (file.metadata().map_err(text)?, fs::metadata(path).map_err(text)?);
+    if (locked.dev(), locked.ino()) != (named.dev(), named.ino()) {
+        return Err("was replaced meanwhile; try again".to_owned());
     }
+    let mut old = String::new();
+    (&file).take(MAX_FILE_BYTES + 1).read_to_string(&mut old).map_err(text)?;
+    Keys::parse(&old).map_err(|error| error.to_string())?;
     let separator = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
-    let added = file.write_all(format!("{separator}{line}\n").as_bytes()).and_then(|()| file.sync_all());
-    added.map_err(|error| {
+    let added = format!("{separator}{line}\n");
+    if (old.len() + added.len()) as u64 > MAX_FILE_BYTES {
+        return Err(format!("would be larger than {} KiB, and the service would refuse it", MAX_FILE_BYTES >> 10));
+    }
+    let written = file.write_all(added.as_bytes()).and_then(|()| file.sync_all());
+    // The name of a new file must be on the disk too.
+    written.and_then(|()| if old.is_empty() { sync_folder(path) } else { Ok(()) }).map_err(|error| {
         // The disk may be full. The rest of the line would make the file invalid.
         let _ = file.set_len(old.len() as u64);
         error.to_string()
-    })
+    })?;
+    Ok(1 + old.lines().filter(|line| line.split_ascii_whitespace().next() == Some(name)).count())
+}
+
+fn sync_folder(of: &Path) -> io::Result<()> {
+    let folder = of.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
@@ -121,13 +141,13 @@ mod tests {
         }
     }
 
-    fn line_of(name: &str, digit: char) -> String {
-        format!("{name} role=read namespaces=* sha256={}", digit.to_string().repeat(64))
+    fn line_of(name: &str, digit: &str) -> String {
+        format!("{name} role=read namespaces=* sha256={}", digit.repeat(64))
     }
 
     #[test]
     fn a_line_is_added_after_a_missing_newline_and_other_lines_are_kept() {
-        let (first, second) = (line_of("ci", '1'), line_of("nightly", '2'));
+        let (first, second) = (line_of("ci", "1"), line_of("nightly", "2"));
         for (text, kept) in [("", ""), ("# ours\n", "# ours\n"), ("# ours", "# ours\n")] {
             let file = KeysFile::new("added", text);
             add(&file.0, "ci", &first).unwrap();
@@ -137,12 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_the_file_has_and_a_file_that_is_wrong_are_refused_and_not_changed() {
-        for (text, why) in
-            [(line_of("ci", '1'), "the file already has the name \"ci\""), ("ci".to_owned(), "line 1: role= must be")]
-        {
+    fn a_second_line_with_a_name_is_counted() {
+        let file = KeysFile::new("counted", "");
+        let added = ["1", "2", "3"].map(|digit| add(&file.0, "ci", &line_of("ci", digit)).unwrap());
+        assert_eq!((added, add(&file.0, "nightly", &line_of("nightly", "4"))), ([1, 2, 3], Ok(1)));
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_or_would_be_too_large_is_refused_and_not_changed() {
+        let large = "#".repeat(usize::try_from(MAX_FILE_BYTES).unwrap() - 90);
+        for (text, why) in [("ci".to_owned(), "line 1: role= must be"), (large, "would be larger than 1024 KiB")] {
             let file = KeysFile::new("refused", &text);
-            assert!(add(&file.0, "ci", &line_of("ci", '2')).unwrap_err().starts_with(why));
+            assert!(add(&file.0, "ci", &line_of("ci", "2")).unwrap_err().starts_with(why));
             assert_eq!(fs::read_to_string(&file.0).unwrap(), text);
         }
         for path in ["/dev/null", "/"] {

@@ -56,6 +56,9 @@ impl Arguments {
                     .filter(|value| !value.is_empty())
                     .ok_or_else(|| format!("{name} needs a value"))?,
             };
+            if option.value.contains('|') && !option.value.split('|').any(|choice| choice == value) {
+                return Err(format!("--{} must be {}", option.long, alternatives(option.value)));
+            }
             if parsed.values.insert(option.long, value).is_some() {
                 return Err(format!("{name} is given twice"));
             }
@@ -75,6 +78,12 @@ impl Arguments {
     pub fn without_positional(&self) -> Result<(), String> {
         self.positional.first().map_or(Ok(()), |argument| Err(unexpected(argument)))
     }
+}
+
+/// Returns `read, write or admin` for `read|write|admin`.
+fn alternatives(choice: &str) -> String {
+    let (first, last) = choice.rsplit_once('|').unwrap_or(("", choice));
+    format!("{} or {last}", first.replace('|', ", "))
 }
 
 fn unknown(name: &str, table: &[CommandOption]) -> String {

@@ -2,9 +2,10 @@
 
 use crate::cli::connection::{CA_FILE, CERT, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, option};
-use crate::cli::spec::CommandSpec;
+use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client;
 use crate::client::options::Options;
+use crate::jobs::idempotency::IdempotencyKey;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",
@@ -28,6 +29,7 @@ pub static SPEC: CommandSpec = CommandSpec {
     help: "\
 stdout has only the log: each pod of the job, one after another without --prefix. The container is the one that the annotation \
 kubectl.kubernetes.io/default-container names, else the first. All other messages go to stderr.
+With --quiet and --follow the log is written all the same.
 After 10 seconds without progress they say why: a quota, an image, no node, suspended.
 If the service is down or busy, requests are repeated until the timeout; without --timeout for 2 minutes.
 No connection is idle for more than 20 seconds. A proxy with an idle timeout of 30 seconds does not cut it.",
@@ -45,7 +47,7 @@ No connection is idle for more than 20 seconds. A proxy with an idle timeout of 
             "the service cannot be reached, is not trusted, or sends an unexpected reply; also if the time is up and no \
               request was sent",
         ),
-        (74, "stdout cannot be written; a reader that leaves early, as head does, is not an error"),
+        NO_OUTPUT,
         (75, "a quota refused the job (403, exceeded quota); try again later"),
         (77, "the service denied access (401, 403)"),
         (124, "the time is up; the job goes on"),
@@ -60,6 +62,9 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
     let text = |name: &str| arguments.value(name).map(str::to_owned);
     if arguments.has("prefix") && !arguments.has("follow") {
         return Err("--prefix needs --follow".to_owned());
+    }
+    if arguments.value("idempotency-key").is_some_and(|key| IdempotencyKey::parse(key).is_none()) {
+        return Err("--idempotency-key must be 1 to 255 printable ASCII characters".to_owned());
     }
     Ok(Options {
         file: text("file").ok_or("-f is missing: the manifest's file, or - for stdin")?,
@@ -107,6 +112,7 @@ mod tests {
             (&["-f", "a", "-x"], "unknown option \"-x\""),
             (&["-f", "a", "--file", "b"], "--file is given twice"),
             (&["-f", "a", "--timeout", "1"], "--timeout must be"),
+            (&["-f", "a", "--idempotency-key", "ü"], "--idempotency-key must be 1 to 255 printable ASCII"),
             (&["-f", "a", "--url", "127.0.0.1"], "--url or EKS_API_URL must be"),
         ] {
             assert!(parsed(arguments).unwrap_err().contains(named), "{arguments:?}: {:?}", parsed(arguments));

@@ -29,6 +29,9 @@ pub type ExitCode = (u8, &'static str);
 /// The exit codes of [`Error`].
 pub const WRONG_ARGUMENTS: ExitCode = (64, "wrong arguments");
 pub const WRONG_SETTINGS: ExitCode = (78, "a setting, or a file that a setting names, is wrong");
+/// The exit code of `stdout::print`.
+pub const NO_OUTPUT: ExitCode =
+    (74, "stdout cannot be written; a reader that leaves early, as head does, is not an error");
 
 impl CommandSpec {
     /// Returns the name of the command with the program's.

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::app::error::Error;
 use crate::app::{cluster, sdk};
 use crate::cli::environment::{OPTIONS, block_on, settings};
-use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS, WRONG_SETTINGS};
+use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::config::Settings;
 
@@ -22,6 +22,7 @@ pub static SPEC: CommandSpec = CommandSpec {
         (0, "the token is printed"),
         (1, "no token was signed, for example because AWS credentials are missing"),
         WRONG_ARGUMENTS,
+        NO_OUTPUT,
         WRONG_SETTINGS,
     ],
     is_client: false,
@@ -88,8 +89,7 @@ async fn run(settings: &Settings) -> Result<(), Error> {
         },
     };
     let text = serde_json::to_string(&credential).map_err(|error| Error::Failed(error.to_string()))?;
-    print(&text);
-    Ok(())
+    print(&text)
 }
 
 #[cfg(test)]

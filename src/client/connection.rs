@@ -1,6 +1,5 @@
 //! Connects to the service by HTTP or HTTPS: [`connect`].
 
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -15,9 +14,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
 
+use crate::client::credential::file_error;
 use crate::client::exit::Exit;
 use crate::client::options::{ClientCertificate, Url};
-use crate::util::net;
+use crate::util::error_chain::chain;
+use crate::util::{net, tls_error};
 
 pub type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -41,10 +42,7 @@ fn tls(url: &Url, ca_file: Option<&Path>, certificate: Option<&ClientCertificate
     let failed = |why: String| Exit::usage(format!("TLS: {why}"));
     let builder = net::tls().map_err(|error| failed(error.to_string()))?;
     let builder = match ca_file {
-        Some(file) => {
-            let named = |why: String| Exit::usage(format!("--ca-file {}: {why}", file.display()));
-            builder.with_root_certificates(roots(file).map_err(named)?)
-        }
+        Some(file) => builder.with_root_certificates(roots(file).map_err(|why| file_error("--ca-file", file, &why))?),
         // Plain HTTP needs no CAs.
         None if !url.is_tls => builder.with_root_certificates(RootCertStore::empty()),
         None => builder
@@ -52,14 +50,14 @@ fn tls(url: &Url, ca_file: Option<&Path>, certificate: Option<&ClientCertificate
             .map_err(|error| failed(format!("{error}; set --ca-file to the file of the CA")))?,
     };
     let Some(ClientCertificate { cert, key }) = certificate else { return Ok(builder.with_no_client_auth()) };
-    let named = |option: &str, file: &Path, why: String| Exit::usage(format!("{option} {}: {why}", file.display()));
-    let chain = chain_of(cert).map_err(|why| named("--cert", cert, why))?;
-    let private_key = private_key(key).map_err(|why| named("--key", key, why))?;
+    let chain = chain_of(cert).map_err(|why| file_error("--cert", cert, &why))?;
+    let private_key = private_key(key).map_err(|why| file_error("--key", key, &why))?;
     builder.with_client_auth_cert(chain, private_key).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
-            named("--key", key, format!("the key does not belong to the first certificate of {}", cert.display()))
+            let why = format!("the key does not belong to the first certificate of {}", cert.display());
+            file_error("--key", key, &why)
         }
-        error => named("--cert", cert, error.to_string()),
+        error => file_error("--cert", cert, &error.to_string()),
     })
 }
 
@@ -93,7 +91,7 @@ pub fn final_error(error: &Error, is_tls: bool) -> Option<(&'static str, &'stati
     let is_not_http = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
     };
-    match chain(error).find_map(tls_error) {
+    match chain(error).find_map(tls_error::find) {
         Some(rustls::Error::InvalidMessage(_)) => Some(("does not speak TLS", "use http:// for a service without TLS")),
         Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
             Some(("requires a client certificate", "see --cert and --key"))
@@ -110,15 +108,15 @@ pub fn final_error(error: &Error, is_tls: bool) -> Option<(&'static str, &'stati
     }
 }
 
-fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    // The inner error of an io::Error is not its source.
-    let inner = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref::<rustls::Error>().or_else(|| tls_error(inner()?))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Returns the error and its causes.
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn std::error::Error + 'static)| (**error).source())
+    #[test]
+    fn an_api_key_in_place_of_the_private_keys_file_is_not_printed() {
+        let cert = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/x509-v1.pem");
+        let certificate = ClientCertificate { cert, key: "eks-api-hunter2".into() };
+        let refused = tls(&Url::parse("http://127.0.0.1").unwrap(), None, Some(&certificate)).unwrap_err();
+        assert_eq!(refused, Exit::usage("--key: this is a key, not the name of a file"));
+    }
 }

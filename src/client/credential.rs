@@ -24,7 +24,7 @@ pub enum Credential {
 impl Credential {
     pub fn read(file: Option<&Path>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Exit> {
         if let Some(path) = file {
-            let last = read(path).map_err(|why| Exit::usage(format!("--key-file {}: {why}", path.display())))?;
+            let last = read(path).map_err(|why| file_error("--key-file", path, &why))?;
             return Ok(Self::File { path: path.to_owned(), last });
         }
         let given = VARIABLES.map(|name| Some((name, variable(name).filter(|value| !value.is_empty())?)));
@@ -45,6 +45,15 @@ impl Credential {
             Self::File { path, last } => Some(read(path).unwrap_or_else(|_| last.clone())),
         }
     }
+}
+
+/// Names the file of an option, unless it is a key by mistake.
+pub fn file_error(option: &str, file: &Path, why: &str) -> Exit {
+    let is_key = file.as_os_str().as_encoded_bytes().starts_with(b"eks-api-") && !file.exists();
+    if is_key {
+        return Exit::usage(format!("{option}: this is a key, not the name of a file"));
+    }
+    Exit::usage(format!("{option} {}: {why}", file.display()))
 }
 
 fn read(path: &Path) -> Result<HeaderValue, String> {
@@ -79,6 +88,14 @@ mod tests {
             assert!(!format!("{credential:?}").contains("abc"));
         }
         assert!(from(None, None).unwrap().header().is_none());
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_file_is_not_printed() {
+        let refused = Credential::read(Some(Path::new("eks-api-hunter2")), |_| None).unwrap_err();
+        assert_eq!(refused.text, "--key-file: this is a key, not the name of a file");
+        let absent = Credential::read(Some(Path::new("absent.key")), |_| None).unwrap_err();
+        assert!(absent.text.starts_with("--key-file absent.key: No such file"), "{absent}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use crate::util::text::truncate;
+
 #[allow(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -91,14 +93,26 @@ impl Url {
     /// Accepts `http` and `https`, with an optional path. A user or password is refused, because other users can read a
     /// command line. The error does not repeat it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let form = "must be a URL such as http://127.0.0.1:8000 or https://jobs.example.com:8443";
+        let form = "--url or EKS_API_URL must be a URL such as http://127.0.0.1:8000 or https://jobs.example.com:8443";
         let uri: Uri = text.parse().map_err(|_| form.to_owned())?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(form.to_owned()) };
-        if authority.as_str().contains('@') {
+        // A password may have a slash, so an @ after the authority counts too.
+        if text.contains('@') {
             return Err(format!("{form}, without a user; see --key-file"));
         }
-        if !["http", "https"].contains(&scheme) || uri.query().is_some() || authority.host().is_empty() {
+        // The parser drops a fragment.
+        if uri.query().is_some() || text.contains('#') {
+            return Err(format!("{form}, without ? and #"));
+        }
+        if !["http", "https"].contains(&scheme) || authority.host().is_empty() {
             return Err(form.to_owned());
+        }
+        // With an invalid port, hyper connects to the default port.
+        if let Some(port) = authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'))
+            && !port.parse::<u16>().is_ok_and(|number| number > 0)
+        {
+            let wrong = truncate(port, 40);
+            return Err(format!("--url or EKS_API_URL: {wrong:?} is not a port: use a number from 1 to 65535"));
         }
         let host = authority.host().trim_matches(['[', ']']);
         let is_local = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
@@ -132,6 +146,23 @@ mod tests {
     fn other_urls_are_refused_and_not_repeated() {
         for text in ["", "127.0.0.1:8000", "/api", "ftp://a", "http://", "http://a/?b", "http://user:hunter2@a"] {
             assert!(!Url::parse(text).unwrap_err().contains("hunter2"), "{text}");
+        }
+        for text in ["http://user:hunter2/x@a", "http://user:hunter2?x@a", "http://user:hunter2#x@a", "http://a/#b"] {
+            assert!(!Url::parse(text).unwrap_err().contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_from_1_to_65535() {
+        for (text, port) in [
+            ("http://127.0.0.1:80O0", "80O0"),
+            ("http://127.0.0.1:99999/eks", "99999"),
+            ("https://jobs.example.com:abc", "abc"),
+            ("http://[::1]:0", "0"),
+            ("http://127.0.0.1:", ""),
+        ] {
+            let why = format!("--url or EKS_API_URL: {port:?} is not a port: use a number from 1 to 65535");
+            assert_eq!(Url::parse(text), Err(why), "{text}");
         }
     }
 }

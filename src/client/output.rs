@@ -27,7 +27,12 @@ pub async fn write(output: &Output, bytes: Vec<u8>) -> Result<Reader, Exit> {
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
         output.write_all(&bytes).and_then(|()| output.flush())
     });
-    match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+    reader(written.await.unwrap_or_else(|error| Err(io::Error::other(error))))
+}
+
+/// Returns whether the reader is still there after this result of a write.
+pub fn reader(written: io::Result<()>) -> Result<Reader, Exit> {
+    match written {
         Ok(()) => Ok(Reader::Open),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Closed),
         Err(error) => Err(Exit::new(OUTPUT, format!("stdout cannot be written: {error}"))),

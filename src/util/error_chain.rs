@@ -1,4 +1,4 @@
-//! Prints errors with their causes on one line: [`error_chain`] and [`causes`].
+//! Prints errors with their causes on one line: [`error_chain`], [`causes`] and [`chain`].
 
 use std::error::Error;
 use std::iter::successors;
@@ -7,14 +7,18 @@ use crate::util::tls_error;
 
 /// Returns the texts of an error and of its causes. A cause is left out if its text was printed already.
 pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> String {
-    let errors = successors(Some(error), |error: &&'a (dyn Error + 'static)| (**error).source());
-    let joined = errors
+    let joined = chain(error)
         .map(|error| tls_error::find(error).map_or_else(|| one_line(&error.to_string()), tls_error::describe))
         .reduce(|printed, cause| if printed.contains(&cause) { printed } else { format!("{printed}: {cause}") });
     joined.unwrap_or_default()
 }
 
-/// The same without the outermost error. That of hyper's clients says only "client error".
+/// Returns the error and its causes.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |error: &&'a (dyn Error + 'static)| (**error).source())
+}
+
+/// Returns the texts without that of the outermost error. That of hyper's clients says only "client error".
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     error_chain(error.source().unwrap_or(error))
 }

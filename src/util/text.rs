@@ -10,11 +10,19 @@ pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 
-/// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them.
+/// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them. A word of up to 5
+/// letters differs by one, or has the same letters in another order.
 pub fn closest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = words.map(|word| (edit_distance(given, word), word));
     let near = near.filter(|(distance, _)| *distance <= 2 && *distance < given.chars().count());
+    let near = near.filter(|(distance, word)| *distance <= 1 || word.len() > 5 || letters(word) == letters(given));
     near.min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+}
+
+fn letters(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// The number of letters to insert, delete or replace (Levenshtein).
@@ -42,7 +50,7 @@ mod tests {
         for (given, meant) in [("rnu", "run"), ("chek", "check"), ("keygenn", "keygen"), ("keyyagen", "keygen")] {
             assert_eq!(closest(given, words()), Some(meant), "{given}");
         }
-        for given in ["", "rm", "ls", "serve", "keyyyagen", "ч"] {
+        for given in ["", "rm", "ls", "sits", "rule", "serve", "keyyyagen", "ч"] {
             assert_eq!(closest(given, words()), None, "{given}");
         }
         assert_eq!(closest("runs", ["rune", "run"].into_iter()), Some("rune"), "the first of the closest");

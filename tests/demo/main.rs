@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 /// As src/main.rs does.
 fn service(arguments: impl Iterator<Item = String>) -> ExitCode {
-    match eks_api::cli::run(arguments) {
+    match eks_api::cli::run(arguments.map(Into::into)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // stderr may be gone; the exit code still tells.

@@ -1,6 +1,9 @@
 //! The command line: what each command prints, and the exit code that scripts and systemd go by.
 
-use std::process::Output;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -95,6 +98,45 @@ async fn an_unknown_argument_is_a_usage_error() {
         let output = bare(arguments).await;
         assert_eq!((code(&output), stdout(&output)), (Some(64), String::new()), "{arguments:?}");
         assert!(arguments.iter().any(|argument| stderr(&output).contains(argument)), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_stdout_that_cannot_be_written_is_74_and_a_reader_that_has_left_is_not_an_error() {
+    let arguments =
+        [&["completion", "bash"][..], &["man"], &["openapi"], &["help"], &["run", "--help"], &["--version"]];
+    for arguments in arguments {
+        let run = |stdout: Stdio| Command::new(BINARY).args(arguments).env_clear().stdout(stdout).output().unwrap();
+        let output = run(File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(code(&output), Some(74), "{arguments:?}");
+        let told = "eks-api: stdout cannot be written: No space left on device";
+        assert!(stderr(&output).starts_with(told), "{arguments:?}: {}", stderr(&output));
+        // Its reader is dropped.
+        let (_, writer) = std::io::pipe().unwrap();
+        let output = run(writer.into());
+        assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn check_and_token_end_with_74_if_stdout_cannot_be_written() {
+    let (_cluster, aws) = surroundings().await;
+    for command in ["check", "token"] {
+        let shell = builder("sh", &aws).arg("-c").arg(r#"exec "$0" "$1" >/dev/full"#).arg(BINARY).arg(command);
+        let output = shell.output().await;
+        assert_eq!(code(&output), Some(74), "{command}: {}", stderr(&output));
+        assert_eq!(stderr(&output).matches("stdout cannot be written: No space left").count(), 1, "{command}");
+    }
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_a_usage_error_of_its_command() {
+    let latin_1 = OsStr::from_bytes(b"M\xfcller.json");
+    for (arguments, expected) in [(&["check"][..], 64), (&["run", "-f"], 2)] {
+        let output = Command::new(BINARY).args(arguments).arg(latin_1).env_clear().output().unwrap();
+        assert_eq!(code(&output), Some(expected), "{}", stderr(&output));
+        let told = format!("argument {} is not UTF-8; see eks-api {} --help\n", arguments.len() + 1, arguments[0]);
+        assert!(stderr(&output).ends_with(&told), "{}", stderr(&output));
     }
 }
 

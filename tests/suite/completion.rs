@@ -69,6 +69,7 @@ fn bash_completes_commands_options_files_and_fixed_values() {
     assert_eq!(bash(&["eks-api", "run", "--key-file", "="]).len(), 2, "a name with a blank is one");
     assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", ""]), ["read", "write", "admin"]);
     assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", "=", "w"]), ["write"]);
+    assert_eq!(bash(&["eks-api", "list", "--state", "c"]), ["completed"]);
     assert_eq!(bash(&["eks-api", "completion", "f"]), ["fish"]);
     assert_eq!(bash(&["eks-api", "help", "che"]), ["check"]);
     assert_eq!(bash(&["eks-api", "run", "--namespace", ""]), [""]);
@@ -92,6 +93,7 @@ fn fish_completes_commands_options_files_and_fixed_values() {
     assert_eq!(fish("eks-api completion z"), ["zsh"]);
     assert_eq!(fish("eks-api help che"), ["check"]);
     assert!(fish("eks-api run --namespace jo").is_empty());
+    assert!(fish("eks-api keygen run --fo").is_empty(), "only the first word is the command");
 }
 
 /// Shows the specifications that zsh's own functions get. They complete only in an interactive shell.

@@ -12,11 +12,11 @@ use source::{Source, sources};
 /// The rooms from the bottom up, each with its row and its budget in lines of code. Rooms of one row never import each
 /// other. Blank lines, comments and tests do not count.
 const ROOMS: [(&str, usize, usize); 16] = [
-    ("util", 0, 973),
+    ("util", 0, 981),
     ("config", 1, 475),
     ("telemetry", 1, 559),
     ("aws", 2, 547),
-    ("client", 2, 2293),
+    ("client", 2, 2302),
     ("kube", 3, 2279),
     ("jobs", 4, 2581),
     ("clusters", 5, 269),
@@ -25,7 +25,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("http", 8, 2009),
     ("api", 9, 3739),
     ("app", 10, 349),
-    ("cli", 11, 1209),
+    ("cli", 11, 1264),
     ("lib", 12, 14),
     ("main", 12, 15),
 ];

@@ -155,14 +155,20 @@ fi"#
 
 fn fish(commands: &[&CommandSpec]) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
-    let mut text = "# fish completion for eks-api\ncomplete -c eks-api -f".to_owned();
+    let mut text = r#"# fish completion for eks-api
+function __eks_api_command
+    set -l words (commandline -opc)
+    test "$words[2]" = $argv[1]
+end
+complete -c eks-api -f"#
+        .to_owned();
     for command in commands {
         let condition = if command.name.is_empty() {
             "__fish_use_subcommand".to_owned()
         } else {
             let summary = quoted(command.summary);
             let _ = write!(text, "\ncomplete -c eks-api -n __fish_use_subcommand -a {} -d {summary}", command.name);
-            quoted(&format!("__fish_seen_subcommand_from {}", command.name))
+            quoted(&format!("__eks_api_command {}", command.name))
         };
         for option in command.options() {
             let short = if option.short.is_empty() { String::new() } else { format!(" -s {}", option.short) };

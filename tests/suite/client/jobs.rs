@@ -73,7 +73,8 @@ async fn list_has_the_jobs_of_a_state_or_a_selector() {
         let found: Vec<&str> = rows(&ended).iter().map(|row| row[1]).collect();
         assert_eq!(found, names, "{arguments:?}");
     }
-    call(&lab, &["list", "--state", "lost"]).await.expect(65, "the jobs are not listed: ");
+    call(&lab, &["list", "--state", "lost"]).await.expect(2, "--state must be pending, running, ");
+    call(&lab, &["list", "-l", "a=b=c"]).await.expect(65, "the jobs are not listed: ");
 }
 
 #[tokio::test]
@@ -106,13 +107,15 @@ async fn delete_says_each_job_and_goes_on_after_a_failure() {
 #[tokio::test]
 async fn delete_by_selector_deletes_what_matches_and_nothing_else() {
     let lab = lab_with_five(&[]).await;
-    let ended = call(&lab, &["delete", "--selector", "team=a", "-o", "json"]).await;
+    let ended = call(&lab, &["delete", "--selector", "team=a", "-A", "-o", "json"]).await;
     ended.expect(0, "");
     let replies: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(replies.len() == 2 && replies.iter().all(|reply| reply["status"] == "success"), "{ended:?}");
     let deleted: Vec<String> = lab.cluster.deletions().into_iter().map(|deletion| deletion.name).collect();
     assert_eq!(deleted, ["older", "oldest"]);
-    call(&lab, &["delete", "-l", "team=none"]).await.expect(0, "no job matches");
+    call(&lab, &["delete", "-l", "team=none", "-n", "default"]).await.expect(0, "no job matches");
+    let refused = "--selector needs -n NAMESPACE, or --all-namespaces for every namespace";
+    call(&lab, &["delete", "-l", "team=a"]).await.expect(2, refused);
 }
 
 #[tokio::test]

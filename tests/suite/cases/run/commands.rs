@@ -26,7 +26,7 @@ async fn every_command_repeats_a_request_that_was_refused_for_the_moment() {
         (&["wait", "t1"], "get-job-status"),
         (&["list"], "list-jobs"),
         (&["delete", "t1"], "delete-job"),
-        (&["delete", "-l", "a=b"], "list-jobs"),
+        (&["delete", "-A", "-l", "a=b"], "list-jobs"),
         (&["logs", "t1"], "get-job-status"),
         (&["logs", "t1"], "get-job-logs"),
     ] {
