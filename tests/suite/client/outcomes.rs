@@ -149,6 +149,13 @@ async fn a_signal_ends_the_run_and_the_job_only_if_it_is_said() {
         run.ended().await.expect(code, told);
         assert_eq!(lab.cluster.count("DELETE", &format!("{JOBS}/{name}")), deleted);
     }
+    let denied = Kind::status(403, "Forbidden", "not you");
+    lab.cluster.fault(Fault::new("DELETE", &format!("{JOBS}/hello-3"), denied).always());
+    let run = Run::of(&manifest("hello-3", "true"), lab.service.address()).args(&["--delete-on-interrupt"]);
+    let run = run.start().await;
+    run.told("is created").await;
+    run.signal("INT").await;
+    run.ended().await.expect(130, "interrupted; job default/hello-3 is not deleted: not you");
 }
 
 #[tokio::test]
