@@ -108,6 +108,23 @@ pub fn final_error(error: &Error, is_tls: bool) -> Option<(&'static str, &'stati
     }
 }
 
+/// Returns the messages for an address without a connection: while it is tried again, and at last.
+pub fn unreachable(url: &str, why: &str, has_timeout: bool) -> [String; 2] {
+    let time = if has_timeout { "until the timeout" } else { "for 2 minutes" };
+    [
+        format!("nothing answers at {url} ({why}); trying again {time}"),
+        format!("{url} cannot be reached: {why}. Is eks-api running there? Set --url or EKS_API_URL"),
+    ]
+}
+
+/// Returns the short form of an error that says that nothing listens there.
+pub fn refused(error: &Error) -> Option<&'static str> {
+    let is_refused = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    chain(error).any(is_refused).then_some("connection refused")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +135,14 @@ mod tests {
         let certificate = ClientCertificate { cert, key: "eks-api-hunter2".into() };
         let refused = tls(&Url::parse("http://127.0.0.1").unwrap(), None, Some(&certificate)).unwrap_err();
         assert_eq!(refused, Exit::usage("--key: this is a key, not the name of a file"));
+    }
+
+    #[test]
+    fn an_address_without_a_service_is_named_with_advice() {
+        let [first, last] = unreachable("http://127.0.0.1:9", "connection refused", false);
+        assert_eq!(first, "nothing answers at http://127.0.0.1:9 (connection refused); trying again for 2 minutes");
+        let advice = "Is eks-api running there? Set --url or EKS_API_URL";
+        assert_eq!(last, format!("http://127.0.0.1:9 cannot be reached: connection refused. {advice}"));
+        assert!(unreachable("", "", true)[0].ends_with("trying again until the timeout"));
     }
 }

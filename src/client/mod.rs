@@ -84,7 +84,7 @@ async fn run_at(service: &Service<'_>, options: &Options) -> Result<(), Exit> {
         Some(job) if options.delete_on_interrupt => tokio::select! {
             deleted = job::delete(service, job) => match deleted {
                 Ok(()) => format!("{job} is being deleted"),
-                Err(exit) => exit.to_string(),
+                Err(exit) => exit.text,
             },
             () = sleep(LAST_CALL_TIMEOUT) => format!("{job} could not be deleted"),
             // A second Ctrl-C ends the run.
@@ -117,7 +117,7 @@ async fn work(
             let query = LogQuery { container, follow: true, all: true, ..LogQuery::default() };
             let output = output::stdout();
             let end = if options.prefix {
-                follow_pods(service, job, state, &query, &output).await?
+                follow_pods(service, job, state, &query, &output, Until::JobEnd).await?
             } else {
                 follow(service, job, state, &query, LogWriter::new(&output, None), Until::JobEnd).await?
             };

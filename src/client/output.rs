@@ -48,6 +48,10 @@ pub struct LogWriter {
     prefix: Option<String>,
     /// The line that has not ended yet.
     line: Vec<u8>,
+    /// Whether the last part of a long line was written, but not its end.
+    is_cut: bool,
+    /// Whether the last output ended within a line.
+    pub is_mid_line: bool,
 }
 
 impl std::fmt::Debug for LogWriter {
@@ -58,12 +62,14 @@ impl std::fmt::Debug for LogWriter {
 
 impl LogWriter {
     pub fn new(output: &Output, prefix: Option<String>) -> Self {
-        Self { output: Arc::clone(output), prefix, line: Vec::new() }
+        Self { output: Arc::clone(output), prefix, line: Vec::new(), is_cut: false, is_mid_line: false }
     }
 
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<Reader, Exit> {
         let bytes = if self.prefix.is_some() { self.lines(&bytes) } else { bytes };
-        if bytes.is_empty() { Ok(Reader::Open) } else { write(&self.output, bytes).await }
+        let Some(last) = bytes.last() else { return Ok(Reader::Open) };
+        self.is_mid_line = *last != b'\n';
+        write(&self.output, bytes).await
     }
 
     /// Writes the last line, if it has no end.
@@ -75,11 +81,16 @@ impl LogWriter {
     fn lines(&mut self, bytes: &[u8]) -> Vec<u8> {
         let (mut out, prefix) = (Vec::new(), self.prefix.as_deref().unwrap_or_default());
         for part in bytes.split_inclusive(|c| *c == b'\n') {
+            let is_cut = std::mem::take(&mut self.is_cut);
+            if is_cut && part == b"\n" {
+                continue;
+            }
             self.line.extend_from_slice(part);
             if !part.ends_with(b"\n") {
                 if self.line.len() < MAX_LINE_BYTES {
                     continue;
                 }
+                self.is_cut = true;
                 self.line.push(b'\n');
             }
             out.extend_from_slice(prefix.as_bytes());
@@ -103,5 +114,6 @@ mod tests {
         let long = vec![b'x'; MAX_LINE_BYTES];
         let written = writer.lines(&long);
         assert!(written.starts_with(b"p/c xx") && written.ends_with(b"x\n") && writer.line.is_empty());
+        assert_eq!(writer.lines(b"\n\nend\n"), b"p/c \np/c end\n", "the end of the cut line is not a line");
     }
 }

@@ -1,7 +1,7 @@
 //! Shows the progress of a command on stderr: [`Progress`]. On a terminal it is one line that is updated, else a line for
 //! each event.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
@@ -19,6 +19,8 @@ pub struct Progress {
     started: Instant,
     /// The text of the live line; empty if there is none.
     line: RefCell<String>,
+    /// Whether the log on this terminal ended within a line.
+    is_mid_line: Cell<bool>,
     /// The last state.
     state: RefCell<String>,
 }
@@ -26,6 +28,7 @@ pub struct Progress {
 /// The numbers of terminal colours.
 const GREEN: u8 = 32;
 const YELLOW: u8 = 33;
+const ERASE: &str = "\r\x1b[K";
 
 impl Progress {
     /// A quiet run shows only the log of a job that failed.
@@ -34,7 +37,8 @@ impl Progress {
         let is_terminal = io::stderr().is_terminal() && !is_dumb;
         let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (is_live, started) = (is_terminal && !is_quiet, Instant::now());
-        Self { is_live, is_quiet, has_colours, started, line: RefCell::default(), state: RefCell::default() }
+        let (line, state, is_mid_line) = (RefCell::default(), RefCell::default(), Cell::default());
+        Self { is_live, is_quiet, has_colours, started, line, is_mid_line, state }
     }
 
     /// Writes a line that stays on the screen.
@@ -58,7 +62,7 @@ impl Progress {
                 Some(colour) => format!("\x1b[{colour}m{line}\x1b[0m"),
                 None => line,
             };
-            self.write(&format!("{}{line}\n", self.erase()));
+            self.write(&format!("{}{line}\n", self.begin()));
             self.draw();
         }
     }
@@ -90,7 +94,19 @@ impl Progress {
     /// Erases the live line, before the log is written to the terminal.
     pub fn clear(&self) {
         if self.is_live && !self.line.take().is_empty() {
-            self.write(self.erase());
+            self.write(ERASE);
+        }
+    }
+
+    /// Remembers whether the log ended within a line.
+    pub fn wrote(&self, is_mid_line: bool) {
+        self.is_mid_line.set(is_mid_line && io::stdout().is_terminal() && io::stderr().is_terminal());
+    }
+
+    /// Ends the line of the log, before the last message.
+    pub fn end_line(&self) {
+        if self.is_mid_line.take() {
+            self.write("\n");
         }
     }
 
@@ -115,12 +131,17 @@ impl Progress {
             let seconds = self.started.elapsed().as_secs();
             let time = format!("{}:{:02}", seconds / 60, seconds % 60);
             // Without line wrap, because only one line can be erased.
-            self.write(&format!("{}\x1b[?7leks-api: {line} ({time})\x1b[?7h", self.erase()));
+            self.write(&format!("{}\x1b[?7leks-api: {line} ({time})\x1b[?7h", self.begin()));
         }
     }
 
-    const fn erase(&self) -> &'static str {
-        if self.is_live { "\r\x1b[K" } else { "" }
+    /// Returns what comes before a line: it ends the line of the log, or erases the live line.
+    fn begin(&self) -> &'static str {
+        match (self.is_mid_line.take(), self.is_live && !self.line.borrow().is_empty()) {
+            (true, _) => "\n",
+            (false, true) => ERASE,
+            (false, false) => "",
+        }
     }
 
     #[allow(clippy::unused_self, reason = "only a Progress writes to stderr")]

@@ -46,6 +46,8 @@ pub struct Service<'a> {
     pub idle_timeout: Duration,
     /// Why the last attempt failed.
     pub last_failure: RefCell<String>,
+    /// Whether the last call took more than one attempt.
+    pub was_repeated: Cell<bool>,
     /// Whether a request before the last one was sent.
     was_sent: Cell<bool>,
     /// The connection of the last request.
@@ -83,6 +85,7 @@ pub enum Error {
         retry_after: Option<Duration>,
         /// Whether the service answered.
         is_answered: bool,
+        is_connected: bool,
     },
     Problem(Problem),
     Exit(Exit),
@@ -90,7 +93,7 @@ pub enum Error {
 
 impl Error {
     fn unanswered(why: impl Into<String>) -> Self {
-        Self::Retryable { why: why.into(), retry_after: None, is_answered: false }
+        Self::Retryable { why: why.into(), retry_after: None, is_answered: false, is_connected: true }
     }
 
     /// The end of a run that cannot go on. `consequence` says what did not happen.
@@ -119,6 +122,7 @@ impl<'a> Service<'a> {
             has_timeout: false,
             idle_timeout: IDLE_TIMEOUT,
             last_failure: RefCell::default(),
+            was_repeated: Cell::default(),
             was_sent: Cell::default(),
             last_connection: RefCell::default(),
         }
@@ -135,7 +139,10 @@ impl<'a> Service<'a> {
         if self.was_sent() {
             return None;
         }
-        let (url, why) = (self.url.as_str(), self.last_failure.take());
+        let (url, mut why) = (self.url.as_str(), self.last_failure.take());
+        if why.is_empty() {
+            "no connection was made in that time".clone_into(&mut why);
+        }
         let text = format!("the time is up; {url} was not reached, and nothing was sent: {why}");
         Some(Exit::new(UNAVAILABLE, text))
     }
@@ -144,18 +151,25 @@ impl<'a> Service<'a> {
     pub async fn call(&self, request: &ServiceRequest) -> Result<Response<Bytes>, Error> {
         let (mut failing_since, mut backoff, mut noted) = (None, BACKOFF, String::new());
         let url = self.url.as_str();
+        self.was_repeated.set(false);
         loop {
-            let (why, retry_after) = match self.once(request).await {
-                Err(Error::Retryable { why, retry_after, .. }) => (why, retry_after),
+            let (why, retry_after, is_connected) = match self.once(request).await {
+                Err(Error::Retryable { why, retry_after, is_connected, .. }) => (why, retry_after, is_connected),
                 done => return done,
+            };
+            let [repeating, last] = if is_connected {
+                [format!("{url}: {why}; trying again"), format!("{url}: {why}")]
+            } else {
+                connection::unreachable(url, &why, self.has_timeout)
             };
             let failing_since = *failing_since.get_or_insert_with(Instant::now);
             if !self.has_timeout && failing_since.elapsed() >= RETRY_TIMEOUT {
-                return Err(Exit::new(UNAVAILABLE, format!("{url}: {why}")).into());
+                return Err(Exit::new(UNAVAILABLE, last).into());
             }
+            self.was_repeated.set(true);
             self.last_failure.replace(why.clone());
             if noted != why {
-                self.progress.note(&format!("{url}: {why}; trying again"));
+                self.progress.note(&repeating);
                 noted = why;
             }
             sleep(retry_after.unwrap_or_default() + backoff.pause()).await;
@@ -184,6 +198,10 @@ impl<'a> Service<'a> {
                 Some((what, advice)) => {
                     Exit::new(UNAVAILABLE, format!("{} {what}: {why}; {advice}", self.url.as_str())).into()
                 }
+                None if error.is_connect() => {
+                    let why = connection::refused(&error).map_or(why, str::to_owned);
+                    Error::Retryable { why, retry_after: None, is_answered: false, is_connected: false }
+                }
                 None => Error::unanswered(why),
             }
         })?;
@@ -197,7 +215,7 @@ impl<'a> Service<'a> {
         }
         let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-        Err(Error::Retryable { why: problem.text, retry_after, is_answered: true })
+        Err(Error::Retryable { why: problem.text, retry_after, is_answered: true, is_connected: true })
     }
 
     fn http_request(&self, request: &ServiceRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {

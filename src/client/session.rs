@@ -25,7 +25,10 @@ pub async fn with_service(
     service.has_timeout = options.timeout.is_some();
     let ended = work(&service).await;
     progress.clear();
-    ended.map_err(|exit| exit.in_colour(progress.has_colours))
+    ended.map_err(|exit| {
+        progress.end_line();
+        exit.in_colour(progress.has_colours)
+    })
 }
 
 /// Does the work until the time is up. `consequence` says what is open then.

@@ -33,15 +33,29 @@ pub(super) async fn delete(service: &Service<'_>, command: &Command) -> Result<(
     for target in &targets {
         let query = target.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
         let name = target[0].1.as_deref().unwrap_or_default();
-        match service.call(&ServiceRequest::delete("delete-job", query)).await {
-            Ok(response) => {
-                let reply: Reply = serde_json::from_slice(response.body()).map_err(not_ours)?;
-                let text = if command.json { response.body().as_ref() } else { reply.message.as_bytes() };
-                print(service, [text, b"\n"].concat()).await?;
+        let reply = service.call(&ServiceRequest::delete("delete-job", query)).await;
+        let reply = reply.and_then(|response| text(command, response.body()).map_err(Error::Exit));
+        match reply {
+            Ok(text) => print(service, text).await?,
+            // An earlier attempt, or someone else, has deleted the job.
+            Err(Error::Problem(problem))
+                if problem.is_not_found() && (command.selector.is_some() || service.was_repeated.get()) =>
+            {
+                service.progress.note(&format!("job {name} is already deleted"));
             }
-            Err(Error::Exit(exit)) => return Err(exit),
+            Err(Error::Exit(exit)) => {
+                failures.add(exit, service.progress);
+                break;
+            }
             Err(error) => failures.add(error.into_exit(&format!("job {name} is not deleted")), service.progress),
         }
     }
     failures.end()
+}
+
+/// Returns what is printed of the reply.
+fn text(command: &Command, reply: &[u8]) -> Result<Vec<u8>, Exit> {
+    let Reply { message } = serde_json::from_slice(reply).map_err(not_ours)?;
+    let text = if command.json { reply } else { message.as_bytes() };
+    Ok([text, b"\n"].concat())
 }

@@ -25,7 +25,7 @@ pub(super) async fn show(service: &Service<'_>, command: &Command) -> Result<(),
     }
     let log = async {
         if command.prefix {
-            return follow_pods(service, &job, &state, &query, &output).await;
+            return follow_pods(service, &job, &state, &query, &output, Until::LogEnd).await;
         }
         follow(service, &job, &state, &query, LogWriter::new(&output, None), Until::LogEnd).await
     };

@@ -15,10 +15,9 @@ use crate::client::session::{with_service, within};
 /// Executes the command. `Ok` means that all was done, and of `wait` that all jobs completed.
 pub async fn execute(command: &Command) -> Result<(), Exit> {
     let consequence = match command.action {
-        Action::Status | Action::List => "",
+        Action::Status | Action::List | Action::Wait => "",
         Action::Logs => "; the log is not whole",
         Action::Delete => "; it is not known whether all jobs are deleted",
-        Action::Wait => "; not all jobs have ended",
     };
     with_service(&command.connection, false, async |service| {
         let work = async {
@@ -30,7 +29,9 @@ pub async fn execute(command: &Command) -> Result<(), Exit> {
                 Action::Wait => wait::wait(service, command).await,
             }
         };
-        within(service, command.connection.timeout, consequence, work).await
+        // `wait` names the jobs that have not ended.
+        let timeout = command.connection.timeout.filter(|_| command.action != Action::Wait);
+        within(service, timeout, consequence, work).await
     })
     .await
 }

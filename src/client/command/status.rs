@@ -13,7 +13,10 @@ pub(super) async fn status(service: &Service<'_>, command: &Command) -> Result<(
     for name in &command.jobs {
         match existing(service, command, name, false).await {
             Ok(status) => jobs.push(status),
-            Err(Error::Exit(exit)) if exit.code != REFUSED => return Err(exit),
+            Err(Error::Exit(exit)) if exit.code != REFUSED => {
+                failures.add(exit, service.progress);
+                break;
+            }
             Err(error) => failures.add(error.into_exit("the status is not known"), service.progress),
         }
     }

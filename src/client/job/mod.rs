@@ -55,6 +55,16 @@ pub enum JobStatus {
     },
 }
 
+impl JobStatus {
+    /// Returns the last status.
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Self::Found(status) => Some(status),
+            Self::Deleted { last, .. } => last,
+        }
+    }
+}
+
 impl std::fmt::Display for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "job {}/{}", self.namespace, self.job_name)

@@ -1,4 +1,4 @@
-//! The end of the job: [`wait`] for it, and [`report`] it with its exit code.
+//! The end of the job: [`wait`] for it, also step by step with [`JobWatch`], and [`report`] it with its exit code.
 
 use std::time::Duration;
 
@@ -17,30 +17,54 @@ const DETAILS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the end of the job. If the log is not followed, notes each change of the state.
 pub async fn wait(service: &Service<'_>, job: &Job, state: &RunState, is_followed: bool) -> Result<(), Exit> {
-    let (mut watch, mut was_deleted) = (StatusWatch::default(), false);
-    loop {
-        let Some(update) = watch.next(service, job).await? else {
+    let mut watch = JobWatch::default();
+    while state.outcome().is_none() {
+        watch.next(service, job, state, is_followed).await?;
+    }
+    Ok(())
+}
+
+/// Waits for the changes of a job.
+#[derive(Debug, Default)]
+pub struct JobWatch {
+    changes: StatusWatch,
+    /// The last state.
+    pub state: String,
+    was_deleted: bool,
+}
+
+impl JobWatch {
+    /// Begins with this status.
+    pub fn of(status: &Status) -> Self {
+        Self { state: status.state.clone(), ..Self::default() }
+    }
+
+    /// Waits for a change for a while, and stores it in the state of the run.
+    pub async fn next(
+        &mut self,
+        service: &Service<'_>,
+        job: &Job,
+        state: &RunState,
+        is_followed: bool,
+    ) -> Result<(), Exit> {
+        match self.changes.next(service, job).await? {
             // A service that shuts down answers immediately.
-            sleep(PAUSE).await;
-            continue;
-        };
-        match update {
-            JobStatus::Found(status) if !status.is_final() => {
+            None => sleep(PAUSE).await,
+            Some(JobStatus::Found(status)) if !status.is_final() => {
                 state.changed(&status);
                 if !is_followed {
                     service.progress.state(&format!("{job} is {}", status.state), &status.pod_counts());
                 }
                 let is_deleted = status.deletion_timestamp.is_some();
-                if is_deleted && !was_deleted {
+                if is_deleted && !self.was_deleted {
                     service.progress.note(&format!("{job} is being deleted"));
                 }
-                was_deleted = is_deleted;
+                self.was_deleted = is_deleted;
+                self.state = status.state;
             }
-            outcome => {
-                state.end(outcome);
-                return Ok(());
-            }
+            Some(outcome) => state.end(outcome),
         }
+        Ok(())
     }
 }
 

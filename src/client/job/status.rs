@@ -63,6 +63,8 @@ pub struct Container {
     pub state: String,
     pub reason: Option<String>,
     pub message: Option<String>,
+    /// How often it was restarted.
+    restart_count: i64,
     exit_code: Option<i64>,
 }
 
@@ -109,6 +111,13 @@ impl Status {
                 .or_else(|| same(disrupted.into_iter().filter_map(Pod::exit_code)))
         });
         code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0)
+    }
+}
+
+impl Container {
+    /// Whether it has run, also if it waits for its next start.
+    pub fn has_log(&self) -> bool {
+        self.state != "waiting" || self.restart_count > 0
     }
 }
 

@@ -77,7 +77,7 @@ pub async fn follow(
         until,
         outcome: state.subscribe(),
         lines: Lines::new(query.timestamps),
-        section: String::new(),
+        section: [query.pod.as_deref(), query.container.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/"),
         backoff: BACKOFF,
         has_remark: false,
     };
@@ -116,18 +116,20 @@ impl Follower<'_> {
             }
             is_whole = is_complete && follow;
             // The last lines are enough if they reach back to the lines that were shown.
-            let is_tail_enough = self.lines.has_begun() && !is_behind;
-            extent = if is_tail_enough { Extent::Tail } else { Extent::Whole };
+            extent = if self.lines.has_begun() && !is_behind { Extent::Tail } else { Extent::Whole };
             follow = self.query.follow && !is_behind;
             if pauses {
                 self.pause().await;
             }
         }
-        if self.lines.has_lost_lines() {
-            let why = "the log is not whole: it was rotated, or its container was restarted";
-            return Ok(LogEnd::Incomplete(Exit::new(UNAVAILABLE, why)));
-        }
-        Ok(LogEnd::Whole)
+        let why = if self.until == Until::LogEnd && self.has_remark && !self.lines.has_begun() {
+            "no log was shown"
+        } else if self.lines.has_lost_lines() {
+            "the log is not whole: it was rotated, or its container was restarted"
+        } else {
+            return Ok(LogEnd::Whole);
+        };
+        Ok(LogEnd::Incomplete(Exit::new(UNAVAILABLE, why)))
     }
 
     fn has_ended(&self) -> bool {
@@ -225,6 +227,7 @@ impl Follower<'_> {
                     if self.writer.write(bytes).await? == Reader::Closed {
                         return Ok(Reader::Closed);
                     }
+                    self.service.progress.wrote(self.writer.is_mid_line);
                 }
                 Piece::Section(name) => {
                     self.note(&format!("log of {name}"));
@@ -232,7 +235,7 @@ impl Follower<'_> {
                 }
                 Piece::Remark(text) => {
                     self.has_remark = true;
-                    self.note(&format!("{}: {text}", self.section));
+                    self.note(format!("{}: {text}", self.section).trim_start_matches(": "));
                 }
             }
         }

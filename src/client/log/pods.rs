@@ -5,13 +5,14 @@ use std::mem::replace;
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::client::exit::Exit;
+use crate::client::exit::{Exit, REFUSED};
 use crate::client::futures::Futures;
-use crate::client::job::Job;
 use crate::client::job::state::RunState;
 use crate::client::job::status::Status;
+use crate::client::job::{Job, JobStatus};
 use crate::client::log::follow::follow;
 use crate::client::log::{LogEnd, Until};
 use crate::client::options::LogQuery;
@@ -33,44 +34,34 @@ pub async fn follow_pods(
     state: &RunState,
     query: &LogQuery,
     output: &Output,
+    until: Until,
 ) -> Result<LogEnd, Exit> {
     let (mut known, mut waiting, mut open) = (BTreeSet::new(), VecDeque::new(), Futures::default());
     let (mut outcome, mut failed_looks, mut end) = (state.subscribe(), 0, LogEnd::Whole);
+    let (mut has_looked, mut is_done) = (false, false);
     loop {
-        // If the job has ended, it gets no further pods.
-        let has_ended = outcome.borrow().is_some();
-        let mut is_last = has_ended || !query.follow;
-        let interval = if is_last { Duration::ZERO } else { MAX_INTERVAL };
-        match job.details(service).await {
-            Ok(status) => {
-                waiting.extend(targets(&status, query).into_iter().filter(|target| known.insert(target.clone())));
-            }
-            Err(error) if is_last && failed_looks == LAST_LOOKS => {
-                end = LogEnd::Incomplete(error.into_exit("the log is not whole: the pods are not known"));
-            }
-            Err(_) => {
-                failed_looks += usize::from(is_last);
-                is_last = false;
-            }
-        }
+        let is_first = !has_looked;
         let mut next_look = pin!(async {
-            let changed = async {
-                sleep(MIN_INTERVAL).await;
-                let _ = timeout(interval, state.next_change()).await;
-            };
-            tokio::select! {
-                () = changed => {}
-                _ = outcome.wait_for(Option::is_some), if !has_ended => {}
+            if !is_first {
+                pause(state, &mut outcome, query.follow).await;
             }
+            // If the job has ended, it gets no further pods.
+            let is_last = !query.follow || outcome.borrow().is_some();
+            (is_last, job.details(service).await)
         });
-        loop {
+        let (is_last, look) = loop {
             while open.len() < MAX_OPEN
                 && let Some(target) = waiting.pop_front()
             {
                 open.push(show(service, job, state, query, target, output));
             }
-            if is_last && open.len() == 0 {
-                return Ok(end);
+            if is_done && open.len() == 0 {
+                let is_empty = known.is_empty() && until == Until::LogEnd;
+                return Ok(if is_empty && matches!(end, LogEnd::Whole) {
+                    LogEnd::Incomplete(nothing(query))
+                } else {
+                    end
+                });
             }
             if !waiting.is_empty() && state.is_new_note("waiting") {
                 let text = format!("{MAX_OPEN} logs are open; the other containers wait until one of them ends");
@@ -86,10 +77,43 @@ pub async fn follow_pods(
                         }
                     }
                 },
-                () = &mut next_look, if !is_last => break,
+                look = &mut next_look, if !is_done => break look,
             }
+        };
+        has_looked = true;
+        match look {
+            Ok(status) => {
+                waiting.extend(targets(&status, query).into_iter().filter(|target| known.insert(target.clone())));
+                is_done = is_last;
+            }
+            Err(error) if is_last && failed_looks == LAST_LOOKS => {
+                end = LogEnd::Incomplete(error.into_exit("the log is not whole: the pods are not known"));
+                is_done = true;
+            }
+            Err(_) => failed_looks += usize::from(is_last),
         }
     }
+}
+
+/// Pauses before the next look at the pods.
+async fn pause(state: &RunState, outcome: &mut watch::Receiver<Option<JobStatus>>, follow: bool) {
+    let has_ended = outcome.borrow().is_some();
+    let interval = if has_ended || !follow { Duration::ZERO } else { MAX_INTERVAL };
+    let changed = async {
+        sleep(MIN_INTERVAL).await;
+        let _ = timeout(interval, state.next_change()).await;
+    };
+    tokio::select! {
+        () = changed => {}
+        _ = outcome.wait_for(Option::is_some), if !has_ended => {}
+    }
+}
+
+/// The end of a command that has no log to show.
+fn nothing(query: &LogQuery) -> Exit {
+    let is_named = query.pod.is_some() || query.container.is_some();
+    let what = if is_named { "pod or container of this name" } else { "container" };
+    Exit::new(REFUSED, format!("no log was shown: no {what} has a log"))
 }
 
 /// Returns the pods and containers that have a log.
@@ -98,7 +122,7 @@ fn targets(status: &Status, query: &LogQuery) -> Vec<(String, String)> {
     let pods = status.pods.iter().filter(|pod| is_wanted(&query.pod, &pod.name));
     let containers = pods.flat_map(|pod| pod.containers.iter().map(|container| (&pod.name, container)));
     containers
-        .filter(|(_, container)| is_wanted(&query.container, &container.name) && container.state != "waiting")
+        .filter(|(_, container)| is_wanted(&query.container, &container.name) && container.has_log())
         .map(|(pod, container)| (pod.clone(), container.name.clone()))
         .collect()
 }

@@ -131,6 +131,7 @@ async fn wait_ends_with_the_job_and_has_its_exit_code() {
     let both = call(&lab, &["wait", "good", "bad", "absent"]).await;
     both.expect(65, "job absent: ");
     assert!(both.stderr.contains("job default/bad failed (exit code 42)"), "{both:?}");
+    assert!(both.stderr.ends_with("eks-api: 2 of 3 jobs did not complete\n"), "{both:?}");
     assert_eq!(rows(&both).len(), 2);
     call(&lab, &["wait", "good", "bad", "-o", "json"]).await.expect(42, "job default/good completed");
 }
@@ -146,20 +147,20 @@ async fn wait_by_selector_ends_when_all_jobs_have_ended() {
     let path = "/api/eks-list-jobs?label_selector=team%3Da";
     until(async || lab.service.get(path).await, |reply| reply.json()["jobs"].as_array().unwrap().len() == 2).await;
     let run = Run::command(&["wait", "-l", "team=a"], lab.service.address()).start().await;
-    lab.cluster.set_job_status("default", "one", complete());
-    run.told("job default/one completed").await;
     lab.cluster.set_job_status("default", "two", failed());
+    run.told("job default/two failed: BackoffLimitExceeded").await;
+    lab.cluster.set_job_status("default", "one", complete());
     let ended = run.ended().await;
-    ended.expect(1, "job default/two failed: BackoffLimitExceeded");
+    ended.expect(1, "job default/one completed");
     let states: Vec<&str> = rows(&ended).iter().map(|row| row[2]).collect();
-    assert_eq!(states, ["completed", "failed"]);
+    assert_eq!(states, ["failed", "completed"]);
 }
 
 #[tokio::test]
 async fn wait_ends_with_124_when_the_time_is_up_and_knows_a_job_that_is_gone() {
     let lab = lab_with("long", json!({ "active": 1 })).await;
     let late = call(&lab, &["wait", "long", "--timeout", "3s"]).await;
-    late.expect(124, "the time is up; not all jobs have ended");
+    late.expect(124, "the time is up; these jobs have not ended: default/long (running)\n");
     assert!(late.stderr.contains("job default/long is running\n"), "{late:?}");
     let run = Run::command(&["wait", "long"], lab.service.address()).start().await;
     run.told("is running").await;

@@ -97,10 +97,10 @@ async fn what_cannot_be_sent_is_a_usage_error() {
         (&["-f", "job.json", "--url", "http://user:hunter2@127.0.0.1"], "without a user"),
         (&["-f", "job.json", "--key-file", "none"], "--key-file none: "),
         (&["-f", "job.json", "--ca-file", "job.json"], "--ca-file job.json: "),
-        (&["-f", "job.json"], "job.json is not YAML"),
+        (&["-f", "job.json"], "job.json cannot be used: line "),
     ] {
         let ended = Run::with("kind: [Job\n", arguments).ended().await;
-        ended.expect(2, told);
+        ended.expect(if told.contains("cannot be used") { 65 } else { 2 }, told);
         assert!(!ended.stderr.contains("hunter2"), "{ended:?}");
     }
     let help = Run::with("", &["--help"]).ended().await;
@@ -149,6 +149,13 @@ async fn a_signal_ends_the_run_and_the_job_only_if_it_is_said() {
         run.ended().await.expect(code, told);
         assert_eq!(lab.cluster.count("DELETE", &format!("{JOBS}/{name}")), deleted);
     }
+    let denied = Kind::status(403, "Forbidden", "not you");
+    lab.cluster.fault(Fault::new("DELETE", &format!("{JOBS}/hello-3"), denied).always());
+    let run = Run::of(&manifest("hello-3", "true"), lab.service.address()).args(&["--delete-on-interrupt"]);
+    let run = run.start().await;
+    run.told("is created").await;
+    run.signal("INT").await;
+    run.ended().await.expect(130, "interrupted; job default/hello-3 is not deleted: not you");
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::examples::is_there;
 use super::run::Run;
-use super::{BINARY, lively_for, manifest};
+use super::{BINARY, begin, end, lively_for, manifest};
+use crate::calls::lab;
 use crate::support::Lab;
 
 /// Runs the command on a terminal, and returns all that it writes there.
@@ -43,6 +44,25 @@ async fn the_line_of_progress_has_state_pods_and_time_and_leaves_the_log_whole()
     let lines = screen(&written);
     assert!(lines[1].starts_with("eks-api: log of two-") && lines.len() == 7, "{written:?}");
     assert_eq!(lines[2..5], ["step 1 of 3", "step 2 of 3", "step 3 of 3"], "{written:?}");
+}
+
+#[tokio::test]
+async fn a_last_line_without_its_newline_stays_on_the_screen() {
+    let lab = lab().await;
+    let on_terminal = on_terminal(&lab, "hello", "--follow", &[]);
+    let cluster = async {
+        while lab.cluster.job("default", "hello").is_none() && is_there("script") {
+            tokio::task::yield_now().await;
+        }
+        if is_there("script") {
+            begin(&lab.cluster);
+            lab.cluster.put_log("default", "hello-a", "main", "one\nlast");
+            end(&lab.cluster, 0);
+        }
+    };
+    let (Some(written), ()) = tokio::join!(on_terminal, cluster) else { return };
+    let lines = screen(&written);
+    assert_eq!(lines[lines.len() - 4..], ["one", "last", "eks-api: job default/hello completed", ""], "{written:?}");
 }
 
 #[tokio::test]

@@ -67,6 +67,12 @@ async fn unsent_a_time_out_without_a_request_is_not_the_jobs() {
     assert!(ended.stderr.to_lowercase().contains("refused"), "{ended:?}");
     let ended = run("no-such-host.invalid:80").ended().await;
     ended.expect(69, "http://no-such-host.invalid:80 was not reached, and nothing was sent: ");
+    // Nobody answers the TLS handshake.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let arguments = ["-f", "job.json", "--url", &url, "--timeout", "300ms"];
+    let ended = Run::with(&manifest("t1", "true"), &arguments).ended().await;
+    ended.expect(69, "nothing was sent: no connection was made in that time\n");
     // A request that was sent may have had an effect.
     let fake = Fake::start(|_| Reply::Hold).await;
     let ended = run(fake.address()).ended().await;
