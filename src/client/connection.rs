@@ -1,5 +1,6 @@
 //! Connects to the service by HTTP or HTTPS: [`connect`].
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
