@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::client::exit::{Exit, REFUSED};
+use crate::client::exit::{Exit, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
 use crate::util::yaml;
 
@@ -90,39 +90,43 @@ impl Manifest {
             };
             Exit::usage(format!("{named} cannot be read: {why}"))
         })?;
-        let manifest = if bytes.len() as u64 == limit {
-            Err(format!("it is larger than {MAX_MIB} MiB; the service takes at most 1 MiB"))
-        } else {
-            Self::parse(&bytes, namespace)
-        };
-        manifest.map_err(|why| Exit::new(REFUSED, format!("{named} cannot be used: {why}")))
+        if bytes.len() as u64 == limit {
+            let why = format!("{named} is larger than {MAX_MIB} MiB; the service takes at most 1 MiB");
+            return Err(Exit::new(REFUSED, why));
+        }
+        Self::parse(&bytes, namespace).map_err(|(code, why)| Exit::new(code, format!("{named} {why}")))
     }
 
-    fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, String> {
-        let text = strict_json::text(bytes).map_err(|why| format!("it {why}"))?;
+    /// The error is an exit code and a message.
+    fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
+        let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
         if text.trim_ascii().is_empty() {
-            return Err("it is empty; it must have the manifest of a Job, in JSON or YAML".to_owned());
+            return Err((USAGE, "is empty; it must have the manifest of a Job, in JSON or YAML".to_owned()));
         }
         // As kubectl has it: what begins with a brace is JSON, everything else is YAML.
         let converted = if text.trim_ascii_start().starts_with('{') {
             None
         } else {
-            Some(yaml::to_json(text.as_bytes(), MAX_JSON_BYTES).map_err(|error| error.to_string())?)
+            let json = yaml::to_json(text.as_bytes(), MAX_JSON_BYTES);
+            Some(json.map_err(|error| (USAGE, format!("is not YAML: {error}")))?)
         };
         let text = converted.as_deref().unwrap_or(text);
-        let manifest: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        let manifest: &RawValue =
+            serde_json::from_str(text).map_err(|error| (USAGE, format!("is not JSON: {error}")))?;
         if !manifest.get().starts_with('{') {
-            return Err("it must be the manifest of a Job, in JSON or YAML".to_owned());
+            return Err((USAGE, "must be the manifest of a Job, in JSON or YAML".to_owned()));
         }
         // The service would refuse it for the same reason.
-        strict_json::check(text)
-            .map_err(|Fault { path, message }| format!("{} {message}", if path.is_empty() { "it" } else { &path }))?;
+        strict_json::check(text).map_err(|Fault { path, message }| {
+            let place = if path.is_empty() { String::new() } else { format!("cannot be used: {path} ") };
+            (REFUSED, place + &message)
+        })?;
         // A manifest of another form has no container here. The service says what is wrong with it.
         let template = serde_json::from_str::<Job>(manifest.get()).unwrap_or_default().spec.template;
         let named = template.metadata.annotations.get(DEFAULT_CONTAINER).cloned();
         let container = named.or_else(|| template.spec.containers.into_iter().next().map(|first| first.name));
         let body = serde_json::to_vec(&Body { namespace, job_manifest: manifest });
-        Ok(Self { body: body.map_err(|error| error.to_string())?.into(), container })
+        Ok(Self { body: body.map_err(|error| (USAGE, error.to_string()))?.into(), container })
     }
 }
 
@@ -158,12 +162,12 @@ mod tests {
         assert_eq!(manifest.body, format!("{{\"job_manifest\":{json}}}"));
         assert_eq!(manifest.container.as_deref(), Some("main"));
         for (text, told) in [
-            ("[]", "it must be the manifest of a Job"),
-            ("a: 1\na: 2\n", "line 2 column 1: this key is given twice in one mapping"),
-            ("a: 1\n---\nb: 2\n", "line 3 column 1: a second document begins here"),
+            ("[]", "must be the manifest of a Job"),
+            ("a: 1\na: 2\n", "is not YAML: line 2 column 1: this key is given twice in one mapping"),
+            ("a: 1\n---\nb: 2\n", "is not YAML: line 3 column 1: a second document begins here"),
         ] {
-            let why = Manifest::parse(text.as_bytes(), None).unwrap_err();
-            assert!(why.starts_with(told), "{why}");
+            let (code, why) = Manifest::parse(text.as_bytes(), None).unwrap_err();
+            assert!(code == USAGE && why.starts_with(told), "{why}");
         }
     }
 
@@ -171,17 +175,17 @@ mod tests {
     fn bom_is_skipped_and_errors_name_their_place() {
         let with_bom = Manifest::parse("\u{feff}{\"a\":1}".as_bytes(), None).unwrap();
         assert_eq!(with_bom.body, "{\"job_manifest\":{\"a\":1}}");
-        for (bytes, told) in [
-            (&b"\xff\xfe{\0}\0"[..], "it is UTF-16"),
-            (b"{\"a\":\"\xe4\"}", "it is not UTF-8 at byte 7"),
-            (b"", "it is empty"),
-            ("\u{feff} \n".as_bytes(), "it is empty"),
-            (b"{\"a\":{\"b\":1,\"\\u0062\":2}}", "a.b is given more than once"),
-            (b"{\"a\":\"\\ud800\"}", "a holds half of a surrogate pair"),
-            ((r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65)).as_bytes(), "it is nested deeper"),
+        for (bytes, code, told) in [
+            (&b"\xff\xfe{\0}\0"[..], USAGE, "is UTF-16"),
+            (b"{\"a\":\"\xe4\"}", USAGE, "is not UTF-8 at byte 7"),
+            (b"", USAGE, "is empty"),
+            ("\u{feff} \n".as_bytes(), USAGE, "is empty"),
+            (b"{\"a\":{\"b\":1,\"\\u0062\":2}}", REFUSED, "cannot be used: a.b is given more than once"),
+            (b"{\"a\":\"\\ud800\"}", REFUSED, "cannot be used: a holds half of a surrogate pair"),
+            ((r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65)).as_bytes(), REFUSED, "is nested deeper"),
         ] {
-            let why = Manifest::parse(bytes, None).unwrap_err();
-            assert!(why.starts_with(told), "{why}");
+            let (found, why) = Manifest::parse(bytes, None).unwrap_err();
+            assert!(found == code && why.starts_with(told), "{found} {why}");
         }
     }
 }
