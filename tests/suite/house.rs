@@ -16,7 +16,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("config", 1, 475),
     ("telemetry", 1, 559),
     ("aws", 2, 547),
-    ("client", 2, 2505),
+    ("client", 2, 2508),
     ("kube", 3, 2279),
     ("jobs", 4, 2602),
     ("clusters", 5, 269),
