@@ -27,6 +27,7 @@ use crate::aws::{Sdk, http_client};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
 use crate::clusters::supervisor::supervise;
+use crate::config::clusters::ClusterConfig;
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
 use crate::http::browser::cors::Cors;
@@ -51,15 +52,22 @@ fn aws_http_client() -> Result<SharedHttpClient, Error> {
 }
 
 /// Loads the AWS SDK for a command.
-pub async fn sdk(settings: &Settings) -> Result<Sdk, Error> {
-    Ok(Sdk::load(&settings.region, aws_http_client()?).await)
+pub async fn sdk(cluster: &ClusterConfig) -> Result<Sdk, Error> {
+    Ok(Sdk::load(&cluster.region, aws_http_client()?).await)
 }
 
 /// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`.
-pub fn cluster(settings: &Settings, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
-    let Settings { cluster, region, .. } = settings;
-    let tokens = Tokens::new(cluster, region, sdk.credentials.clone(), SystemTime::now);
-    (Arc::new(ApiServer::new(cluster, region, tokens)), Describer::new(&sdk.config, cluster))
+pub fn cluster(config: &ClusterConfig, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
+    let ClusterConfig { name, eks_name, region, .. } = config;
+    let tokens = Tokens::new(eks_name, region, sdk.credentials.clone(), SystemTime::now);
+    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk.config, eks_name))
+}
+
+/// Reads the description of the default cluster.
+pub fn default_cluster(settings: &Settings) -> Result<ClusterConfig, Error> {
+    let clusters = settings.clusters.load().map_err(Error::Config)?;
+    let default = clusters.into_iter().find(|cluster| cluster.is_default);
+    default.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))
 }
 
 /// Serves until SIGTERM or SIGINT, then drains. Listens before it connects to AWS or the cluster.
@@ -74,8 +82,9 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         reload.add("TLS", move || tls.reload());
     }
     // It makes no connection: the credentials are loaded when a token is signed.
-    let sdk = sdk(&settings).await?;
-    let (api_server, describer) = cluster(&settings, &sdk);
+    let config = default_cluster(&settings)?;
+    let sdk = sdk(&config).await?;
+    let (api_server, describer) = cluster(&config, &sdk);
     let auth = Arc::new(auth::auth(&settings, &api_server, &mut reload)?);
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
@@ -105,7 +114,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         }),
         rates: RateLimits::new(limits.by_peer, limits.by_caller),
         repeats: Repeats::default(),
-        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &settings.cluster),
+        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &config.name),
         traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
         metrics_namespaces: settings.metrics_namespaces,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
-use crate::app::{cluster, sdk};
+use crate::app::{cluster, default_cluster, sdk};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{OPTIONS, block_on, settings};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
@@ -35,8 +35,9 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the steps in order. A step that fails ends the check if the next steps depend on it.
 async fn run(settings: &Settings) -> Result<(), Error> {
-    let sdk = sdk(settings).await?;
-    let (cluster, describer) = cluster(settings, &sdk);
+    let config = default_cluster(settings)?;
+    let sdk = sdk(&config).await?;
+    let (cluster, describer) = cluster(&config, &sdk);
     let mut report = Report::default();
 
     let credentials = cluster.tokens.current().await;

@@ -1,6 +1,7 @@
 //! The settings: [`Settings::read`] parses and checks all variables at once.
 
 pub mod access;
+pub mod clusters;
 pub mod dotenv;
 pub mod duration;
 pub mod limits;
@@ -13,6 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use access::Auth;
+use clusters::{ClusterConfig, ClusterSource};
 use limits::Limits;
 use pattern::Patterns;
 pub use reader::SettingsErrors;
@@ -26,8 +28,7 @@ const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
-    pub cluster: String,
-    pub region: String,
+    pub clusters: ClusterSource,
     pub listen: SocketAddr,
     /// Whether `EKS_API_AUTH` is set. It must be set beyond loopback.
     pub is_access_chosen: bool,
@@ -65,13 +66,14 @@ impl Settings {
         );
         let default = Patterns::parse(PROTECTED).unwrap_or_else(|bad| unreachable!("{bad} is a pattern"));
         let json = |value: &str| ["text", "json"].contains(&value).then_some(value == "json");
+        let cluster = read.required(&["EKS_CLUSTER_NAME"], "the name of the EKS cluster", is_cluster_name);
+        let region = read.required(
+            &["EKS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
+            "the cluster's AWS region, such as us-east-1",
+            is_region,
+        );
         let settings = Self {
-            cluster: read.required(&["EKS_CLUSTER_NAME"], "the name of the EKS cluster", is_cluster_name),
-            region: read.required(
-                &["EKS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
-                "the cluster's AWS region, such as us-east-1",
-                is_region,
-            ),
+            clusters: ClusterSource::Settings(Box::new(ClusterConfig::single(&cluster, &region))),
             listen,
             is_access_chosen: read.value("EKS_API_AUTH").is_some(),
             tls: TlsFiles::read(&mut read),
@@ -148,7 +150,8 @@ mod tests {
 
     #[test]
     fn the_region_falls_back_in_order() {
-        let region = |extra: &[(&str, &str)]| read(extra).map(|settings| settings.region);
+        let region =
+            |extra: &[(&str, &str)]| read(extra).map(|settings| settings.clusters.load().unwrap().remove(0).region);
         assert_eq!(region(&[("AWS_REGION", "eu-west-1")]).unwrap(), "us-east-1");
         let both = [("EKS_REGION", ""), ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "us-west-2")];
         assert_eq!(region(&both).unwrap(), "eu-west-1");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use eks_api::config::clusters::ClusterSource;
 use eks_api::config::pattern::Patterns;
 use eks_api::config::{self, Settings};
 
@@ -47,8 +48,10 @@ pub(super) fn settings(data: &[u8]) {
     match Settings::read(pairs.clone()) {
         Ok(settings) => {
             let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            assert!((1..=40).contains(&settings.region.len()) && settings.region.chars().all(label), "{settings:?}");
-            assert!((1..=100).contains(&settings.cluster.len()) && settings.cluster.is_ascii(), "{settings:?}");
+            if let ClusterSource::Settings(cluster) = &settings.clusters {
+                assert!((1..=40).contains(&cluster.region.len()) && cluster.region.chars().all(label), "{settings:?}");
+                assert!((1..=100).contains(&cluster.name.len()) && cluster.name.is_ascii(), "{settings:?}");
+            }
             assert!(settings.listen.ip().is_loopback() || is_set("EKS_API_AUTH"), "{settings:?}");
             assert!((Duration::from_secs(1)..=Duration::from_mins(5)).contains(&settings.request_timeout));
             assert!(settings.limits.connections > 0 && settings.limits.requests > 0, "{settings:?}");

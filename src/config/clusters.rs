@@ -1,0 +1,71 @@
+//! The clusters to serve: [`ClusterSource::load`].
+
+use std::path::PathBuf;
+
+use crate::config::pattern::Patterns;
+
+/// One cluster, as the settings or a line of `EKS_API_CLUSTERS_FILE` describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// The name that callers use.
+    pub name: String,
+    /// The name in EKS.
+    pub eks_name: String,
+    pub region: String,
+    /// Whether calls without `cluster` are for this cluster.
+    pub is_default: bool,
+    /// The role to assume. Without one the service's own credentials are used.
+    pub role: Option<AssumedRole>,
+    /// Narrows `EKS_API_ALLOWED_NAMESPACES`.
+    pub namespaces: Option<Patterns>,
+    /// The address of the API server. Without one EKS describes the cluster.
+    pub endpoint: Option<StaticEndpoint>,
+}
+
+/// The parameters of `AssumeRole` (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssumedRole {
+    pub arn: String,
+    pub external_id: Option<String>,
+    pub session_name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticEndpoint {
+    pub url: String,
+    pub ca_pem: Vec<u8>,
+}
+
+/// Where the clusters are described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterSource {
+    /// `EKS_CLUSTER_NAME` and `EKS_REGION`.
+    Settings(Box<ClusterConfig>),
+    /// `EKS_API_CLUSTERS_FILE`.
+    File(PathBuf),
+}
+
+impl ClusterSource {
+    /// Returns the clusters, exactly one of them the default.
+    pub fn load(&self) -> Result<Vec<ClusterConfig>, String> {
+        match self {
+            Self::Settings(cluster) => Ok(vec![(**cluster).clone()]),
+            Self::File(path) => Err(format!("EKS_API_CLUSTERS_FILE is {}: not implemented", path.display())),
+        }
+    }
+}
+
+impl ClusterConfig {
+    /// Describes the only cluster of a service without a clusters file.
+    pub fn single(name: &str, region: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            eks_name: name.to_owned(),
+            region: region.to_owned(),
+            is_default: true,
+            role: None,
+            namespaces: None,
+            endpoint: None,
+        }
+    }
+}
