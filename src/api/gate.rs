@@ -1,5 +1,7 @@
 //! The checks before a handler runs, in this order: host name, caller and role, page of origin, media type, parameters.
 
+use std::sync::Arc;
+
 use hyper::Uri;
 use hyper::header::HeaderMap;
 
@@ -8,6 +10,7 @@ use crate::api::routes::{Route, query};
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::Caller;
+use crate::clusters::cluster::Cluster;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::{HostAllowlist, check_csrf};
 use crate::http::peer::Peer;
@@ -23,7 +26,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Returns the parameters of an admitted request. Sets the caller as soon as it is known, so that the log of a refusal names it.
+    /// Returns the parameters of an admitted request and its cluster. Sets the caller and the cluster as soon as they are
+    /// known, so that the log of a refusal names them.
     pub fn admit(
         &self,
         state: &AppState,
@@ -31,7 +35,7 @@ impl Gate {
         info: &mut RequestInfo,
         peer: &Peer,
         (uri, headers): (&Uri, &HeaderMap),
-    ) -> Result<Parameters, Problem> {
+    ) -> Result<(Parameters, Arc<Cluster>), Problem> {
         self.hosts.check(peer, uri, headers)?;
         match route.access() {
             Access::Cluster(role, _) => {
@@ -45,7 +49,15 @@ impl Gate {
             check_csrf(&self.cors, headers)?;
         }
         media::accepts(route.media(), headers)?;
-        query::parse(route, uri)
+        let parameters = query::parse(route, uri)?;
+        let cluster = match route.access() {
+            // The body may name another cluster.
+            _ if route.reads_cluster_from_body(&parameters) => state.clusters.default_cluster(),
+            Access::Cluster(..) => state.find_cluster(&info.caller, parameters.optional("cluster"))?,
+            Access::Open => state.clusters.default_cluster(),
+        };
+        info.cluster = Arc::clone(cluster.name());
+        Ok((parameters, cluster))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::api::context::RequestContext;
 use crate::api::routes::Route;
-use crate::api::{docs, jobs, metrics, namespaces, probes};
+use crate::api::{clusters, docs, jobs, metrics, namespaces, probes};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -22,6 +22,7 @@ pub(super) async fn handle(ctx: &mut RequestContext, body: RequestBody) -> Resul
         Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(ctx, body)).await,
         Route::ListNamespaces => Box::pin(namespaces::list_namespaces(ctx)).await,
         Route::GetNamespaceStatus => Box::pin(namespaces::get_namespace_status(ctx)).await,
+        Route::ListClusters => clusters::list_clusters(ctx).await,
         Route::Health => probes::health(ctx),
         Route::Livez => probes::livez(),
         Route::Readyz => probes::readyz(ctx),

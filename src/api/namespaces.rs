@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::context::RequestContext;
+use crate::api::context::{BodyParameters, RequestContext};
 use crate::api::jobs::wait::wait_for_disconnect;
 use crate::api::routes::Route;
 use crate::http::request::body;
@@ -31,10 +31,18 @@ struct CreateNamespace {
     namespace_name: Option<String>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
+    cluster: Option<String>,
+}
+
+impl BodyParameters for CreateNamespace {
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
 }
 
 #[derive(Serialize)]
 struct Created {
+    cluster: Arc<str>,
     namespace_name: String,
     creation_timestamp: Option<Time>,
     status: &'static str,
@@ -42,6 +50,7 @@ struct Created {
 
 #[derive(Serialize)]
 struct Deleted {
+    cluster: Arc<str>,
     message: String,
     status: &'static str,
     phase: String,
@@ -57,12 +66,14 @@ const PAGE: u32 = 500;
 
 #[derive(Serialize)]
 struct Listed {
+    cluster: Arc<str>,
     namespaces: Vec<NamespaceView>,
 }
 
 /// A namespace in an answer.
 #[derive(Serialize)]
 struct NamespaceView {
+    cluster: Arc<str>,
     namespace_name: String,
     phase: Option<String>,
     creation_timestamp: Option<Time>,
@@ -73,13 +84,14 @@ struct NamespaceView {
 }
 
 impl NamespaceView {
-    fn new(namespace: Namespace) -> Self {
+    fn new(cluster: &Arc<str>, namespace: Namespace) -> Self {
         let (phase, conditions) = match namespace.status {
             NamespaceStatus::Namespace { phase, conditions } => (phase, conditions),
             NamespaceStatus::Word(_) => (None, Vec::new()),
         };
         let metadata = namespace.metadata;
         Self {
+            cluster: Arc::clone(cluster),
             namespace_name: metadata.name,
             phase,
             creation_timestamp: metadata.creation_timestamp,
@@ -93,7 +105,7 @@ impl NamespaceView {
 pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let parse = |name: &str| parse_namespace("namespace_name", name);
     let in_query = ctx.parameters.optional("namespace_name").map(&parse).transpose()?;
-    let CreateNamespace { namespace_name, labels, annotations } = ctx.read_optional_body(body).await?;
+    let CreateNamespace { namespace_name, labels, annotations, .. } = ctx.read_optional_body(body).await?;
     let name = agreed("namespace_name", in_query, namespace_name.as_deref().map(parse).transpose()?)?;
     let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;
     ctx.set_object(&name, None);
@@ -103,8 +115,12 @@ pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody
     let created = ctx.client()?.post::<Namespace>(&Path::namespaces(), json(&manifest)?).await?;
     let metadata = created.object.metadata;
     ctx.set_object_uid(&metadata.uid);
-    let created =
-        Created { namespace_name: metadata.name, creation_timestamp: metadata.creation_timestamp, status: "created" };
+    let created = Created {
+        cluster: Arc::clone(ctx.cluster.name()),
+        namespace_name: metadata.name,
+        creation_timestamp: metadata.creation_timestamp,
+        status: "created",
+    };
     Reply::json(StatusCode::CREATED, &created)
 }
 
@@ -130,7 +146,7 @@ pub(super) async fn delete_namespace(ctx: &mut RequestContext, body: RequestBody
     }
     let end = if phase == DELETED { "is deleted" } else { "is being deleted" };
     let message = format!("Namespace {name} {end}");
-    Reply::json(StatusCode::OK, &Deleted { message, status: "success", phase })
+    Reply::json(StatusCode::OK, &Deleted { cluster: Arc::clone(ctx.cluster.name()), message, status: "success", phase })
 }
 
 /// Returns the phase at the end of a wait for the deletion. Polls, as the service does not watch namespaces.
@@ -143,10 +159,10 @@ async fn wait_until_deleted(
     let end = Instant::now() + time;
     ctx.extend_deadline(time);
     ctx.acquire_wait_permit()?;
-    let (mut disconnected, mut draining, mut poll) = (ctx.disconnected.take(), ctx.state.draining.clone(), POLL);
-    let (state, caller) = (Arc::clone(&ctx.state), ctx.caller().clone());
+    let (mut disconnected, mut draining, mut poll) = (ctx.disconnected.take(), ctx.cluster.draining(), POLL);
+    let (state, cluster, caller) = (Arc::clone(&ctx.state), Arc::clone(&ctx.cluster), ctx.caller().clone());
     // With EKS_API_AUTH=kubernetes, the cluster checks the caller's right at each poll.
-    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &[]));
+    let mut revoked = pin!(state.auth.wait_until_revoked(&cluster.api_server, &caller, &[]));
     loop {
         match ctx.client()?.get::<Namespace>(&Path::namespace(name)).await {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),
@@ -174,10 +190,10 @@ pub(super) async fn list_namespaces(ctx: &mut RequestContext) -> Result<Reply, P
         let page: List<Namespace> = ctx.client()?.get(&Path::namespaces_page(PAGE, from)).await?;
         let is_allowed = |name: &str| allowed.iter().all(|allowed| allowed.matches(name));
         let items = page.items.unwrap_or_default().into_iter().filter(|item| is_allowed(&item.metadata.name));
-        namespaces.extend(items.map(NamespaceView::new));
+        namespaces.extend(items.map(|item| NamespaceView::new(ctx.cluster.name(), item)));
         token = page.metadata.r#continue;
         if token.is_empty() {
-            return Reply::json(StatusCode::OK, &Listed { namespaces });
+            return Reply::json(StatusCode::OK, &Listed { cluster: Arc::clone(ctx.cluster.name()), namespaces });
         }
     }
 }
@@ -186,7 +202,7 @@ pub(super) async fn get_namespace_status(ctx: &mut RequestContext) -> Result<Rep
     let name = resolve_namespace(ctx)?;
     ctx.check_namespace(Policy::may_use, &name)?;
     let namespace: Namespace = ctx.client()?.get(&Path::namespace(&name)).await?;
-    Reply::json(StatusCode::OK, &NamespaceView::new(namespace))
+    Reply::json(StatusCode::OK, &NamespaceView::new(ctx.cluster.name(), namespace))
 }
 
 fn resolve_namespace(ctx: &mut RequestContext) -> Result<NamespaceName, Problem> {
@@ -197,8 +213,6 @@ fn resolve_namespace(ctx: &mut RequestContext) -> Result<NamespaceName, Problem>
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::watch;
-
     use super::*;
     use crate::api::jobs::wait::tests::{KeysFile, request};
 
@@ -206,8 +220,7 @@ mod tests {
     async fn a_wait_for_a_deletion_ends_within_a_minute_after_the_key_is_revoked() {
         let (file, name) = (KeysFile::new("deletion"), NamespaceName::parse("team-a").unwrap());
         for (is_revoked, seconds) in [(false, 300), (true, 60)] {
-            let (_drain, draining) = watch::channel(false);
-            let mut ctx = request(&file, draining);
+            let mut ctx = request(&file);
             if is_revoked {
                 file.revoke(&ctx.state.auth);
             }

@@ -2,16 +2,15 @@
 //!
 //! Unknown callers see which check fails but not why: the reason can name parts of AWS and of the cluster.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::api::clusters::{Checks, ClusterState, HEALTHY, checks, cluster_states, status};
 use crate::api::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::kube::health::{Check, Outcome};
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -19,14 +18,10 @@ struct Health<'a> {
     cluster: &'a str,
     region: &'a str,
     version: &'static str,
-    checks: BTreeMap<&'static str, CheckReport>,
-}
-
-#[derive(Serialize)]
-struct CheckReport {
-    status: &'static str,
+    checks: Checks,
+    /// Those that the caller may use, if a file describes the clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    clusters: Option<Vec<ClusterState>>,
 }
 
 #[derive(Serialize)]
@@ -35,18 +30,16 @@ struct Probe {
 }
 
 pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
-    let (api_server, with_details) = (ctx.state.api_server(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
-    let report = |check| match api_server.checks.outcome(check) {
-        Outcome::Passed => CheckReport { status: "passed", detail: None },
-        Outcome::Pending => CheckReport { status: "pending", detail: None },
-        Outcome::Failed(why) => CheckReport { status: "failed", detail: with_details.then_some(why) },
-    };
+    let (clusters, with_details) = (ctx.state.clusters.current(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
+    let default = &clusters.default;
+    let degraded = clusters.all().map(|cluster| status(cluster)).find(|status| *status != HEALTHY);
     let health = Health {
-        status: if api_server.checks.first_failing().is_none() { "healthy" } else { "degraded" },
-        cluster: &api_server.name,
-        region: &api_server.region,
+        status: degraded.unwrap_or(HEALTHY),
+        cluster: &default.config.name,
+        region: &default.config.region,
         version: env!("CARGO_PKG_VERSION"),
-        checks: Check::ALL.into_iter().map(|check| (check.name(), report(check))).collect(),
+        checks: checks(default, with_details),
+        clusters: ctx.state.has_clusters_file.then(|| cluster_states(ctx)),
     };
     Reply::json(StatusCode::OK, &health)
 }
@@ -61,8 +54,9 @@ pub(super) fn readyz(ctx: &RequestContext) -> Result<Reply, Problem> {
     if *ctx.state.draining.borrow() {
         return Err(Problem::unavailable("draining", "shutting down", RETRY_AFTER));
     }
-    let api_server = ctx.state.api_server();
-    if !api_server.is_ready() {
+    let clusters = ctx.state.clusters.current();
+    if !clusters.is_any_ready() {
+        let api_server = &clusters.default.api_server;
         let why = match api_server.checks.first_failing() {
             Some((check, _)) if !ctx.state.auth.may_see_diagnostics(ctx.caller()) => check.name().to_owned(),
             _ => api_server.why_not_ready(),

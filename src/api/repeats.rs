@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
 
@@ -18,6 +18,7 @@ const MAX_KINDS: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kind {
     caller: CallerId,
+    cluster: Arc<str>,
     operation: &'static str,
     status: StatusCode,
 }
@@ -40,7 +41,8 @@ impl Repeats {
     /// Returns whether this refusal is the first of its kind. If not, counts it.
     pub fn is_first(&self, info: &RequestInfo, problem: &Problem) -> bool {
         let caller = info.caller.id(client_prefix(info.peer.ip()));
-        let mut kind = Some(Kind { caller, operation: info.operation, status: problem.status });
+        let cluster = Arc::clone(&info.cluster);
+        let mut kind = Some(Kind { caller, cluster, operation: info.operation, status: problem.status });
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind);
         if is_full {

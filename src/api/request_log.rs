@@ -55,6 +55,7 @@ fn write(info: &RequestInfo, status: StatusCode, problem: Option<&Problem>, upst
         request_id = info.request_id.as_str(),
         operation = info.operation,
         caller:% = info.peer,
+        cluster = &*info.cluster,
         namespace = info.namespace(),
         job = info.job(),
         status = status.as_u16(),
@@ -85,6 +86,7 @@ pub fn report_repeats_now(state: &AppState) {
             request_id = info.request_id.as_str(),
             operation = info.operation,
             caller:% = info.peer,
+            cluster = &*info.cluster,
             status = status.as_u16(),
             reason = reason.as_str(),
             repeated = count;

@@ -78,6 +78,7 @@ impl Service {
             object_kind: known.map_or("", |route| route.object_kind()),
             is_change: known.is_some_and(|route| !route.is_read()),
             is_dry_run: false,
+            cluster: Arc::clone(self.shared.clusters.default_cluster().name()),
             peer: peer.address,
             caller: Caller::Unauthenticated,
             object: ObjectRef::default(),
@@ -100,9 +101,9 @@ impl Service {
             }
             (Ok(()), Ok(route)) => {
                 match self.gate.admit(&self.shared, route, &mut info, peer, (&parts.uri, &parts.headers)) {
-                    Ok(parameters) => {
+                    Ok((parameters, cluster)) => {
                         let state = Arc::clone(&self.shared);
-                        let ctx = RequestContext::new(state, route, info, parameters, parts.headers);
+                        let ctx = RequestContext::new(state, cluster, route, info, parameters, parts.headers);
                         return (head, Ok((Box::new(ctx), body)));
                     }
                     Err(problem) => Err(problem),

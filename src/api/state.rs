@@ -7,20 +7,20 @@ use tokio::sync::watch;
 
 use crate::api::repeats::Repeats;
 use crate::audit::Audit;
-use crate::auth::Auth;
+use crate::auth::{Auth, Caller};
+use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
 use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
-use crate::jobs::policy::Policy;
-use crate::jobs::store::JobStore;
-use crate::kube::api_server::ApiServer;
+use crate::http::response::problem::Problem;
 
 #[derive(Debug)]
 pub struct AppState {
     pub clusters: Registry,
+    /// Whether a file describes the clusters.
+    pub has_clusters_file: bool,
     pub auth: Arc<Auth>,
-    pub policy: Policy,
     pub calls: ConcurrencyLimits,
     pub rates: RateLimits,
     pub repeats: Repeats,
@@ -35,13 +35,15 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Returns the API server of the cluster that calls are about.
-    pub fn api_server(&self) -> &Arc<ApiServer> {
-        &self.clusters.default_cluster().api_server
-    }
-
-    /// Returns the jobs of that cluster.
-    pub fn store(&self) -> &Arc<JobStore> {
-        &self.clusters.default_cluster().store
+    /// Returns the cluster that a call names, or the default one, if the caller may use it.
+    pub fn find_cluster(&self, caller: &Caller, name: Option<&str>) -> Result<Arc<Cluster>, Problem> {
+        let clusters = self.clusters.current();
+        let name = name.unwrap_or_else(|| clusters.default.name());
+        caller.may_use_cluster(name, *name == **clusters.default.name())?;
+        clusters.get(name).cloned().ok_or_else(|| Problem::cluster_not_found(name))
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+pub mod tests;

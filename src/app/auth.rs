@@ -8,10 +8,9 @@ use crate::auth::Auth;
 use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
 use crate::config::{Settings, access};
-use crate::kube::api_server::ApiServer;
 
 /// Reads the API keys if they are used, and reads them again at each reload.
-pub(super) fn auth(settings: &Settings, api_server: &Arc<ApiServer>, reload: &mut Reload) -> Result<Auth, Error> {
+pub(super) fn auth(settings: &Settings, reload: &mut Reload) -> Result<Auth, Error> {
     match &settings.auth {
         access::Auth::None => Ok(Auth::None),
         access::Auth::ApiKey { keys } => {
@@ -23,7 +22,7 @@ pub(super) fn auth(settings: &Settings, api_server: &Arc<ApiServer>, reload: &mu
             Ok(Auth::ApiKey(keyring))
         }
         access::Auth::Kubernetes => {
-            let reviews = AccessReviewCache::new(Arc::clone(api_server), settings.request_timeout);
+            let reviews = AccessReviewCache::new(settings.request_timeout);
             let reviews =
                 reviews.ok_or_else(|| Error::Failed("the system's random number generator failed".to_owned()))?;
             Ok(Auth::Kubernetes(Box::new(reviews)))
@@ -33,19 +32,10 @@ pub(super) fn auth(settings: &Settings, api_server: &Arc<ApiServer>, reload: &mu
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
-    use aws_credential_types::Credentials;
-    use aws_credential_types::provider::SharedCredentialsProvider;
-
     use super::*;
-    use crate::aws::token::Tokens;
 
     #[test]
     fn api_keys_without_a_file_are_an_error_and_never_open_access() {
-        let provider = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
-        let tokens = Tokens::new("lab", "us-east-1", provider, SystemTime::now);
-        let api_server = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
         let variables = [
             ("EKS_CLUSTER_NAME", "lab"),
             ("EKS_REGION", "us-east-1"),
@@ -53,6 +43,6 @@ mod tests {
             ("EKS_API_KEYS_FILE", "/nonexistent"),
         ];
         let settings = Settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
-        assert!(matches!(auth(&settings, &api_server, &mut Reload::default()), Err(Error::Config(_))));
+        assert!(matches!(auth(&settings, &mut Reload::default()), Err(Error::Config(_))));
     }
 }

@@ -1,6 +1,7 @@
 //! Starts the service, runs it and drains it: [`serve`].
 
 mod auth;
+mod clusters;
 pub mod error;
 mod listen;
 mod open_files;
@@ -9,7 +10,6 @@ mod watchdog;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,13 +21,11 @@ use crate::api::request_log;
 use crate::api::service::Service;
 use crate::api::state::AppState;
 use crate::audit::Audit;
-use crate::aws::eks::Describer;
-use crate::aws::token::Tokens;
 use crate::aws::{Sdk, http_client};
-use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
+use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
-use crate::config::clusters::ClusterConfig;
+use crate::config::clusters::{ClusterConfig, ClusterSource};
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
 use crate::http::browser::cors::Cors;
@@ -38,11 +36,11 @@ use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 use crate::jobs::policy::Policy;
-use crate::kube::api_server::ApiServer;
 use crate::telemetry;
 use crate::telemetry::journal::Journal;
 use crate::telemetry::systemd::Notifier;
 
+use clusters::ClusterStarter;
 use error::Error;
 use reload::Reload;
 
@@ -56,17 +54,8 @@ pub async fn sdk(cluster: &ClusterConfig) -> Result<Sdk, Error> {
     Ok(Sdk::load(&cluster.region, aws_http_client()?).await)
 }
 
-/// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`.
-pub fn cluster(config: &ClusterConfig, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
-    let ClusterConfig { name, eks_name, region, .. } = config;
-    let tokens = Tokens::new(eks_name, region, sdk.credentials.clone(), SystemTime::now);
-    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk.config, eks_name))
-}
-
-/// Reads the description of the default cluster.
-pub fn default_cluster(settings: &Settings) -> Result<ClusterConfig, Error> {
-    let clusters = settings.clusters.load().map_err(Error::Config)?;
-    let default = clusters.into_iter().find(|cluster| cluster.is_default);
+pub fn default_cluster(clusters: &[ClusterConfig]) -> Result<ClusterConfig, Error> {
+    let default = clusters.iter().find(|cluster| cluster.is_default).cloned();
     default.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))
 }
 
@@ -82,30 +71,33 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         reload.add("TLS", move || tls.reload());
     }
     // It makes no connection: the credentials are loaded when a token is signed.
-    let config = default_cluster(&settings)?;
-    let sdk = sdk(&config).await?;
-    let (api_server, describer) = cluster(&config, &sdk);
-    let auth = Arc::new(auth::auth(&settings, &api_server, &mut reload)?);
+    let configs = settings.clusters.load().map_err(Error::Config)?;
+    let sdk = sdk(&default_cluster(&configs)?).await?;
+    let auth = Arc::new(auth::auth(&settings, &mut reload)?);
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
-    tokio::spawn(reload.run(hangup));
 
     let (drain, draining) = watch::channel(false);
-    let cluster = Cluster::new(api_server);
-    cluster.start(describer, &notifier);
+    let starter = ClusterStarter {
+        source: settings.clusters.clone(),
+        sdk,
+        policy: Policy {
+            protected: settings.protected_namespaces,
+            allowed: settings.allowed_namespaces.into_iter().collect(),
+            auto_create_namespace: settings.auto_create_namespace,
+        },
+        status_line: Arc::new(StatusLine::new(Arc::clone(&notifier))),
+    };
+    let clusters = Registry::new(configs.into_iter().map(|config| starter.start(config)));
     watchdog::start(&notifier);
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));
     let limits = open_files::bound_by_open_files(settings.limits);
     let shared = Arc::new(AppState {
-        clusters: Registry::new(cluster),
+        clusters: clusters.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))?,
+        has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
         auth,
-        policy: Policy {
-            protected: settings.protected_namespaces,
-            allowed: settings.allowed_namespaces,
-            auto_create_namespace: settings.auto_create_namespace,
-        },
         calls: ConcurrencyLimits::new(Bounds {
             requests: limits.requests,
             waits: limits.waits,
@@ -114,13 +106,18 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         }),
         rates: RateLimits::new(limits.by_peer, limits.by_caller),
         repeats: Repeats::default(),
-        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &config.name),
+        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?),
         traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
         metrics_namespaces: settings.metrics_namespaces,
         docs: settings.docs,
         draining: draining.clone(),
     });
+    if shared.has_clusters_file {
+        let state = Arc::clone(&shared);
+        reload.add("clusters", move || starter.reload(&state));
+    }
+    tokio::spawn(reload.run(hangup));
     let state = Arc::clone(&shared);
     tokio::spawn(supervise("repeats", move || request_log::report_repeats(Arc::clone(&state)), || ()));
     let service = Arc::new(Service {
@@ -145,6 +142,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     log::info!(signal = received; "draining");
     notifier.stopping();
     drain.send_replace(true);
+    shared.clusters.current().all().for_each(|cluster| cluster.drain());
     let drained = tokio::select! {
         drained = serving => drained.unwrap_or(false),
         // A second signal ends the drain.

@@ -24,6 +24,7 @@ fn record(audit: &Audit, is_change: bool, status: u16, reason: &str) {
         object_kind: "Job",
         is_change,
         is_dry_run: false,
+        cluster: "lab".into(),
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller: Caller::Anonymous,
         object: ObjectRef::default(),
@@ -45,7 +46,7 @@ fn received(socket: &UnixDatagram) -> Option<String> {
 #[test]
 fn every_change_is_recorded_and_a_read_if_it_is_refused() {
     let (socket, path) = journald("which");
-    let audit = Audit::new(Some(Journal::at(&path).unwrap()), "lab");
+    let audit = Audit::new(Some(Journal::at(&path).unwrap()));
     for (is_change, status, reason, outcome) in [
         (true, 201, "", Some("success")),
         (true, 400, "BadRequest", Some("failed")),
@@ -74,7 +75,7 @@ fn every_change_is_recorded_and_a_read_if_it_is_refused() {
 #[test]
 fn a_record_that_journald_does_not_take_goes_to_stderr() {
     let (socket, path) = journald("gone");
-    let audit = Audit::new(Some(Journal::at(&path).unwrap()), "lab");
+    let audit = Audit::new(Some(Journal::at(&path).unwrap()));
     record(&audit, true, 201, "");
     assert!(received(&socket).is_some());
     drop(socket);
@@ -85,7 +86,7 @@ fn a_record_that_journald_does_not_take_goes_to_stderr() {
 
 #[test]
 fn without_journald_no_record_falls_back() {
-    let audit = Audit::new(None, "lab");
+    let audit = Audit::new(None);
     record(&audit, true, 201, "");
     assert_eq!(counts(&audit), [1, 0, 0]);
 }

@@ -102,7 +102,6 @@ struct Line<'a> {
 impl<'a> AuditEvent<'a> {
     pub(super) fn new(
         info: &'a RequestInfo,
-        cluster: &'a str,
         outcome: Outcome,
         status: Option<u16>,
         reason: &'a str,
@@ -114,7 +113,7 @@ impl<'a> AuditEvent<'a> {
             caller: truncated(&info.caller.name()).to_owned(),
             caller_method: info.caller.method().to_string(),
             caller_address: info.peer.ip().to_canonical(),
-            cluster,
+            cluster: truncated(&info.cluster),
             object_kind: info.object_kind,
             namespace: info.namespace(),
             job: info.job(),

@@ -23,12 +23,13 @@ fn refused<T>(caller: &Caller, object: &ObjectRef, reason: &str, read: impl Fn(&
         object_kind: "Job",
         is_change: true,
         is_dry_run: false,
+        cluster: "prod".into(),
         peer: "[::ffff:10.0.0.7]:4711".parse().unwrap(),
         caller: caller.clone(),
         object: object.clone(),
         started: Instant::now(),
     };
-    let mut event = AuditEvent::new(&info, "prod", Outcome::Refused, Some(403), reason, 0);
+    let mut event = AuditEvent::new(&info, Outcome::Refused, Some(403), reason, 0);
     event.duration_ms = 1.25;
     read(&event)
 }

@@ -18,7 +18,6 @@ use crate::telemetry::stderr;
 pub struct Audit {
     /// None if stderr does not go to journald.
     journal: Option<Journal>,
-    cluster: String,
     /// Records in journald or on stderr.
     pub written: Counter,
     /// Records that journald did not take. They go to stderr.
@@ -28,9 +27,9 @@ pub struct Audit {
 }
 
 impl Audit {
-    pub fn new(journal: Option<Journal>, cluster: &str) -> Self {
+    pub fn new(journal: Option<Journal>) -> Self {
         let (written, fell_back, lost) = Default::default();
-        Self { journal, cluster: cluster.to_owned(), written, fell_back, lost }
+        Self { journal, written, fell_back, lost }
     }
 
     /// Records the outcome of a call, or of a part of it, if it is a change or was refused.
@@ -42,13 +41,13 @@ impl Audit {
     pub fn record_repeated(&self, info: &RequestInfo, status: u16, reason: &str, repeated: u64) {
         let outcome = Outcome::new(status, reason);
         if info.is_change || outcome == Outcome::Refused {
-            self.write(&AuditEvent::new(info, &self.cluster, outcome, Some(status), reason, repeated));
+            self.write(&AuditEvent::new(info, outcome, Some(status), reason, repeated));
         }
     }
 
     /// Records a change that started and gets no answer. It may still take effect.
     pub fn record_aborted(&self, info: &RequestInfo) {
-        self.write(&AuditEvent::new(info, &self.cluster, Outcome::Failed, None, "cut_off", 0));
+        self.write(&AuditEvent::new(info, Outcome::Failed, None, "cut_off", 0));
     }
 
     fn write(&self, event: &AuditEvent<'_>) {

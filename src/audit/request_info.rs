@@ -1,6 +1,7 @@
 //! [`RequestInfo`]: what the request log and the audit say about a request.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::auth::Caller;
@@ -21,6 +22,8 @@ pub struct RequestInfo {
     pub is_change: bool,
     /// Whether it only checks the change.
     pub is_dry_run: bool,
+    /// The name of the cluster: of the default one until another is known.
+    pub cluster: Arc<str>,
     pub peer: SocketAddr,
     pub caller: Caller,
     pub object: ObjectRef,

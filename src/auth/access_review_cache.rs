@@ -1,4 +1,4 @@
-//! The cluster's decisions on its callers' tokens, for the calls that are answered from memory. A SelfSubjectAccessReview
+//! The clusters' decisions on their callers' tokens, for the calls that are answered from memory. A SelfSubjectAccessReview
 //! asks for each decision once, and the decision is cached for ten seconds. A failed review allows nothing and is not cached.
 
 use std::collections::HashMap;
@@ -47,12 +47,11 @@ impl CachedReview {
 /// Empty while the review is in progress.
 type Entry = Arc<OnceCell<CachedReview>>;
 
-/// The hash of a token and a request.
+/// The hash of a cluster, a token and a request.
 type Key = [u8; 32];
 
 #[derive(Debug)]
 pub struct AccessReviewCache {
-    api_server: Arc<ApiServer>,
     /// Random, new with each start. So the cache holds no token, and nobody can guess a token from a hash.
     hash_key: hmac::Key,
     entries: Mutex<HashMap<Key, Entry>>,
@@ -61,27 +60,27 @@ pub struct AccessReviewCache {
 
 impl AccessReviewCache {
     /// Returns `None` if the system gives no randomness. A review takes no longer than a request may.
-    pub fn new(api_server: Arc<ApiServer>, request_timeout: Duration) -> Option<Self> {
+    pub fn new(request_timeout: Duration) -> Option<Self> {
         let hash_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        Some(Self { api_server, hash_key, entries: Mutex::default(), timeout: REVIEW_TIMEOUT.min(request_timeout) })
+        Some(Self { hash_key, entries: Mutex::default(), timeout: REVIEW_TIMEOUT.min(request_timeout) })
     }
 
     /// The decision, if it is cached.
-    pub fn cached(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<ReviewResult> {
+    pub fn cached(&self, cluster: &ApiServer, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<ReviewResult> {
         let entries = self.lock();
-        let cached = entries.get(&self.key(bearer, request))?.get()?;
+        let cached = entries.get(&self.key(cluster, bearer, request))?.get()?;
         cached.is_current().then(|| cached.result.clone())
     }
 
     /// The decision, from the cluster if it is not cached. Callers with the same question share one review.
-    pub async fn review(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> ReviewResult {
-        let entry = self.entry(self.key(bearer, request));
+    pub async fn review(&self, cluster: &Arc<ApiServer>, bearer: &Bearer, request: &AccessRequest<'_>) -> ReviewResult {
+        let entry = self.entry(self.key(cluster, bearer, request));
         // If the first caller hangs up, the next one in the queue asks.
-        entry.get_or_init(|| self.ask(bearer, request)).await.result.clone()
+        entry.get_or_init(|| self.ask(cluster, bearer, request)).await.result.clone()
     }
 
-    async fn ask(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedReview {
-        let mut client = Client::new(Arc::clone(&self.api_server), Instant::now() + self.timeout);
+    async fn ask(&self, cluster: &Arc<ApiServer>, bearer: &Bearer, request: &AccessRequest<'_>) -> CachedReview {
+        let mut client = Client::new(Arc::clone(cluster), Instant::now() + self.timeout);
         client.with_bearer(Some(bearer.clone()));
         // The lifetime begins with the question: the right can be revoked while the answer is in transit.
         let since = Instant::now();
@@ -113,12 +112,14 @@ impl AccessReviewCache {
     }
 
     /// Hashes each part with its length, so no two questions have the same input.
-    fn key(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Key {
+    fn key(&self, cluster: &ApiServer, bearer: &Bearer, request: &AccessRequest<'_>) -> Key {
         let mut context = hmac::Context::with_key(&self.hash_key);
         let AccessRequest { permission, namespace, name } = request;
         let namespace = namespace.map_or("", |namespace| namespace.as_str());
         let name = name.unwrap_or("");
         let parts = [permission.verb, permission.group, permission.resource, namespace, name];
+        // The id, not the name: after a reload another cluster can have the name.
+        context.update(&cluster.id.to_le_bytes());
         for part in std::iter::once(*bearer.token().expose()).chain(parts.map(str::as_bytes)) {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);

@@ -77,7 +77,7 @@ fn cluster() -> Arc<ApiServer> {
 }
 
 fn kubernetes() -> Auth {
-    Auth::Kubernetes(Box::new(AccessReviewCache::new(cluster(), Duration::from_secs(30)).unwrap()))
+    Auth::Kubernetes(Box::new(AccessReviewCache::new(Duration::from_secs(30)).unwrap()))
 }
 
 const GET: Permission = Permission { verb: "get", group: "batch", resource: "jobs", needed_for: "a test" };
@@ -163,15 +163,15 @@ fn a_wrong_file_leaves_the_old_keys_in_force() {
 }
 
 /// The seconds until the right is revoked. Waits ten minutes at most.
-async fn revoked(auth: &Auth, caller: &Caller) -> Option<(Denied, u64)> {
+async fn revoked(auth: &Auth, cluster: &Arc<ApiServer>, caller: &Caller) -> Option<(Denied, u64)> {
     let begun = Instant::now();
-    let revoked = timeout(Duration::from_mins(10), auth.wait_until_revoked(caller, &[ALL])).await;
+    let revoked = timeout(Duration::from_mins(10), auth.wait_until_revoked(cluster, caller, &[ALL])).await;
     revoked.ok().map(|denied| (denied, begun.elapsed().as_secs()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
-    let (ci, line) = key("ci", Role::Read);
+    let ((ci, line), cluster) = (key("ci", Role::Read), cluster());
     let alike = key("ci", Role::Read).1;
     for (after, is_revoked) in [
         (line.clone(), false),
@@ -186,23 +186,23 @@ async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
         advance(Duration::from_secs(30)).await;
         file.write(&after);
         assert_eq!(
-            revoked(&auth, &caller).await.map(|(_, seconds)| seconds),
+            revoked(&auth, &cluster, &caller).await.map(|(_, seconds)| seconds),
             None,
             "the file takes effect when it is reloaded"
         );
         reload(&auth).unwrap();
-        let denied = revoked(&auth, &caller).await;
+        let denied = revoked(&auth, &cluster, &caller).await;
         assert_eq!(denied.as_ref().map(|(_, seconds)| *seconds), is_revoked.then_some(60), "{after}");
         assert!(denied.is_none_or(|(denied, _)| matches!(denied, Denied::Unknown(_))));
     }
-    assert!(revoked(&Auth::None, &Caller::Anonymous).await.is_none());
+    assert!(revoked(&Auth::None, &cluster, &Caller::Anonymous).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
     use crate::kube::access_review::Decision::{Allowed, Denied as No};
 
-    let auth = kubernetes();
+    let (auth, cluster) = (kubernetes(), cluster());
     let caller = auth.identify(bearer("one")).unwrap();
     let Auth::Kubernetes(reviews) = &auth else { panic!("no reviews") };
     let token = caller.bearer().unwrap();
@@ -210,17 +210,17 @@ async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
     let says = async |results: &[ReviewResult]| {
         tokio::time::sleep(Duration::from_secs(55)).await;
         for result in results {
-            reviews.insert(token, &ALL, result.clone());
+            reviews.insert(&cluster, token, &ALL, result.clone());
             tokio::time::sleep(Duration::from_mins(1)).await;
         }
     };
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed), Ok(Allowed), Ok(No)]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &cluster, &caller), says(&[Ok(Allowed), Ok(Allowed), Ok(No)]));
     assert!(matches!(ended, Some((Denied::Cluster(_), 180))), "{ended:?}");
     let refused = [Ok(Allowed), Err(Arc::new(Error::CallerUnauthorized))];
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&refused));
+    let (ended, ()) = tokio::join!(revoked(&auth, &cluster, &caller), says(&refused));
     assert!(matches!(ended, Some((Denied::Unknown(_), 120))), "{ended:?}");
     // A failed review allows nothing.
-    let (ended, ()) = tokio::join!(revoked(&auth, &caller), says(&[Ok(Allowed)]));
+    let (ended, ()) = tokio::join!(revoked(&auth, &cluster, &caller), says(&[Ok(Allowed)]));
     assert!(matches!(ended, Some((Denied::ReviewFailed(_), 120))), "{ended:?}");
 }
 
@@ -232,12 +232,12 @@ async fn a_review_takes_no_longer_than_a_request_may() {
     let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     cluster.set_description(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
     for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
-        let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap()));
+        let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(request_timeout).unwrap()));
         let caller = auth.identify(bearer("one")).unwrap();
         let begun = Instant::now();
-        assert!(matches!(auth.authorize(&caller, &[ALL]).await, Err(Denied::ReviewFailed(_))));
+        assert!(matches!(auth.authorize(&cluster, &caller, &[ALL]).await, Err(Denied::ReviewFailed(_))));
         assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());
-        assert!(auth.authorize_cached(&caller, &ALL).is_none(), "a failure is not cached");
+        assert!(auth.authorize_cached(&cluster, &caller, &ALL).is_none(), "a failure is not cached");
     }
 }
 

@@ -20,6 +20,7 @@ pub use crate::auth::denied::Denied;
 use crate::auth::keyring::Keyring;
 use crate::auth::keys::Holder;
 use crate::kube::access_review::Decision;
+use crate::kube::api_server::ApiServer;
 use crate::kube::bearer::Bearer;
 use crate::kube::error::Error;
 use crate::util::secret::Secret;
@@ -36,7 +37,7 @@ pub enum Auth {
     /// Everyone may call.
     None,
     ApiKey(Arc<Keyring>),
-    /// The cluster decides, by the caller's own token.
+    /// The named cluster decides, by the caller's own token.
     Kubernetes(Box<AccessReviewCache>),
 }
 
@@ -91,19 +92,31 @@ impl Auth {
     }
 
     /// Whether the caller may see this, or `None` if only the cluster can tell.
-    pub fn authorize_cached(&self, caller: &Caller, request: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
+    pub fn authorize_cached(
+        &self,
+        cluster: &ApiServer,
+        caller: &Caller,
+        request: &AccessRequest<'_>,
+    ) -> Option<Result<(), Denied>> {
         match self.reviews(caller) {
-            Ok(Some((reviews, bearer))) => reviews.cached(bearer, request).map(|result| check(result, request)),
+            Ok(Some((reviews, bearer))) => {
+                reviews.cached(cluster, bearer, request).map(|result| check(result, request))
+            }
             Ok(None) => Some(Ok(())),
             Err(denied) => Some(Err(denied)),
         }
     }
 
-    /// Whether the caller may see all of this.
-    pub async fn authorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
+    /// Whether the caller may see all of this in the cluster.
+    pub async fn authorize(
+        &self,
+        cluster: &Arc<ApiServer>,
+        caller: &Caller,
+        requests: &[AccessRequest<'_>],
+    ) -> Result<(), Denied> {
         let Some((reviews, bearer)) = self.reviews(caller)? else { return Ok(()) };
         for request in requests {
-            check(reviews.review(bearer, request).await, request)?;
+            check(reviews.review(cluster, bearer, request).await, request)?;
         }
         Ok(())
     }
@@ -121,10 +134,15 @@ impl Auth {
     }
 
     /// Returns when the caller may no longer see this.
-    pub async fn wait_until_revoked(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Denied {
+    pub async fn wait_until_revoked(
+        &self,
+        cluster: &Arc<ApiServer>,
+        caller: &Caller,
+        requests: &[AccessRequest<'_>],
+    ) -> Denied {
         loop {
             self.recheck_due().await;
-            if let Err(denied) = self.reauthorize(caller, requests).await {
+            if let Err(denied) = self.reauthorize(cluster, caller, requests).await {
                 return denied;
             }
         }
@@ -139,14 +157,19 @@ impl Auth {
     }
 
     /// Whether the caller may still see this.
-    pub async fn reauthorize(&self, caller: &Caller, requests: &[AccessRequest<'_>]) -> Result<(), Denied> {
+    pub async fn reauthorize(
+        &self,
+        cluster: &Arc<ApiServer>,
+        caller: &Caller,
+        requests: &[AccessRequest<'_>],
+    ) -> Result<(), Denied> {
         if let (Self::ApiKey(keyring), Caller::Granted(grant, holder)) = (self, caller)
             && !keyring.keys().grants(grant, holder)
         {
             return Err(Denied::Unknown("the permissions of this caller have changed; call again"));
         }
         // Boxed: each of a thousand waiting calls keeps room for this future, and few use it at a time.
-        Box::pin(self.authorize(caller, requests)).await
+        Box::pin(self.authorize(cluster, caller, requests)).await
     }
 }
 

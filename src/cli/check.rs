@@ -6,11 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
-use crate::app::{cluster, default_cluster, sdk};
+use crate::app::{default_cluster, sdk};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{OPTIONS, block_on, settings};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
+use crate::clusters::cluster::connect;
 use crate::config::Settings;
 use crate::kube::access_review::{Permission, allowed};
 use crate::kube::api_server::ApiServer;
@@ -35,9 +36,9 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the steps in order. A step that fails ends the check if the next steps depend on it.
 async fn run(settings: &Settings) -> Result<(), Error> {
-    let config = default_cluster(settings)?;
+    let config = default_cluster(&settings.clusters.load().map_err(Error::Config)?)?;
     let sdk = sdk(&config).await?;
-    let (cluster, describer) = cluster(&config, &sdk);
+    let (cluster, describer) = connect(&config, &sdk);
     let mut report = Report::default();
 
     let credentials = cluster.tokens.current().await;

@@ -6,10 +6,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::app::error::Error;
-use crate::app::{cluster, default_cluster, sdk};
+use crate::app::{default_cluster, sdk};
 use crate::cli::environment::{OPTIONS, block_on, settings};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
+use crate::clusters::cluster::connect;
 use crate::config::Settings;
 
 pub static SPEC: CommandSpec = CommandSpec {
@@ -74,9 +75,9 @@ struct Status<'a> {
 
 async fn run(settings: &Settings) -> Result<(), Error> {
     let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
-    let config = default_cluster(settings)?;
+    let config = default_cluster(&settings.clusters.load().map_err(Error::Config)?)?;
     let sdk = sdk(&config).await?;
-    let (cluster, _) = cluster(&config, &sdk);
+    let (cluster, _) = connect(&config, &sdk);
     let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.with_cause()))?;
     let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);
     let expiration = whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok());

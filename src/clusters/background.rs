@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::aws::eks::Describer;
 use crate::aws::{clock, token};
+use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
 use crate::jobs::pods::exit_lookup;
 use crate::jobs::store::{JobStore, LABEL_SELECTOR};
@@ -17,7 +19,6 @@ use crate::kube::client::Client;
 use crate::kube::error::Error;
 use crate::kube::health::{Check, Outcome};
 use crate::kube::watcher::{self, Failure, WatchEvent};
-use crate::telemetry::systemd::Notifier;
 use crate::util::backoff::Backoff;
 
 /// A changed CA or endpoint is found within this time, even if no connection fails.
@@ -36,7 +37,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 pub(super) struct BackgroundTasks {
     api_server: Arc<ApiServer>,
     store: Arc<JobStore>,
-    notifier: Arc<Notifier>,
+    status_line: Arc<StatusLine>,
     /// Whether the log says already that the service is ready.
     ready_logged: AtomicBool,
     /// Whether the right to watch is missing. The service is ready without it.
@@ -44,36 +45,40 @@ pub(super) struct BackgroundTasks {
 }
 
 impl BackgroundTasks {
-    pub(super) fn new(api_server: Arc<ApiServer>, store: Arc<JobStore>, notifier: Arc<Notifier>) -> Self {
+    pub(super) fn new(api_server: Arc<ApiServer>, store: Arc<JobStore>, status_line: Arc<StatusLine>) -> Self {
         Self {
             api_server,
             store,
-            notifier,
+            status_line,
             ready_logged: AtomicBool::new(false),
             may_not_watch: AtomicBool::new(false),
         }
     }
 
-    /// Starts all tasks. They end with the runtime.
-    pub(super) fn start(self, describer: Describer) {
+    /// Starts all tasks in the set.
+    pub(super) fn start(self, describer: Describer, set: &mut JoinSet<()>) {
         let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
         let exits = move || exit_lookup::follow(Arc::clone(&api_server), Arc::clone(&store));
-        tokio::spawn(supervise("exits", exits, || ()));
+        set.spawn(supervise("exits", exits, || ()));
         let (tasks, describer) = (Arc::new(self), Arc::new(describer));
-        tasks.start_check(Check::Credentials, Self::renew_token);
-        tasks.start_check(Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
-        tasks.start_check(Check::Kubernetes, Self::probe_api_server);
-        tasks.start_check(Check::Watch, Self::watch_jobs);
+        tasks.start_check(set, Check::Credentials, Self::renew_token);
+        tasks.start_check(set, Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
+        tasks.start_check(set, Check::Kubernetes, Self::probe_api_server);
+        tasks.start_check(set, Check::Watch, Self::watch_jobs);
     }
 
     /// Starts the task of a check, supervised. The check fails while the task is down.
-    fn start_check<F>(self: &Arc<Self>, check: Check, task: impl Fn(Arc<Self>) -> F + Send + 'static)
-    where
+    fn start_check<F>(
+        self: &Arc<Self>,
+        set: &mut JoinSet<()>,
+        check: Check,
+        task: impl Fn(Arc<Self>) -> F + Send + 'static,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let (tasks, reporter) = (Arc::clone(self), Arc::clone(self));
         let start = move || task(Arc::clone(&tasks));
-        tokio::spawn(supervise(check.name(), start, move || reporter.task_failed(check)));
+        set.spawn(supervise(check.name(), start, move || reporter.task_failed(check)));
     }
 
     fn task_failed(&self, check: Check) {
@@ -103,7 +108,7 @@ impl BackgroundTasks {
             });
             let known = self.api_server.transport().ok();
             if let (Ok(true), Some(transport)) = (&is_new, &known) {
-                log::info!(cluster = self.api_server.name, endpoint = transport.described.endpoint; "cluster described");
+                log::info!(cluster = &*self.api_server.name, endpoint = transport.described.endpoint; "cluster described");
             }
             let failed = is_new.is_err();
             self.api_server.metrics.describe_ended(!failed);
@@ -192,28 +197,32 @@ impl BackgroundTasks {
             return;
         }
         if let Some(why) = failed {
-            log::warn!(check = check.name(), error = why; "check failed");
+            log::warn!(cluster = &*self.api_server.name, check = check.name(), error = why; "check failed");
         } else {
-            log::debug!(check = check.name(); "check passed");
+            log::debug!(cluster = &*self.api_server.name, check = check.name(); "check passed");
         }
         let failing = self.api_server.checks.first_failing();
         let (Ok(transport), true) = (self.api_server.transport(), failing.is_none() || self.api_server.is_ready())
         else {
-            self.notifier.status(&format!("not ready: {}", self.api_server.why_not_ready()));
+            self.report(format!("not ready: {}", self.api_server.why_not_ready()));
             return;
         };
-        let (name, endpoint) = (&self.api_server.name, &transport.described.endpoint);
+        let (name, endpoint) = (&*self.api_server.name, &transport.described.endpoint);
         if let Some((check, why)) = failing {
             let why = format!("{}: {why}", check.name());
-            self.notifier.status(&format!("degraded: {why}"));
+            self.report(format!("degraded: {why}"));
             if self.may_not_watch.load(Ordering::Relaxed) && !self.ready_logged.swap(true, Ordering::Relaxed) {
                 log::info!(cluster = name, endpoint = endpoint, degraded = why; "ready");
             }
         } else {
             self.ready_logged.store(true, Ordering::Relaxed);
             log::info!(cluster = name, endpoint = endpoint; "ready");
-            self.notifier.status(&format!("ready: cluster {name} at {endpoint}"));
+            self.report(format!("ready: cluster {name} at {endpoint}"));
         }
+    }
+
+    fn report(&self, state: String) {
+        self.status_line.set(&self.api_server.name, state);
     }
 }
 

@@ -1,28 +1,87 @@
-//! One cluster, with its API server, its jobs and its background tasks: [`Cluster`].
+//! One cluster, with its API server, its jobs, its namespaces and its background tasks: [`Cluster`].
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::aws::Sdk;
 use crate::aws::eks::Describer;
+use crate::aws::token::Tokens;
 use crate::clusters::background::BackgroundTasks;
+use crate::clusters::status_line::StatusLine;
+use crate::config::clusters::ClusterConfig;
+use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
-use crate::telemetry::systemd::Notifier;
+use crate::kube::health::{Check, Outcome};
 
-#[derive(Debug)]
 pub struct Cluster {
+    pub config: ClusterConfig,
     pub api_server: Arc<ApiServer>,
     pub store: Arc<JobStore>,
+    /// The namespaces that callers can use in this cluster.
+    pub policy: Policy,
+    draining: watch::Sender<bool>,
+    /// Ended by [`Cluster::drain`].
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Cluster {
-    /// Makes a cluster with an empty store. Nothing runs before [`Cluster::start`].
-    pub fn new(api_server: Arc<ApiServer>) -> Self {
-        Self { api_server, store: Arc::default() }
+    /// Makes a cluster with an empty store. Nothing runs before [`Cluster::start`]. The namespaces of the cluster narrow
+    /// those of the policy.
+    pub fn new(config: ClusterConfig, api_server: Arc<ApiServer>, policy: &Policy) -> Self {
+        let mut policy = policy.clone();
+        policy.allowed.extend(config.namespaces.clone());
+        let store = Arc::new(JobStore::new(&config.name));
+        let (draining, tasks) = (watch::Sender::default(), Mutex::default());
+        Self { config, api_server, store, policy, draining, tasks }
     }
 
-    /// Starts the background tasks. They end with the runtime; one that panics starts again.
-    pub fn start(&self, describer: Describer, notifier: &Arc<Notifier>) {
+    /// Starts the background tasks. They run until the drain; one that panics starts again.
+    pub fn start(&self, describer: Describer, status_line: &Arc<StatusLine>) {
         let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
-        BackgroundTasks::new(api_server, store, Arc::clone(notifier)).start(describer);
+        let tasks = BackgroundTasks::new(api_server, store, Arc::clone(status_line));
+        tasks.start(describer, &mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
     }
+
+    /// The name that callers use.
+    pub fn name(&self) -> &Arc<str> {
+        &self.api_server.name
+    }
+
+    /// Ends the waits and the streams. Other calls in progress go on.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Ends the background tasks. The jobs are then known no more.
+    pub fn stop(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// Tells waits and streams to end.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
+    }
+
+    /// Whether the last probe of the API server succeeded.
+    pub fn is_reachable(&self) -> bool {
+        self.api_server.checks.outcome(Check::Kubernetes) == Outcome::Passed
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("api_server", &self.api_server).finish_non_exhaustive()
+    }
+}
+
+/// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`.
+pub fn connect(config: &ClusterConfig, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
+    let ClusterConfig { name, eks_name, region, .. } = config;
+    let tokens = Tokens::new(eks_name, region, sdk.credentials.clone(), SystemTime::now);
+    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk.config, eks_name))
 }

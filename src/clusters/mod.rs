@@ -3,4 +3,5 @@
 mod background;
 pub mod cluster;
 pub mod registry;
+pub mod status_line;
 pub mod supervisor;

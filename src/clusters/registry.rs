@@ -1,30 +1,87 @@
 //! The clusters that are served, by name: [`Registry`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::clusters::cluster::Cluster;
+use crate::config::clusters::ClusterConfig;
 
-/// Holds every cluster under its name. Requests that name no cluster use the default one.
+/// Holds the clusters. A reload replaces them all at once.
 #[derive(Debug)]
-pub struct Registry {
-    default: Arc<Cluster>,
-    by_name: BTreeMap<String, Arc<Cluster>>,
+pub struct Registry(RwLock<Arc<Clusters>>);
+
+/// The clusters at one time.
+#[derive(Debug)]
+pub struct Clusters {
+    /// The cluster of requests that name none.
+    pub default: Arc<Cluster>,
+    by_name: BTreeMap<Arc<str>, Arc<Cluster>>,
+}
+
+impl Clusters {
+    pub fn get(&self, name: &str) -> Option<&Arc<Cluster>> {
+        self.by_name.get(name)
+    }
+
+    /// Returns the clusters in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.by_name.values()
+    }
+
+    /// Whether one of the clusters can be used.
+    pub fn is_any_ready(&self) -> bool {
+        self.all().any(|cluster| cluster.api_server.is_ready())
+    }
+
+    fn new(clusters: impl IntoIterator<Item = Arc<Cluster>>) -> Option<Self> {
+        let by_name: BTreeMap<_, _> =
+            clusters.into_iter().map(|cluster| (Arc::clone(cluster.name()), cluster)).collect();
+        let default = by_name.values().find(|cluster| cluster.config.is_default)?;
+        Some(Self { default: Arc::clone(default), by_name })
+    }
 }
 
 impl Registry {
-    pub fn new(default: Cluster) -> Self {
-        let default = Arc::new(default);
-        let by_name = BTreeMap::from([(default.api_server.name.clone(), Arc::clone(&default))]);
-        Self { default, by_name }
+    /// Returns `None` if no cluster is the default.
+    pub fn new(clusters: impl IntoIterator<Item = Cluster>) -> Option<Self> {
+        let clusters = Clusters::new(clusters.into_iter().map(Arc::new))?;
+        Some(Self(RwLock::new(Arc::new(clusters))))
     }
 
-    pub const fn default_cluster(&self) -> &Arc<Cluster> {
-        &self.default
+    pub fn current(&self) -> Arc<Clusters> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn get(&self, name: &str) -> Option<&Arc<Cluster>> {
-        self.by_name.get(name)
+    pub fn default_cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&self.current().default)
+    }
+
+    /// Replaces the clusters. `start` starts one that is new or changed; the others stay as they are. Returns the clusters
+    /// that are served no more. They go on until they are drained and stopped.
+    ///
+    /// Refuses another default: calls that name no cluster would move to it.
+    pub fn reload(
+        &self,
+        configs: Vec<ClusterConfig>,
+        start: impl Fn(ClusterConfig) -> Cluster,
+    ) -> Result<Vec<Arc<Cluster>>, String> {
+        let old = self.current();
+        let default = configs.iter().find(|config| config.is_default).map_or("", |config| &config.name);
+        if *default != **old.default.name() {
+            return Err(format!(
+                "the default cluster is {}, and in the file it is {default}: restart to change the default",
+                old.default.name()
+            ));
+        }
+        let known = |config: &ClusterConfig| old.get(&config.name).filter(|known| known.config == *config);
+        let clusters = configs.into_iter().map(|config| match known(&config) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(start(config)),
+        });
+        let new = Clusters::new(clusters).map(Arc::new).ok_or("no cluster is the default")?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        let is_kept = |cluster: &Arc<Cluster>| new.get(cluster.name()).is_some_and(|kept| Arc::ptr_eq(kept, cluster));
+        Ok(old.all().filter(|cluster| !is_kept(cluster)).cloned().collect())
     }
 }
 
@@ -37,14 +94,63 @@ mod tests {
 
     use super::*;
     use crate::aws::token::Tokens;
+    use crate::config::pattern::Patterns;
+    use crate::jobs::policy::Policy;
     use crate::kube::api_server::ApiServer;
+
+    fn config(name: &str, region: &str) -> ClusterConfig {
+        ClusterConfig { is_default: name == "prod", ..ClusterConfig::single(name, region) }
+    }
+
+    fn cluster(config: ClusterConfig) -> Cluster {
+        let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
+        let tokens = Tokens::new(&config.eks_name, &config.region, keys, SystemTime::now);
+        let api_server = Arc::new(ApiServer::new(&config.name, &config.region, tokens));
+        let policy = Policy { protected: Patterns::NONE, allowed: Vec::new(), auto_create_namespace: true };
+        Cluster::new(config, api_server, &policy)
+    }
+
+    fn registry() -> Registry {
+        Registry::new([config("prod", "us-east-1"), config("eu", "eu-west-1")].map(cluster)).unwrap()
+    }
 
     #[test]
     fn a_cluster_is_found_by_its_name() {
-        let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
-        let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
-        let registry = Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens))));
-        assert!(registry.get("lab").is_some_and(|found| Arc::ptr_eq(found, registry.default_cluster())));
-        assert!(registry.get("other").is_none());
+        let clusters = registry().current();
+        assert_eq!(&**clusters.default.name(), "prod");
+        assert!(clusters.get("prod").is_some_and(|found| Arc::ptr_eq(found, &clusters.default)));
+        assert_eq!(clusters.get("eu").unwrap().config.region, "eu-west-1");
+        assert!(clusters.get("other").is_none());
+    }
+
+    #[test]
+    fn a_reload_starts_what_is_new_and_keeps_what_is_the_same() {
+        let registry = registry();
+        let before = registry.current();
+        let removed = registry.reload(vec![config("prod", "us-east-1"), config("lab", "us-east-1")], cluster).unwrap();
+        let after = registry.current();
+        assert!(Arc::ptr_eq(&before.default, &after.default));
+        assert!(after.get("lab").is_some() && after.get("eu").is_none());
+        assert_eq!(removed.iter().map(|cluster| &**cluster.name()).collect::<Vec<_>>(), ["eu"]);
+    }
+
+    #[test]
+    fn a_changed_line_makes_another_cluster_of_the_same_name() {
+        let registry = registry();
+        let before = registry.current();
+        let removed = registry.reload(vec![config("prod", "us-east-1"), config("eu", "eu-west-3")], cluster).unwrap();
+        assert!(Arc::ptr_eq(&removed[0], before.get("eu").unwrap()) && removed.len() == 1);
+        assert_eq!(registry.current().get("eu").unwrap().config.region, "eu-west-3");
+        assert_ne!(before.get("eu").unwrap().api_server.id, registry.current().get("eu").unwrap().api_server.id);
+    }
+
+    #[test]
+    fn a_reload_does_not_change_the_default() {
+        let registry = registry();
+        let before = registry.current();
+        let other = ClusterConfig { is_default: true, ..config("eu", "eu-west-1") };
+        let error = registry.reload(vec![other], cluster).unwrap_err();
+        assert!(error.contains("restart to change the default"), "{error}");
+        assert!(Arc::ptr_eq(&before, &registry.current()));
     }
 }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::util::backoff::Backoff;
@@ -20,11 +21,13 @@ where
     let mut backoff = BACKOFF;
     loop {
         let started = Instant::now();
-        let why = match tokio::spawn(start()).await {
+        // The set ends the task if the supervision is dropped.
+        let mut task = JoinSet::from_iter([start()]);
+        let why = match task.join_next().await {
             // The runtime ends.
-            Err(error) if error.is_cancelled() => return,
-            Err(error) => error.to_string(),
-            Ok(()) => "it ended".to_owned(),
+            Some(Err(error)) if error.is_cancelled() => return,
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(())) | None => "it ended".to_owned(),
         };
         if started.elapsed() > LONG_RUN {
             backoff = BACKOFF;

@@ -46,7 +46,7 @@ mod tests {
         job.metadata.name = name.to_owned();
         job.metadata.labels = Labels(vec![("job-id".into(), name.into()), ("team".into(), "x".into())]);
         job.status.active = active;
-        Status::new(&job)
+        Status::new("lab", &job)
     }
 
     fn matching(filter: &Filter) -> Vec<String> {

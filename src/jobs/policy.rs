@@ -6,7 +6,8 @@ use crate::kube::names::Namespace;
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub protected: Patterns,
-    pub allowed: Option<Patterns>,
+    /// A namespace must match each of these lists.
+    pub allowed: Vec<Patterns>,
     pub auto_create_namespace: bool,
 }
 
@@ -19,12 +20,12 @@ pub struct Forbidden {
 
 impl Policy {
     pub fn may_use(&self, namespace: &Namespace) -> Result<(), Forbidden> {
-        match &self.allowed {
-            Some(allowed) if !allowed.matches(namespace.as_str()) => Err(Forbidden {
+        match self.allowed.iter().find(|allowed| !allowed.matches(namespace.as_str())) {
+            Some(allowed) => Err(Forbidden {
                 reason: "namespace_not_allowed",
                 message: format!("this service works in the namespaces {allowed} only, not in {namespace}"),
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -56,7 +57,11 @@ mod tests {
 
     fn policy(protected: &str, allowed: Option<&str>) -> Policy {
         let parse = |list| Patterns::parse(list).unwrap();
-        Policy { protected: parse(protected), allowed: allowed.map(parse), auto_create_namespace: true }
+        Policy {
+            protected: parse(protected),
+            allowed: allowed.map(parse).into_iter().collect(),
+            auto_create_namespace: true,
+        }
     }
 
     fn namespace(name: &str) -> Namespace {

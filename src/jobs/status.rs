@@ -14,6 +14,7 @@ use crate::kube::watcher::Version;
 /// The status object in the replies of get-job-status, list-jobs and watch-jobs.
 #[derive(Serialize)]
 struct JobStatus<'a> {
+    cluster: &'a str,
     job_name: &'a str,
     namespace: &'a str,
     state: &'static str,
@@ -73,7 +74,8 @@ struct KnownExit {
 }
 
 impl Status {
-    pub fn new(job: &Job) -> Self {
+    /// `cluster` is the name that callers use.
+    pub fn new(cluster: &str, job: &Job) -> Self {
         let metadata = &job.metadata;
         let seconds = |time: Option<&Time>| time.and_then(Time::parse).map(time::OffsetDateTime::unix_timestamp);
         let (state, decided) = state(job.spec.suspend, &job.status);
@@ -91,16 +93,16 @@ impl Status {
             run_seconds: run_time.and_then(|seconds| seconds.try_into().ok()),
             labels,
             label_ends: label_ends.into(),
-            json: json(job, None),
+            json: json(cluster, job, None),
             exit: None,
         }
     }
 
     /// Returns the status with the exit of the container that decided the job's failure.
-    pub fn with_exit(job: &Job, exit: Exit) -> Self {
-        let status = Self::new(job);
+    pub fn with_exit(cluster: &str, job: &Job, exit: Exit) -> Self {
+        let status = Self::new(cluster, job);
         let json_without = status.json;
-        Self { json: json(job, Some(&exit)), exit: Some(Box::new(KnownExit { exit, json_without })), ..status }
+        Self { json: json(cluster, job, Some(&exit)), exit: Some(Box::new(KnownExit { exit, json_without })), ..status }
     }
 
     pub fn exit(&self) -> Option<&Exit> {
@@ -126,10 +128,11 @@ impl Status {
         self.key.split_once('/').map_or("", |(_, name)| name)
     }
 
-    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
-    pub fn tag(&self) -> String {
+    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known. No
+    /// other cluster has it.
+    pub fn tag(&self, cluster: &str) -> String {
         let exit = if self.exit.is_some() { "-exit" } else { "" };
-        format!("{}{exit}", self.version)
+        format!("{cluster}-{}{exit}", self.version)
     }
 
     /// Returns the status object.
@@ -167,12 +170,13 @@ fn version(job: &Job) -> Version {
     job.metadata.resource_version.parse().unwrap_or_default()
 }
 
-fn json(job: &Job, exit: Option<&Exit>) -> Body {
+fn json(cluster: &str, job: &Job, exit: Option<&Exit>) -> Body {
     let (state, decided) = state(job.spec.suspend, &job.status);
     let Job { metadata, spec, status } = job;
     // Kubernetes omits an empty list of indexes.
     let is_indexed = spec.completion_mode.as_deref() == Some("Indexed");
     let object = JobStatus {
+        cluster,
         job_name: &metadata.name,
         namespace: &metadata.namespace,
         state: state.name(),

@@ -79,7 +79,7 @@ fn all_fields_are_present_and_times_have_an_offset() {
 }
 
 fn shown(job: &Job) -> Value {
-    serde_json::from_slice(&Status::new(job).json()).unwrap()
+    serde_json::from_slice(&Status::new("lab", job).json()).unwrap()
 }
 
 fn shown_spec(spec: &Value, status: &Value) -> Value {
@@ -145,7 +145,7 @@ fn indexed_failed_only_indexed_jobs_have_indexes() {
 fn the_exit_changes_the_tag_and_can_be_hidden() {
     let job = recorded("job-get-failed-backoff");
     let exit = Exit { code: 3, message: Some("a \"quoted\" word".to_owned()) };
-    let (plain, with) = (Status::new(&job), Status::with_exit(&job, exit.clone()));
+    let (plain, with) = (Status::new("lab", &job), Status::with_exit("lab", &job, exit.clone()));
     let read = |status: &Status| {
         let value: Value = serde_json::from_slice(&status.json()).unwrap();
         (value["exit_code"].clone(), value["termination_message"].clone())
@@ -153,7 +153,7 @@ fn the_exit_changes_the_tag_and_can_be_hidden() {
     assert_eq!(read(&plain), (Value::Null, Value::Null));
     assert_eq!(read(&with), (json!(3), json!("a \"quoted\" word")));
     assert_eq!((with.exit(), with.without_exit()), (Some(&exit), plain.clone()));
-    assert_eq!(with.tag(), format!("{}-exit", plain.tag()));
+    assert_eq!(with.tag("lab"), format!("{}-exit", plain.tag("lab")));
 }
 
 #[test]
@@ -177,6 +177,6 @@ fn hostile_texts_of_a_cluster_stay_inside_their_strings() {
         (&shown["creation_timestamp"], &shown["start_time"]),
         (&Value::Null, &json!("2026-01-20T10:30:00+00:00"))
     );
-    assert!(!Status::new(&job).json().contains(&b'\n'), "it would end the line of an event");
-    assert!(Status::new(&job).labels().any(|label| label == ("app", "eks-api")));
+    assert!(!Status::new("lab", &job).json().contains(&b'\n'), "it would end the line of an event");
+    assert!(Status::new("lab", &job).labels().any(|label| label == ("app", "eks-api")));
 }

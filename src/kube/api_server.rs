@@ -1,6 +1,7 @@
 //! One cluster's API server: [`ApiServer`] holds its name, token, connections, health and metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -11,9 +12,15 @@ use crate::kube::error::Error;
 use crate::kube::health::{Check, HealthChecks};
 use crate::kube::metrics::ClientMetrics;
 
+/// The [`ApiServer::id`] of the next value.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Debug)]
 pub struct ApiServer {
-    pub name: String,
+    /// Differs for every value of this type, also for two of the same name.
+    pub id: u64,
+    /// The name that callers use.
+    pub name: Arc<str>,
     pub region: String,
     pub tokens: Tokens,
     pub checks: HealthChecks,
@@ -28,7 +35,8 @@ pub struct ApiServer {
 impl ApiServer {
     pub fn new(name: &str, region: &str, tokens: Tokens) -> Self {
         Self {
-            name: name.to_owned(),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name: name.into(),
             region: region.to_owned(),
             tokens,
             checks: HealthChecks::default(),

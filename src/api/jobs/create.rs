@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::api::context::RequestContext;
+use crate::api::context::{BodyParameters, RequestContext};
 use crate::api::jobs::dry_run::dry_run;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::lookup;
@@ -37,10 +37,18 @@ struct CreateJob {
     wait: Option<String>,
     dry_run: Option<bool>,
     field_validation: Option<String>,
+    cluster: Option<String>,
+}
+
+impl BodyParameters for CreateJob {
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
 }
 
 #[derive(Serialize)]
 struct CreatedJob {
+    cluster: Arc<str>,
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
@@ -118,6 +126,7 @@ async fn create_prepared(
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     let metadata = submitted.job.metadata;
     let created = CreatedJob {
+        cluster: Arc::clone(ctx.cluster.name()),
         job_name: metadata.name,
         namespace: metadata.namespace,
         creation_timestamp: metadata.creation_timestamp,
@@ -144,7 +153,7 @@ async fn wait_until_finished(
         // The job exists but waiting failed; return its status at creation.
         Err(problem) => {
             ctx.record_wait_error(Route::GetJobStatus, &problem);
-            Some(Arc::new(Status::new(created)))
+            Some(Arc::new(Status::new(ctx.cluster.name(), created)))
         }
     }
 }
@@ -184,7 +193,7 @@ async fn submit(
     validation: FieldValidation,
     mut prepared: JobManifest,
 ) -> Result<Submitted, Problem> {
-    let (is_wanted, denied) = (ctx.state.policy.auto_create_namespace, ctx.caller().may(Role::Admin).err());
+    let (is_wanted, denied) = (ctx.cluster.policy.auto_create_namespace, ctx.caller().may(Role::Admin).err());
     // The audit records the namespace as a change of its own, whether or not the job is created.
     let (state, info) = (Arc::clone(&ctx.state), ctx.info_as(Route::CreateNamespace));
     let record = |uid: Option<&str>, status: StatusCode, reason: &str| {

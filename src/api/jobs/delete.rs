@@ -1,5 +1,6 @@
 //! delete-job.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -18,6 +19,7 @@ use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
 
 #[derive(Serialize)]
 struct Deleted {
+    cluster: Arc<str>,
     message: String,
     status: &'static str,
     /// Whether the job is gone at the end of a wait. None without a wait.
@@ -55,7 +57,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
     };
     let end = if gone == Some(true) { "is deleted" } else { "is being deleted" };
     let message = format!("Job {} in namespace {} {end}", job.name, job.namespace);
-    Reply::json(StatusCode::OK, &Deleted { message, status: "success", gone })
+    Reply::json(StatusCode::OK, &Deleted { cluster: Arc::clone(ctx.cluster.name()), message, status: "success", gone })
 }
 
 /// Returns whether the job is gone within this time.

@@ -17,6 +17,7 @@ use crate::kube::url::FieldValidation;
 
 #[derive(Serialize)]
 struct DryRun<'a> {
+    cluster: &'a str,
     job_name: &'a str,
     namespace: &'a str,
     creation_timestamp: Option<Time>,
@@ -35,6 +36,7 @@ pub(super) async fn dry_run(
         Ok(checked) => Reply::json(
             StatusCode::OK,
             &DryRun {
+                cluster: ctx.cluster.name(),
                 job_name: prepared.name.as_str(),
                 namespace: prepared.namespace.as_str(),
                 creation_timestamp: None,
@@ -65,7 +67,7 @@ async fn problem(ctx: &mut RequestContext, error: create::Error, prepared: &JobM
 
 async fn may_create_namespace(ctx: &mut RequestContext) -> bool {
     let request = AccessRequest { permission: CREATE_NAMESPACE[0], namespace: None, name: None };
-    ctx.state.policy.auto_create_namespace
+    ctx.cluster.policy.auto_create_namespace
         && ctx.caller().may(Role::Admin).is_ok()
         && ctx.authorize(&[request]).await.is_ok()
 }

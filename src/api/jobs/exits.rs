@@ -6,6 +6,7 @@ use crate::api::context::RequestContext;
 use crate::api::routes::access::SEE_PODS;
 use crate::api::state::AppState;
 use crate::auth::{AccessRequest, Caller};
+use crate::clusters::cluster::Cluster;
 use crate::http::response::problem::Problem;
 use crate::jobs::status::Status;
 use crate::kube::names::Namespace;
@@ -19,9 +20,16 @@ fn have_exits(jobs: &[Arc<Status>]) -> bool {
 }
 
 /// Hides what the caller may not see. `namespace` is that of the jobs, or None if they can be of any.
-pub(super) async fn hide(state: &AppState, caller: &Caller, namespace: Option<&Namespace>, jobs: &mut [Arc<Status>]) {
+pub(super) async fn hide(
+    state: &AppState,
+    cluster: &Cluster,
+    caller: &Caller,
+    namespace: Option<&Namespace>,
+    jobs: &mut [Arc<Status>],
+) {
     // Boxed: the future is large and seldom needed.
-    if have_exits(jobs) && Box::pin(state.auth.authorize(caller, &[access_request(namespace)])).await.is_err() {
+    let access = [access_request(namespace)];
+    if have_exits(jobs) && Box::pin(state.auth.authorize(&cluster.api_server, caller, &access)).await.is_err() {
         remove(jobs);
     }
 }
@@ -32,16 +40,16 @@ pub(super) async fn hide_in_answer(
     namespace: Option<&Namespace>,
     jobs: &mut [Arc<Status>],
 ) -> Result<(), Problem> {
-    if have_exits(jobs) && ctx.state.auth.authorize_cached(ctx.caller(), &access_request(namespace)).is_none() {
+    if have_exits(jobs) && ctx.authorize_cached(&access_request(namespace)).is_none() {
         ctx.enter()?;
     }
-    hide(&ctx.state, ctx.caller(), namespace, jobs).await;
+    hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, jobs).await;
     Ok(())
 }
 
 /// Hides the exit unless it is known already that the caller may see it.
 pub(super) fn hide_unless_known(ctx: &RequestContext, namespace: &Namespace, status: &mut Arc<Status>) {
-    if !matches!(ctx.state.auth.authorize_cached(ctx.caller(), &access_request(Some(namespace))), Some(Ok(()))) {
+    if !matches!(ctx.authorize_cached(&access_request(Some(namespace))), Some(Ok(()))) {
         remove(std::slice::from_mut(status));
     }
 }

@@ -117,7 +117,7 @@ pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Resu
 /// Asks the API server, which may answer although the watch is down. If it does not, the stale job is the answer.
 async fn refresh(ctx: &mut RequestContext, job: &JobRef, stale: FoundJob) -> Result<FoundJob, Problem> {
     ctx.enter()?;
-    if matches!(ctx.state.api_server().checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
+    if matches!(ctx.cluster.api_server.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
         return Ok(stale);
     }
     match timeout(REFRESH_TIMEOUT, Box::pin(from_cluster(ctx, job))).await {

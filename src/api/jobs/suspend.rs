@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::context::RequestContext;
+use crate::api::context::{BodyParameters, RequestContext};
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
@@ -23,6 +23,13 @@ struct Parameters {
     job_name: Option<String>,
     namespace: Option<String>,
     wait: Option<String>,
+    cluster: Option<String>,
+}
+
+impl BodyParameters for Parameters {
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
 }
 
 /// Suspends or resumes a job.
@@ -47,7 +54,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
             Err(problem) => ctx.record_wait_error(Route::GetJobStatus, &problem),
         }
     }
-    Ok(Reply::bytes(StatusCode::OK, Status::new(&patched).json()))
+    Ok(Reply::bytes(StatusCode::OK, Status::new(ctx.cluster.name(), &patched).json()))
 }
 
 /// Returns the job that the query or the body names.

@@ -37,10 +37,10 @@ pub(super) enum WaitCondition<'a> {
 }
 
 impl WaitCondition<'_> {
-    fn is_met(self, status: &Status) -> bool {
+    fn is_met(self, cluster: &str, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
-            Self::OtherThan(known) => !known.has(&status.tag()),
+            Self::OtherThan(known) => !known.has(&status.tag(cluster)),
             Self::Suspended(wanted) => status.state.is_final() || (status.state == State::Suspended) == wanted,
             Self::Gone => false,
         }
@@ -62,16 +62,17 @@ pub(super) async fn wait_for(
     ctx.extend_deadline(time);
     // Subscribed before the first look, so that no change is missed.
     let mut subscription = ctx.store().subscribe(&job.namespace, &job.name);
-    let (mut disconnected, mut draining) = (ctx.disconnected.take(), ctx.state.draining.clone());
+    let (mut disconnected, mut draining) = (ctx.disconnected.take(), ctx.cluster.draining());
     let no_cache = ctx.wants_no_cache();
     let mut seen = fetch(ctx, job).await?;
-    if condition.is_met(&seen.status) {
+    let cluster = Arc::clone(&ctx.cluster);
+    if condition.is_met(cluster.name(), &seen.status) {
         return Ok(seen);
     }
     ctx.acquire_wait_permit()?;
     ctx.forget_request();
     let (state, caller) = (Arc::clone(&ctx.state), ctx.caller().clone());
-    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &access));
+    let mut revoked = pin!(state.auth.wait_until_revoked(&cluster.api_server, &caller, &access));
     let job = &job.with_uid(&seen.status.uid);
     // While the watch does not report the job: the time of the next poll, and the time for which `seen` is known to hold.
     let (mut poll, mut next_poll, mut as_of) = (POLL, None, valid_at(seen.source));
@@ -106,7 +107,8 @@ pub(super) async fn wait_for(
         };
         match found {
             Ok(mut found) => {
-                exits::hide(&state, &caller, Some(&job.namespace), std::slice::from_mut(&mut found.status)).await;
+                exits::hide(&state, &cluster, &caller, Some(&job.namespace), std::slice::from_mut(&mut found.status))
+                    .await;
                 as_of = valid_at(found.source);
                 seen = found;
             }
@@ -116,7 +118,7 @@ pub(super) async fn wait_for(
             // The next poll may succeed. Until then the job counts as unchanged.
             Err(_) => seen.source = Source::Store { age: Some(as_of.elapsed()) },
         }
-        if condition.is_met(&seen.status) {
+        if condition.is_met(cluster.name(), &seen.status) {
             return Ok(seen);
         }
     }

@@ -1,35 +1,20 @@
 //! Tests of the end of a wait for a caller whose key is revoked. Time is paused: it advances when all tasks wait.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use aws_credential_types::Credentials as AwsCredentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::*;
 use crate::api::jobs::lookup::refuses_caller;
-use crate::api::repeats::Repeats;
 use crate::api::routes::Route;
-use crate::api::state::AppState;
-use crate::audit::Audit;
+use crate::api::state::tests::state;
 use crate::audit::request_info::{ObjectRef, RequestInfo};
 use crate::auth::access_review_cache::AccessReviewCache;
 use crate::auth::keyring::Keyring;
 use crate::auth::{Auth, Credentials};
-use crate::aws::token::Tokens;
-use crate::clusters::cluster::Cluster;
-use crate::clusters::registry::Registry;
-use crate::config::pattern::Patterns;
-use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
-use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::HttpMetrics;
 use crate::http::request::parameters::Parameters;
-use crate::jobs::policy::Policy;
-use crate::kube::api_server::ApiServer;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::refusal::Refusal;
 use crate::kube::watcher::WatchEvent;
@@ -62,29 +47,15 @@ impl Drop for KeysFile {
 }
 
 /// A request with that key, which may see the job `default/hello`. The job is in the store and pending.
-pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) -> RequestContext {
-    let keys = SharedCredentialsProvider::new(AwsCredentials::new("AKIA", "secret", None, None, "test"));
-    let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
+pub(in crate::api) fn request(file: &KeysFile) -> RequestContext {
     let auth = Auth::ApiKey(Arc::new(Keyring::open(&file.0).unwrap()));
     let caller = auth.identify(Credentials { api_key: Some(Secret::new("one")), ..Credentials::default() }).unwrap();
-    let state = AppState {
-        clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
-        auth: Arc::new(auth),
-        policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-        calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
-        rates: RateLimits::new(0, 0),
-        repeats: Repeats::default(),
-        audit: Audit::new(None, "lab"),
-        traffic: Arc::new(HttpMetrics::new(true)),
-        metrics_namespaces: false,
-        docs: true,
-        request_timeout: Duration::from_secs(30),
-        draining,
-    };
+    let state = state(Arc::new(auth), Duration::from_secs(30));
+    let cluster = state.clusters.default_cluster();
     let metadata = json!({ "name": "hello", "namespace": "default", "uid": "u", "resourceVersion": "5" });
     let job = serde_json::from_value(json!({ "metadata": metadata })).unwrap();
     for event in [WatchEvent::Init(5), WatchEvent::InitApply(vec![job]), WatchEvent::InitDone, WatchEvent::Watching] {
-        state.store().apply_event(event, Instant::now());
+        cluster.store.apply_event(event, Instant::now());
     }
     let info = RequestInfo {
         request_id: "1".to_owned(),
@@ -92,12 +63,13 @@ pub(in crate::api) fn request(file: &KeysFile, draining: watch::Receiver<bool>) 
         object_kind: "Job",
         is_change: false,
         is_dry_run: false,
+        cluster: Arc::clone(cluster.name()),
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller,
         object: ObjectRef::default(),
         started: Instant::now(),
     };
-    RequestContext::new(Arc::new(state), Route::GetJobStatus, info, Parameters::default(), HeaderMap::new())
+    RequestContext::new(Arc::new(state), cluster, Route::GetJobStatus, info, Parameters::default(), HeaderMap::new())
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,8 +78,7 @@ async fn a_wait_ends_within_a_minute_after_the_key_is_revoked() {
     let (namespace, name) = (Namespace::parse("default").unwrap(), JobName::parse("hello").unwrap());
     for (revoked_after, seconds) in [(Some(30), 60), (Some(90), 120), (None, 300)] {
         let file = KeysFile::new("revoked");
-        let (_drain, draining) = watch::channel(false);
-        let mut ctx = request(&file, draining);
+        let mut ctx = request(&file);
         let auth = Arc::clone(&ctx.state.auth);
         let started = TokioInstant::now();
         let job = JobRef { namespace: namespace.clone(), name: name.clone(), uid: None };
@@ -132,10 +103,9 @@ fn a_refusal_of_the_callers_own_token_is_not_replaced_by_a_stale_job() {
         Error::Refused(Box::new(Refusal::new(code, status, None)))
     };
     let file = KeysFile::new("refused");
-    let (_drain, draining) = watch::channel(false);
-    let by_key = request(&file, draining.clone());
-    let mut by_token = request(&file, draining);
-    let reviews = AccessReviewCache::new(Arc::clone(by_token.state.api_server()), Duration::from_secs(30)).unwrap();
+    let by_key = request(&file);
+    let mut by_token = request(&file);
+    let reviews = AccessReviewCache::new(Duration::from_secs(30)).unwrap();
     let auth = Auth::Kubernetes(Box::new(reviews));
     by_token.info.caller =
         auth.identify(Credentials { bearer: Some(Secret::new("token")), ..Credentials::default() }).unwrap();

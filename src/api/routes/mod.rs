@@ -10,6 +10,7 @@ use crate::api::routes::access::Access;
 pub use crate::api::routes::table::Route;
 use crate::api::routes::table::TABLE;
 use crate::http::request::media::Media;
+use crate::http::request::parameters::Parameters;
 
 /// No route matches. The path is unknown, or it takes only these methods.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +69,11 @@ impl Route {
 
     pub fn parameters(self) -> &'static [&'static str] {
         TABLE[self as usize].parameters
+    }
+
+    /// Whether the body of the request may still name the cluster.
+    pub fn reads_cluster_from_body(self, query: &Parameters) -> bool {
+        *self.method() == Method::POST && !query.has("cluster")
     }
 
     pub fn is_read(self) -> bool {
@@ -132,6 +138,15 @@ mod tests {
                 _ => "",
             };
             assert_eq!(route.object_kind(), expected, "{route:?}");
+        }
+    }
+
+    #[test]
+    fn every_call_of_the_api_takes_a_cluster() {
+        for route in Route::ALL {
+            let is_call = matches!(route.access(), Access::Cluster(..));
+            assert_eq!(route.path().starts_with("/api/"), is_call, "{route:?}");
+            assert_eq!(route.parameters().contains(&"cluster"), is_call, "{route:?}");
         }
     }
 

@@ -21,6 +21,7 @@ pub enum Route {
     DeleteNamespace,
     ListNamespaces,
     GetNamespaceStatus,
+    ListClusters,
     Health,
     Livez,
     Readyz,
@@ -61,7 +62,7 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 22] = {
+pub(super) static TABLE: [Row; 23] = {
     use Access::Cluster;
     use Role::{Admin, Read, Write};
     use access as needs;
@@ -71,32 +72,34 @@ pub(super) static TABLE: [Row; 22] = {
     #[rustfmt::skip]
     let table = [
         row(Route::CreateJob, POST, "/api/eks-create-job", "create_job",
-            Cluster(Write, needs::CREATE_JOB), &["namespace", "wait", "dry_run", "field_validation"]),
+            Cluster(Write, needs::CREATE_JOB), &["cluster", "namespace", "wait", "dry_run", "field_validation"]),
         row(Route::GetJobStatus, GET, "/api/eks-get-job-status", "get_job_status",
-            Cluster(Read, needs::GET_JOB_STATUS), &["job_name", "namespace", "uid", "details", "wait"]),
+            Cluster(Read, needs::GET_JOB_STATUS), &["cluster", "job_name", "namespace", "uid", "details", "wait"]),
         row(Route::DeleteJob, DELETE, "/api/eks-delete-job", "delete_job",
             Cluster(Write, needs::DELETE_JOB),
-            &["job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid", "wait"]),
+            &["cluster", "job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid", "wait"]),
         row(Route::ListJobs, GET, "/api/eks-list-jobs", "list_jobs",
-            Cluster(Read, needs::LIST_JOBS), &["namespace", "state", "label_selector", "limit", "continue", "wait"]),
+            Cluster(Read, needs::LIST_JOBS),
+            &["cluster", "namespace", "state", "label_selector", "limit", "continue", "wait"]),
         Row { media: Media::EventStream, ..row(Route::WatchJobs, GET, "/api/eks-watch-jobs", "watch_jobs",
-            Cluster(Read, needs::WATCH_JOBS), &["namespace", "job_name", "state", "label_selector"]) },
+            Cluster(Read, needs::WATCH_JOBS), &["cluster", "namespace", "job_name", "state", "label_selector"]) },
         Row { media: Media::Text, ..row(Route::GetJobLogs, GET, "/api/eks-get-job-logs", "get_job_logs",
             Cluster(Read, needs::GET_JOB_LOGS),
-            &["job_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds", "since_time",
-              "timestamps", "previous", "all"]) },
+            &["cluster", "job_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds",
+              "since_time", "timestamps", "previous", "all"]) },
         row(Route::SuspendJob, POST, "/api/eks-suspend-job", "suspend_job",
-            Cluster(Write, needs::PATCH_JOB), &["job_name", "namespace", "wait"]),
+            Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
         row(Route::ResumeJob, POST, "/api/eks-resume-job", "resume_job",
-            Cluster(Write, needs::PATCH_JOB), &["job_name", "namespace", "wait"]),
+            Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",
-            Cluster(Admin, needs::CREATE_NAMESPACE), &["namespace_name"]),
+            Cluster(Admin, needs::CREATE_NAMESPACE), &["cluster", "namespace_name"]),
         row(Route::DeleteNamespace, DELETE, "/api/eks-delete-namespace", "delete_namespace",
-            Cluster(Admin, needs::DELETE_NAMESPACE), &["namespace_name", "wait"]),
+            Cluster(Admin, needs::DELETE_NAMESPACE), &["cluster", "namespace_name", "wait"]),
         row(Route::ListNamespaces, GET, "/api/eks-list-namespaces", "list_namespaces",
-            Cluster(Read, needs::LIST_NAMESPACES), &[]),
+            Cluster(Read, needs::LIST_NAMESPACES), &["cluster"]),
         row(Route::GetNamespaceStatus, GET, "/api/eks-get-namespace-status", "get_namespace_status",
-            Cluster(Read, needs::GET_NAMESPACE), &["namespace_name"]),
+            Cluster(Read, needs::GET_NAMESPACE), &["cluster", "namespace_name"]),
+        row(Route::ListClusters, GET, "/api/eks-list-clusters", "list_clusters", Cluster(Read, &[]), &["cluster"]),
         open(Route::Health, "/health", "health", Media::Json),
         open(Route::Livez, "/livez", "livez", Media::Json),
         open(Route::Readyz, "/readyz", "readyz", Media::Json),

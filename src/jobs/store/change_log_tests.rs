@@ -15,7 +15,7 @@ fn job(namespace: &str, uid: &str) -> Arc<Status> {
     job.metadata.namespace = namespace.to_owned();
     job.metadata.name = "x".to_owned();
     job.metadata.uid = uid.to_owned();
-    Arc::new(Status::new(&job))
+    Arc::new(Status::new("lab", &job))
 }
 
 fn in_state(status: &Status, state: State) -> Arc<Status> {
@@ -126,7 +126,7 @@ fn a_job_whose_labels_begin_to_match_is_added_and_one_whose_labels_cease_to_is_d
         let mut job = Job::default();
         job.metadata.uid = "u1".to_owned();
         job.metadata.labels = Labels(vec![("team".into(), team.into())]);
-        in_state(&Status::new(&job), state)
+        in_state(&Status::new("lab", &job), state)
     };
     let selector = Selector::parse("team=a").unwrap();
     let running = Filter { selector, state: RUNNING, ..Filter::default() };

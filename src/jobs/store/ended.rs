@@ -72,7 +72,7 @@ mod tests {
             let complete = serde_json::json!({ "type": "Complete", "status": "True" });
             job.status.conditions.push(serde_json::from_value::<Condition>(complete).unwrap());
         }
-        Arc::new(Status::new(&job))
+        Arc::new(Status::new("lab", &job))
     }
 
     fn version(ended: &EndedJobs, uid: Option<&str>, now: Instant) -> Option<u64> {

@@ -11,7 +11,7 @@ fn status(namespace: &str, uid: u32, condition: &str) -> Status {
     }))
     .unwrap();
     (job.metadata.namespace, job.metadata.uid) = (namespace.to_owned(), format!("u{uid}"));
-    Status::new(&job)
+    Status::new("lab", &job)
 }
 
 fn finish(finished: &mut FinishedJobs, namespace: &str, condition: &str) {

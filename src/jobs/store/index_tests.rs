@@ -28,7 +28,7 @@ fn entry_in(namespace: &str, name: &str, created: u32, version: u64) -> Arc<Stat
     job.metadata.name = name.to_owned();
     job.metadata.resource_version = version.to_string();
     job.metadata.creation_timestamp = (created > 0).then(|| Time(format!("2026-01-20T10:30:{created:02}Z")));
-    Arc::new(Status::new(&job))
+    Arc::new(Status::new("lab", &job))
 }
 
 fn names<'a>(jobs: impl Iterator<Item = &'a Arc<Status>>) -> Vec<&'a str> {

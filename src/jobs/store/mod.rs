@@ -32,7 +32,7 @@ pub const LABEL_SELECTOR: &str = "app=eks-api";
 pub struct JobStore {
     reflector: RwLock<JobReflector>,
     change_notifications: watch::Sender<()>,
-    /// Tells the change numbers of this store from those of an earlier run of the program.
+    /// Tells the change numbers of this store from those of another cluster or an earlier run of the program.
     pub instance_id: String,
     /// Notified when a job proves that the API server's store was reset. All jobs must be listed again.
     pub store_was_reset: Notify,
@@ -46,18 +46,17 @@ pub struct Page {
     pub remaining: usize,
 }
 
-impl Default for JobStore {
-    fn default() -> Self {
+impl JobStore {
+    /// Makes an empty store. `cluster` is the name that callers use.
+    pub fn new(cluster: &str) -> Self {
         Self {
-            reflector: RwLock::default(),
+            reflector: RwLock::new(JobReflector::new(cluster)),
             change_notifications: watch::Sender::default(),
             instance_id: format!("{:08x}", fastrand::u32(..)),
             store_was_reset: Notify::new(),
         }
     }
-}
 
-impl JobStore {
     fn read(&self) -> RwLockReadGuard<'_, JobReflector> {
         self.reflector.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,7 +24,7 @@ fn completed(name: &str, version: u64) -> Job {
 
 /// A store that follows a cluster with these jobs.
 fn following(jobs: Vec<Job>) -> Arc<JobStore> {
-    let store = Arc::new(JobStore::default());
+    let store = Arc::new(JobStore::new("lab"));
     for event in [WatchEvent::Init(10), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
         store.apply_event(event, Instant::now());
     }
@@ -174,7 +174,7 @@ fn pages_have_a_cursor_and_the_number_of_remaining_jobs() {
 
 #[test]
 fn before_the_first_list_every_read_is_a_miss() {
-    let store = JobStore::default();
+    let store = JobStore::new("lab");
     store.apply_event(WatchEvent::Init(10), Instant::now());
     store.apply_event(WatchEvent::InitApply(vec![job("x", 5)]), Instant::now());
     assert!(find(&store, "x").is_none() && !store.is_usable());

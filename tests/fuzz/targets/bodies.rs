@@ -179,7 +179,7 @@ pub(super) fn job_object(data: &[u8]) {
 }
 
 fn shown_as_it_is(job: &Job) {
-    let json = Status::new(job).json();
+    let json = Status::new("lab", job).json();
     let shown: Value =
         serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&json)));
     assert_eq!(shown["job_name"], job.metadata.name.as_str());

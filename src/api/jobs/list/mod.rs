@@ -37,7 +37,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     let namespace = filter.namespace.as_ref();
     let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(MAX_PAGE) as usize;
     let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
-    let from = token.map(pagination::parse).transpose()?;
+    let from = token.map(|token| pagination::parse(ctx.cluster.name(), token)).transpose()?;
     let all_ended = match ctx.parameters.wait()? {
         Some(_) if ctx.parameters.has("state") || from.is_some() => {
             let why = "waits for jobs of every state to end: leave out state and continue";
@@ -57,8 +57,13 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
         {
             let Page { mut jobs, next, remaining } = found;
             exits::hide_in_answer(ctx, namespace, &mut jobs).await?;
-            let next = next.as_ref().map(pagination::encode);
-            let rest = Rest { r#continue: next, remaining: Some(remaining), all_ended };
+            let next = next.as_ref().map(|next| pagination::encode(ctx.cluster.name(), next));
+            let rest = Rest {
+                cluster: Arc::clone(ctx.cluster.name()),
+                r#continue: next,
+                remaining: Some(remaining),
+                all_ended,
+            };
             return reply(&jobs, &rest, Source::Store { age });
         }
     }
@@ -67,13 +72,14 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     let state = Arc::clone(&ctx.state);
     let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
-    exits::hide(&ctx.state, ctx.caller(), namespace, &mut jobs).await;
+    exits::hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, &mut jobs).await;
     reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)
 }
 
 /// The fields of the answer beside the jobs.
 #[derive(Serialize)]
 struct Rest {
+    cluster: Arc<str>,
     /// The start of the next page; null on the last one.
     r#continue: Option<String>,
     /// The number of jobs after this page; null if it is unknown.
@@ -102,7 +108,7 @@ async fn list_in_cluster(
     let (mut jobs, mut next) = match from {
         Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
         from => match (page(ctx, filter, max_page, None).await?, from) {
-            ((jobs, None), from) => return Ok(single_page(jobs, from.as_ref(), limit)),
+            ((jobs, None), from) => return Ok(single_page(ctx.cluster.name(), jobs, from.as_ref(), limit)),
             // The cursor belongs to the order of the store, which the API server's list does not have.
             (_, Some(_)) => return Err(expired()),
             ((jobs, next), None) if limit == max_page => (jobs, next),
@@ -122,17 +128,24 @@ async fn list_in_cluster(
     }
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
-    let next = next.as_deref().map(pagination::encode_cluster);
-    Ok((jobs, Rest { r#continue: next, remaining, all_ended: None }))
+    let next = next.as_deref().map(|next| pagination::encode_cluster(ctx.cluster.name(), next));
+    let cluster = Arc::clone(ctx.cluster.name());
+    Ok((jobs, Rest { cluster, r#continue: next, remaining, all_ended: None }))
 }
 
-fn single_page(mut jobs: Vec<Arc<Status>>, from: Option<&Token>, limit: usize) -> (Vec<Arc<Status>>, Rest) {
+fn single_page(
+    cluster: &Arc<str>,
+    mut jobs: Vec<Arc<Status>>,
+    from: Option<&Token>,
+    limit: usize,
+) -> (Vec<Arc<Status>>, Rest) {
     if let Some(Token::PageCursor(cursor)) = from {
         jobs.retain(|status| *cursor < PageCursor::from(&**status));
     }
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
-    let next = jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(&PageCursor::from(&**last)));
-    (jobs, Rest { r#continue: next, remaining: Some(remaining), all_ended: None })
+    let next =
+        jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(cluster, &PageCursor::from(&**last)));
+    (jobs, Rest { cluster: Arc::clone(cluster), r#continue: next, remaining: Some(remaining), all_ended: None })
 }

@@ -1,4 +1,4 @@
-//! The `continue` of list-jobs: a cursor in the order of the store, or the API server's own `continue`.
+//! The `continue` of list-jobs: the cluster, and a cursor in the order of the store or the API server's own `continue`.
 //!
 //! Callers need not understand it. It holds no secret.
 
@@ -11,7 +11,7 @@ use crate::kube::names::{JobName, Namespace};
 
 /// The most bytes of the API server's `continue`, which usually has a few hundred.
 const MAX_TOKEN_LEN: usize = 2048;
-/// The prefix of a token from the API server. A cursor starts with a digit.
+/// Marks a token from the API server. A cursor starts with a digit.
 const CLUSTER: &str = "k/";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +21,19 @@ pub enum Token {
     Cluster(String),
 }
 
-pub fn encode_cluster(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{CLUSTER}{token}"))
+pub fn encode_cluster(cluster: &str, token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{cluster}/{CLUSTER}{token}"))
 }
 
-pub fn encode(cursor: &PageCursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}/{}", cursor.created(), cursor.key()))
+pub fn encode(cluster: &str, cursor: &PageCursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{cluster}/{}/{}", cursor.created(), cursor.key()))
 }
 
-pub fn parse(token: &str) -> Result<Token, Problem> {
+/// Parses a token of this cluster. That of another cluster is an error.
+pub fn parse(cluster: &str, token: &str) -> Result<Token, Problem> {
     let parse = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+        let text = text.strip_prefix(cluster)?.strip_prefix('/')?;
         if let Some(token) = text.strip_prefix(CLUSTER) {
             let is_valid = (1..=MAX_TOKEN_LEN).contains(&token.len()) && token.bytes().all(|c| c.is_ascii_graphic());
             return is_valid.then(|| Token::Cluster(token.to_owned()));
@@ -42,8 +44,8 @@ pub fn parse(token: &str) -> Result<Token, Problem> {
         let created: u32 = created.parse().ok()?;
         Some(Token::PageCursor(PageCursor::new(created.into(), key)))
     };
-    parse()
-        .ok_or_else(|| Problem::malformed("continue", "is not a value that list-jobs returned; list again without it"))
+    let message = "is not a value that list-jobs returned for this cluster; list again without it";
+    parse().ok_or_else(|| Problem::malformed("continue", message))
 }
 
 #[cfg(test)]
@@ -53,21 +55,22 @@ mod tests {
     #[test]
     fn a_token_returns_its_cursor_and_nothing_else_is_accepted() {
         let cursor = PageCursor::new(1_769_000_000, "team-a/nightly");
-        assert_eq!(parse(&encode(&cursor)).unwrap(), Token::PageCursor(cursor));
-        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        assert_eq!(parse("lab", &encode("lab", &cursor)).unwrap(), Token::PageCursor(cursor));
+        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(format!("lab/{text}"));
+        assert_eq!(parse("eu", &encode("lab", &cursor)).unwrap_err().status, 400, "of another cluster");
         for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]
         {
-            assert_eq!(parse(bad).unwrap_err().status, 400, "{bad}");
+            assert_eq!(parse("lab", bad).unwrap_err().status, 400, "{bad}");
         }
     }
 
     #[test]
     fn b7_the_api_servers_own_token_comes_back_as_it_was_and_is_bounded() {
         let token = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6ODUxLCJzdGFydCI6Ii9oZWxsb1x1MDAwMCJ9";
-        assert_eq!(parse(&encode_cluster(token)).unwrap(), Token::Cluster(token.to_owned()));
-        assert!(parse(&encode_cluster(&"x".repeat(MAX_TOKEN_LEN))).is_ok());
+        assert_eq!(parse("lab", &encode_cluster("lab", token)).unwrap(), Token::Cluster(token.to_owned()));
+        assert!(parse("lab", &encode_cluster("lab", &"x".repeat(MAX_TOKEN_LEN))).is_ok());
         for bad in ["", "a b", "a\r\nb", "é", &"x".repeat(MAX_TOKEN_LEN + 1)] {
-            assert_eq!(parse(&encode_cluster(bad)).unwrap_err().status, 400, "{bad}");
+            assert_eq!(parse("lab", &encode_cluster("lab", bad)).unwrap_err().status, 400, "{bad}");
         }
     }
 }

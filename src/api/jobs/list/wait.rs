@@ -29,9 +29,9 @@ pub(super) async fn all_ended(ctx: &mut RequestContext, filter: &Filter, time: D
     ctx.extend_deadline(time);
     let Some((mut unfinished, _)) = find_unfinished(ctx, filter).await? else { return Ok(true) };
     ctx.acquire_wait_permit()?;
-    let (state, caller, mut poll) = (Arc::clone(&ctx.state), ctx.caller().clone(), POLL);
-    let mut draining = state.draining.clone();
-    let mut revoked = pin!(state.auth.wait_until_revoked(&caller, &access));
+    let (state, cluster, caller) = (Arc::clone(&ctx.state), Arc::clone(&ctx.cluster), ctx.caller().clone());
+    let (mut draining, mut poll) = (cluster.draining(), POLL);
+    let mut revoked = pin!(state.auth.wait_until_revoked(&cluster.api_server, &caller, &access));
     loop {
         // Subscribed before the look, so that no change is missed.
         let mut subscription = subscribe(ctx, &unfinished);

@@ -12,6 +12,7 @@ use crate::api::routes::access::SEE_LOGS;
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Denied};
+use crate::clusters::cluster::Cluster;
 use crate::http::response::problem::Problem;
 use crate::jobs::logs::JobPods;
 
@@ -20,6 +21,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Feed {
     pub(super) state: Arc<AppState>,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) info: Box<RequestInfo>,
     pub(super) reading: Reading<ClusterLogs>,
 }
@@ -56,7 +58,7 @@ impl Feed {
 
     /// Returns when the drain leaves no time for more.
     async fn drained(&self) {
-        let _ = self.state.draining.clone().wait_for(|draining| *draining).await;
+        let _ = self.cluster.draining().wait_for(|draining| *draining).await;
         if !self.reading.wanted.options.follow {
             sleep(DRAIN_TIMEOUT).await;
         }
@@ -71,7 +73,7 @@ impl Feed {
             let namespace = Some(&self.reading.source.job.namespace);
             let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };
             let access: Vec<AccessRequest<'_>> = pod.as_deref().map(named).into_iter().collect();
-            if let Err(denied) = auth.reauthorize(&self.info.caller, &access).await {
+            if let Err(denied) = auth.reauthorize(&self.cluster.api_server, &self.info.caller, &access).await {
                 return denied;
             }
         }

@@ -35,9 +35,10 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
     let seen = JobPods::fetch(ctx.client()?, &job.namespace, &job.name).await?;
     let (sink, body) = ReplyBody::stream();
     let (started, mut has_started) = watch::channel(false);
-    let source = ClusterLogs::new(&ctx.state, ctx.caller(), job);
+    let source = ClusterLogs::new(&ctx.cluster.api_server, ctx.caller(), ctx.state.request_timeout, job);
     let reading = Reading::new(source, wanted, sink, started);
-    let feed = Feed { state: Arc::clone(&ctx.state), info: Box::new(ctx.info.clone()), reading };
+    let (state, cluster) = (Arc::clone(&ctx.state), Arc::clone(&ctx.cluster));
+    let feed = Feed { state, cluster, info: Box::new(ctx.info.clone()), reading };
     let permit = ctx.take_permit();
     let mut task = Box::pin(async move {
         let result = feed.run(seen).await;

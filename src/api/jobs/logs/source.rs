@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::logs::error::LogError;
-use crate::api::state::AppState;
 use crate::auth::Caller;
 use crate::jobs::logs::{self, JobPods, LogUnavailable};
 use crate::kube::api_server::ApiServer;
@@ -56,9 +55,8 @@ pub(super) struct ClusterLogs {
 }
 
 impl ClusterLogs {
-    pub(super) fn new(state: &AppState, caller: &Caller, job: JobRef) -> Self {
-        let (api_server, bearer) = (Arc::clone(state.api_server()), caller.bearer().cloned());
-        Self { api_server, bearer, request_timeout: state.request_timeout, job }
+    pub(super) fn new(cluster: &Arc<ApiServer>, caller: &Caller, request_timeout: Duration, job: JobRef) -> Self {
+        Self { api_server: Arc::clone(cluster), bearer: caller.bearer().cloned(), request_timeout, job }
     }
 
     /// Returns a client for one request. A stream has no deadline; each of its requests has that of a call.

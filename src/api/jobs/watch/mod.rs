@@ -14,6 +14,7 @@ use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, Denied};
+use crate::clusters::cluster::Cluster;
 use crate::http::limits::concurrency::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -39,20 +40,20 @@ pub(crate) async fn watch_jobs(ctx: &mut RequestContext) -> Result<Reply, Proble
     let filter = filter(ctx)?;
     ctx.enter()?;
     ctx.authorize(&access_requests(filter.namespace.as_ref(), filter.job.as_ref())).await?;
-    let state = Arc::clone(&ctx.state);
-    if let (false, Outcome::Failed(why)) = (state.store().is_usable(), state.api_server().checks.outcome(Check::Watch))
-    {
+    let cluster = Arc::clone(&ctx.cluster);
+    let outcome = cluster.api_server.checks.outcome(Check::Watch);
+    if let (false, Outcome::Failed(why)) = (cluster.store.is_usable(), outcome) {
         let detail = format!("jobs cannot be watched: {why}");
         return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
     }
     let start = match ctx.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
         None => Start::Snapshot,
-        Some(Some(id)) if id.instance_id == state.store().instance_id => Start::After(id.change),
+        Some(Some(id)) if id.instance_id == cluster.store.instance_id => Start::After(id.change),
         Some(_) => Start::Reset,
     };
     ctx.acquire_stream_permit()?;
     let (sink, body) = ReplyBody::stream();
-    let feed = Feed::new(state, ctx.caller().clone(), filter, sink);
+    let feed = Feed::new(Arc::clone(&ctx.state), cluster, ctx.caller().clone(), filter, sink);
     tokio::spawn(run(feed, start, ctx.take_permit(), Box::new(ctx.info.clone())));
     Ok(Reply::stream(body))
 }
@@ -75,6 +76,7 @@ enum Start {
 
 struct Feed {
     state: Arc<AppState>,
+    cluster: Arc<Cluster>,
     caller: Caller,
     filter: Filter,
     sink: Sink,
@@ -97,15 +99,17 @@ impl From<ClientDisconnected> for End {
 }
 
 async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<RequestInfo>) {
-    let (state, namespace, job) = (Arc::clone(&feed.state), feed.filter.namespace.clone(), feed.filter.job.clone());
+    let (state, cluster) = (Arc::clone(&feed.state), Arc::clone(&feed.cluster));
+    let (namespace, job) = (feed.filter.namespace.clone(), feed.filter.job.clone());
     let access = access_requests(namespace.as_ref(), job.as_ref());
     let end = tokio::select! {
         end = feed.run(start) => end,
-        denied = state.auth.wait_until_revoked(&info.caller, &access) => End::Denied(denied),
+        denied = state.auth.wait_until_revoked(&cluster.api_server, &info.caller, &access) => End::Denied(denied),
     };
     let last_comment = match end {
         End::Disconnected => None,
-        End::Draining => Some("the service is shutting down".to_owned()),
+        End::Draining if *state.draining.borrow() => Some("the service is shutting down".to_owned()),
+        End::Draining => Some("this cluster is no longer served".to_owned()),
         // The detail of the problem shows nothing of the inside.
         End::Denied(denied) => {
             let problem = Problem::from(denied);
@@ -126,12 +130,12 @@ async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<Req
 }
 
 impl Feed {
-    fn new(state: Arc<AppState>, caller: Caller, filter: Filter, sink: Sink) -> Self {
-        Self { draining: state.draining.clone(), state, caller, filter, sink, last_sent: Instant::now() }
+    fn new(state: Arc<AppState>, cluster: Arc<Cluster>, caller: Caller, filter: Filter, sink: Sink) -> Self {
+        Self { draining: cluster.draining(), state, cluster, caller, filter, sink, last_sent: Instant::now() }
     }
 
     async fn run(&mut self, start: Start) -> End {
-        let mut change_notifications = self.state.store().change_notifications();
+        let mut change_notifications = self.cluster.store.change_notifications();
         let mut start = start;
         loop {
             let Err(end) = self.follow(start, &mut change_notifications).await else {
@@ -145,7 +149,7 @@ impl Feed {
     /// Sends the jobs and then their changes. Returns if the reader is too slow or the store was emptied: it then starts
     /// again.
     async fn follow(&mut self, start: Start, change_notifications: &mut watch::Receiver<()>) -> Result<(), End> {
-        let cache = &Arc::clone(self.state.store());
+        let cache = &Arc::clone(&self.cluster.store);
         while !cache.is_usable() {
             self.wait(change_notifications).await?;
         }
@@ -183,7 +187,7 @@ impl Feed {
     async fn visible(&self, changes: &[Arc<Change>]) -> Vec<(ChangeKind, Arc<Status>)> {
         let seen = visible_changes(changes, &self.filter);
         let mut jobs: Vec<_> = seen.iter().map(|(_, change)| Arc::clone(&change.status)).collect();
-        exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
+        exits::hide(&self.state, &self.cluster, &self.caller, self.filter.namespace.as_ref(), &mut jobs).await;
         seen.into_iter().map(|(kind, _)| kind).zip(jobs).collect()
     }
 
@@ -193,11 +197,11 @@ impl Feed {
         let Some((jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
         let (mut text, mut kept, mut last) = (Vec::new(), Vec::new(), change);
         if is_reset {
-            sse::event(&mut text, "reset", None, b"{}");
+            sse::event(&mut text, "reset", None, &self.cluster_only());
         }
         for page in jobs.chunks(PAGE) {
             let mut page = page.to_vec();
-            exits::hide(&self.state, &self.caller, self.filter.namespace.as_ref(), &mut page).await;
+            exits::hide(&self.state, &self.cluster, &self.caller, self.filter.namespace.as_ref(), &mut page).await;
             for status in page {
                 sse::event(&mut text, ChangeKind::Added.name(), Some(id(cache, PARTIAL)), &status.json());
             }
@@ -206,9 +210,14 @@ impl Feed {
             last = changes.last().map_or(last, |change| change.number);
             kept.extend(changes);
         }
-        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), b"{}");
+        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), &self.cluster_only());
         self.send(text.into()).await?;
         Ok(Some((change, kept)))
+    }
+
+    /// Returns the data of an event that describes no job.
+    fn cluster_only(&self) -> Vec<u8> {
+        serde_json::json!({ "cluster": **self.cluster.name() }).to_string().into_bytes()
     }
 
     /// Waits for a change of any job. Sends heartbeats meanwhile.

@@ -1,29 +1,16 @@
 //! A source of watch events, and a reader that disconnects and resumes.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use http_body_util::BodyExt;
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::repeats::Repeats;
-use crate::audit::Audit;
+use crate::api::state::tests::state;
 use crate::audit::request_info::ObjectRef;
 use crate::auth::{Auth, Caller};
-use crate::aws::token::Tokens;
-use crate::clusters::cluster::Cluster;
-use crate::clusters::registry::Registry;
-use crate::config::pattern::Patterns;
-use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
-use crate::http::limits::rate_limit::RateLimits;
-use crate::http::metrics::HttpMetrics;
-use crate::jobs::policy::Policy;
 use crate::jobs::store::Found;
-use crate::kube::api_server::ApiServer;
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
 
@@ -33,11 +20,11 @@ pub(super) type Picture = BTreeMap<String, (String, String)>;
 /// Sends watch events to a store.
 pub(super) struct Source {
     state: Arc<AppState>,
+    cluster: Arc<Cluster>,
     caller: Caller,
     version: u64,
     /// The label `team` of jobs, by number.
     teams: BTreeMap<u64, &'static str>,
-    _drain: watch::Sender<bool>,
 }
 
 impl Source {
@@ -48,24 +35,9 @@ impl Source {
 
     /// Makes a source for a reader with this credential.
     pub(super) fn read_by(caller: Caller, auth: Arc<Auth>, jobs: u64) -> Self {
-        let keys = SharedCredentialsProvider::new(Credentials::new("AKIA", "secret", None, None, "test"));
-        let tokens = Tokens::new("lab", "us-east-1", keys, SystemTime::now);
-        let (drain, draining) = watch::channel(false);
-        let state = AppState {
-            clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
-            policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
-            auth,
-            calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
-            rates: RateLimits::new(0, 0),
-            repeats: Repeats::default(),
-            audit: Audit::new(None, "lab"),
-            traffic: Arc::new(HttpMetrics::new(true)),
-            request_timeout: Duration::from_mins(5),
-            metrics_namespaces: false,
-            docs: true,
-            draining,
-        };
-        let mut source = Self { state: Arc::new(state), caller, version: 0, teams: BTreeMap::new(), _drain: drain };
+        let state = Arc::new(state(auth, Duration::from_mins(5)));
+        let cluster = state.clusters.default_cluster();
+        let mut source = Self { state, cluster, caller, version: 0, teams: BTreeMap::new() };
         let jobs = (0..jobs).map(|number| source.job(number, State::Pending)).collect();
         for event in
             [WatchEvent::Init(source.version), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching]
@@ -81,7 +53,7 @@ impl Source {
     }
 
     fn send(&self, event: WatchEvent) {
-        self.state.store().apply_event(event, std::time::Instant::now());
+        self.cluster.store.apply_event(event, std::time::Instant::now());
     }
 
     /// Returns the next version of a job, in this state.
@@ -123,7 +95,7 @@ impl Source {
 
     /// Returns the jobs that a reader with this filter should have.
     pub(super) fn picture(&self, filter: &Filter) -> Picture {
-        let found = self.state.store().page(filter, None, usize::MAX, std::time::Instant::now());
+        let found = self.cluster.store.page(filter, None, usize::MAX, std::time::Instant::now());
         let Found::Hit { found, .. } = found else { panic!("nothing is known") };
         found.jobs.iter().map(|status| known(&serde_json::from_slice(&status.json()).unwrap())).collect()
     }
@@ -200,13 +172,15 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
     let permit = source.state.calls.begin_stream().unwrap();
-    let feed = Feed::new(Arc::clone(&source.state), Caller::Anonymous, filter.clone(), sink);
+    let feed =
+        Feed::new(Arc::clone(&source.state), Arc::clone(&source.cluster), Caller::Anonymous, filter.clone(), sink);
     let info = RequestInfo {
         request_id: "1".to_owned(),
         operation: "watch_jobs",
         object_kind: "Job",
         is_change: false,
         is_dry_run: false,
+        cluster: Arc::clone(source.cluster.name()),
         peer: "127.0.0.1:4711".parse().unwrap(),
         caller: source.caller.clone(),
         object: ObjectRef::default(),

@@ -60,7 +60,8 @@ fn b18_a_lost_watch_wakes_every_wait() {
 fn c3_an_unknown_job_older_than_the_watch_shows_a_reset() {
     let mut harness = Harness::following(&[job("x", 1, 5, 1)]);
     harness.apply_event(WatchEvent::Bookmark(100));
-    let enter = |harness: &mut Harness, job: &Job| harness.reflector.insert_if_newer(Status::new(job), harness.now);
+    let enter =
+        |harness: &mut Harness, job: &Job| harness.reflector.insert_if_newer(Status::new("lab", job), harness.now);
     assert_eq!(enter(&mut harness, &job("new", 2, 60, 0)), Inserted { is_new: false, store_was_reset: true });
     assert_eq!((harness.age(), harness.jobs()), ("unknown".to_owned(), Vec::new()), "every read asks the cluster");
     harness.apply_event(WatchEvent::Disconnected(Failure::SetBack));
@@ -78,7 +79,7 @@ fn c3_an_unknown_job_older_than_the_watch_shows_a_reset() {
 fn c3_a_job_that_the_watch_reported_shows_no_reset() {
     let mut harness = Harness::following(&[job("x", 1, 5, 1), job("y", 2, 6, 1)]);
     let enter = |harness: &mut Harness, job: &Job| {
-        harness.reflector.insert_if_newer(Status::new(job), harness.now).store_was_reset
+        harness.reflector.insert_if_newer(Status::new("lab", job), harness.now).store_was_reset
     };
     harness.apply_event(WatchEvent::Apply(job("new", 3, 12, 0)));
     harness.apply_event(WatchEvent::Delete(job("new", 3, 14, 0)));

@@ -18,10 +18,10 @@ const MAX_QUEUED: usize = 10_000;
 impl JobReflector {
     /// Returns the job's status, with its exit if that is known.
     pub(in crate::jobs) fn status(&self, job: &Job) -> Status {
-        let status = Status::new(job);
+        let status = Status::new(&self.cluster, job);
         let known = self.index.get(status.key()).filter(|known| known.uid == status.uid);
         match known.and_then(|known| known.exit()) {
-            Some(exit) => Status::with_exit(job, exit.clone()),
+            Some(exit) => Status::with_exit(&self.cluster, job, exit.clone()),
             None => status,
         }
     }
@@ -47,7 +47,7 @@ impl JobReflector {
 
     /// Stores a job's exit. Returns false if another version of the job is known.
     pub(in crate::jobs) fn set_exit(&mut self, job: &Job, exit: Exit) -> bool {
-        let status = Arc::new(Status::with_exit(job, exit));
+        let status = Arc::new(Status::with_exit(&self.cluster, job, exit));
         let Some(known) = self.index.get(status.key()) else { return true };
         if known.uid != status.uid || known.exit().is_some() {
             return true;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn following() -> JobReflector {
-        let mut reflector = JobReflector::default();
+        let mut reflector = JobReflector::new("lab");
         for event in [WatchEvent::Init(10), WatchEvent::InitDone, WatchEvent::Watching] {
             apply_event(&mut reflector, event);
         }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_exit_that_is_set_while_a_newer_version_is_listed_is_looked_up_again() {
-        let (mut reflector, now) = (JobReflector::default(), Some(OffsetDateTime::now_utc()));
+        let (mut reflector, now) = (JobReflector::new("lab"), Some(OffsetDateTime::now_utc()));
         for event in [WatchEvent::Init(10), WatchEvent::InitApply(vec![failed(10, now)]), WatchEvent::InitDone] {
             apply_event(&mut reflector, event);
         }

@@ -76,7 +76,7 @@ impl Follower {
 
     fn apply_event(&mut self, input: Input) {
         let deleted = match &input {
-            Input::Event(Event::Deleted(job)) => Some(Status::new(job)),
+            Input::Event(Event::Deleted(job)) => Some(Status::new("lab", job)),
             _ => None,
         };
         let Step { state, events, .. } = std::mem::take(&mut self.watching).step(input);
@@ -100,7 +100,7 @@ impl Follower {
         let at = cluster.rng.usize(..cluster.replies.len());
         match cluster.replies.swap_remove(at) {
             Reply::Insert(name, kept) => {
-                let inserted = self.reflector.insert_if_newer(Status::new(&kept.job(name)), Instant::now());
+                let inserted = self.reflector.insert_if_newer(Status::new("lab", &kept.job(name)), Instant::now());
                 if inserted.store_was_reset {
                     // A job that was deleted or lost its label without a watch looks the same.
                     let is_there = cluster.jobs.values().any(|job| job.uid == kept.uid);
@@ -196,7 +196,7 @@ fn run(seed: u64) {
     let mut known: Vec<Status> = known.collect();
     known.sort_unstable_by(|one, other| one.key().cmp(other.key()));
     let ours = cluster.jobs.iter().filter(|(_, kept)| kept.is_ours);
-    let expected: Vec<Status> = ours.map(|(name, kept)| Status::new(&kept.job(name))).collect();
+    let expected: Vec<Status> = ours.map(|(name, kept)| Status::new("lab", &kept.job(name))).collect();
     assert_eq!(known, expected);
     assert_eq!(follower.reflector.staleness, Staleness::Current);
 

@@ -24,6 +24,8 @@ const RESET_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct JobReflector {
+    /// The name of the cluster, for the status objects.
+    cluster: Box<str>,
     pub(super) index: JobIndex,
     pub(super) changes: ChangeLog,
     pub(super) staleness: Staleness,
@@ -58,6 +60,10 @@ pub(super) struct Inserted {
 }
 
 impl JobReflector {
+    pub(super) fn new(cluster: &str) -> Self {
+        Self { cluster: cluster.into(), ..Self::default() }
+    }
+
     pub(super) fn is_usable(&self) -> bool {
         self.staleness != Staleness::Unknown
     }

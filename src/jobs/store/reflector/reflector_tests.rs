@@ -29,7 +29,7 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
-        Self { reflector: JobReflector::default(), now: Instant::now() }
+        Self { reflector: JobReflector::new("lab"), now: Instant::now() }
     }
 
     /// A reflector that watches from version 10 on and knows these jobs.
@@ -56,7 +56,7 @@ impl Harness {
     }
 
     fn enter(&mut self, job: &Job) -> bool {
-        self.reflector.insert_if_newer(Status::new(job), self.now).is_new
+        self.reflector.insert_if_newer(Status::new("lab", job), self.now).is_new
     }
 
     fn tombstone(&mut self, name: &str, uid: u32) -> bool {

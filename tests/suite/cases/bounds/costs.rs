@@ -60,7 +60,7 @@ fn cache(namespace: impl Fn(usize) -> String) -> JobStore {
             "uid": format!("u{number}"), "resourceVersion": (number + 1).to_string(), "labels": labels } }))
         .unwrap()
     };
-    let cache = JobStore::default();
+    let cache = JobStore::new("lab");
     for news in [
         WatchEvent::Init(JOBS as u64 + 1),
         WatchEvent::InitApply((0..JOBS).map(job).collect()),

@@ -1,0 +1,202 @@
+//! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
+//!
+//! `object` resolves the job or the namespace. `permits` acquires the permits of the call.
+
+mod object;
+mod permits;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use hyper::header::{CACHE_CONTROL, HeaderMap};
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+
+use crate::api::routes::Route;
+use crate::api::state::AppState;
+use crate::audit::request_info::RequestInfo;
+use crate::auth::{AccessRequest, Caller, CallerId, Denied};
+use crate::clusters::cluster::Cluster;
+use crate::http::limits::allowance::Allowance;
+use crate::http::limits::concurrency::Permit;
+use crate::http::peer::client_prefix;
+use crate::http::request::body::{self, HeldBody};
+use crate::http::request::body_stream::RequestBody;
+use crate::http::request::credentials;
+use crate::http::request::parameters::{Parameters, agreed};
+use crate::http::response::problem::Problem;
+use crate::jobs::store::JobStore;
+use crate::kube::client::Client;
+
+/// The parameters in a body. Each body may name the cluster.
+pub trait BodyParameters: DeserializeOwned {
+    fn cluster(&self) -> Option<&str>;
+}
+
+#[derive(Debug)]
+pub struct RequestContext {
+    pub route: Route,
+    pub info: RequestInfo,
+    pub parameters: Parameters,
+    /// Without those that hold a secret.
+    pub headers: HeaderMap,
+    pub state: Arc<AppState>,
+    /// The cluster that the call is for. It is the default one until the body is read, if the body may name another.
+    pub cluster: Arc<Cluster>,
+    /// The calls that the rate limits leave to the caller. None if the call was not counted.
+    pub allowance: Option<Allowance>,
+    /// Ends when the caller of a change disconnects. None for a read: its future is dropped instead.
+    pub disconnected: Option<oneshot::Receiver<Infallible>>,
+    client: Client,
+    /// Whether the caller may use the cluster.
+    is_cluster_chosen: bool,
+    is_counted: bool,
+    permit: Option<Permit>,
+    /// The body's part of the memory budget.
+    body: Option<HeldBody>,
+}
+
+impl RequestContext {
+    pub fn new(
+        state: Arc<AppState>,
+        cluster: Arc<Cluster>,
+        route: Route,
+        info: RequestInfo,
+        parameters: Parameters,
+        mut headers: HeaderMap,
+    ) -> Self {
+        credentials::remove(&mut headers);
+        let client = client(&state, &cluster, &info);
+        let is_cluster_chosen = !route.reads_cluster_from_body(&parameters);
+        Self {
+            route,
+            info,
+            parameters,
+            headers,
+            state,
+            cluster,
+            allowance: None,
+            disconnected: None,
+            client,
+            is_cluster_chosen,
+            is_counted: false,
+            permit: None,
+            body: None,
+        }
+    }
+
+    /// Counts the call in the rate limits, once.
+    pub fn count(&mut self) -> Result<(), Problem> {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            let info = &self.info;
+            self.allowance = self.state.rates.count(info.peer.ip(), &info.caller, info.started)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the cluster that the body names. Without one, and without one in the query, it is the default one.
+    fn choose_cluster(&mut self, in_body: Option<&str>) -> Result<(), Problem> {
+        agreed("cluster", self.parameters.optional("cluster"), in_body)?;
+        if !std::mem::replace(&mut self.is_cluster_chosen, true) {
+            self.cluster = self.state.find_cluster(self.caller(), in_body)?;
+            self.info.cluster = Arc::clone(self.cluster.name());
+            self.client = client(&self.state, &self.cluster, &self.info);
+        }
+        Ok(())
+    }
+
+    /// Counts the call and takes a request permit, unless it holds a permit already.
+    pub fn enter(&mut self) -> Result<(), Problem> {
+        self.choose_cluster(None)?;
+        self.count()?;
+        if self.permit.is_none() {
+            self.permit = Some(self.state.calls.begin()?);
+        }
+        Ok(())
+    }
+
+    /// Returns the client for the API server. An answer from memory never needs it.
+    pub fn client(&mut self) -> Result<&Client, Problem> {
+        self.enter()?;
+        Ok(&self.client)
+    }
+
+    /// Returns an error unless the caller may do all of this. Asks the cluster only if the answer is not cached.
+    pub async fn authorize(&mut self, requests: &[AccessRequest<'_>]) -> Result<(), Problem> {
+        for request in requests {
+            if let Some(verdict) = self.authorize_cached(request) {
+                verdict?;
+            } else {
+                self.enter()?;
+                let cluster = &self.cluster.api_server;
+                self.state.auth.authorize(cluster, self.caller(), std::slice::from_ref(request)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the caller may do this, or `None` if the cluster has to decide it.
+    pub fn authorize_cached(&self, request: &AccessRequest<'_>) -> Option<Result<(), Denied>> {
+        self.state.auth.authorize_cached(&self.cluster.api_server, self.caller(), request)
+    }
+
+    /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
+    /// With `yaml_member` it may be YAML, as in [`body::read`].
+    pub async fn read_body<T: BodyParameters>(
+        &mut self,
+        body: RequestBody,
+        yaml_member: Option<&'static str>,
+    ) -> Result<T, Problem> {
+        self.count()?;
+        let (value, held): (T, _) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
+        self.body = Some(held);
+        self.choose_cluster(value.cluster())?;
+        self.enter()?;
+        Ok(value)
+    }
+
+    /// Reads the body if there is one. Without a body all parameters are in the query.
+    pub async fn read_optional_body<T: BodyParameters + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
+        if !body.is_end_stream() {
+            return self.read_body(body, None).await;
+        }
+        self.choose_cluster(None)?;
+        Ok(T::default())
+    }
+
+    pub const fn caller(&self) -> &Caller {
+        &self.info.caller
+    }
+
+    /// Returns the identity that per-caller limits count by.
+    pub fn caller_id(&self) -> CallerId {
+        self.caller().id(client_prefix(self.info.peer.ip()))
+    }
+
+    pub fn store(&self) -> &Arc<JobStore> {
+        &self.cluster.store
+    }
+
+    /// Drops headers, parameters and the body's memory. A waiting call needs none of them.
+    pub fn forget_request(&mut self) {
+        self.headers = HeaderMap::new();
+        self.parameters = Parameters::default();
+        self.body = None;
+    }
+
+    /// Returns whether the caller wants an answer from the API server (RFC 9111, section 5.2.1.4).
+    pub fn wants_no_cache(&self) -> bool {
+        let lines = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+    }
+}
+
+fn client(state: &AppState, cluster: &Cluster, info: &RequestInfo) -> Client {
+    let mut client = Client::new(Arc::clone(&cluster.api_server), info.started + state.request_timeout);
+    client.with_bearer(info.caller.bearer().cloned());
+    client
+}
+
+#[cfg(test)]
+#[path = "debug_tests.rs"]
+mod debug_tests;

@@ -1,0 +1,43 @@
+//! Starts the clusters, and reads their file again on SIGHUP: [`ClusterStarter`].
+
+use std::sync::Arc;
+
+use crate::api::state::AppState;
+use crate::aws::Sdk;
+use crate::clusters::cluster::{Cluster, connect};
+use crate::clusters::status_line::StatusLine;
+use crate::config::clusters::{ClusterConfig, ClusterSource};
+use crate::jobs::policy::Policy;
+
+/// Everything that the clusters share.
+pub(super) struct ClusterStarter {
+    pub(super) source: ClusterSource,
+    pub(super) sdk: Sdk,
+    pub(super) policy: Policy,
+    pub(super) status_line: Arc<StatusLine>,
+}
+
+impl ClusterStarter {
+    pub(super) fn start(&self, config: ClusterConfig) -> Cluster {
+        let (api_server, describer) = connect(&config, &self.sdk);
+        let cluster = Cluster::new(config, api_server, &self.policy);
+        cluster.start(describer, &self.status_line);
+        cluster
+    }
+
+    /// Reads the file again. Starts new clusters, drains removed ones, and does both with changed ones. After an error the
+    /// old clusters stay.
+    pub(super) fn reload(&self, state: &AppState) -> Result<(), String> {
+        let removed = state.clusters.reload(self.source.load()?, |config| self.start(config))?;
+        let clusters = state.clusters.current();
+        for cluster in removed {
+            log::info!(cluster = &**cluster.name(); "cluster removed: its waits and streams end");
+            cluster.drain();
+            cluster.stop();
+            if clusters.get(cluster.name()).is_none() {
+                self.status_line.remove(cluster.name());
+            }
+        }
+        Ok(())
+    }
+}
