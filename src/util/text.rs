@@ -1,4 +1,5 @@
-//! Prepares texts of others for messages: [`truncate`], [`printable`] and [`closest`].
+//! Prepares texts of others for messages: [`truncate`], [`printable`],
+//! [`shown_name`] and [`closest`].
 
 /// Returns the first `max_chars` characters.
 pub fn truncate(text: &str, max_chars: usize) -> &str {
@@ -8,6 +9,11 @@ pub fn truncate(text: &str, max_chars: usize) -> &str {
 /// Replaces control characters by blanks. They could move a terminal's cursor or begin another line.
 pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
+}
+
+/// Returns the first 64 characters of a name that a caller gave, without control characters.
+pub fn shown_name(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 /// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them. A word of up to 5
@@ -59,6 +65,12 @@ mod tests {
     #[test]
     fn a_text_is_cut_between_characters() {
         assert_eq!([truncate("aäb", 2), truncate("aäb", 3), truncate("", 3), truncate("a", 0)], ["aä", "aäb", "", ""]);
+    }
+
+    #[test]
+    fn a_name_is_shown_without_control_characters_and_at_most_64_long() {
+        assert_eq!(shown_name("a\u{1b}[1m\nb\u{7f}"), "a[1mb");
+        assert_eq!(shown_name(&"é".repeat(100)), "é".repeat(64));
     }
 
     #[test]

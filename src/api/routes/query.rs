@@ -5,6 +5,7 @@ use hyper::Uri;
 use crate::api::routes::Route;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
+use crate::util::text::shown_name;
 
 /// The most edits between a misspelt name and the suggestion.
 const MAX_TYPOS: usize = 2;
@@ -30,8 +31,7 @@ fn unknown(route: Route, name: &str) -> Problem {
         "is not a parameter of this call".to_owned()
     };
     let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    Problem::malformed(&shown, &format!("{hint}; the query takes {takes}"))
+    Problem::malformed(&shown_name(name), &format!("{hint}; the query takes {takes}"))
 }
 
 /// The members of the JSON body that cannot be in the query.
