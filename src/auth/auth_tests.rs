@@ -48,7 +48,7 @@ impl Drop for File {
 }
 
 fn grant(name: &str, role: Role) -> Grant {
-    Grant { name: name.into(), role, namespaces: Patterns::parse("team-*").unwrap() }
+    Grant { name: name.into(), role, namespaces: Patterns::parse("team-*").unwrap(), clusters: None }
 }
 
 fn key(name: &str, role: Role) -> (Secret<String>, String) {

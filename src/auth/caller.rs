@@ -103,6 +103,28 @@ impl Caller {
         }
     }
 
+    /// Whether it may use the cluster with this name. A line without `clusters=` is for the default cluster only.
+    pub fn may_use_cluster(&self, name: &str, is_default: bool) -> Result<(), Denied> {
+        match self {
+            Self::Unauthenticated => Err(UNAUTHENTICATED),
+            Self::Granted(grant, _) => match &grant.clusters {
+                Some(allowed) if allowed.matches(name) => Ok(()),
+                None if is_default => Ok(()),
+                _ => Err(Denied::cluster_not_allowed(name)),
+            },
+            Self::Anonymous | Self::Certificate(_) | Self::Cluster(..) => Ok(()),
+        }
+    }
+
+    /// Whether it may use all clusters. Only such a caller learns that a cluster does not exist.
+    pub fn sees_all_clusters(&self) -> bool {
+        match self {
+            Self::Unauthenticated => false,
+            Self::Granted(grant, _) => grant.clusters.as_ref().is_some_and(Patterns::is_star),
+            Self::Anonymous | Self::Certificate(_) | Self::Cluster(..) => true,
+        }
+    }
+
     /// The token for requests to the cluster, in place of the service's own.
     pub const fn bearer(&self) -> Option<&Bearer> {
         match self {
@@ -115,6 +137,64 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn granted(clusters: Option<&str>, holder: Holder) -> Caller {
+        let parse = |list| Patterns::parse(list).unwrap();
+        let grant =
+            Grant { name: "ci".into(), role: Role::Admin, namespaces: parse("*"), clusters: clusters.map(parse) };
+        Caller::Granted(Arc::new(grant), holder)
+    }
+
+    /// Whether the caller may use the default cluster `prod`, the clusters `eu-1` and `lab`, and an unknown one.
+    fn usable(caller: &Caller) -> [bool; 4] {
+        let clusters = [("prod", true), ("eu-1", false), ("lab", false), ("none", false)];
+        clusters.map(|(name, is_default)| caller.may_use_cluster(name, is_default).is_ok())
+    }
+
+    #[test]
+    fn a_grant_is_for_the_default_cluster_only_or_for_those_that_it_lists() {
+        for holder in [Holder::Key([0; 32]), Holder::Certificate("ci".into())] {
+            for (clusters, expected, sees_all) in [
+                (None, [true, false, false, false], false),
+                (Some("*"), [true; 4], true),
+                (Some("*,lab"), [true; 4], false),
+                (Some("lab"), [false, false, true, false], false),
+                (Some("eu-*,lab"), [false, true, true, false], false),
+                (Some("prod,eu-1"), [true, true, false, false], false),
+            ] {
+                let caller = granted(clusters, holder.clone());
+                assert_eq!((usable(&caller), caller.sees_all_clusters()), (expected, sees_all), "{clusters:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn callers_without_a_grant_may_use_all_clusters_or_none() {
+        let token = || Bearer::parse("one").unwrap();
+        for (caller, expected) in [
+            (Caller::Anonymous, true),
+            (Caller::Certificate("ci".into()), true),
+            (Caller::Cluster(token(), None), true),
+            (Caller::Cluster(token(), Some("ci".into())), true),
+            (Caller::Unauthenticated, false),
+        ] {
+            assert_eq!((usable(&caller), caller.sees_all_clusters()), ([expected; 4], expected), "{caller:?}");
+        }
+        let denied = Caller::Unauthenticated.may_use_cluster("prod", true);
+        assert!(matches!(denied, Err(Denied::Missing(_))));
+    }
+
+    #[test]
+    fn a_refused_cluster_is_named_and_no_other() {
+        let caller = granted(Some("secret-*"), Holder::Key([0; 32]));
+        let refusal = |name| caller.may_use_cluster(name, false).unwrap_err().to_string();
+        let expected = "you may not use the cluster eu; ask for a key with clusters= that includes it";
+        assert_eq!(refusal("eu"), expected);
+        assert_eq!(Denied::cluster_not_allowed("eu").to_string(), expected);
+        assert_eq!(caller.may_use_cluster("eu", true).unwrap_err().to_string(), expected);
+        let long = refusal(&"e\n\u{1b}".repeat(1_000));
+        assert!(long.len() < 150 && !long.contains(char::is_control), "{long:?}");
+    }
 
     #[test]
     fn a_caller_is_identified_by_its_token_its_certificate_or_its_address() {

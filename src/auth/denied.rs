@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::auth::role::Role;
 use crate::kube::error::Error as KubeError;
+use crate::util::text::shown_name;
 
 #[derive(Clone, Debug)]
 pub enum Denied {
@@ -22,10 +23,19 @@ pub enum Denied {
         namespace: String,
         allowed: String,
     },
+    /// The caller may not use the cluster with this name, or it is unknown.
+    ClusterNotAllowed(String),
     /// The cluster denies it, or cannot evaluate its rules.
     Cluster(String),
     /// The access review failed.
     ReviewFailed(Arc<KubeError>),
+}
+
+impl Denied {
+    /// The refusal of a cluster. It is the same for forbidden and unknown names, so it does not reveal which exist.
+    pub fn cluster_not_allowed(name: &str) -> Self {
+        Self::ClusterNotAllowed(shown_name(name))
+    }
 }
 
 impl fmt::Display for Denied {
@@ -36,6 +46,9 @@ impl fmt::Display for Denied {
             Self::Role { has, needs } => write!(f, "this needs the role {needs}, and yours is {has}"),
             Self::Namespace { namespace, allowed } => {
                 write!(f, "you may use the namespaces {allowed} only, not {namespace}")
+            }
+            Self::ClusterNotAllowed(name) => {
+                write!(f, "you may not use the cluster {name}; ask for a key with clusters= that includes it")
             }
             Self::Cluster(text) => f.write_str(text),
             Self::ReviewFailed(error) => write!(f, "the cluster could not be asked whether you may do this: {error}"),

@@ -4,9 +4,11 @@
 //! `email:`, `uri:` or `cn:` (common name). Without a kind it is a DNS name or an e-mail address:
 //!
 //! ```text
-//! ci              role=write namespaces=team-a,build-* sha256=2c26b46b…
+//! ci              role=write namespaces=team-a,build-* clusters=prod,eu-* sha256=2c26b46b…
 //! cert:dns:*.prod role=read  namespaces=*
 //! ```
+//!
+//! Without `clusters=` a line is for the default cluster only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Grant {
     pub name: Arc<str>,
     pub role: Role,
     pub namespaces: Patterns,
+    /// `None` is the default cluster only.
+    pub clusters: Option<Patterns>,
 }
 
 /// The holder of a grant. Two keys can have the same name and the same rights, so a key is identified by its hash.
@@ -80,8 +84,10 @@ pub fn generate() -> Option<Secret<String>> {
 /// Returns the line for the keys file.
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
     let hash = hex::encode(&sha256(key.expose().as_bytes()));
-    let namespaces = grant.namespaces.to_string().replace(' ', "");
-    format!("{} role={} namespaces={namespaces} sha256={hash}", grant.name, grant.role)
+    let list = |patterns: &Patterns| patterns.to_string().replace(' ', "");
+    let namespaces = list(&grant.namespaces);
+    let clusters = grant.clusters.as_ref().map(|clusters| format!(" clusters={}", list(clusters))).unwrap_or_default();
+    format!("{} role={} namespaces={namespaces}{clusters} sha256={hash}", grant.name, grant.role)
 }
 
 /// A plain hash suffices: a random key cannot be guessed.
@@ -122,24 +128,32 @@ impl Keys {
                 "the name must be 1 to {MAX_NAME_LEN} letters, digits and -_.@ (and one * after cert:)"
             ));
         }
-        let (mut role, mut namespaces, mut sha256) = (None, None, None);
+        let (mut role, mut namespaces, mut clusters, mut sha256) = (None, None, None, None);
         for word in words {
             let (field, value) = word.split_once('=').unwrap_or((word, ""));
             let is_new = match field {
                 "role" => role.replace(value).is_none(),
                 "namespaces" => namespaces.replace(value).is_none(),
+                "clusters" => clusters.replace(value).is_none(),
                 "sha256" if pattern.is_none() => sha256.replace(value).is_none(),
                 // The message leaves the word out: it could be a key.
-                _ => return Err("unknown word: use role=, namespaces= and, except after cert:, sha256=".to_owned()),
+                _ => {
+                    let words = "use role=, namespaces=, clusters= and, except after cert:, sha256=";
+                    return Err(format!("unknown word: {words}"));
+                }
             };
             if !is_new {
                 return Err(format!("{field} is given twice"));
             }
         }
         let role = role.and_then(Role::parse).ok_or("role= must be read, write or admin")?;
-        let namespaces = namespaces.and_then(|list| Patterns::parse(list).ok()).filter(|list| !list.is_empty());
-        let namespaces = namespaces.ok_or("namespaces= must be names or patterns such as a,team-*")?;
-        let grant = Arc::new(Grant { name: name.into(), role, namespaces });
+        let patterns = |list: &str| Patterns::parse(list).ok().filter(|list| !list.is_empty());
+        let namespaces =
+            namespaces.and_then(patterns).ok_or("namespaces= must be names or patterns such as a,team-*")?;
+        let clusters =
+            clusters.map(|list| patterns(list).ok_or("clusters= must be names or patterns such as prod,eu-*"));
+        let clusters = clusters.transpose()?;
+        let grant = Arc::new(Grant { name: name.into(), role, namespaces, clusters });
         if pattern.is_some() {
             self.certificates.push(grant);
             return Ok(());

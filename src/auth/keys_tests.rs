@@ -3,7 +3,7 @@
 use super::*;
 
 fn grant(name: &str, role: Role, namespaces: &str) -> Grant {
-    Grant { name: name.into(), role, namespaces: Patterns::parse(namespaces).unwrap() }
+    Grant { name: name.into(), role, namespaces: Patterns::parse(namespaces).unwrap(), clusters: None }
 }
 
 /// A file with one key, and the key.
@@ -49,6 +49,32 @@ fn a_key_is_random_and_its_line_does_not_reveal_it() {
     assert_eq!(**found, ci);
     let holder = Holder::Key(hash);
     assert!(keys.grants(&ci, &holder) && !keys.grants(&grant("ci", Role::Admin, "a,team-*"), &holder));
+}
+
+#[test]
+fn a_line_keeps_the_clusters_and_names_them_only_if_they_are_given() {
+    for (clusters, word) in [(None, ""), (Some("*"), " clusters=*"), (Some("prod, eu-*"), " clusters=prod,eu-*")] {
+        let clusters = clusters.map(|list| Patterns::parse(list).unwrap());
+        let ci = Grant { clusters, ..grant("ci", Role::Write, "a,team-*") };
+        let key = generate().unwrap();
+        let line = line(&ci, &key);
+        assert!(line.starts_with(&format!("ci role=write namespaces=a,team-*{word} sha256=")), "{line}");
+        assert_eq!(**Keys::parse(&line).unwrap().find(key.expose()).unwrap().1, ci);
+
+        let certificate = Keys::parse(&format!("cert:ci role=write{word} namespaces=a,team-*")).unwrap();
+        assert_eq!(**certificate.find_certificate("ci").unwrap(), ci);
+    }
+}
+
+#[test]
+fn a_key_with_other_clusters_has_not_the_same_grant() {
+    let (keys, key) = one(&grant("ci", Role::Read, "*"));
+    let (hash, grant) = keys.find(key.expose()).unwrap();
+    for clusters in ["*", "prod"] {
+        let changed = Grant { clusters: Some(Patterns::parse(clusters).unwrap()), ..Grant::clone(grant) };
+        let changed = Keys::parse(&line(&changed, &key)).unwrap();
+        assert!(keys.grants(grant, &Holder::Key(hash)) && !changed.grants(grant, &Holder::Key(hash)), "{clusters}");
+    }
 }
 
 #[test]
@@ -118,6 +144,14 @@ fn an_error_names_its_line_and_never_repeats_a_possible_key() {
         (format!("ci role=read sha256={hash}"), "namespaces="),
         (format!("ci role=read namespaces=A sha256={hash}"), "namespaces="),
         (format!("ci role=read namespaces=, sha256={hash}"), "namespaces="),
+        (format!("ci role=read namespaces=* clusters= sha256={hash}"), "clusters="),
+        (format!("ci role=read namespaces=* clusters sha256={hash}"), "clusters="),
+        (format!("ci role=read namespaces=* clusters=, sha256={hash}"), "clusters="),
+        (format!("ci role=read namespaces=* clusters=eu- sha256={hash}"), "clusters="),
+        (format!("ci role=read namespaces=* clusters=eks-api-SECRET sha256={hash}"), "clusters="),
+        (format!("ci role=read namespaces=* clusters=a clusters=b sha256={hash}"), "clusters is given twice"),
+        (format!("ci role=read namespaces=* cluster=a sha256={hash}"), "clusters="),
+        ("cert:a role=read namespaces=* clusters=A".to_owned(), "clusters="),
         ("ci role=read namespaces=*".to_owned(), "sha256="),
         ("ci role=read namespaces=* sha256=eks-api-SECRET".to_owned(), "sha256="),
         (format!("ci role=read namespaces=* sha256={}", "é".repeat(32)), "sha256="),

@@ -16,14 +16,16 @@ use crate::config::pattern::Patterns;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "keygen",
-    usage: "NAME --role read|write|admin --namespaces PATTERNS [--add FILE]",
+    usage: "NAME --role read|write|admin --namespaces PATTERNS [--clusters PATTERNS] [--add FILE]",
     summary: "make an API key, and its line for EKS_API_KEYS_FILE",
     options: &[
         option("", "role", "read|write|admin", "what the key allows"),
         option("", "namespaces", "PATTERNS", "names or patterns, such as 'a,team-*'"),
+        option("", "clusters", "PATTERNS", "names or patterns, such as 'prod,eu-*' [the default cluster only]"),
         option("", "add", "FILE", "append the line to this file [print it on stderr]"),
     ],
     help: "\
+Without --clusters the key is for the default cluster only.
 stdout has only the key. It is stored nowhere else: the line has its SHA-256.
 If the file does not exist, it is created for its owner only (mode 600). The service must be able to read it.",
     exit_codes: &[
@@ -48,14 +50,21 @@ fn parse(arguments: &Arguments) -> Result<Grant, String> {
     };
     let role = arguments.value("role").and_then(Role::parse);
     let role = role.ok_or("--role must be read, write or admin")?;
-    let namespaces = Patterns::parse(arguments.value("namespaces").unwrap_or_default()).map_err(|bad| {
+    let namespaces = patterns("namespaces", "namespace", "team-*", arguments.value("namespaces").unwrap_or_default())?;
+    let clusters = arguments.value("clusters").map(|list| patterns("clusters", "cluster", "eu-*", list)).transpose()?;
+    Ok(Grant { name, role, namespaces, clusters })
+}
+
+/// Parses the value of an option that takes names or patterns.
+fn patterns(option: &str, noun: &str, example: &str, list: &str) -> Result<Patterns, String> {
+    let patterns = Patterns::parse(list).map_err(|bad| {
         let hint = if bad.ends_with('-') { format!("; did you mean '{bad}*'?") } else { String::new() };
-        format!("--namespaces: {bad:?} is not the name of a namespace or a pattern such as 'team-*'{hint}")
+        format!("--{option}: {bad:?} is not the name of a {noun} or a pattern such as '{example}'{hint}")
     })?;
-    if namespaces.is_empty() {
-        return Err("--namespaces must be names or patterns such as 'a,team-*', or '*'".to_owned());
+    if patterns.is_empty() {
+        return Err(format!("--{option} must be names or patterns such as 'a,{example}', or '*'"));
     }
-    Ok(Grant { name, role, namespaces })
+    Ok(patterns)
 }
 
 /// Prints the key, which is stored nowhere. Its line goes to the keys file, or to stderr.

@@ -1,4 +1,4 @@
-//! Lists of namespace patterns such as `team-*`: [`Patterns`].
+//! Lists of patterns of namespaces or clusters, such as `team-*`: [`Patterns`].
 
 /// Names, each with at most one `*`, which stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl Patterns {
         let items: Vec<String> =
             list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '*';
-        // A namespace neither begins nor ends with a hyphen (RFC 1123), so such an item would match nothing.
+        // Names neither begin nor end with a hyphen (RFC 1123), so such an item would match nothing.
         let has_end_hyphen = |item: &str| item.starts_with('-') || item.ends_with('-');
         match items
             .iter()
@@ -26,6 +26,11 @@ impl Patterns {
 
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Whether the list is `*` alone.
+    pub fn is_star(&self) -> bool {
+        self.0 == ["*"]
     }
 
     pub const fn is_empty(&self) -> bool {
@@ -65,6 +70,13 @@ mod tests {
         ] {
             assert_eq!(patterns.matches(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_star_alone_is_told_from_other_lists() {
+        let is_star = |list| Patterns::parse(list).unwrap().is_star();
+        assert!(is_star("*") && is_star(" *,"));
+        assert!(!["", "a", "a*", "a,*", "*,*"].into_iter().any(is_star));
     }
 
     #[test]

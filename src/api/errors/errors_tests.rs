@@ -63,6 +63,19 @@ fn log_tls_newnode_only_a_change_may_have_taken_effect() {
 }
 
 #[test]
+fn a_refused_cluster_is_403_and_an_unknown_one_404() {
+    let name = "eu";
+    let problem = Problem::from(Denied::cluster_not_allowed(name));
+    assert_eq!((problem.status.as_u16(), &*problem.reason), (403, "cluster_not_allowed"));
+    assert!(problem.detail.contains("cluster eu;") && problem.detail.contains("clusters="), "{}", problem.detail);
+    let problem = Problem::cluster_not_found(name);
+    assert_eq!((problem.status.as_u16(), &*problem.reason), (404, "cluster_not_found"));
+    assert_eq!(&*problem.detail, "there is no cluster eu; call /api/eks-list-clusters for the names");
+    let long = Problem::cluster_not_found(&"e\n\u{1b}".repeat(1_000)).detail;
+    assert!(long.len() < 150 && !long.contains(char::is_control), "{long:?}");
+}
+
+#[test]
 fn transport_failures_tell_the_operator_more_than_the_caller() {
     let inside = || "tcp connect error: 10.0.0.7:443: Connection refused".to_owned();
     for (error, status, reason) in [

@@ -25,6 +25,7 @@ impl From<Denied> for Problem {
             Denied::NotNamed => (StatusCode::FORBIDDEN, "certificate_not_named"),
             Denied::Role { .. } => (StatusCode::FORBIDDEN, "role_not_sufficient"),
             Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
+            Denied::ClusterNotAllowed(_) => (StatusCode::FORBIDDEN, "cluster_not_allowed"),
             Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),
             Denied::ReviewFailed(error) => {
                 let detail = "the cluster could not be asked whether you may do this; try again";

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::http::limits::allowance::Allowance;
 use crate::kube::types::Cause;
-use crate::util::text::truncate;
+use crate::util::text::{shown_name, truncate};
 
 #[derive(Debug)]
 pub struct Problem {
@@ -66,6 +66,13 @@ impl Problem {
     pub fn invalid(field: &str, message: &str) -> Self {
         let message = &shortened(message);
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{field}: {message}")).at(field, message)
+    }
+
+    /// 404: no cluster has this name. Only for callers who may use all clusters.
+    pub fn cluster_not_found(name: &str) -> Self {
+        let name = shown_name(name);
+        let detail = format!("there is no cluster {name}; call /api/eks-list-clusters for the names");
+        Self::new(StatusCode::NOT_FOUND, "cluster_not_found", detail)
     }
 
     pub fn method_not_allowed(allow: &str) -> Self {

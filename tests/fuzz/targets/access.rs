@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use eks_api::auth::keys::Keys;
+use eks_api::auth::Caller;
+use eks_api::auth::keys::{Holder, Keys};
 use eks_api::http::browser::origin::HostAllowlist;
 use eks_api::http::client_cert::Certificate;
 use eks_api::http::peer::Peer;
@@ -26,9 +27,16 @@ pub(super) fn keys_file(data: &[u8]) {
             assert_eq!(keys.len(), lines.clone().count());
             // No word of the file is a key, as it holds hashes alone.
             assert!(text.split_whitespace().all(|word| keys.find(word).is_none()), "{text:?}");
-            let names = lines.filter_map(|line| line.strip_prefix("cert:")?.split_whitespace().next());
-            for name in names {
-                assert!(keys.find_certificate(&name.replace('*', "x")).is_some(), "{name:?}");
+            let lines = lines.filter_map(|line| line.strip_prefix("cert:")?.split_once(char::is_whitespace));
+            for (name, _) in lines.clone() {
+                let found = keys.find_certificate(&name.replace('*', "x"));
+                let grant = found.unwrap_or_else(|| panic!("{name:?}"));
+                // The first line that matches counts. Without clusters= it is for the default cluster only.
+                let granting = lines.clone().find(|(pattern, _)| *pattern == &*grant.name);
+                let has_clusters = granting.is_some_and(|(_, words)| words.contains("clusters="));
+                assert_eq!(grant.clusters.is_some(), has_clusters, "{name:?}");
+                let caller = Caller::Granted(Arc::clone(grant), Holder::Certificate(name.into()));
+                assert!(has_clusters || caller.may_use_cluster("x", false).is_err(), "{name:?}");
             }
         }
         Err(mistake) => {

@@ -67,6 +67,22 @@ async fn keygen_adds_the_line_to_a_file_that_only_its_owner_can_read_and_prints_
 }
 
 #[tokio::test]
+async fn keygen_writes_the_clusters_into_the_line() {
+    let folder = Folder::new();
+    let keys = folder.path().join("keys");
+    let arguments = ["keygen", "ci", "--role=write", "--namespaces=*", "--clusters", "prod, eu-*"];
+    let output = run(BINARY, &arguments, &[]).await;
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.starts_with("ci role=write namespaces=* clusters=prod,eu-* sha256="), "{line}");
+    let added = run(BINARY, &[&arguments[..], &["--add", keys.to_str().unwrap()]].concat(), &[]).await;
+    assert_eq!((added.status.code(), &added.stderr[..]), (Some(0), &b""[..]));
+    let text = std::fs::read_to_string(&keys).unwrap();
+    assert!(text.starts_with("ci role=write namespaces=* clusters=prod,eu-* sha256="), "{text}");
+    let help = String::from_utf8(run(BINARY, &["keygen", "--help"], &[]).await.stdout).unwrap();
+    assert!(help.contains("Without --clusters the key is for the default cluster only."), "{help}");
+}
+
+#[tokio::test]
 async fn keygen_says_what_is_wrong_with_what_it_is_told() {
     for (arguments, told) in [
         (&["keygen"][..], "name"),
@@ -74,6 +90,13 @@ async fn keygen_says_what_is_wrong_with_what_it_is_told() {
         (&["keygen", "ci", "--role", "root", "--namespaces", "*"], "--role"),
         (&["keygen", "ci", "--role", "read"], "--namespaces"),
         (&["keygen", "ci", "--role", "read", "--namespaces", "A"], "--namespaces"),
+        (
+            &["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters", "A"],
+            "--clusters: \"A\" is not the name",
+        ),
+        (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters", "eu-"], "did you mean 'eu-*'?"),
+        (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters", ","], "--clusters must be"),
+        (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters="], "needs a value"),
         (&["keygen", "c i", "--role", "read", "--namespaces", "*"], "name"),
         (&["keygen", "cert:x", "--role", "read", "--namespaces", "*"], "name"),
         (&["keygen", "ci", "more", "--role", "read", "--namespaces", "*"], "one name"),
