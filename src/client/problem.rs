@@ -58,7 +58,7 @@ impl Problem {
     }
 
     /// Whether the service refuses the cluster. This says nothing about the job.
-    pub fn is_about_cluster(&self) -> bool {
+    fn is_about_cluster(&self) -> bool {
         ["cluster_not_found", "cluster_not_allowed"].contains(&self.reason.as_str())
     }
 
