@@ -130,3 +130,17 @@ pub fn find(name: &str) -> Result<&'static CommandSpec, Error> {
 pub fn help_text(command: &CommandSpec) -> String {
     if command.name.is_empty() { help::overview(command, &COMMANDS) } else { help::of_command(command) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_commands_that_call_a_service_take_the_options_of_the_connection() {
+        for command in COMMANDS.iter().filter(|command| command.is_client) {
+            for name in ["cluster", "timeout", "url", "key-file", "ca-file", "cert", "key"] {
+                assert!(command.options.iter().any(|option| option.long == name), "{} --{name}", command.name);
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use crate::client::options::{ClientCertificate, Connection, Url};
 use crate::config::duration::{self, Upto};
 
 pub const TIMEOUT: CommandOption = option("", "timeout", "TIME", "stop waiting after this time: 90s, 10m, 1h [never]");
+pub const CLUSTER: CommandOption = option("", "cluster", "NAME", "the cluster to use [the service's default]");
 pub const URL: CommandOption =
     option("", "url", "URL", "the service's address [EKS_API_URL, else http://127.0.0.1:8000]");
 pub const KEY_FILE: CommandOption =
@@ -30,6 +31,7 @@ pub fn connection(arguments: &Arguments) -> Result<Connection, String> {
     let url = url.as_deref().unwrap_or("http://127.0.0.1:8000");
     Ok(Connection {
         url: Url::parse(url)?,
+        cluster: text("cluster"),
         key_file: text("key-file").map(PathBuf::from),
         ca_file: text("ca-file").map(PathBuf::from),
         certificate: client_certificate(cert, key)?,

@@ -1,7 +1,7 @@
 //! `eks-api status`, `list`, `logs`, `delete` and `wait`: their rows of the table. `client::command` executes them.
 
 use crate::app::error::Error;
-use crate::cli::connection::{CA_FILE, CERT, KEY, KEY_FILE, TIMEOUT, URL, connection, execute, time};
+use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute, time};
 use crate::cli::options::{Arguments, CommandOption, option, unexpected};
 use crate::cli::spec::{CommandSpec, ExitCode, NO_OUTPUT};
 use crate::client::command;
@@ -31,8 +31,12 @@ const EXIT_CODES: &[ExitCode] = &[
          failure is returned instead.",
     ),
     (2, "wrong arguments; nothing was sent"),
-    (65, "there is no such job, pod, container or log, or the service refused the request"),
-    (69, "the service cannot be reached, is not trusted, or sends an unexpected reply; or the log is not whole"),
+    (65, "there is no such job, pod, container, log or cluster, or the service refused the request"),
+    (
+        69,
+        "the service cannot be reached, is not trusted, or sends an unexpected reply; or the log is not \
+         whole; or the service refuses the cluster while the command waits",
+    ),
     NO_OUTPUT,
     (77, "the service denied access (401, 403)"),
     (124, "the time is up"),
@@ -42,7 +46,7 @@ pub static STATUS: CommandSpec = CommandSpec {
     name: "status",
     usage: "JOB... [OPTIONS]",
     summary: "print the status of jobs",
-    options: &[NAMESPACE, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
+    options: &[NAMESPACE, OUTPUT, CLUSTER, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "",
     exit_codes: EXIT_CODES,
     is_client: true,
@@ -53,7 +57,7 @@ pub static LIST: CommandSpec = CommandSpec {
     name: "list",
     usage: "[OPTIONS]",
     summary: "list jobs, the newest first",
-    options: &[ONE_NAMESPACE, ALL, SELECTOR, STATE, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
+    options: &[ONE_NAMESPACE, ALL, SELECTOR, STATE, OUTPUT, CLUSTER, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "The list has all jobs that the service made. A reply has at most 500 of them.",
     exit_codes: EXIT_CODES,
     is_client: true,
@@ -75,6 +79,7 @@ pub static LOGS: CommandSpec = CommandSpec {
         option("", "since", "TIME", "only what is newer: 90s, 10m, 1h"),
         option("", "timestamps", "", "begin each line with its time"),
         option("", "previous", "", "the run of the container before this one"),
+        CLUSTER,
         TIMEOUT,
         URL,
         KEY_FILE,
@@ -95,7 +100,7 @@ pub static DELETE: CommandSpec = CommandSpec {
     name: "delete",
     usage: "JOB... | --selector SELECTOR [OPTIONS]",
     summary: "delete jobs and their pods",
-    options: &[DELETE_NAMESPACE, ALL, SELECTOR, LINES, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
+    options: &[DELETE_NAMESPACE, ALL, SELECTOR, LINES, CLUSTER, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "It goes on after a failure. The exit code is then the highest of all failures.",
     exit_codes: EXIT_CODES,
     is_client: true,
@@ -106,7 +111,7 @@ pub static WAIT: CommandSpec = CommandSpec {
     name: "wait",
     usage: "JOB... | --selector SELECTOR [OPTIONS]",
     summary: "wait until jobs have ended, and exit as they do",
-    options: &[WAIT_NAMESPACE, ALL, SELECTOR, OUTPUT, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
+    options: &[WAIT_NAMESPACE, ALL, SELECTOR, OUTPUT, CLUSTER, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY],
     help: "Jobs that are created later are not waited for. If several jobs fail, the exit code is the highest.",
     exit_codes: EXIT_CODES,
     is_client: true,

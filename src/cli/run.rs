@@ -1,6 +1,6 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
-use crate::cli::connection::{CA_FILE, CERT, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client;
@@ -17,6 +17,7 @@ pub static SPEC: CommandSpec = CommandSpec {
         option("", "follow", "", "write the job's log to stdout while it is written"),
         option("", "prefix", "", "with --follow: all pods at the same time, each line after its pod/container"),
         option("", "quiet", "", "write nothing unless the job fails; then the reason and the log's last 50 lines"),
+        CLUSTER,
         TIMEOUT,
         URL,
         KEY_FILE,
@@ -41,11 +42,11 @@ No connection is idle for more than 20 seconds. A proxy with an idle timeout of 
              returned instead of 1: the code of the containers that failed, without sidecars and injected containers.",
         ),
         (2, "wrong arguments, or a file that cannot be read; nothing was sent"),
-        (65, "the service refused the job (400, 409, 413, 422 and the like), or would refuse the manifest"),
+        (65, "the service refused the job (400, 409, 413, 422 and the like) or the cluster, or would refuse the manifest"),
         (
             69,
             "the service cannot be reached, is not trusted, or sends an unexpected reply; also if the time is up and no \
-              request was sent",
+              request was sent, or if the service refuses the cluster after the job is created: the job may go on",
         ),
         NO_OUTPUT,
         (75, "a quota refused the job (403, exceeded quota); try again later"),

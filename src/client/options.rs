@@ -53,6 +53,8 @@ pub struct Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     pub url: Url,
+    /// The cluster of all calls. Without it the service uses its default.
+    pub cluster: Option<String>,
     pub key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
     pub certificate: Option<ClientCertificate>,

@@ -35,7 +35,10 @@ impl Problem {
             let text = format!("it answers {status}, and not as eks-api does{line}");
             return Self { status, reason: String::new(), text, last_known: None };
         };
-        let text = format!("{detail} ({} {reason}, request {request_id})", status.as_u16());
+        // Services before 0.3.0 have one cluster and refuse the parameter.
+        let is_old = detail.starts_with("cluster: is not a parameter");
+        let advice = if is_old { "; upgrade the service, or leave out --cluster" } else { "" };
+        let text = format!("{detail} ({} {reason}, request {request_id}){advice}", status.as_u16());
         Self { status, reason, text, last_known }
     }
 
@@ -49,10 +52,21 @@ impl Problem {
         self.status == StatusCode::NOT_FOUND && self.reason == "NotFound"
     }
 
+    /// Whether the job, its pod or its log does not exist, or not yet. The 404 of a proxy counts.
+    pub fn is_missing(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && !self.is_about_cluster()
+    }
+
+    /// Whether the service refuses the cluster. This says nothing about the job.
+    fn is_about_cluster(&self) -> bool {
+        ["cluster_not_found", "cluster_not_allowed"].contains(&self.reason.as_str())
+    }
+
     /// The end of a run that cannot go on. `consequence` says what did not happen.
     pub fn into_exit(self, consequence: &str) -> Exit {
         let is_ours = !self.reason.is_empty();
         let code = match self.status.as_u16() {
+            _ if self.is_about_cluster() => REFUSED,
             403 if is_ours && self.text.contains("exceeded quota") => TRY_LATER,
             401 | 403 => NOT_ALLOWED,
             413 => REFUSED,
@@ -60,6 +74,13 @@ impl Problem {
             _ => UNAVAILABLE,
         };
         Exit::new(code, format!("{consequence}: {}", self.text))
+    }
+
+    /// The end of a run whose job exists. If the service refuses the cluster now, the job may go on.
+    pub fn into_late_exit(self, consequence: &str) -> Exit {
+        let is_lost = self.is_about_cluster();
+        let exit = self.into_exit(consequence);
+        if is_lost { Exit::new(UNAVAILABLE, exit.text) } else { exit }
     }
 }
 
@@ -92,6 +113,19 @@ mod tests {
                 end.to_string().contains(&format!("the job is not created: {detail} ({status} {reason}, request r1)"))
             );
         }
+    }
+
+    #[test]
+    fn a_refused_cluster_is_65_and_not_a_job_that_is_gone() {
+        let quota = "no cluster \"exceeded quota\"";
+        for (status, reason) in [(404, "cluster_not_found"), (403, "cluster_not_allowed")] {
+            let refused = || problem(status, reason, quota);
+            assert!(!refused().is_not_found() && !refused().is_missing() && !refused().is_retryable(), "{reason}");
+            assert_eq!(refused().into_exit("").code, REFUSED, "{reason}");
+            assert_eq!(refused().into_late_exit("").code, UNAVAILABLE, "{reason}");
+        }
+        assert_eq!(problem(403, "Forbidden", "").into_late_exit("").code, NOT_ALLOWED);
+        assert!(problem(404, "no_pods", "").is_missing() && problem(404, "NotFound", "").is_missing());
     }
 
     #[test]

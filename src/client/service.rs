@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::connection::{self, Connections};
 use crate::client::credential::Credential;
 use crate::client::exit::{Exit, UNAVAILABLE};
-use crate::client::options::Url;
+use crate::client::options::Connection;
 use crate::client::problem::Problem;
 use crate::client::progress::Progress;
 use crate::util::backoff::Backoff;
@@ -36,12 +36,10 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Service<'a> {
-    pub url: &'a Url,
-    pub connections: Connections,
-    pub credential: Credential,
+    options: &'a Connection,
+    connections: Connections,
+    credential: Credential,
     pub progress: &'a Progress,
-    /// Whether the command has a `--timeout`.
-    pub has_timeout: bool,
     /// A read without a byte for this long is cancelled and sent again.
     pub idle_timeout: Duration,
     /// Why the last attempt failed.
@@ -113,13 +111,17 @@ impl From<Exit> for Error {
 }
 
 impl<'a> Service<'a> {
-    pub fn new(url: &'a Url, connections: Connections, credential: Credential, progress: &'a Progress) -> Self {
+    pub fn new(
+        options: &'a Connection,
+        connections: Connections,
+        credential: Credential,
+        progress: &'a Progress,
+    ) -> Self {
         Self {
-            url,
+            options,
             connections,
             credential,
             progress,
-            has_timeout: false,
             idle_timeout: IDLE_TIMEOUT,
             last_failure: RefCell::default(),
             was_repeated: Cell::default(),
@@ -139,7 +141,7 @@ impl<'a> Service<'a> {
         if self.was_sent() {
             return None;
         }
-        let (url, mut why) = (self.url.as_str(), self.last_failure.take());
+        let (url, mut why) = (self.options.url.as_str(), self.last_failure.take());
         if why.is_empty() {
             "no connection was made in that time".clone_into(&mut why);
         }
@@ -150,7 +152,7 @@ impl<'a> Service<'a> {
     /// Returns the whole response. Repeats the request while the service is down or busy.
     pub async fn call(&self, request: &ServiceRequest) -> Result<Response<Bytes>, Error> {
         let (mut failing_since, mut backoff, mut noted) = (None, BACKOFF, String::new());
-        let url = self.url.as_str();
+        let (url, has_timeout) = (self.options.url.as_str(), self.options.timeout.is_some());
         self.was_repeated.set(false);
         loop {
             let (why, retry_after, is_connected) = match self.once(request).await {
@@ -160,10 +162,10 @@ impl<'a> Service<'a> {
             let [repeating, last] = if is_connected {
                 [format!("{url}: {why}; trying again"), format!("{url}: {why}")]
             } else {
-                connection::unreachable(url, &why, self.has_timeout)
+                connection::unreachable(url, &why, has_timeout)
             };
             let failing_since = *failing_since.get_or_insert_with(Instant::now);
-            if !self.has_timeout && failing_since.elapsed() >= RETRY_TIMEOUT {
+            if !has_timeout && failing_since.elapsed() >= RETRY_TIMEOUT {
                 return Err(Exit::new(UNAVAILABLE, last).into());
             }
             self.was_repeated.set(true);
@@ -194,9 +196,9 @@ impl<'a> Service<'a> {
         self.last_connection.replace(Some(capture_connection(&mut request)));
         let response = self.connections.request(request).await.map_err(|error| {
             let why = causes(&error);
-            match connection::final_error(&error, self.url.is_tls) {
+            match connection::final_error(&error, self.options.url.is_tls) {
                 Some((what, advice)) => {
-                    Exit::new(UNAVAILABLE, format!("{} {what}: {why}; {advice}", self.url.as_str())).into()
+                    Exit::new(UNAVAILABLE, format!("{} {what}: {why}; {advice}", self.options.url.as_str())).into()
                 }
                 None if error.is_connect() => {
                     let why = connection::refused(&error).map_or(why, str::to_owned);
@@ -218,11 +220,15 @@ impl<'a> Service<'a> {
         Err(Error::Retryable { why: problem.text, retry_after, is_answered: true, is_connected: true })
     }
 
+    /// Adds the cluster to every call, so no command can forget it.
     fn http_request(&self, request: &ServiceRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let agent = concat!("eks-api-run/", env!("CARGO_PKG_VERSION"));
+        let Connection { url, cluster, .. } = self.options;
+        let cluster = cluster.as_deref().map(|name| ("cluster", name));
+        let uri = Serializer::new(format!("{}{}", url.as_str(), request.path)).extend_pairs(cluster).finish();
         let mut http = Request::builder()
             .method(request.method.clone())
-            .uri(format!("{}{}", self.url.as_str(), request.path))
+            .uri(uri)
             .header(ACCEPT, "*/*")
             .header(USER_AGENT, agent)
             .body(Full::new(request.body.clone()))?;

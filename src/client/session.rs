@@ -21,8 +21,7 @@ pub async fn with_service(
     if !options.url.is_tls && !options.url.is_local && credential.header().is_some() {
         progress.warn("the key is sent without TLS, so others on the network can read it");
     }
-    let mut service = Service::new(&options.url, connections, credential, &progress);
-    service.has_timeout = options.timeout.is_some();
+    let service = Service::new(options, connections, credential, &progress);
     let ended = work(&service).await;
     progress.clear();
     ended.map_err(|exit| {

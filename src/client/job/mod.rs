@@ -217,12 +217,14 @@ impl Job {
 
     /// Takes the last status from the error of a job that is gone.
     fn deleted(&self, error: Error) -> Result<JobStatus, Exit> {
+        let unknown = format!("the outcome of {self} is not known");
         match error {
             Error::Problem(problem) if problem.is_not_found() => {
                 let last = last_status(&problem).filter(|last| last.uid == self.uid);
                 Ok(JobStatus::Deleted { last, why: problem.text })
             }
-            error => Err(error.into_exit(&format!("the outcome of {self} is not known"))),
+            Error::Problem(problem) => Err(problem.into_late_exit(&unknown)),
+            error => Err(error.into_exit(&unknown)),
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::StatusCode;
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -101,7 +100,9 @@ impl Follower<'_> {
             let is_complete = matches!(read, Read::Complete) && !is_behind;
             match read {
                 Read::Closed => return Ok(LogEnd::Closed),
-                Read::Refused(problem) => return Ok(LogEnd::Incomplete(problem.into_exit("the log cannot be read"))),
+                Read::Refused(problem) => {
+                    return Ok(LogEnd::Incomplete(problem.into_late_exit("the log cannot be read")));
+                }
                 Read::Complete if may_end && !is_behind => break,
                 Read::Missing(_) if may_end && is_whole => return Ok(LogEnd::Whole),
                 Read::Missing(problem) if may_end => {
@@ -162,9 +163,7 @@ impl Follower<'_> {
         let body = match opened {
             Ok(response) => response.into_body(),
             Err(Error::Exit(exit)) => return Err(exit),
-            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND => {
-                return Ok(Read::Missing(problem));
-            }
+            Err(Error::Problem(problem)) if problem.is_missing() => return Ok(Read::Missing(problem)),
             Err(Error::Problem(problem)) => return Ok(Read::Refused(problem)),
             Err(Error::Retryable { why, is_answered, .. }) => {
                 // The requests for the status report a service that is down.

@@ -1,5 +1,6 @@
 //! The command run: its exit codes, its messages, and its patience with proxies and logs.
 
+mod clusters;
 mod commands;
 mod cron;
 mod endings;

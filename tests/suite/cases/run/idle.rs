@@ -12,7 +12,7 @@ use eks_api::client::job::{JobStatus, submit};
 use eks_api::client::log::Until;
 use eks_api::client::log::follow::follow;
 use eks_api::client::manifest::Manifest;
-use eks_api::client::options::{LogQuery, Url};
+use eks_api::client::options::{Connection, LogQuery, Url};
 use eks_api::client::output::{LogWriter, Output};
 use eks_api::client::progress::Progress;
 use eks_api::client::service::{IDLE_TIMEOUT, Service};
@@ -78,7 +78,8 @@ impl Write for Kept {
 async fn followed(fake: &Fake, readings: usize) -> String {
     let (url, progress) = (Url::parse(&format!("http://{}", fake.address())).unwrap(), Progress::of_stderr(true));
     let connections = connection::connect(&url, None::<&Path>, None).unwrap();
-    let mut service = Service::new(&url, connections, Credential::None, &progress);
+    let options = Connection { url, cluster: None, key_file: None, ca_file: None, certificate: None, timeout: None };
+    let mut service = Service::new(&options, connections, Credential::None, &progress);
     let folder = Folder::new();
     folder.write("t1.json", &manifest("t1", "true"));
     let manifest = Manifest::read(folder.path().join("t1.json").to_str().unwrap(), None).unwrap();
