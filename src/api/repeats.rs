@@ -92,6 +92,7 @@ mod tests {
             object_kind: "Job",
             is_change: false,
             is_dry_run: false,
+            cluster: "lab".into(),
             peer: SocketAddr::new(address.into(), 1),
             caller: Caller::Unauthenticated,
             object: ObjectRef::default(),

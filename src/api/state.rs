@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::api::repeats::Repeats;
 use crate::audit::Audit;
-use crate::auth::{Auth, Caller};
+use crate::auth::{Auth, Caller, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
 use crate::http::limits::concurrency::ConcurrencyLimits;
@@ -40,7 +40,11 @@ impl AppState {
         let clusters = self.clusters.current();
         let name = name.unwrap_or_else(|| clusters.default.name());
         caller.may_use_cluster(name, *name == **clusters.default.name())?;
-        clusters.get(name).cloned().ok_or_else(|| Problem::cluster_not_found(name))
+        clusters.get(name).cloned().ok_or_else(|| match caller.sees_all_clusters() {
+            true => Problem::cluster_not_found(name),
+            // The answer must not tell which names exist.
+            false => Denied::cluster_not_allowed(name).into(),
+        })
     }
 }
 

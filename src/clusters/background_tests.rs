@@ -8,6 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use super::*;
 use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
+use crate::telemetry::systemd::Notifier;
 
 #[tokio::test(start_paused = true)]
 async fn the_first_failure_describes_at_once_and_the_next_after_half_a_minute() {
@@ -26,7 +27,8 @@ fn tasks() -> Arc<BackgroundTasks> {
     let key = Credentials::new("AKIA", "secret", None, None, "test");
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
     let api_server = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
-    Arc::new(BackgroundTasks::new(api_server, Arc::default(), Arc::new(Notifier::from_environment())))
+    let status_line = Arc::new(StatusLine::new(Arc::new(Notifier::from_environment())));
+    Arc::new(BackgroundTasks::new(api_server, Arc::new(JobStore::new("lab")), status_line))
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +39,8 @@ async fn b5_a_watch_that_panics_fails_its_check_clears_the_store_and_starts_agai
     }
     let starts = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&starts);
-    tasks.start_check(Check::Watch, move |tasks| {
+    let mut set = JoinSet::new();
+    tasks.start_check(&mut set, Check::Watch, move |tasks| {
         let is_first = counter.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
             tasks.note(Check::Watch, Ok::<_, String>(()), None);

@@ -19,6 +19,7 @@ use eks_api::aws::eks::Description;
 use eks_api::aws::token::Tokens;
 use eks_api::clusters::cluster::Cluster;
 use eks_api::clusters::registry::Registry;
+use eks_api::config::clusters::ClusterConfig;
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::cors::Cors;
 use eks_api::http::browser::origin::HostAllowlist;
@@ -62,9 +63,11 @@ async fn inside() -> Inside {
     stub.put_job(job);
     let key = AwsCredentials::new("AKIALABSTATIC0000001", "lab-secret-one/with+chars", None, None, "test");
     let tokens = Tokens::new("lab", "us-east-1", SharedCredentialsProvider::new(key), SystemTime::now);
-    let cluster = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
+    let api_server = Arc::new(ApiServer::new("lab", "us-east-1", tokens));
     let ca_pem = stub.ca_pem().into();
-    cluster.set_description(Description { endpoint: stub.endpoint(), ca_pem }).unwrap();
+    api_server.set_description(Description { endpoint: stub.endpoint(), ca_pem }).unwrap();
+    let policy = Policy { protected: Patterns::NONE, allowed: Vec::new(), auto_create_namespace: true };
+    let cluster = Cluster::new(ClusterConfig::single("lab", "us-east-1"), api_server, &policy);
     let folder = Folder::new();
     let path = folder.path().join("journal");
     let journal = UnixDatagram::bind(&path).unwrap();
@@ -80,15 +83,13 @@ async fn inside() -> Inside {
         draining: draining.clone(),
     };
     let shared = Arc::new(AppState {
-        auth: Arc::new(Auth::Kubernetes(Box::new(
-            AccessReviewCache::new(Arc::clone(&cluster), request_timeout).unwrap(),
-        ))),
-        clusters: Registry::new(Cluster::new(cluster)),
-        policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
+        auth: Arc::new(Auth::Kubernetes(Box::new(AccessReviewCache::new(request_timeout).unwrap()))),
+        clusters: Registry::new([cluster]).unwrap(),
+        has_clusters_file: false,
         calls: ConcurrencyLimits::new(Bounds { requests: 8, waits: 8, streams: 8, writes: 8 }),
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
-        audit: Audit::new(Some(Journal::at(path).unwrap()), "lab"),
+        audit: Audit::new(Some(Journal::at(path).unwrap())),
         traffic: metrics,
         metrics_namespaces: false,
         docs: true,
@@ -97,7 +98,7 @@ async fn inside() -> Inside {
     });
     let jobs = vec![serde_json::from_value(stub.job("team-a", "hello").unwrap()).unwrap()];
     for news in [WatchEvent::Init(1), WatchEvent::InitApply(jobs), WatchEvent::InitDone, WatchEvent::Watching] {
-        shared.store().apply_event(news, std::time::Instant::now());
+        shared.clusters.default_cluster().store.apply_event(news, std::time::Instant::now());
     }
     let gate = Gate { hosts: HostAllowlist::default(), cors: Cors::new(Vec::new()) };
     let pipeline = Arc::new(Service { shared: Arc::clone(&shared), gate });
@@ -169,7 +170,8 @@ async fn a_log_is_followed_with_the_right_to_that_pods_alone_and_no_longer() {
     let namespace = Namespace::parse("team-a").unwrap();
     let asked = AccessRequest { permission: SEE_LOGS, namespace: Some(&namespace), name: Some("hello-x") };
     let heard = async {
-        while lab.shared.auth.authorize_cached(&alice, &asked).is_none() {
+        let api_server = Arc::clone(&lab.shared.clusters.default_cluster().api_server);
+        while lab.shared.auth.authorize_cached(&api_server, &alice, &asked).is_none() {
             yield_now().await;
         }
     };

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_token_returns_its_cursor_and_nothing_else_is_accepted() {
         let cursor = PageCursor::new(1_769_000_000, "team-a/nightly");
-        assert_eq!(parse("lab", &encode("lab", &cursor)).unwrap(), Token::PageCursor(cursor));
+        assert_eq!(parse("lab", &encode("lab", &cursor)).unwrap(), Token::PageCursor(cursor.clone()));
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(format!("lab/{text}"));
         assert_eq!(parse("eu", &encode("lab", &cursor)).unwrap_err().status, 400, "of another cluster");
         for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]

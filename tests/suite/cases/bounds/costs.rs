@@ -150,7 +150,7 @@ fn b1_no_header_and_no_query_costs_5_ms() {
         });
     }
     for token in ["A", "LS0t", "%"] {
-        is_cheap("a page token", || drop(pagination::parse(&fill(token))));
+        is_cheap("a page token", || drop(pagination::parse("lab", &fill(token))));
     }
     for id in ["1", "-", "5f-"] {
         let value = HeaderValue::from_str(&fill(id)).unwrap();

@@ -14,6 +14,7 @@ use eks_api::auth::Auth;
 use eks_api::aws::token::Tokens;
 use eks_api::clusters::cluster::Cluster;
 use eks_api::clusters::registry::Registry;
+use eks_api::config::clusters::ClusterConfig;
 use eks_api::config::pattern::Patterns;
 use eks_api::http::browser::cors::Cors;
 use eks_api::http::browser::origin::HostAllowlist;
@@ -37,14 +38,16 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
     let (_drain, draining) = watch::channel(false);
     let metrics = Arc::new(HttpMetrics::new(true));
     let api_server = ApiServer::new("lab", "us-east-1", Tokens::new("lab", "us-east-1", keys, broken_clock));
+    let policy = Policy { protected: Patterns::NONE, allowed: Vec::new(), auto_create_namespace: true };
+    let cluster = Cluster::new(ClusterConfig::single("lab", "us-east-1"), Arc::new(api_server), &policy);
     let shared = Arc::new(AppState {
-        clusters: Registry::new(Cluster::new(Arc::new(api_server))),
-        policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
+        clusters: Registry::new([cluster]).unwrap(),
+        has_clusters_file: false,
         auth: Arc::new(Auth::None),
         calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
         rates: RateLimits::new(0, 0),
         repeats: Repeats::default(),
-        audit: Audit::new(None, "lab"),
+        audit: Audit::new(None),
         traffic: Arc::clone(&metrics),
         request_timeout: Duration::from_mins(5),
         metrics_namespaces: false,
