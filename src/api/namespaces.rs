@@ -41,16 +41,16 @@ impl BodyParameters for CreateNamespace {
 }
 
 #[derive(Serialize)]
-struct Created {
-    cluster: Arc<str>,
+struct Created<'a> {
+    cluster: &'a str,
     namespace_name: String,
     creation_timestamp: Option<Time>,
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct Deleted {
-    cluster: Arc<str>,
+struct Deleted<'a> {
+    cluster: &'a str,
     message: String,
     status: &'static str,
     phase: String,
@@ -65,15 +65,15 @@ const POLL: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_se
 const PAGE: u32 = 500;
 
 #[derive(Serialize)]
-struct Listed {
-    cluster: Arc<str>,
-    namespaces: Vec<NamespaceView>,
+struct Listed<'a> {
+    cluster: &'a str,
+    namespaces: Vec<NamespaceView<'a>>,
 }
 
 /// A namespace in an answer.
 #[derive(Serialize)]
-struct NamespaceView {
-    cluster: Arc<str>,
+struct NamespaceView<'a> {
+    cluster: &'a str,
     namespace_name: String,
     phase: Option<String>,
     creation_timestamp: Option<Time>,
@@ -83,15 +83,15 @@ struct NamespaceView {
     conditions: Vec<Condition>,
 }
 
-impl NamespaceView {
-    fn new(cluster: &Arc<str>, namespace: Namespace) -> Self {
+impl<'a> NamespaceView<'a> {
+    fn new(cluster: &'a str, namespace: Namespace) -> Self {
         let (phase, conditions) = match namespace.status {
             NamespaceStatus::Namespace { phase, conditions } => (phase, conditions),
             NamespaceStatus::Word(_) => (None, Vec::new()),
         };
         let metadata = namespace.metadata;
         Self {
-            cluster: Arc::clone(cluster),
+            cluster,
             namespace_name: metadata.name,
             phase,
             creation_timestamp: metadata.creation_timestamp,
@@ -116,7 +116,7 @@ pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody
     let metadata = created.object.metadata;
     ctx.set_object_uid(&metadata.uid);
     let created = Created {
-        cluster: Arc::clone(ctx.cluster.name()),
+        cluster: ctx.cluster.name(),
         namespace_name: metadata.name,
         creation_timestamp: metadata.creation_timestamp,
         status: "created",
@@ -146,7 +146,7 @@ pub(super) async fn delete_namespace(ctx: &mut RequestContext, body: RequestBody
     }
     let end = if phase == DELETED { "is deleted" } else { "is being deleted" };
     let message = format!("Namespace {name} {end}");
-    Reply::json(StatusCode::OK, &Deleted { cluster: Arc::clone(ctx.cluster.name()), message, status: "success", phase })
+    Reply::json(StatusCode::OK, &Deleted { cluster: ctx.cluster.name(), message, status: "success", phase })
 }
 
 /// Returns the phase at the end of a wait for the deletion. Polls, as the service does not watch namespaces.
@@ -184,16 +184,17 @@ async fn wait_until_deleted(
 }
 
 pub(super) async fn list_namespaces(ctx: &mut RequestContext) -> Result<Reply, Problem> {
-    let (allowed, mut namespaces, mut token) = (ctx.allowed_namespaces(), Vec::new(), String::new());
+    let (allowed, cluster) = (ctx.allowed_namespaces(), Arc::clone(ctx.cluster.name()));
+    let (mut namespaces, mut token) = (Vec::new(), String::new());
     loop {
         let from = Some(token.as_str()).filter(|token| !token.is_empty());
         let page: List<Namespace> = ctx.client()?.get(&Path::namespaces_page(PAGE, from)).await?;
         let is_allowed = |name: &str| allowed.iter().all(|allowed| allowed.matches(name));
         let items = page.items.unwrap_or_default().into_iter().filter(|item| is_allowed(&item.metadata.name));
-        namespaces.extend(items.map(|item| NamespaceView::new(ctx.cluster.name(), item)));
+        namespaces.extend(items.map(|item| NamespaceView::new(&cluster, item)));
         token = page.metadata.r#continue;
         if token.is_empty() {
-            return Reply::json(StatusCode::OK, &Listed { cluster: Arc::clone(ctx.cluster.name()), namespaces });
+            return Reply::json(StatusCode::OK, &Listed { cluster: &cluster, namespaces });
         }
     }
 }

@@ -47,8 +47,8 @@ impl BodyParameters for CreateJob {
 }
 
 #[derive(Serialize)]
-struct CreatedJob {
-    cluster: Arc<str>,
+struct CreatedJob<'a> {
+    cluster: &'a str,
     job_name: String,
     namespace: String,
     creation_timestamp: Option<Time>,
@@ -126,7 +126,7 @@ async fn create_prepared(
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     let metadata = submitted.job.metadata;
     let created = CreatedJob {
-        cluster: Arc::clone(ctx.cluster.name()),
+        cluster: ctx.cluster.name(),
         job_name: metadata.name,
         namespace: metadata.namespace,
         creation_timestamp: metadata.creation_timestamp,

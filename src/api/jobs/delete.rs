@@ -1,6 +1,5 @@
 //! delete-job.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -18,8 +17,8 @@ use crate::kube::types::DeletedJob;
 use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
 
 #[derive(Serialize)]
-struct Deleted {
-    cluster: Arc<str>,
+struct Deleted<'a> {
+    cluster: &'a str,
     message: String,
     status: &'static str,
     /// Whether the job is gone at the end of a wait. None without a wait.
@@ -57,7 +56,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
     };
     let end = if gone == Some(true) { "is deleted" } else { "is being deleted" };
     let message = format!("Job {} in namespace {} {end}", job.name, job.namespace);
-    Reply::json(StatusCode::OK, &Deleted { cluster: Arc::clone(ctx.cluster.name()), message, status: "success", gone })
+    Reply::json(StatusCode::OK, &Deleted { cluster: ctx.cluster.name(), message, status: "success", gone })
 }
 
 /// Returns whether the job is gone within this time.

@@ -59,7 +59,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
             exits::hide_in_answer(ctx, namespace, &mut jobs).await?;
             let next = next.as_ref().map(|next| pagination::encode(ctx.cluster.name(), next));
             let rest = Rest {
-                cluster: Arc::clone(ctx.cluster.name()),
+                cluster: ctx.cluster.name().to_string(),
                 r#continue: next,
                 remaining: Some(remaining),
                 all_ended,
@@ -79,7 +79,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
 /// The fields of the answer beside the jobs.
 #[derive(Serialize)]
 struct Rest {
-    cluster: Arc<str>,
+    cluster: String,
     /// The start of the next page; null on the last one.
     r#continue: Option<String>,
     /// The number of jobs after this page; null if it is unknown.
@@ -129,12 +129,12 @@ async fn list_in_cluster(
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
     let next = next.as_deref().map(|next| pagination::encode_cluster(ctx.cluster.name(), next));
-    let cluster = Arc::clone(ctx.cluster.name());
+    let cluster = ctx.cluster.name().to_string();
     Ok((jobs, Rest { cluster, r#continue: next, remaining, all_ended: None }))
 }
 
 fn single_page(
-    cluster: &Arc<str>,
+    cluster: &str,
     mut jobs: Vec<Arc<Status>>,
     from: Option<&Token>,
     limit: usize,
@@ -147,5 +147,5 @@ fn single_page(
     jobs.truncate(limit);
     let next =
         jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(cluster, &PageCursor::from(&**last)));
-    (jobs, Rest { cluster: Arc::clone(cluster), r#continue: next, remaining: Some(remaining), all_ended: None })
+    (jobs, Rest { cluster: cluster.to_owned(), r#continue: next, remaining: Some(remaining), all_ended: None })
 }
