@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::context::{BodyParameters, RequestContext};
+use crate::api::context::RequestContext;
 use crate::api::jobs::wait::wait_for_disconnect;
 use crate::api::routes::Route;
 use crate::http::request::body;
@@ -32,12 +32,6 @@ struct CreateNamespace {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
     cluster: Option<String>,
-}
-
-impl BodyParameters for CreateNamespace {
-    fn cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
-    }
 }
 
 #[derive(Serialize)]
@@ -105,7 +99,8 @@ impl<'a> NamespaceView<'a> {
 pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let parse = |name: &str| parse_namespace("namespace_name", name);
     let in_query = ctx.parameters.optional("namespace_name").map(&parse).transpose()?;
-    let CreateNamespace { namespace_name, labels, annotations, .. } = ctx.read_optional_body(body).await?;
+    let cluster = |body: &CreateNamespace| body.cluster.as_deref();
+    let CreateNamespace { namespace_name, labels, annotations, .. } = ctx.read_optional_body(body, cluster).await?;
     let name = agreed("namespace_name", in_query, namespace_name.as_deref().map(parse).transpose()?)?;
     let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;
     ctx.set_object(&name, None);

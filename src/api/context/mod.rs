@@ -28,11 +28,6 @@ use crate::http::response::problem::Problem;
 use crate::jobs::store::JobStore;
 use crate::kube::client::Client;
 
-/// The parameters in a body. Each body may name the cluster.
-pub trait BodyParameters: DeserializeOwned {
-    fn cluster(&self) -> Option<&str>;
-}
-
 #[derive(Debug)]
 pub struct RequestContext {
     pub route: Route,
@@ -142,23 +137,29 @@ impl RequestContext {
 
     /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
     /// With `yaml_member` it may be YAML, as in [`body::read`].
-    pub async fn read_body<T: BodyParameters>(
+    /// `cluster` returns the cluster that the body names.
+    pub async fn read_body<T: DeserializeOwned>(
         &mut self,
         body: RequestBody,
         yaml_member: Option<&'static str>,
+        cluster: fn(&T) -> Option<&str>,
     ) -> Result<T, Problem> {
         self.count()?;
-        let (value, held): (T, _) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
+        let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
         self.body = Some(held);
-        self.choose_cluster(value.cluster())?;
+        self.choose_cluster(cluster(&value))?;
         self.enter()?;
         Ok(value)
     }
 
     /// Reads the body if there is one. Without a body all parameters are in the query.
-    pub async fn read_optional_body<T: BodyParameters + Default>(&mut self, body: RequestBody) -> Result<T, Problem> {
+    pub async fn read_optional_body<T: DeserializeOwned + Default>(
+        &mut self,
+        body: RequestBody,
+        cluster: fn(&T) -> Option<&str>,
+    ) -> Result<T, Problem> {
         if !body.is_end_stream() {
-            return self.read_body(body, None).await;
+            return self.read_body(body, None, cluster).await;
         }
         self.choose_cluster(None)?;
         Ok(T::default())

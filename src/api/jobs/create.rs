@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::api::context::{BodyParameters, RequestContext};
+use crate::api::context::RequestContext;
 use crate::api::jobs::dry_run::dry_run;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::lookup;
@@ -38,12 +38,6 @@ struct CreateJob {
     dry_run: Option<bool>,
     field_validation: Option<String>,
     cluster: Option<String>,
-}
-
-impl BodyParameters for CreateJob {
-    fn cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
-    }
 }
 
 #[derive(Serialize)]
@@ -79,7 +73,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
     let dry_run_in_query = ctx.parameters.optional_flag("dry_run")?;
     let validation_in_query = ctx.parameters.optional("field_validation").map(field_validation).transpose()?;
-    let body: CreateJob = ctx.read_body(body, Some("job_manifest")).await?;
+    let body: CreateJob = ctx.read_body(body, Some("job_manifest"), |body: &CreateJob| body.cluster.as_deref()).await?;
     let wait = agreed("wait", wait_in_query, body.wait.as_deref().map(wait_time).transpose()?)?;
     let namespace = agreed("namespace", namespace_in_query, body.namespace)?;
     let validation = body.field_validation.as_deref().map(field_validation).transpose()?;

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::api::context::{BodyParameters, RequestContext};
+use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
@@ -26,15 +26,9 @@ struct Parameters {
     cluster: Option<String>,
 }
 
-impl BodyParameters for Parameters {
-    fn cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
-    }
-}
-
 /// Suspends or resumes a job.
 pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, suspend: bool) -> Result<Reply, Problem> {
-    let in_body: Parameters = ctx.read_optional_body(body).await?;
+    let in_body: Parameters = ctx.read_optional_body(body, |body: &Parameters| body.cluster.as_deref()).await?;
     let wait = in_body.wait.as_deref().map(wait_time).transpose()?;
     let wait = agreed("wait", ctx.parameters.wait()?, wait)?;
     let job = resolve_job(ctx, &in_body)?;

@@ -85,8 +85,8 @@ mod tests {
             (Route::GetJobLogs, "tail", "did you mean tail_lines?"),
             (Route::ListJobs, "selector", "did you mean label_selector?"),
             (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status;"),
-            (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes no parameters"),
-            (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes job_name, namespace"),
+            (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes cluster"),
+            (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes cluster, job_name"),
             (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),
         ] {
             let problem = unknown(route, name);

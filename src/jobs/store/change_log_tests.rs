@@ -95,7 +95,7 @@ fn a_change_is_serialized_once_for_all_readers() {
     let mut changes = ChangeLog::default();
     changes.push_states(None, PENDING, &job("a", "u1"));
     let [one, other] = [0, 0].map(|number| changes.since(number).unwrap()[0].status.json());
-    assert!(std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.starts_with(br#"{"job_name":"x","#));
+    assert!(std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.starts_with(br#"{"cluster":"lab","job_name":"x","#));
 }
 
 #[test]

@@ -196,8 +196,9 @@ impl Feed {
     async fn snapshot(&mut self, cache: &JobStore, is_reset: bool) -> Result<Option<(u64, Vec<Arc<Change>>)>, End> {
         let Some((jobs, change)) = cache.snapshot(&self.filter) else { return Ok(None) };
         let (mut text, mut kept, mut last) = (Vec::new(), Vec::new(), change);
+        let data = serde_json::json!({ "cluster": **self.cluster.name() }).to_string();
         if is_reset {
-            sse::event(&mut text, "reset", None, &self.cluster_only());
+            sse::event(&mut text, "reset", None, data.as_bytes());
         }
         for page in jobs.chunks(PAGE) {
             let mut page = page.to_vec();
@@ -210,14 +211,9 @@ impl Feed {
             last = changes.last().map_or(last, |change| change.number);
             kept.extend(changes);
         }
-        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), &self.cluster_only());
+        sse::event(&mut text, "snapshot-end", Some(id(cache, change)), data.as_bytes());
         self.send(text.into()).await?;
         Ok(Some((change, kept)))
-    }
-
-    /// Returns the data of an event that describes no job.
-    fn cluster_only(&self) -> Vec<u8> {
-        serde_json::json!({ "cluster": **self.cluster.name() }).to_string().into_bytes()
     }
 
     /// Waits for a change of any job. Sends heartbeats meanwhile.

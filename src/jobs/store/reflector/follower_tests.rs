@@ -26,7 +26,7 @@ struct Follower {
 
 impl Follower {
     fn new() -> Self {
-        let mut follower = Self::default();
+        let mut follower = Self { reflector: JobReflector::new("lab"), ..Self::default() };
         for key in NAMES.map(|name| format!("a/{name}")) {
             let waiting = follower.reflector.waiting.entry(key.clone()).or_default().subscribe();
             follower.seen.waiting.insert(key, waiting);

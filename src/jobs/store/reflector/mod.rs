@@ -2,8 +2,9 @@
 //! does not come back.
 
 mod exits;
+mod list;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,9 @@ use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
 use crate::jobs::store::finished::FinishedJobs;
 use crate::jobs::store::index::JobIndex;
+use crate::jobs::store::reflector::list::PendingList;
 use crate::jobs::store::staleness::Staleness;
 use crate::jobs::store::tombstones::Tombstones;
-use crate::kube::types::Job;
 use crate::kube::watcher::{Failure, Version, WatchEvent};
 
 /// Within this time after a reset, further signs of a reset are ignored.
@@ -44,13 +45,6 @@ pub(super) struct JobReflector {
     /// The jobs that failed recently and whose exit is not looked up yet.
     pub(super) failed: VecDeque<Arc<Status>>,
     last_reset: Option<Instant>,
-}
-
-/// The jobs of a list, by key, until the list is complete. A job that is in memory in this version is shared.
-#[derive(Debug)]
-struct PendingList {
-    version: Version,
-    jobs: BTreeMap<Arc<str>, Arc<Status>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,48 +90,6 @@ impl JobReflector {
                 }
                 self.become_stale(now);
             }
-        }
-    }
-
-    fn begin_list(&mut self, version: Version) {
-        // Versions only grow, unless the API server's store was restored from a backup.
-        if version < self.version.max(self.list_version) {
-            self.clear();
-        }
-        self.list_version = version;
-        self.list = Some(PendingList { version, jobs: BTreeMap::new() });
-    }
-
-    fn add_listed(&mut self, job: &Job) {
-        let status = self.status(job);
-        let Some(list) = &mut self.list else { return };
-        let known = self.index.get(status.key()).filter(|known| known.version >= status.version);
-        let status = known.map_or_else(|| Arc::new(status), Arc::clone);
-        list.jobs.insert(Arc::clone(&status.key), status);
-    }
-
-    /// Removes the jobs that a complete list does not hold, except newer ones, and inserts the jobs that it holds.
-    fn apply_listed(&mut self, now: Instant) {
-        let Some(PendingList { version, jobs }) = self.list.take() else { return };
-        let is_listed = |known: &Status| jobs.get(&known.key).is_some_and(|listed| listed.uid == known.uid);
-        for key in self.index.keys_where(|known| known.version <= version && !is_listed(known)) {
-            self.remove(&key, now);
-        }
-        for status in jobs.into_values() {
-            if self.is_newer(&status) {
-                self.requeue_exit(&status);
-                self.insert(status, now);
-            }
-        }
-        self.version = version;
-        self.tombstones.list_completed();
-        self.finished.list_completed();
-        if self.staleness == Staleness::Unknown {
-            // The first list is not a change.
-            self.changes.reset();
-        }
-        if self.staleness != Staleness::Current {
-            self.staleness = Staleness::Stale(now);
         }
     }
 
