@@ -106,13 +106,11 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
             allowed: settings.allowed_namespaces,
             auto_create_namespace: settings.auto_create_namespace,
         },
-        calls: ConcurrencyLimits::new(Bounds {
-            requests: limits.requests,
-            waits: limits.waits,
-            streams: limits.streams,
-            writes: limits.writes,
-        }),
-        rates: RateLimits::new(limits.by_peer, limits.by_caller),
+        calls: ConcurrencyLimits::new(
+            Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },
+            std::slice::from_ref(&config.name),
+        ),
+        rates: RateLimits::new(limits.by_peer, limits.by_caller, std::slice::from_ref(&config.name)),
         repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?, &config.name),
         traffic: Arc::clone(&traffic),

@@ -14,7 +14,7 @@ use crate::api::routes::access::{FOLLOW_JOBS, SEE_JOBS};
 use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, Denied};
-use crate::http::limits::concurrency::Permit;
+use crate::http::limits::cluster_limits::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::sse::{self, EventId};

@@ -55,8 +55,11 @@ impl Source {
             clusters: Registry::new(Cluster::new(Arc::new(ApiServer::new("lab", "us-east-1", tokens)))),
             policy: Policy { protected: Patterns::parse("").unwrap(), allowed: None, auto_create_namespace: true },
             auth,
-            calls: ConcurrencyLimits::new(Bounds { requests: 10, waits: 10, streams: 10, writes: 10 }),
-            rates: RateLimits::new(0, 0),
+            calls: ConcurrencyLimits::new(
+                Bounds { requests: 10, waits: 10, streams: 10, writes: 10 },
+                &["lab".to_owned()],
+            ),
+            rates: RateLimits::new(0, 0, &[]),
             repeats: Repeats::default(),
             audit: Audit::new(None, "lab"),
             traffic: Arc::new(HttpMetrics::new(true)),
@@ -199,7 +202,7 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
-    let permit = source.state.calls.begin_stream().unwrap();
+    let permit = source.state.calls.cluster("lab").begin_stream(false).unwrap();
     let feed = Feed::new(Arc::clone(&source.state), Caller::Anonymous, filter.clone(), sink);
     let info = RequestInfo {
         request_id: "1".to_owned(),
