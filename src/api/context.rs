@@ -15,7 +15,7 @@ use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, CallerId};
 use crate::config::pattern::Patterns;
 use crate::http::limits::allowance::Allowance;
-use crate::http::limits::cluster_limits::{ClusterLimits, Permit};
+use crate::http::limits::cluster_limits::Permit;
 use crate::http::peer::client_prefix;
 use crate::http::request::body::{self, HeldBody};
 use crate::http::request::body_stream::RequestBody;
@@ -89,7 +89,7 @@ impl RequestContext {
     pub fn enter(&mut self) -> Result<(), Problem> {
         self.count()?;
         if self.permit.is_none() {
-            self.permit = Some(self.limits().begin(true)?);
+            self.permit = Some(self.state.limits().begin(true)?);
         }
         Ok(())
     }
@@ -136,14 +136,14 @@ impl RequestContext {
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     pub async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
         self.enter()?;
-        let permit = self.limits().acquire_write(self.caller_id(), true).await?;
+        let permit = self.state.limits().acquire_write(self.caller_id(), true).await?;
         self.client.hold(permit);
         Ok(())
     }
 
     /// Exchanges the permits for one of a wait.
     pub fn acquire_wait_permit(&mut self) -> Result<(), Problem> {
-        self.permit = Some(self.limits().begin_wait(true)?);
+        self.permit = Some(self.state.limits().begin_wait(true)?);
         self.client.release_permit();
         Ok(())
     }
@@ -151,13 +151,8 @@ impl RequestContext {
     /// Exchanges the request permit for one of a stream.
     pub fn acquire_stream_permit(&mut self) -> Result<(), Problem> {
         self.enter()?;
-        self.permit = Some(self.limits().begin_stream(true)?);
+        self.permit = Some(self.state.limits().begin_stream(true)?);
         Ok(())
-    }
-
-    /// Returns the limits of the cluster that the call is about.
-    pub fn limits(&self) -> Arc<ClusterLimits> {
-        self.state.calls.cluster(&self.state.api_server().name)
     }
 
     /// Moves the permit to a task that outlives the call.

@@ -9,6 +9,7 @@ use crate::api::repeats::Repeats;
 use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::clusters::registry::Registry;
+use crate::http::limits::cluster_limits::ClusterLimits;
 use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
@@ -43,5 +44,10 @@ impl AppState {
     /// Returns the jobs of that cluster.
     pub fn store(&self) -> &Arc<JobStore> {
         &self.clusters.default_cluster().store
+    }
+
+    /// Returns the limits of that cluster.
+    pub fn limits(&self) -> Arc<ClusterLimits> {
+        self.calls.cluster(&self.api_server().name)
     }
 }

@@ -26,7 +26,7 @@ pub struct ClusterLimits {
     reserved: Part,
     shared: Arc<Part>,
     limiters: Arc<Limiters>,
-    /// One list from this cluster for each caller: a list can read thousands of jobs.
+    /// One list from this cluster for each caller: a list can read thousands of jobs. The other clusters have their own.
     lists_by_caller: CallerSemaphores,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Part {
     /// Half of the part's writes for each caller. The other half is for the other callers.
     writes_by_caller: CallerSemaphores,
     /// The changes that wait for a permit, each with its request permit: at most half of the part's requests, so reads go
-    /// on. A cluster that does not answer fills its reserve only.
+    /// on. The waiting changes of a broken cluster fill the queue of its own reserve only.
     queue: Arc<Semaphore>,
     /// A quarter of the part's requests for each caller.
     queue_by_caller: CallerSemaphores,

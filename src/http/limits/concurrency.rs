@@ -38,7 +38,7 @@ impl ConcurrencyLimits {
         limits
     }
 
-    /// Divides the permits anew. Calls in progress finish with the permits that they hold, so until then there may be more
+    /// Divides the permits anew. Calls in progress finish with the permits that they hold. Until then there may be more
     /// calls than the bounds allow.
     pub fn set_clusters(&self, names: &[String]) {
         let mut clusters = self.lock();

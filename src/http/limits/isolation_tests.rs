@@ -174,6 +174,28 @@ async fn a_reload_changes_the_part_of_a_caller_that_holds_permits() {
     assert!(a.acquire_write(key("x"), false).await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reload_changes_how_many_changes_may_wait() {
+    let bounds = Bounds { requests: 16, waits: 1, streams: 1, writes: 1 };
+    let limits = ConcurrencyLimits::new(bounds, &names(&["a", "b"]));
+    let a = limits.cluster("a");
+    let _held = a.acquire_write(key("x"), false).await.unwrap();
+    let is_refused_at_once = async |caller: &str| {
+        let begun = Instant::now();
+        a.acquire_write(key(caller), false).await.is_err() && begun.elapsed().is_zero()
+    };
+    let all = async || {
+        let one = async || tokio::join!(is_refused_at_once("x"), is_refused_at_once("x"));
+        tokio::join!(one(), one(), is_refused_at_once("x"), is_refused_at_once("y"))
+    };
+    assert_eq!(all().await, ((false, true), (true, true), true, false), "a quarter of its four requests");
+    limits.set_clusters(&names(&["a"]));
+    assert_eq!(all().await, ((false, false), (false, false), true, false), "a quarter of sixteen");
+    limits.set_clusters(&names(&["a", "b"]));
+    yield_now().await;
+    assert_eq!(all().await, ((false, true), (true, true), true, false));
+}
+
 #[tokio::test]
 async fn a_removed_cluster_finishes_its_calls_and_has_no_reserve_for_new_ones() {
     let limits = limits(16, &["a", "b"]);

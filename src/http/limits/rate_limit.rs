@@ -19,7 +19,7 @@ use crate::telemetry::metrics::Counter;
 /// cluster has an equal part of the callers' buckets, so a flood in one leaves those of the others.
 const MAX_ENTRIES: usize = 16_384;
 
-/// What the limit leaves after a call, if there is a limit. 429 beyond it.
+/// The rest of the limit after a call, if there is a limit. 429 beyond it.
 type Counted = Result<Option<Allowance>, Problem>;
 
 /// The limits by address, and by caller for callers with a credential. A caller has a bucket for each cluster.

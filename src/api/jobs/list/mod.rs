@@ -64,7 +64,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     }
     ctx.enter()?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
-    let limits = ctx.limits();
+    let limits = ctx.state.limits();
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
     exits::hide(&ctx.state, ctx.caller(), namespace, &mut jobs).await;
