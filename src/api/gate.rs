@@ -66,7 +66,7 @@ fn identify(state: &AppState, info: &RequestInfo, peer: &Peer, headers: &HeaderM
     let given = credentials::parse(headers, peer)?;
     let caller = state.auth.identify(given);
     if caller.is_err() && !given.is_empty() {
-        state.rates.count(peer.address.ip(), &info.caller, info.started)?;
+        state.rates.count(&info.cluster, peer.address.ip(), &info.caller, info.started)?;
     }
     Ok(caller.unwrap_or(Caller::Unauthenticated))
 }

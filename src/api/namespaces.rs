@@ -99,8 +99,8 @@ impl<'a> NamespaceView<'a> {
 pub(super) async fn create_namespace(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     let parse = |name: &str| parse_namespace("namespace_name", name);
     let in_query = ctx.parameters.optional("namespace_name").map(&parse).transpose()?;
-    let cluster = |body: &CreateNamespace| body.cluster.as_deref();
-    let CreateNamespace { namespace_name, labels, annotations, .. } = ctx.read_optional_body(body, cluster).await?;
+    let body = ctx.read_optional_body(body, |body: &CreateNamespace| body.cluster.as_deref()).await?;
+    let CreateNamespace { namespace_name, labels, annotations, .. } = body;
     let name = agreed("namespace_name", in_query, namespace_name.as_deref().map(parse).transpose()?)?;
     let name = name.ok_or_else(|| Problem::malformed("namespace_name", "is missing"))?;
     ctx.set_object(&name, None);

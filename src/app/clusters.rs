@@ -28,13 +28,15 @@ impl ClusterStarter {
     /// Reads the file again. Starts new clusters, drains removed ones, and does both with changed ones. After an error the
     /// old clusters stay.
     pub(super) fn reload(&self, state: &AppState) -> Result<(), String> {
-        let removed = state.clusters.reload(self.source.load()?, |config| self.start(config))?;
-        let clusters = state.clusters.current();
-        for cluster in removed {
+        let new = state.clusters.prepare(self.source.load()?, |config| self.start(config))?;
+        let names = new.names();
+        state.calls.set_clusters(&names);
+        state.rates.set_clusters(&names);
+        for cluster in state.clusters.replace(new) {
             log::info!(cluster = &**cluster.name(); "cluster removed: its waits and streams end");
             cluster.drain();
             cluster.stop();
-            if clusters.get(cluster.name()).is_none() {
+            if !names.contains(&cluster.config.name) {
                 self.status_line.remove(cluster.name());
             }
         }

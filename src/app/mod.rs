@@ -90,6 +90,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         },
         status_line: Arc::new(StatusLine::new(Arc::clone(&notifier))),
     };
+    let names: Vec<_> = configs.iter().map(|config| config.name.clone()).collect();
     let clusters = Registry::new(configs.into_iter().map(|config| starter.start(config)));
     watchdog::start(&notifier);
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));
@@ -98,13 +99,11 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         clusters: clusters.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))?,
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
         auth,
-        calls: ConcurrencyLimits::new(Bounds {
-            requests: limits.requests,
-            waits: limits.waits,
-            streams: limits.streams,
-            writes: limits.writes,
-        }),
-        rates: RateLimits::new(limits.by_peer, limits.by_caller),
+        calls: ConcurrencyLimits::new(
+            Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },
+            &names,
+        ),
+        rates: RateLimits::new(limits.by_peer, limits.by_caller, &names),
         repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?),
         traffic: Arc::clone(&traffic),

@@ -16,7 +16,6 @@ use crate::config::clusters::ClusterConfig;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
-use crate::kube::health::{Check, Outcome};
 
 pub struct Cluster {
     pub config: ClusterConfig,
@@ -65,11 +64,6 @@ impl Cluster {
     /// Tells waits and streams to end.
     pub fn draining(&self) -> watch::Receiver<bool> {
         self.draining.subscribe()
-    }
-
-    /// Whether the last probe of the API server succeeded.
-    pub fn is_reachable(&self) -> bool {
-        self.api_server.checks.outcome(Check::Kubernetes) == Outcome::Passed
     }
 }
 

@@ -28,6 +28,10 @@ impl Clusters {
         self.by_name.values()
     }
 
+    pub fn names(&self) -> Vec<String> {
+        self.by_name.keys().map(ToString::to_string).collect()
+    }
+
     /// Whether one of the clusters can be used.
     pub fn is_any_ready(&self) -> bool {
         self.all().any(|cluster| cluster.api_server.is_ready())
@@ -56,15 +60,14 @@ impl Registry {
         Arc::clone(&self.current().default)
     }
 
-    /// Replaces the clusters. `start` starts one that is new or changed; the others stay as they are. Returns the clusters
-    /// that are served no more. They go on until they are drained and stopped.
+    /// Returns the clusters of these descriptions. `start` makes those that are new or changed.
     ///
     /// Refuses another default: calls that name no cluster would move to it.
-    pub fn reload(
+    pub fn prepare(
         &self,
         configs: Vec<ClusterConfig>,
         start: impl Fn(ClusterConfig) -> Cluster,
-    ) -> Result<Vec<Arc<Cluster>>, String> {
+    ) -> Result<Clusters, String> {
         let old = self.current();
         let default = configs.iter().find(|config| config.is_default).map_or("", |config| &config.name);
         if *default != **old.default.name() {
@@ -78,10 +81,16 @@ impl Registry {
             Some(known) => Arc::clone(known),
             None => Arc::new(start(config)),
         });
-        let new = Clusters::new(clusters).map(Arc::new).ok_or("no cluster is the default")?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        Clusters::new(clusters).ok_or_else(|| "no cluster is the default".to_owned())
+    }
+
+    /// Serves these clusters. Returns those that are no longer served; they still run.
+    pub fn replace(&self, new: Clusters) -> Vec<Arc<Cluster>> {
+        let new = Arc::new(new);
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, Arc::clone(&new));
         let is_kept = |cluster: &Arc<Cluster>| new.get(cluster.name()).is_some_and(|kept| Arc::ptr_eq(kept, cluster));
-        Ok(old.all().filter(|cluster| !is_kept(cluster)).cloned().collect())
+        old.all().filter(|cluster| !is_kept(cluster)).cloned().collect()
     }
 }
 
@@ -110,6 +119,10 @@ mod tests {
         Cluster::new(config, api_server, &policy)
     }
 
+    fn reload(registry: &Registry, configs: [ClusterConfig; 2]) -> Vec<Arc<Cluster>> {
+        registry.replace(registry.prepare(configs.into(), cluster).unwrap())
+    }
+
     fn registry() -> Registry {
         Registry::new([config("prod", "us-east-1"), config("eu", "eu-west-1")].map(cluster)).unwrap()
     }
@@ -127,7 +140,7 @@ mod tests {
     fn a_reload_starts_what_is_new_and_keeps_what_is_the_same() {
         let registry = registry();
         let before = registry.current();
-        let removed = registry.reload(vec![config("prod", "us-east-1"), config("lab", "us-east-1")], cluster).unwrap();
+        let removed = reload(&registry, [config("prod", "us-east-1"), config("lab", "us-east-1")]);
         let after = registry.current();
         assert!(Arc::ptr_eq(&before.default, &after.default));
         assert!(after.get("lab").is_some() && after.get("eu").is_none());
@@ -138,7 +151,7 @@ mod tests {
     fn a_changed_line_makes_another_cluster_of_the_same_name() {
         let registry = registry();
         let before = registry.current();
-        let removed = registry.reload(vec![config("prod", "us-east-1"), config("eu", "eu-west-3")], cluster).unwrap();
+        let removed = reload(&registry, [config("prod", "us-east-1"), config("eu", "eu-west-3")]);
         assert!(Arc::ptr_eq(&removed[0], before.get("eu").unwrap()) && removed.len() == 1);
         assert_eq!(registry.current().get("eu").unwrap().config.region, "eu-west-3");
         assert_ne!(before.get("eu").unwrap().api_server.id, registry.current().get("eu").unwrap().api_server.id);
@@ -149,7 +162,7 @@ mod tests {
         let registry = registry();
         let before = registry.current();
         let other = ClusterConfig { is_default: true, ..config("eu", "eu-west-1") };
-        let error = registry.reload(vec![other], cluster).unwrap_err();
+        let error = registry.prepare(vec![other], cluster).unwrap_err();
         assert!(error.contains("restart to change the default"), "{error}");
         assert!(Arc::ptr_eq(&before, &registry.current()));
     }

@@ -9,7 +9,7 @@ use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::kube::client::transport::{SetupError, Transport};
 use crate::kube::error::Error;
-use crate::kube::health::{Check, HealthChecks};
+use crate::kube::health::{Check, HealthChecks, Outcome};
 use crate::kube::metrics::ClientMetrics;
 
 /// The [`ApiServer::id`] of the next value.
@@ -71,6 +71,11 @@ impl ApiServer {
     /// server is down, as callers then get a clear 502.
     pub fn is_ready(&self) -> bool {
         self.checks.ever_passed(Check::Kubernetes) && self.tokens.is_good()
+    }
+
+    /// Whether the last probe succeeded. Without it, calls to this cluster use its reserved permits only.
+    pub fn last_probe_succeeded(&self) -> bool {
+        self.checks.outcome(Check::Kubernetes) == Outcome::Passed
     }
 
     pub fn why_not_ready(&self) -> String {

@@ -7,6 +7,7 @@ pub mod hex;
 pub mod log_lines;
 pub mod net;
 pub mod secret;
+pub mod share;
 pub mod strict_json;
 pub mod text;
 pub mod tls_error;

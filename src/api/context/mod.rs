@@ -18,7 +18,7 @@ use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, CallerId, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::http::limits::allowance::Allowance;
-use crate::http::limits::concurrency::Permit;
+use crate::http::limits::cluster_limits::Permit;
 use crate::http::peer::client_prefix;
 use crate::http::request::body::{self, HeldBody};
 use crate::http::request::body_stream::RequestBody;
@@ -45,6 +45,7 @@ pub struct RequestContext {
     client: Client,
     /// Whether the caller may use the cluster.
     is_cluster_chosen: bool,
+    is_peer_counted: bool,
     is_counted: bool,
     permit: Option<Permit>,
     /// The body's part of the memory budget.
@@ -74,17 +75,28 @@ impl RequestContext {
             disconnected: None,
             client,
             is_cluster_chosen,
+            is_peer_counted: false,
             is_counted: false,
             permit: None,
             body: None,
         }
     }
 
+    /// Counts the call in the rate limit of its address, once. The cluster may be unknown yet.
+    fn count_peer(&mut self) -> Result<(), Problem> {
+        if !std::mem::replace(&mut self.is_peer_counted, true) {
+            self.allowance = self.state.rates.count_peer(self.info.peer.ip(), self.info.started)?;
+        }
+        Ok(())
+    }
+
     /// Counts the call in the rate limits, once.
     pub fn count(&mut self) -> Result<(), Problem> {
+        self.count_peer()?;
         if !std::mem::replace(&mut self.is_counted, true) {
             let info = &self.info;
-            self.allowance = self.state.rates.count(info.peer.ip(), &info.caller, info.started)?;
+            let of_caller = self.state.rates.count_caller(&info.cluster, &info.caller, info.peer.ip(), info.started)?;
+            self.allowance = of_caller.or(self.allowance);
         }
         Ok(())
     }
@@ -105,7 +117,7 @@ impl RequestContext {
         self.choose_cluster(None)?;
         self.count()?;
         if self.permit.is_none() {
-            self.permit = Some(self.state.calls.begin()?);
+            self.permit = Some(self.limits().begin(self.may_share())?);
         }
         Ok(())
     }
@@ -144,7 +156,7 @@ impl RequestContext {
         yaml_member: Option<&'static str>,
         cluster: fn(&T) -> Option<&str>,
     ) -> Result<T, Problem> {
-        self.count()?;
+        self.count_peer()?;
         let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
         self.body = Some(held);
         self.choose_cluster(cluster(&value))?;

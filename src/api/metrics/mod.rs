@@ -70,7 +70,7 @@ fn limits(text: &mut Exposition, state: &AppState) {
     for (name, kind) in kinds.clone() {
         limits.sample(&[("limit", name)], kind.max);
     }
-    let RateLimits { peers, callers } = &state.rates;
+    let RateLimits { peers, callers, .. } = &state.rates;
     for (name, rate) in [("peer", peers.per_second()), ("caller", callers.per_second())] {
         if rate > 0 {
             limits.sample(&[("limit", name)], rate);
@@ -78,8 +78,8 @@ fn limits(text: &mut Exposition, state: &AppState) {
     }
     let mut refused = text.family(Counter, "eks_api_refused_total", "Refused connections and calls, by limit.");
     let counters = [
-        ("peer", &peers.refused),
-        ("caller", &callers.refused),
+        ("peer", &*peers.refused),
+        ("caller", &*callers.refused),
         ("connections", &traffic.refused_connections),
         ("memory", &state.calls.bodies.refused),
     ];

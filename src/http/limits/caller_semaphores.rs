@@ -1,34 +1,52 @@
 //! A semaphore for each caller. An entry lasts as long as somebody holds or awaits a permit of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
 use crate::auth::CallerId;
+use crate::util::share;
+
+type Semaphores = HashMap<CallerId, Weak<Semaphore>>;
 
 #[derive(Debug)]
 pub struct CallerSemaphores {
-    permits: usize,
-    semaphores: Mutex<HashMap<CallerId, Weak<Semaphore>>>,
+    /// Changes under the lock only.
+    permits: AtomicU32,
+    semaphores: Mutex<Semaphores>,
 }
 
 impl CallerSemaphores {
     /// `permits` is the number of permits of each caller.
-    pub fn new(permits: usize) -> Self {
-        Self { permits, semaphores: Mutex::default() }
+    pub fn new(permits: u32) -> Self {
+        Self { permits: permits.into(), semaphores: Mutex::default() }
     }
 
     pub fn get(&self, caller: CallerId) -> Arc<Semaphore> {
-        let mut semaphores = self.semaphores.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut semaphores = self.lock();
         if let Some(semaphore) = semaphores.get(&caller).and_then(Weak::upgrade) {
             return semaphore;
         }
         // The live entries are at most as many as the requests in flight.
         semaphores.retain(|_, semaphore| semaphore.strong_count() > 0);
-        let semaphore = Arc::new(Semaphore::new(self.permits));
+        let semaphore = Arc::new(Semaphore::new(self.permits.load(Relaxed) as usize));
         semaphores.insert(caller, Arc::downgrade(&semaphore));
         semaphore
+    }
+
+    /// Changes the number of permits, also of callers that hold some.
+    pub fn resize(&self, permits: u32) {
+        let semaphores = self.lock();
+        let before = self.permits.swap(permits, Relaxed);
+        for semaphore in semaphores.values().filter_map(Weak::upgrade) {
+            share::resize(&semaphore, before, permits);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Semaphores> {
+        self.semaphores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

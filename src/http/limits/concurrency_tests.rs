@@ -1,15 +1,39 @@
 //! Permits for changes and lists: how long a call waits, and what one caller can take.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::auth::CallerId;
+use crate::http::limits::cluster_limits::{LIST_QUEUE_TIMEOUT, Permit, WRITE_QUEUE_TIMEOUT};
+use crate::http::response::problem::Problem;
+use crate::kube::client::permit::WritePermit;
 
 fn key(name: &str) -> CallerId {
     CallerId::Key(name.into())
 }
 
-fn limits(writes: u32) -> ConcurrencyLimits {
-    ConcurrencyLimits::new(Bounds { requests: 8, waits: 8, streams: 8, writes })
+/// A service with one cluster.
+struct OneCluster(ConcurrencyLimits);
+
+impl OneCluster {
+    async fn acquire_write(&self, caller: CallerId) -> Result<WritePermit, Problem> {
+        self.0.cluster("lab").acquire_write(caller, true).await
+    }
+
+    async fn acquire_list(&self, caller: CallerId) -> Result<Permit, Problem> {
+        self.0.cluster("lab").acquire_list(caller).await
+    }
+
+    fn stats(&self) -> [LimiterStats; 4] {
+        self.0.stats()
+    }
+}
+
+fn limits(writes: u32) -> OneCluster {
+    let bounds = Bounds { requests: 8, waits: 8, streams: 8, writes };
+    OneCluster(ConcurrencyLimits::new(bounds, &["lab".to_owned()]))
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +102,7 @@ async fn c1_a_permit_that_is_released_is_free_for_others_and_taken_again() {
         drop(second);
     };
     let before = Instant::now();
-    tokio::join!(first.reacquire(), free);
+    tokio::join!(first.reacquire(true), free);
     assert_eq!((before.elapsed(), limits.stats()[3].open), (WRITE_QUEUE_TIMEOUT * 5, 1));
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -15,29 +15,67 @@ use crate::http::peer::client_prefix;
 use crate::http::response::problem::Problem;
 use crate::telemetry::metrics::Counter;
 
-/// The most buckets of one kind. Full buckets are dropped first; beyond that, all new callers share one bucket.
+/// The most buckets of one kind. Full buckets are dropped first; beyond that, all new callers share one bucket. Each
+/// cluster has an equal part of the callers' buckets, so a flood in one leaves those of the others.
 const MAX_ENTRIES: usize = 16_384;
 
-/// The limits by address, and by caller for callers with a credential.
+/// The rest of the limit after a call, if there is a limit. 429 beyond it.
+type Counted = Result<Option<Allowance>, Problem>;
+
+/// The limits by address, and by caller for callers with a credential. A caller has a bucket for each cluster.
 #[derive(Debug)]
 pub struct RateLimits {
     pub peers: RateLimit<IpAddr>,
+    /// The callers of a cluster that is not in `by_cluster`. Its counter has the refusals of all clusters.
     pub callers: RateLimit<CallerId>,
+    by_cluster: Mutex<HashMap<String, Arc<RateLimit<CallerId>>>>,
 }
 
 impl RateLimits {
-    /// Takes calls a second. 0 means no limit.
-    pub fn new(by_peer: u32, by_caller: u32) -> Self {
-        Self { peers: RateLimit::new("peer", by_peer), callers: RateLimit::new("caller", by_caller) }
+    /// Takes calls a second, and the names of the clusters. 0 means no limit.
+    pub fn new(by_peer: u32, by_caller: u32, clusters: &[String]) -> Self {
+        let limits = Self {
+            peers: RateLimit::new("peer", by_peer),
+            callers: RateLimit::new("caller", by_caller),
+            by_cluster: Mutex::default(),
+        };
+        limits.set_clusters(clusters);
+        limits
+    }
+
+    /// Sets the clusters. Those that stay keep their buckets.
+    pub fn set_clusters(&self, names: &[String]) {
+        let mut by_cluster = self.by_cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        by_cluster.retain(|name, _| names.contains(name));
+        for name in names {
+            by_cluster.entry(name.clone()).or_insert_with(|| Arc::new(self.callers.with_own_buckets()));
+        }
     }
 
     /// Counts a call: by its address first, and then by its caller. 429 beyond a limit.
-    pub fn count(&self, address: IpAddr, caller: &Caller, now: Instant) -> Result<Option<Allowance>, Problem> {
-        let address = client_prefix(address);
-        let allowance = self.peers.take(address, now)?;
-        match caller.id(address) {
-            CallerId::Address(_) => Ok(allowance),
-            id => self.callers.take(id, now),
+    pub fn count(&self, cluster: &str, address: IpAddr, caller: &Caller, now: Instant) -> Counted {
+        let of_peer = self.count_peer(address, now)?;
+        Ok(self.count_caller(cluster, caller, address, now)?.or(of_peer))
+    }
+
+    /// Counts a call by its address, for all clusters. 429 beyond the limit.
+    pub fn count_peer(&self, address: IpAddr, now: Instant) -> Counted {
+        self.peers.take(client_prefix(address), now)
+    }
+
+    /// Counts a call by its caller, for this cluster. 429 beyond the limit. A caller without a credential has none.
+    pub fn count_caller(&self, cluster: &str, caller: &Caller, address: IpAddr, now: Instant) -> Counted {
+        let id = match caller.id(client_prefix(address)) {
+            CallerId::Address(_) => return Ok(None),
+            id => id,
+        };
+        let (limit, clusters) = {
+            let by_cluster = self.by_cluster.lock().unwrap_or_else(PoisonError::into_inner);
+            (by_cluster.get(cluster).map(Arc::clone), by_cluster.len())
+        };
+        match limit {
+            Some(limit) => limit.take_within(MAX_ENTRIES / clusters, id, now),
+            None => self.callers.take(id, now),
         }
     }
 }
@@ -48,7 +86,7 @@ pub struct RateLimit<K> {
     name: &'static str,
     /// 0 means no limit.
     per_second: u32,
-    pub refused: Counter,
+    pub refused: Arc<Counter>,
     /// `None` is the bucket that new callers share beyond the bound.
     buckets: Mutex<HashMap<Option<K>, Bucket>>,
 }
@@ -61,7 +99,7 @@ struct Bucket {
 
 impl<K: Eq + Hash> RateLimit<K> {
     pub fn new(name: &'static str, per_second: u32) -> Self {
-        Self { name, per_second, refused: Counter::default(), buckets: Mutex::default() }
+        Self { name, per_second, refused: Arc::default(), buckets: Mutex::default() }
     }
 
     /// The calls a second. 0 means no limit.
@@ -69,8 +107,17 @@ impl<K: Eq + Hash> RateLimit<K> {
         self.per_second
     }
 
+    /// Returns the same limit without buckets. Both count refusals in one counter.
+    fn with_own_buckets(&self) -> Self {
+        Self { refused: Arc::clone(&self.refused), ..Self::new(self.name, self.per_second) }
+    }
+
     /// Takes a token. 429 if the bucket has none.
-    pub fn take(&self, key: K, now: Instant) -> Result<Option<Allowance>, Problem> {
+    pub fn take(&self, key: K, now: Instant) -> Counted {
+        self.take_within(MAX_ENTRIES, key, now)
+    }
+
+    fn take_within(&self, max_entries: usize, key: K, now: Instant) -> Counted {
         if self.per_second == 0 {
             return Ok(None);
         }
@@ -82,9 +129,9 @@ impl<K: Eq + Hash> RateLimit<K> {
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Some(key);
-        if buckets.len() >= MAX_ENTRIES && !buckets.contains_key(&key) {
+        if buckets.len() >= max_entries && !buckets.contains_key(&key) {
             buckets.retain(|_, bucket| refilled(*bucket).tokens < capacity);
-            if buckets.len() >= MAX_ENTRIES {
+            if buckets.len() >= max_entries {
                 key = None;
             }
         }
@@ -156,5 +203,48 @@ mod tests {
         limit.take(0, start + Duration::from_mins(1)).unwrap();
         limit.take(MAX_ENTRIES + 50, start + Duration::from_mins(1)).unwrap();
         assert!(limit.buckets.lock().unwrap().len() < 4, "full buckets are dropped");
+    }
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn caller(number: usize) -> Caller {
+        Caller::Certificate(number.to_string().into())
+    }
+
+    #[test]
+    fn a_caller_has_a_bucket_for_each_cluster_and_an_address_has_one_for_all() {
+        let (limits, now) = (RateLimits::new(3, 1, &names(&["a", "b"])), Instant::now());
+        let (address, ci) = (IpAddr::from([10, 0, 0, 1]), caller(1));
+        let of = |cluster: &str| limits.count_caller(cluster, &ci, address, now).map(|left| left.unwrap().remaining);
+        assert_eq!((of("a").unwrap(), of("a").unwrap(), of("b").unwrap()), (1, 0, 1));
+        assert!(of("a").is_err() && of("b").is_ok() && of("b").is_err());
+        assert_eq!(limits.callers.refused.value(), 2, "all clusters have one counter");
+        assert!(limits.count_caller("a", &Caller::Anonymous, address, now).unwrap().is_none());
+        let peer = || limits.count("b", address, &Caller::Anonymous, now).map(|left| left.unwrap());
+        assert_eq!(peer().unwrap(), Allowance { name: "peer", per_second: 3, remaining: 5 });
+        assert!((0..5).all(|_| limits.count_peer(address, now).is_ok()) && peer().is_err());
+    }
+
+    #[test]
+    fn a_flood_of_callers_in_one_cluster_takes_no_bucket_of_another() {
+        let (limits, now) = (RateLimits::new(0, 1, &names(&["a", "b"])), Instant::now());
+        let address = IpAddr::from([10, 0, 0, 1]);
+        let passes = |cluster: &str, number| limits.count_caller(cluster, &caller(number), address, now).is_ok();
+        let count = (0..MAX_ENTRIES).filter(|number| passes("a", *number)).count();
+        assert_eq!(count, MAX_ENTRIES / 2 + 2, "the newcomers share one bucket");
+        assert!((0..100).all(|number| passes("b", number)));
+    }
+
+    #[test]
+    fn a_cluster_that_stays_keeps_its_buckets() {
+        let (limits, now) = (RateLimits::new(0, 1, &names(&["a", "b"])), Instant::now());
+        let passes = |cluster: &str| limits.count_caller(cluster, &caller(1), IpAddr::from([10, 0, 0, 1]), now).is_ok();
+        for cluster in ["a", "a", "b", "b"] {
+            assert!(passes(cluster));
+        }
+        limits.set_clusters(&names(&["b", "c"]));
+        assert!(!passes("b") && passes("c"));
+        assert!(passes("a") && passes("x") && !passes("y"), "the clusters that are not there share their buckets");
     }
 }

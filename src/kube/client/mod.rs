@@ -157,7 +157,8 @@ impl Client {
         };
         permit.release();
         sleep(time).await;
-        timeout_at(self.deadline - MIN_ATTEMPT, permit.reacquire()).await.is_ok()
+        let reacquired = permit.reacquire(self.api_server.last_probe_succeeded());
+        timeout_at(self.deadline - MIN_ATTEMPT, reacquired).await.is_ok()
     }
 
     async fn send<T: DeserializeOwned>(&self, method: &Method, path: &Path, body: Body) -> Result<Reply<T>, Error> {

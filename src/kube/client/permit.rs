@@ -1,21 +1,21 @@
 //! A permit to change something in the cluster. It is given back while its call pauses between two tries.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::util::share::{Permits, Share};
 
 #[derive(Debug)]
 pub struct WritePermit {
-    /// The one of the caller, and the one of all callers.
-    semaphores: [Arc<Semaphore>; 2],
-    held: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
+    /// In each part the semaphore of the caller comes before that of all callers.
+    share: Share,
+    held: Mutex<Option<Permits>>,
 }
 
 impl WritePermit {
-    /// Waits until both semaphores have room. A caller that waits for its own holds nothing of the other.
-    pub async fn acquire(semaphores: [Arc<Semaphore>; 2]) -> Self {
-        let permit = Self { semaphores, held: Mutex::default() };
-        permit.reacquire().await;
+    /// Waits until one part has room. A caller that waits for its own semaphore holds nothing of the other.
+    pub async fn acquire(share: Share, may_share: bool) -> Self {
+        let permit = Self { share, held: Mutex::default() };
+        permit.reacquire(may_share).await;
         permit
     }
 
@@ -23,11 +23,9 @@ impl WritePermit {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    pub async fn reacquire(&self) {
-        let [own, all] = &self.semaphores;
-        // It fails only if a semaphore is closed, and nothing closes them.
-        let Ok(own) = Arc::clone(own).acquire_owned().await else { return };
-        let Ok(all) = Arc::clone(all).acquire_owned().await else { return };
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, all]);
+    /// Waits again. The cluster may have lost or regained the right to share since.
+    pub async fn reacquire(&self, may_share: bool) {
+        let permits = self.share.acquire(may_share).await;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(permits);
     }
 }

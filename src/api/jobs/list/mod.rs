@@ -69,8 +69,8 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     }
     ctx.enter()?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
-    let state = Arc::clone(&ctx.state);
-    let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
+    let limits = ctx.limits();
+    let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
     exits::hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, &mut jobs).await;
     reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)

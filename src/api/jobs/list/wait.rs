@@ -85,8 +85,8 @@ async fn find_unfinished_in_cluster(
     ctx: &mut RequestContext,
     filter: &Filter,
 ) -> Result<Option<(Arc<Status>, Source)>, Problem> {
-    let state = Arc::clone(&ctx.state);
-    let _turn = state.calls.acquire_list(ctx.caller_id()).await?;
+    let limits = ctx.limits();
+    let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let mut token = None;
     loop {
         let (jobs, next) = page(ctx, filter, MAX_PAGE as usize, token.as_deref()).await?;

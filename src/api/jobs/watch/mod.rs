@@ -15,7 +15,7 @@ use crate::api::state::AppState;
 use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, Denied};
 use crate::clusters::cluster::Cluster;
-use crate::http::limits::concurrency::Permit;
+use crate::http::limits::cluster_limits::Permit;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::sse::{self, EventId};

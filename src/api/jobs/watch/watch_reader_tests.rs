@@ -171,7 +171,7 @@ pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 fn stream(source: &Source, filter: &Filter, start: Start) -> ReplyBody {
     let (sink, body) = ReplyBody::stream();
-    let permit = source.state.calls.begin_stream().unwrap();
+    let permit = source.state.calls.cluster("lab").begin_stream(false).unwrap();
     let feed =
         Feed::new(Arc::clone(&source.state), Arc::clone(&source.cluster), Caller::Anonymous, filter.clone(), sink);
     let info = RequestInfo {

@@ -4,6 +4,7 @@ use super::*;
 use crate::jobs::state::State;
 use crate::jobs::store::change_log::Change;
 use crate::jobs::store::staleness::Found;
+use crate::kube::types::Job;
 use crate::kube::types::Time;
 
 #[path = "model_tests.rs"]
