@@ -58,9 +58,9 @@ pub async fn sdk(cluster: &ClusterConfig) -> Result<Sdk, Error> {
 
 /// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`.
 pub fn cluster(config: &ClusterConfig, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
-    let ClusterConfig { name, eks_name, region, .. } = config;
+    let (sdk, ClusterConfig { name, eks_name, region, .. }) = (sdk.for_cluster(config), config);
     let tokens = Tokens::new(eks_name, region, sdk.credentials.clone(), SystemTime::now);
-    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk.config, eks_name))
+    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk, config))
 }
 
 /// Reads the description of the default cluster.
