@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -13,10 +13,14 @@ use eks_api::aws::eks::Describer;
 use eks_api::aws::token::Tokens;
 use eks_api::aws::{Sdk, http_client, identity};
 use eks_api::config::clusters::{AssumedRole, ClusterConfig, StaticEndpoint};
+use eks_api::kube::api_server::ApiServer;
+use eks_api::kube::client::Client;
+use eks_api::kube::error::Error as KubeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::aws::{AssumeRoleCall, AwsMock, Role};
+use crate::support::clusters::Clusters;
 use crate::support::judge::{Rules, judge};
 
 const ROLE: &str = "arn:aws:iam::222222222222:role/eks-api";
@@ -136,9 +140,15 @@ async fn the_roles_credentials_sign_the_token_the_description_and_the_identity()
 #[tokio::test]
 async fn clusters_without_a_role_use_the_services_own_credentials_in_their_region() {
     let aws = AwsMock::start().await;
-    let sdk = sdk(&own("AKIAOWN"), &aws.url()).await.for_cluster(&ClusterConfig::single("lab", "eu-west-1"));
+    let (own, cluster) = (own("AKIAOWN"), ClusterConfig::single("lab", "eu-west-1"));
+    let sdk = sdk(&own, &aws.url()).await.for_cluster(&cluster);
     assert_eq!(load(&sdk).await.unwrap().access_key_id(), "AKIAOWN");
     assert_eq!(sdk.config.region().unwrap().as_ref(), "eu-west-1");
+    let describer = Describer::new(&sdk, &cluster);
+    let _ = describer.describe().await;
+    *own.0.lock().unwrap() = Some("AKIAROTATED");
+    let _ = describer.describe().await;
+    assert_eq!(aws.describers_of("lab"), ["AKIAOWN", "AKIAROTATED"], "a rotated key is used at once");
     assert!(aws.assume_role_calls().is_empty());
 }
 
@@ -191,6 +201,7 @@ async fn a_role_that_is_refused_and_trusted_later_works_at_the_next_attempt() {
     assert!(describer.describe().await.0.is_ok());
     aws.distrusts(ROLE);
     assert!(refusal(&sdk).await.contains("AccessDenied"), "an earlier session is not used again");
+    assert!(describer.describe().await.0.is_err(), "nor for the description");
 }
 
 #[tokio::test]
@@ -261,11 +272,16 @@ async fn roles_without_an_answer_keep_no_other_role_waiting() {
     let mut cluster = with_role(None);
     cluster.role.as_mut().unwrap().arn = lost.to_owned();
     let other = self::sdk(&own("AKIAOWN"), &aws.url()).await.for_cluster(&cluster);
+    let others = async {
+        for _ in 0..3 {
+            load(&sdk).await.unwrap();
+        }
+    };
     tokio::select! {
-        biased;
         outcome = load(&other) => panic!("{outcome:?}"),
-        outcome = load(&sdk) => assert!(outcome.is_ok()),
+        () = others => {}
     }
+    assert_eq!(aws.assume_role_calls().len(), 3);
     aws.answers_role(lost);
     assert!(load(&other).await.is_ok());
 }
@@ -324,4 +340,27 @@ async fn a_cluster_with_an_endpoint_is_described_without_a_request() {
     );
     assert!(date.is_none());
     assert_eq!((aws.calls("POST", "/"), aws.calls("GET", "/")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_cluster_accepts_the_token_of_its_role_and_no_other() {
+    let mut clusters = Clusters::start(&["prod", "eu"]).await;
+    clusters.assumes("eu", Role::new(ROLE).external_id("4f0c"));
+    let sdk = sdk(&own("AKIAOWN"), &clusters.aws.url()).await;
+    let mut cluster = with_role(Some("4f0c"));
+    (cluster.eks_name, cluster.region) = ("eks-eu".to_owned(), "us-east-1".to_owned());
+    let reach = async |cluster: &ClusterConfig| {
+        let sdk = sdk.for_cluster(cluster);
+        let tokens = Tokens::new(&cluster.eks_name, &cluster.region, sdk.credentials.clone(), clock);
+        let api_server = ApiServer::new(&cluster.name, &cluster.region, tokens);
+        let description = Describer::new(&sdk, cluster).describe().await.0.unwrap();
+        api_server.set_description(description).unwrap();
+        Client::new(Arc::new(api_server), Instant::now() + Duration::from_secs(5)).server_date().await
+    };
+    assert!(reach(&cluster).await.is_ok());
+    cluster.role = None;
+    assert!(matches!(reach(&cluster).await, Err(KubeError::Unauthorized { .. })));
+    assert_eq!((clusters.stub("eu").accepted(), clusters.stub("prod").connections()), (1, 0));
+    let line = format!("eu cluster=eks-eu external_id=4f0c region=us-east-1 role={ROLE}");
+    assert_eq!(clusters.text(), format!("prod cluster=eks-prod default=true region=us-east-1\n{line}\n"));
 }
