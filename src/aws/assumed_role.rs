@@ -19,7 +19,7 @@ const SESSION_LENGTH: Duration = Duration::from_hours(1);
 /// Ends before the time-out of a token, so that the error names the role.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Assumes a role with the service's own credentials. Each load reads these anew and calls STS, so a rotated key and a
+/// Assumes a role with the service's own credentials. Each load reads these anew and calls STS. So a rotated key and a
 /// changed trust policy take effect at once.
 #[derive(Clone, Debug)]
 pub(super) struct RoleCredentials {
@@ -37,7 +37,7 @@ impl RoleCredentials {
     }
 
     async fn load(&self) -> provider::Result {
-        // Loaded here, so that an error of these is told apart from an error of AssumeRole.
+        // Loaded before the call, so that their error does not name the role.
         let own = self.own.provide_credentials().await?;
         let AssumedRole { arn, external_id, session_name } = &self.role;
         let mut provider = AssumeRoleProvider::builder(arn)
@@ -59,18 +59,15 @@ impl RoleCredentials {
             return CredentialsError::provider_error(format!("AssumeRole of {arn}: {}", error_chain(error)));
         };
         let message = refusal.message().unwrap_or("no message");
-        let remedy = match (code, &self.role.external_id) {
-            ("AccessDenied", Some(_)) => {
-                "; let the role's trust policy and the policy of this service's identity allow sts:AssumeRole, \
-                 and compare external_id with the trust policy"
-            }
-            ("AccessDenied", None) => {
-                "; let the role's trust policy and the policy of this service's identity allow sts:AssumeRole, \
-                 and set external_id if the trust policy asks for one"
-            }
-            _ => "",
-        };
-        CredentialsError::provider_error(format!("AssumeRole: {code}: {message} (role {arn}){remedy}"))
+        let mut text = format!("AssumeRole: {code}: {message} (role {arn})");
+        if code == "AccessDenied" {
+            text += "; allow sts:AssumeRole in the role's trust policy and in the policy of this service's identity";
+            text += match &self.role.external_id {
+                Some(_) => "; compare external_id with the trust policy",
+                None => "; set external_id if the trust policy asks for one",
+            };
+        }
+        CredentialsError::provider_error(text)
     }
 }
 

@@ -58,7 +58,7 @@ impl Sdk {
     #[must_use]
     pub fn for_cluster(&self, cluster: &ClusterConfig) -> Self {
         let config = self.config.to_builder().region(Region::new(cluster.region.clone()));
-        // A cache would keep a rotated key for 15 minutes, and the session of a role that was made anew for an hour.
+        // The SDK's cache keeps a rotated key for 15 minutes, and the session of a deleted role for an hour.
         let config = config.identity_cache(IdentityCache::no_cache()).build();
         let own = self.credentials.clone();
         let credentials = match &cluster.role {

@@ -63,7 +63,7 @@ async fn run(settings: &Settings) -> Result<(), Error> {
     report.line(
         "cluster",
         endpoint,
-        "allow eks:DescribeCluster on this cluster; check its name and region; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
+        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION, or its line in EKS_API_CLUSTERS_FILE; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
     );
     let Ok(description) = answer else { return report.end() };
     if let Err(error) = cluster.set_description(description) {
