@@ -55,6 +55,7 @@ impl Sdk {
     }
 
     /// Returns the settings and credentials for one cluster: its region, and its role if it has one. Makes no request.
+    /// Called on the result, it would assume the second role with the first.
     #[must_use]
     pub fn for_cluster(&self, cluster: &ClusterConfig) -> Self {
         let config = self.config.to_builder().region(Region::new(cluster.region.clone()));
