@@ -19,7 +19,7 @@ pub(super) struct ClusterStarter {
 
 impl ClusterStarter {
     pub(super) fn start(&self, config: ClusterConfig) -> Cluster {
-        let (api_server, describer) = connect(&config, &self.sdk);
+        let (api_server, describer) = connect(&config, &self.sdk.for_cluster(&config));
         let cluster = Cluster::new(config, api_server, &self.policy);
         cluster.start(describer, &self.status_line);
         cluster

@@ -1,5 +1,6 @@
-//! All calls of AWS: credentials, the bearer token, `DescribeCluster` and `GetCallerIdentity`.
+//! All calls of AWS: credentials, roles, the bearer token, `DescribeCluster` and `GetCallerIdentity`.
 
+mod assumed_role;
 pub mod clock;
 pub mod credentials;
 pub mod eks;
@@ -12,12 +13,16 @@ pub mod token;
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eks::config::SharedHttpClient;
 use aws_sdk_eks::config::timeout::TimeoutConfig;
 
+use assumed_role::RoleCredentials;
 use credentials::CredentialChain;
+
+use crate::config::clusters::ClusterConfig;
 
 /// Reads the wall clock. A test passes a clock that follows its paused time.
 pub type Clock = fn() -> SystemTime;
@@ -46,6 +51,22 @@ impl Sdk {
             .timeout_config(timeouts)
             .load()
             .await;
+        Self { config, credentials }
+    }
+
+    /// Returns the settings and credentials for one cluster: its region, and its role if it has one. Makes no request.
+    /// Called on the result, it would assume the second role with the first.
+    #[must_use]
+    pub fn for_cluster(&self, cluster: &ClusterConfig) -> Self {
+        let config = self.config.to_builder().region(Region::new(cluster.region.clone()));
+        // The SDK's cache keeps a rotated key for 15 minutes, and the session of a deleted role for an hour.
+        let config = config.identity_cache(IdentityCache::no_cache()).build();
+        let own = self.credentials.clone();
+        let credentials = match &cluster.role {
+            None => own,
+            Some(role) => SharedCredentialsProvider::new(RoleCredentials::new(role.clone(), config.clone(), own)),
+        };
+        let config = config.into_builder().credentials_provider(credentials.clone()).build();
         Self { config, credentials }
     }
 }

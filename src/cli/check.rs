@@ -7,7 +7,7 @@ use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
 use crate::app::{default_cluster, sdk};
-use crate::aws::{clock, identity, token};
+use crate::aws::{clock, eks, identity, token};
 use crate::cli::environment::{OPTIONS, block_on, settings};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
@@ -52,7 +52,7 @@ async fn run(settings: &Settings) -> Result<(), Error> {
     if credentials.is_err() {
         return report.end();
     }
-    let who = identity::caller(&sdk.config).await;
+    let who = identity::caller(&sdk.for_cluster(&config).config).await;
     report.line(
         "identity",
         who,
@@ -60,11 +60,11 @@ async fn run(settings: &Settings) -> Result<(), Error> {
     );
     let (answer, date) = describer.describe().await;
     let clock_is_right = clock_is_right(date, &mut report);
-    let endpoint = answer.as_ref().map(|description| description.endpoint.clone());
+    let endpoint = answer.as_ref().map(|description| description.endpoint.clone()).map_err(eks::Error::with_cause);
     report.line(
         "cluster",
         endpoint,
-        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
+        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION, or its line in EKS_API_CLUSTERS_FILE; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
     );
     let Ok(description) = answer else { return report.end() };
     if let Err(error) = cluster.set_description(description) {

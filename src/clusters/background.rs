@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::aws::eks::Describer;
+use crate::aws::eks::{self, Describer};
 use crate::aws::{clock, token};
 use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
@@ -103,6 +103,7 @@ impl BackgroundTasks {
         loop {
             let (description, date) = describer.describe().await;
             self.note_clock(date);
+            let with_cause = description.as_ref().err().map(eks::Error::with_cause);
             let is_new = description.map_err(|error| error.to_string()).and_then(|description| {
                 self.api_server.set_description(description).map_err(|error| error.to_string())
             });
@@ -112,7 +113,7 @@ impl BackgroundTasks {
             }
             let failed = is_new.is_err();
             self.api_server.metrics.describe_ended(!failed);
-            self.note(Check::Cluster, is_new.map(|_| ()), None);
+            self.note(Check::Cluster, is_new.map(|_| ()), with_cause);
             if failed {
                 sleep(backoff.pause()).await;
                 continue;

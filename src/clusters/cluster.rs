@@ -73,9 +73,10 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`.
+/// Makes the client of the cluster, not yet connected, and the client of `DescribeCluster`. `sdk` is of this cluster
+/// ([`Sdk::for_cluster`]).
 pub fn connect(config: &ClusterConfig, sdk: &Sdk) -> (Arc<ApiServer>, Describer) {
     let ClusterConfig { name, eks_name, region, .. } = config;
     let tokens = Tokens::new(eks_name, region, sdk.credentials.clone(), SystemTime::now);
-    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(&sdk.config, eks_name))
+    (Arc::new(ApiServer::new(name, region, tokens)), Describer::new(sdk, config))
 }

@@ -16,6 +16,7 @@ mod support;
 
 mod abuse;
 mod access;
+mod assumed_roles;
 mod audit;
 mod bench;
 mod cached_status;

@@ -1,7 +1,9 @@
-//! A stand-in for AWS on one loopback port: `DescribeCluster` of EKS, `GetCallerIdentity` and
+//! A stand-in for AWS on one loopback port: `DescribeCluster` of EKS, `GetCallerIdentity`, `AssumeRole` and
 //! `AssumeRoleWithWebIdentity` of STS, the instance metadata service (v2) and a container credentials endpoint. What it answers can be
 //! replaced at any moment, with no gap between the old answer and the new. It verifies no
 //! signatures.
+
+mod sts;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,15 +18,12 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use super::fixture;
 use super::judge::Key;
+use sts::Sts;
+pub use sts::{AssumeRoleCall, OWN_IDENTITY, Role};
 
+/// Longer than any time-out.
+const NEVER: Duration = Duration::from_hours(1);
 const METADATA: &str = "/latest/meta-data/iam/security-credentials";
-const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  \
-     <GetCallerIdentityResult>\n    \
-     <Arn>arn:aws:sts::123456789012:assumed-role/eks-api/i-0abc</Arn>\n    \
-     <UserId>AROALABSTATIC00000001:i-0abc</UserId>\n    <Account>123456789012</Account>\n  \
-     </GetCallerIdentityResult>\n  <ResponseMetadata>\n    \
-     <RequestId>01234567-89ab-cdef-0123-456789abcdef</RequestId>\n  \
-     </ResponseMetadata>\n</GetCallerIdentityResponse>\n";
 
 /// An answer: status, headers, body. A body that is a string goes out as it is.
 #[derive(Clone, Debug)]
@@ -57,8 +56,14 @@ impl Answer {
 /// What the four services say now, and how often each path was asked for.
 #[derive(Debug)]
 struct State {
+    /// The answer for clusters that `described` does not have.
     describe: Answer,
-    identity: Answer,
+    described: HashMap<String, Answer>,
+    /// The cluster's name and the signer's access key of each `DescribeCluster`.
+    describers: Vec<(String, String)>,
+    /// Replaces the answer of `GetCallerIdentity`.
+    identity: Option<Answer>,
+    sts: Sts,
     /// What instance metadata gives out; the whole service is missing while this is `None`.
     instance: Option<(Key, SystemTime)>,
     /// What the container endpoint gives out, and the Authorization header it asks for.
@@ -79,13 +84,23 @@ impl AwsMock {
     pub async fn start() -> Self {
         let state = Arc::new(Mutex::new(State {
             describe: Answer::recorded("describe-cluster-not-found"),
-            identity: Answer::new(200, "text/xml", IDENTITY),
+            described: HashMap::new(),
+            describers: Vec::new(),
+            identity: None,
+            sts: Sts::default(),
             instance: None,
             container: None,
             web_identity: None,
             calls: HashMap::new(),
         }));
         let server = MockServer::start_async().await;
+        let (held, answers) = (Arc::clone(&state), Arc::clone(&state));
+        server
+            .mock_async(|when, then| {
+                when.is_true(move |request| held.lock().unwrap().sts.leaves_unanswered(request));
+                then.delay(NEVER).respond_with(move |request| send(answer(&mut answers.lock().unwrap(), request)));
+            })
+            .await;
         let shared = Arc::clone(&state);
         server
             .mock_async(|when, then| {
@@ -108,11 +123,19 @@ impl AwsMock {
 
     /// Describes an active cluster with this endpoint; the PEM text may hold several blocks.
     pub fn describes(&self, endpoint: &str, ca_pem_blocks: &str) {
-        let mut answer = Answer::recorded("describe-cluster");
-        let cluster = &mut answer.body["cluster"];
-        cluster["endpoint"] = json!(endpoint);
-        cluster["certificateAuthority"]["data"] = json!(STANDARD.encode(ca_pem_blocks));
-        self.state().describe = answer;
+        self.state().describe = description(endpoint, ca_pem_blocks);
+    }
+
+    /// Describes the cluster of this name so. Clusters without a description of their own are described as before.
+    pub fn describes_cluster(&self, name: &str, endpoint: &str, ca_pem_blocks: &str) {
+        let mut answer = description(endpoint, ca_pem_blocks);
+        answer.body["cluster"]["name"] = json!(name);
+        self.state().described.insert(name.to_owned(), answer);
+    }
+
+    /// Answers `DescribeCluster` of this cluster with a recording.
+    pub fn answers_recording_for(&self, name: &str, recording: &str) {
+        self.state().described.insert(name.to_owned(), Answer::recorded(recording));
     }
 
     /// Answers `DescribeCluster` with a recording of `fixtures/aws`, named without its extension.
@@ -133,11 +156,7 @@ impl AwsMock {
 
     /// Answers `GetCallerIdentity` with an error of the query API.
     pub fn refuses_identity(&self, status: u16, code: &str, message: &str) {
-        let body = format!(
-            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-             <Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-        );
-        self.state().identity = Answer::new(status, "text/xml", body);
+        self.state().identity = Some(sts::error(status, code, message));
     }
 
     /// Gives out this key through instance metadata, until so long from now.
@@ -157,6 +176,12 @@ impl AwsMock {
 
     pub fn describe_calls(&self) -> usize {
         self.calls("GET", "/clusters/")
+    }
+
+    /// The access keys that signed `DescribeCluster` of this cluster, in order.
+    pub fn describers_of(&self, name: &str) -> Vec<String> {
+        let state = self.state();
+        state.describers.iter().filter(|(described, _)| described == name).map(|(_, key)| key.clone()).collect()
     }
 
     /// How many requests of this method came for a path with this prefix.
@@ -183,8 +208,15 @@ fn answer(state: &mut State, request: &HttpMockRequest) -> Answer {
     let role = fixture("aws/imds-role")["response"]["body"].take();
     let token = fixture("aws/imds-token")["response"]["body"].take();
     match (method, path) {
-        ("GET", path) if path.starts_with("/clusters/") => state.describe.clone(),
-        ("POST", "/") if request.body_string().contains("Action=GetCallerIdentity") => state.identity.clone(),
+        ("GET", path) if path.starts_with("/clusters/") => {
+            let name = path.trim_start_matches("/clusters/");
+            state.describers.push((name.to_owned(), sts::signer(request).0));
+            state.described.get(name).unwrap_or(&state.describe).clone()
+        }
+        ("POST", "/") if request.body_string().contains("Action=GetCallerIdentity") => {
+            state.identity.clone().unwrap_or_else(|| state.sts.identity(request))
+        }
+        ("POST", "/") if request.body_string().contains("Action=AssumeRole&") => state.sts.assume_role(request),
         ("POST", "/") if request.body_string().contains("Action=AssumeRoleWithWebIdentity") => {
             let body = request.body_string();
             let sent = body.split('&').find_map(|pair| pair.strip_prefix("WebIdentityToken="));
@@ -219,6 +251,14 @@ fn answer(state: &mut State, request: &HttpMockRequest) -> Answer {
         }
         _ => missing(),
     }
+}
+
+fn description(endpoint: &str, ca_pem_blocks: &str) -> Answer {
+    let mut answer = Answer::recorded("describe-cluster");
+    let cluster = &mut answer.body["cluster"];
+    cluster["endpoint"] = json!(endpoint);
+    cluster["certificateAuthority"]["data"] = json!(STANDARD.encode(ca_pem_blocks));
+    answer
 }
 
 fn credentials(key: &Key, until: SystemTime) -> Value {

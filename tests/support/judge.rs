@@ -12,6 +12,8 @@ use ring::{digest, hmac};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// The session tokens of roles begin so.
+const SESSION: &str = "lab-role/";
 const PARAMETERS: [&str; 9] = [
     "action",
     "version",
@@ -36,6 +38,18 @@ impl Key {
     pub fn new(id: &str, secret: &str, session_token: Option<&str>) -> Self {
         Self { id: id.into(), secret: secret.into(), session_token: session_token.map(Into::into) }
     }
+
+    /// The key of one session of a role. The session token says whose it is and when it ends, so that the judge knows the
+    /// key without having seen it.
+    pub fn of_role(arn: &str, number: usize, until: SystemTime) -> Self {
+        let until = until.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        Self::of_session(&format!("{SESSION}{until}/{number}/{arn}"))
+    }
+
+    fn of_session(token: &str) -> Self {
+        let hash = sha256(token).to_uppercase();
+        Self::new(&format!("ASIA{}", &hash[..16]), &sha256(&hash), Some(token))
+    }
 }
 
 /// What a token must agree with.
@@ -44,6 +58,8 @@ pub struct Rules {
     pub cluster: String,
     pub region: String,
     pub keys: Vec<Key>,
+    /// The roles whose sessions are accepted, as access entries name them.
+    pub roles: Vec<String>,
     /// Tokens signed earlier are refused, as if their credentials had been revoked.
     pub not_before: SystemTime,
 }
@@ -83,8 +99,11 @@ pub fn judge(token: &str, rules: &Rules, now: SystemTime) -> Result<String, Stri
     let scope = format!("{}/{}/sts/aws4_request", &date[..8], rules.region);
     let credential = value("x-amz-credential")?;
     let id = credential.strip_suffix(&format!("/{scope}")).ok_or("the credential's scope is wrong")?;
-    let key = rules.keys.iter().find(|key| key.id == id).ok_or_else(|| format!("{id} is unknown"))?;
     let session = values.get("x-amz-security-token").copied();
+    let key = match rules.keys.iter().find(|key| key.id == id) {
+        Some(key) => key.clone(),
+        None => key_of_role(session, rules, now)?.filter(|key| key.id == id).ok_or(format!("{id} is unknown"))?,
+    };
     ensure(session == key.session_token.as_deref(), "the session token is not the key's")?;
 
     let headers = format!("host:{host}\nx-k8s-aws-id:{}\n", rules.cluster);
@@ -97,6 +116,17 @@ pub fn judge(token: &str, rules: &Rules, now: SystemTime) -> Result<String, Stri
     let agrees = hex(&signing) == value("x-amz-signature")?;
     ensure(agrees, "the signature does not match (cluster name or secret)")?;
     Ok(id.to_owned())
+}
+
+/// The key of a session token that a role's session has, if the role is known.
+fn key_of_role(session: Option<&str>, rules: &Rules, now: SystemTime) -> Result<Option<Key>, String> {
+    let Some(token) = session else { return Ok(None) };
+    let mut parts = token.strip_prefix(SESSION).unwrap_or_default().splitn(3, '/');
+    let (Some(until), Some(_), Some(arn)) = (parts.next(), parts.next(), parts.next()) else { return Ok(None) };
+    ensure(rules.roles.iter().any(|role| role == arn), &format!("the role {arn} is unknown"))?;
+    let until = Duration::from_secs(until.parse().map_err(|_| "the session token has no end")?);
+    ensure(now < SystemTime::UNIX_EPOCH + until, "the credentials have expired")?;
+    Ok(Some(Key::of_session(token)))
 }
 
 fn ensure(holds: bool, rule: &str) -> Result<(), String> {
@@ -171,6 +201,7 @@ mod tests {
                 cluster: text("cluster").unwrap(),
                 region: text("region").unwrap(),
                 keys: vec![key],
+                roles: Vec::new(),
                 not_before: SystemTime::UNIX_EPOCH,
             };
             let signed = OffsetDateTime::parse(&text("signing_time").unwrap(), &Rfc3339).unwrap();

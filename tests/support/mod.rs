@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test support that fails, panics")]
 
 pub mod aws;
+pub mod clusters;
 pub mod contract;
 pub mod judge;
 pub mod manifests;

@@ -53,7 +53,7 @@ impl Default for StubConfig {
             Key::new("ASIALABSESSION000001", "lab-secret-two", Some("lab-session/token==")),
         ];
         let not_before = SystemTime::UNIX_EPOCH;
-        let rules = Rules { cluster: "lab".into(), region: "us-east-1".into(), keys, not_before };
+        let rules = Rules { cluster: "lab".into(), region: "us-east-1".into(), keys, roles: Vec::new(), not_before };
         Self { rules, auto: None }
     }
 }
@@ -106,6 +106,11 @@ impl StubCluster {
     /// Adds a key that tokens may be signed with.
     pub fn accept_key(&self, key: Key) {
         self.server.access().rules.keys.push(key);
+    }
+
+    /// Lets the sessions of this role in, as an access entry does.
+    pub fn accept_role(&self, arn: &str) {
+        self.server.access().rules.roles.push(arn.to_owned());
     }
 
     /// Forgets an access key: tokens that it signed are refused from now on.

@@ -43,8 +43,8 @@ struct State {
 impl Webhook {
     pub async fn start() -> Self {
         let keys = vec![Self::service_key(), Self::stranger_key(), Self::modest_key(), Self::follower_key()];
-        let rules =
-            Rules { cluster: "lab".into(), region: "us-east-1".into(), keys, not_before: SystemTime::UNIX_EPOCH };
+        let (cluster, region, not_before) = ("lab".into(), "us-east-1".into(), SystemTime::UNIX_EPOCH);
+        let rules = Rules { cluster, region, keys, roles: Vec::new(), not_before };
         let state = Arc::new(Mutex::new(State { rules, accepted: 0, refused: Vec::new() }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -1,0 +1,81 @@
+//! Loads the credentials of a role by `AssumeRole` of STS: [`RoleCredentials`].
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+
+use crate::config::clusters::AssumedRole;
+use crate::util::error_chain::{chain, error_chain};
+
+/// The longest session that AWS allows if the service's own credentials are those of a role
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>).
+const SESSION_LENGTH: Duration = Duration::from_hours(1);
+/// Ends before the time-out of a token, so that the error names the role.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Assumes a role with the service's own credentials. Each load reads these anew and calls STS. So a rotated key and a
+/// changed trust policy take effect at once.
+#[derive(Clone, Debug)]
+pub(super) struct RoleCredentials {
+    role: AssumedRole,
+    /// Its region is that of the cluster.
+    config: SdkConfig,
+    own: SharedCredentialsProvider,
+}
+
+impl RoleCredentials {
+    pub(super) fn new(role: AssumedRole, config: SdkConfig, own: SharedCredentialsProvider) -> Self {
+        let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let config = config.into_builder().timeout_config(timeouts.operation_timeout(TIMEOUT).build()).build();
+        Self { role, config, own }
+    }
+
+    async fn load(&self) -> provider::Result {
+        // Loaded before the call, so that their error does not name the role.
+        let own = self.own.provide_credentials().await?;
+        let AssumedRole { arn, external_id, session_name } = &self.role;
+        let mut provider = AssumeRoleProvider::builder(arn)
+            .configure(&self.config)
+            .session_name(session_name)
+            .session_length(SESSION_LENGTH);
+        if let Some(id) = external_id {
+            provider = provider.external_id(id);
+        }
+        let provider = provider.build_from_provider(own).await;
+        provider.provide_credentials().await.map_err(|error| self.for_operators(&error))
+    }
+
+    /// Replaces the SDK's error by one that names the role and what to do.
+    fn for_operators(&self, error: &CredentialsError) -> CredentialsError {
+        let arn = &self.role.arn;
+        let refusal = chain(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError>>());
+        let Some((code, refusal)) = refusal.and_then(|refusal| Some((refusal.code()?, refusal))) else {
+            return CredentialsError::provider_error(format!("AssumeRole of {arn}: {}", error_chain(error)));
+        };
+        let message = refusal.message().unwrap_or("no message");
+        let mut text = format!("AssumeRole: {code}: {message} (role {arn})");
+        if code == "AccessDenied" {
+            text += "; allow sts:AssumeRole in the role's trust policy and in the policy of this service's identity";
+            text += match &self.role.external_id {
+                Some(_) => "; compare external_id with the trust policy",
+                None => "; set external_id if the trust policy asks for one",
+            };
+        }
+        CredentialsError::provider_error(text)
+    }
+}
+
+impl ProvideCredentials for RoleCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
+    }
+}
