@@ -1,6 +1,6 @@
 //! Starts the service, runs it and drains it: [`serve`].
 
-mod auth;
+pub mod auth;
 pub mod error;
 mod listen;
 mod open_files;

@@ -47,7 +47,10 @@ impl fmt::Display for Error {
         match self {
             Self::NotUsable { cluster, status } => write!(f, "cluster {cluster} is {status}: it has no endpoint yet"),
             Self::NotFound { cluster } => {
-                write!(f, "no cluster {cluster} in this account and region: check EKS_CLUSTER_NAME and EKS_REGION")
+                write!(
+                    f,
+                    "no cluster {cluster} in this account and region: check EKS_CLUSTER_NAME and EKS_REGION, or its line in EKS_API_CLUSTERS_FILE"
+                )
             }
             Self::Refused { code, message } => write!(f, "DescribeCluster: {code}: {message}"),
             Self::Unanswered(why) => write!(f, "DescribeCluster: {why}"),
