@@ -151,7 +151,7 @@ async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut 
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
         && !is_token
     {
-        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS)";
+        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS); if EKS_API_CLUSTERS_FILE has the endpoint, check it and its ca_file";
         report.line("tls", Err::<String, _>(error), remedy);
         return false;
     }
