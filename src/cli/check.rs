@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
-use crate::app::{auth, cluster, sdk};
+use crate::app::{auth, aws_http_client, cluster, sdk};
 use crate::aws::eks::{Describer, Description};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
@@ -38,10 +38,8 @@ With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
     is_client: false,
     run: |arguments| {
         let settings = settings(&SPEC, arguments)?;
-        let clusters = match named_cluster(&SPEC, arguments, &settings)? {
-            Some(cluster) => vec![cluster],
-            None => settings.clusters.load().map_err(Error::Config)?,
-        };
+        let clusters = settings.clusters.load().map_err(Error::Config)?;
+        let clusters = named_cluster(&SPEC, arguments, &clusters)?.map_or(clusters, |named| vec![named]);
         if arguments.has("config-only") {
             return config_only(settings, &clusters);
         }
@@ -53,6 +51,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Checks the files that the settings name. The clusters file is read already.
 fn config_only(settings: Settings, clusters: &[ClusterConfig]) -> Result<(), Error> {
+    aws_http_client()?;
     auth::check_keys_file(&settings)?;
     settings.tls.map(Tls::load).transpose().map_err(|error| Error::Config(error.to_string()))?;
     let names: Vec<String> = clusters.iter().map(named).collect();

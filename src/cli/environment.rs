@@ -57,13 +57,12 @@ pub fn settings(command: &CommandSpec, arguments: &Arguments) -> Result<Settings
 pub fn named_cluster(
     command: &CommandSpec,
     arguments: &Arguments,
-    settings: &Settings,
+    clusters: &[ClusterConfig],
 ) -> Result<Option<ClusterConfig>, Error> {
     let Some(name) = arguments.value("cluster") else { return Ok(None) };
-    let clusters = settings.clusters.load().map_err(Error::Config)?;
-    let known: Vec<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
-    let named = clusters.into_iter().find(|cluster| cluster.name == name);
+    let named = clusters.iter().find(|cluster| cluster.name == name).cloned();
     named.map(Some).ok_or_else(|| {
+        let known: Vec<&str> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
         let (name, known) = (truncate(name, 40), known.join(", "));
         command.usage_error(format!("unknown cluster {name:?} (known: {known})"))
     })

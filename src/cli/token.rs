@@ -29,7 +29,11 @@ pub static SPEC: CommandSpec = CommandSpec {
     is_client: false,
     run: |arguments| {
         let settings = settings(&SPEC, arguments)?;
-        let config = named_cluster(&SPEC, arguments, &settings)?.map_or_else(|| default_cluster(&settings), Ok)?;
+        let clusters = settings.clusters.load().map_err(Error::Config)?;
+        let config = match named_cluster(&SPEC, arguments, &clusters)? {
+            Some(named) => named,
+            None => default_cluster(&settings)?,
+        };
         block_on(run(&config))
     },
 };

@@ -106,9 +106,13 @@ async fn config_only_reads_the_dotenv_file_and_the_other_files_as_the_service_do
     }
     let keys = [("EKS_API_AUTH", "api-key"), ("EKS_API_KEYS_FILE", "keys")];
     let tls = [("EKS_API_TLS_CERT_FILE", "cert.pem"), ("EKS_API_TLS_KEY_FILE", "key.pem")];
-    for (settings, told) in [(keys, "EKS_API_KEYS_FILE is keys: line 1: "), (tls, "EKS_API_TLS_CERT_FILE: cert.pem: ")]
-    {
-        let output = run(&["check", "--config-only"], TWO).file("keys", "ci\n").envs(&settings).output().await;
+    let bundle = [("AWS_CA_BUNDLE", "bundle.pem")];
+    for (settings, told) in [
+        (&keys[..], "EKS_API_KEYS_FILE is keys: line 1: "),
+        (&tls, "EKS_API_TLS_CERT_FILE: cert.pem: "),
+        (&bundle, "AWS_CA_BUNDLE is bundle.pem: "),
+    ] {
+        let output = run(&["check", "--config-only"], TWO).file("keys", "ci\n").envs(settings).output().await;
         assert_eq!(code(&output), Some(78));
         assert!(text(&output.stderr).starts_with(told), "{}", text(&output.stderr));
     }
