@@ -50,6 +50,11 @@ impl Gate {
         }
         media::accepts(route.media(), headers)?;
         let parameters = query::parse(route, uri)?;
+        // The records of a refusal name the cluster too. An unknown name could be anything, so they do not have it.
+        if let Some(named) = parameters.optional("cluster").and_then(|name| state.clusters.current().get(name).cloned())
+        {
+            info.cluster = Arc::clone(named.name());
+        }
         let cluster = match route.access() {
             // The body may name another cluster.
             _ if route.reads_cluster_from_body(&parameters) => state.clusters.default_cluster(),

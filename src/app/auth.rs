@@ -1,5 +1,6 @@
-//! Makes the authentication that `EKS_API_AUTH` chooses: [`auth`].
+//! Makes the authentication that `EKS_API_AUTH` chooses: [`auth`]. [`check_keys_file`] only reads its file.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::error::Error;
@@ -14,9 +15,7 @@ pub(super) fn auth(settings: &Settings, reload: &mut Reload) -> Result<Auth, Err
     match &settings.auth {
         access::Auth::None => Ok(Auth::None),
         access::Auth::ApiKey { keys } => {
-            let keyring = Keyring::open(keys)
-                .map_err(|error| Error::Config(format!("EKS_API_KEYS_FILE is {}: {error}", keys.display())))?;
-            let keyring = Arc::new(keyring);
+            let keyring = Arc::new(keyring(keys)?);
             let reloaded = Arc::clone(&keyring);
             reload.add("keys", move || reloaded.reload());
             Ok(Auth::ApiKey(keyring))
@@ -28,6 +27,16 @@ pub(super) fn auth(settings: &Settings, reload: &mut Reload) -> Result<Auth, Err
             Ok(Auth::Kubernetes(Box::new(reviews)))
         }
     }
+}
+
+/// Reads the keys file, if the settings have one, only to find its mistakes.
+pub fn check_keys_file(settings: &Settings) -> Result<(), Error> {
+    let access::Auth::ApiKey { keys } = &settings.auth else { return Ok(()) };
+    keyring(keys).map(drop)
+}
+
+fn keyring(path: &Path) -> Result<Keyring, Error> {
+    Keyring::open(path).map_err(|error| Error::Config(format!("EKS_API_KEYS_FILE is {}: {error}", path.display())))
 }
 
 #[cfg(test)]

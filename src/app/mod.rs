@@ -1,6 +1,6 @@
 //! Starts the service, runs it and drains it: [`serve`].
 
-mod auth;
+pub mod auth;
 mod clusters;
 pub mod error;
 mod listen;
@@ -45,7 +45,7 @@ use error::Error;
 use reload::Reload;
 
 /// Makes the HTTP client for AWS from the environment.
-fn aws_http_client() -> Result<SharedHttpClient, Error> {
+pub fn aws_http_client() -> Result<SharedHttpClient, Error> {
     http_client::from_environment(|name| std::env::var(name).ok()).map_err(Error::Config)
 }
 

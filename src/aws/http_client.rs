@@ -11,15 +11,9 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use hyper::Uri;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
-use crate::util::files;
-use crate::util::tls_error::describe;
+use crate::util::net;
 
-/// A bundle of all public CAs has some 250 kB. A larger file is an error.
-const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
 /// Loopback, and the addresses of instance metadata, of ECS' and of Pod Identity's credentials
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>). A proxy cannot reach ours.
 const NEVER_BY_PROXY: &str = "localhost,127.0.0.0/8,::1/128,169.254.0.0/16,fd00:ec2::/32";
@@ -32,7 +26,8 @@ pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Sha
     let proxy = proxy(&variable)?;
     let mut trust = TrustStore::default();
     if let Some(path) = variable("AWS_CA_BUNDLE") {
-        let bundle = ca_bundle(Path::new(&path)).map_err(|why| format!("AWS_CA_BUNDLE is {path}: {why}"))?;
+        // The SDK panics if a certificate cannot be read.
+        let bundle = net::ca_bundle(Path::new(&path)).map_err(|why| format!("AWS_CA_BUNDLE is {path}: {why}"))?;
         trust.add_pem_certificate(bundle);
     }
     let tls = TlsContext::builder().with_trust_store(trust).build();
@@ -59,17 +54,6 @@ fn proxy(variable: &impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, Stri
     let hosts = endpoints.filter_map(|url| Some(url.parse::<Uri>().ok()?.host()?.trim_matches(['[', ']']).to_owned()));
     let exceptions = either("NO_PROXY", "no_proxy").into_iter().chain([NEVER_BY_PROXY.to_owned()]).chain(hosts);
     Ok(proxy.no_proxy(exceptions.collect::<Vec<_>>().join(",")))
-}
-
-/// Reads the bundle and checks each certificate. The SDK panics if one cannot be read.
-fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
-    let pem = files::read(path, MAX_CA_BUNDLE_BYTES).map_err(|error| error.to_string())?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| "it is not in PEM form")?;
-        roots.add(certificate).map_err(|error| format!("certificate {}: {}", roots.len() + 1, describe(&error)))?;
-    }
-    if roots.is_empty() { Err("it has no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
 }
 
 #[cfg(test)]

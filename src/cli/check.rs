@@ -6,13 +6,17 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
-use crate::app::{default_cluster, sdk};
-use crate::aws::{clock, eks, identity, token};
-use crate::cli::environment::{OPTIONS, block_on, settings};
+use crate::app::{auth, aws_http_client, sdk};
+use crate::aws::eks::{self, Describer, Description};
+use crate::aws::{clock, identity, token};
+use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
+use crate::cli::options::option;
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::clusters::cluster::connect;
 use crate::config::Settings;
+use crate::config::clusters::{ClusterConfig, StaticEndpoint};
+use crate::http::tls::Tls;
 use crate::kube::access_review::{Permission, allowed};
 use crate::kube::api_server::ApiServer;
 use crate::kube::client::Client;
@@ -22,62 +26,112 @@ pub static SPEC: CommandSpec = CommandSpec {
     name: "check",
     usage: "[OPTIONS]",
     summary: "check everything from credentials to permissions, and say what to do if a check fails",
-    options: &OPTIONS,
-    help: "It reads the settings of the service, and changes nothing in the cluster.",
+    options: &[
+        option("", "cluster", "NAME", "only this cluster of EKS_API_CLUSTERS_FILE [all]"),
+        CLUSTER_NAME,
+        REGION,
+        option("", "config-only", "", "check only the settings and the files that they name; connect to nothing"),
+    ],
+    help: "\
+It reads the settings of the service, and changes nothing in the cluster.
+With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
     exit_codes: &[(0, "all checks passed"), (1, "a check failed"), WRONG_ARGUMENTS, NO_OUTPUT, WRONG_SETTINGS],
     is_client: false,
     run: |arguments| {
-        arguments.without_positional().map_err(|text| SPEC.usage_error(text))?;
-        block_on(run(&settings(arguments)?))
+        let settings = settings(&SPEC, arguments)?;
+        let clusters = settings.clusters.load().map_err(Error::Config)?;
+        let clusters = named_cluster(&SPEC, arguments, &clusters)?.map_or(clusters, |named| vec![named]);
+        if arguments.has("config-only") {
+            return config_only(settings, &clusters);
+        }
+        block_on(run(&clusters))
     },
 };
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the steps in order. A step that fails ends the check if the next steps depend on it.
-async fn run(settings: &Settings) -> Result<(), Error> {
-    let config = default_cluster(&settings.clusters.load().map_err(Error::Config)?)?;
-    let sdk = sdk(&config).await?;
-    let (cluster, describer) = connect(&config, &sdk);
+/// Checks the files that the settings name. The clusters file is read already.
+fn config_only(settings: Settings, clusters: &[ClusterConfig]) -> Result<(), Error> {
+    aws_http_client()?;
+    auth::check_keys_file(&settings)?;
+    settings.tls.map(Tls::load).transpose().map_err(|error| Error::Config(error.to_string()))?;
+    let names: Vec<String> = clusters.iter().map(named).collect();
+    let count = if names.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", names.len()) };
+    print(&format!("ok      settings: {count}: {}", names.join(", ")))
+}
+
+fn named(cluster: &ClusterConfig) -> String {
+    format!("{}{}", cluster.name, if cluster.is_default { " (default)" } else { "" })
+}
+
+/// Checks one cluster after another. If there are several, the name of each precedes its checks.
+async fn run(clusters: &[ClusterConfig]) -> Result<(), Error> {
     let mut report = Report::default();
+    for config in clusters {
+        if clusters.len() > 1 {
+            report.print(&format!("cluster {}:", config.name));
+        }
+        check(config, &mut report).await?;
+    }
+    report.end()
+}
+
+/// Runs the steps in order. A step that fails ends the check of this cluster if the next steps depend on it.
+async fn check(config: &ClusterConfig, report: &mut Report) -> Result<(), Error> {
+    let sdk = sdk(config).await?.for_cluster(config);
+    let (cluster, describer) = connect(config, &sdk);
 
     let credentials = cluster.tokens.current().await;
     let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
     let signed = signed.map_err(token::Error::with_cause);
-    report.line(
-        "credentials",
-        signed,
-        "attach a role to the instance or pod, or set AWS_* variables; see README, Credentials",
-    );
+    let remedy = if config.role.is_some() {
+        "allow sts:AssumeRole in the role's trust policy and for our own identity; check role and external_id"
+    } else {
+        "attach a role to the instance or pod, or set AWS_* variables; see README, Credentials"
+    };
+    report.line("credentials", signed, remedy);
     if credentials.is_err() {
-        return report.end();
+        return Ok(());
     }
-    let who = identity::caller(&sdk.for_cluster(&config).config).await;
+    let who = identity::caller(&sdk.config).await;
     report.line(
         "identity",
         who,
         "are these credentials expired, or of another partition? If STS cannot be reached: only this check needs it",
     );
+    let Some((description, clock_is_right)) = description(config, &describer, report).await else { return Ok(()) };
+    if let Err(error) = cluster.set_description(description) {
+        report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
+        return Ok(());
+    }
+    if !reachable(&cluster, clock_is_right, report).await {
+        return Ok(());
+    }
+    for (permission, uses) in needed() {
+        permitted(&cluster, permission, &uses, report).await;
+    }
+    Ok(())
+}
+
+/// Returns the description of the cluster, and whether the clock is right. A cluster with an endpoint is not described.
+async fn description(
+    config: &ClusterConfig,
+    describer: &Describer,
+    report: &mut Report,
+) -> Option<(Description, bool)> {
+    if let Some(StaticEndpoint { url, ca_pem }) = config.endpoint.clone() {
+        report.line("cluster", Ok::<_, String>(format!("{url} (from EKS_API_CLUSTERS_FILE)")), "");
+        return Some((Description { endpoint: url, ca_pem }, true));
+    }
     let (answer, date) = describer.describe().await;
-    let clock_is_right = clock_is_right(date, &mut report);
+    let clock_is_right = clock_is_right(date, report);
     let endpoint = answer.as_ref().map(|description| description.endpoint.clone()).map_err(eks::Error::with_cause);
     report.line(
         "cluster",
         endpoint,
         "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION, or its line in EKS_API_CLUSTERS_FILE; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
     );
-    let Ok(description) = answer else { return report.end() };
-    if let Err(error) = cluster.set_description(description) {
-        report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
-        return report.end();
-    }
-    if !reachable(&cluster, clock_is_right, &mut report).await {
-        return report.end();
-    }
-    for (permission, uses) in needed() {
-        permitted(&cluster, permission, &uses, &mut report).await;
-    }
-    report.end()
+    Some((answer.ok()?, clock_is_right))
 }
 
 /// Reports the clock, and returns whether it is right. Without a date from AWS it counts as right.
@@ -97,7 +151,7 @@ async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut 
     if let Err(error) = outcome.as_ref().map_err(ToString::to_string).map(|_| ())
         && !is_token
     {
-        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS)";
+        let remedy = "open port 443 from here to the cluster's endpoint (security group, VPC endpoint, private DNS); if EKS_API_CLUSTERS_FILE has the endpoint, check it and its ca_file";
         report.line("tls", Err::<String, _>(error), remedy);
         return false;
     }
@@ -160,7 +214,11 @@ impl Report {
                 format!("FAILED  {what}: {}\n        {remedy}", error.to_string())
             }
         };
-        self.unprinted = self.unprinted.take().or_else(|| print(&text).err());
+        self.print(&text);
+    }
+
+    fn print(&mut self, text: &str) {
+        self.unprinted = self.unprinted.take().or_else(|| print(text).err());
     }
 
     fn end(self) -> Result<(), Error> {

@@ -1,4 +1,5 @@
-//! Reads the settings from the environment and from `.env`: [`serve_settings`] and [`settings`].
+//! Reads the settings from the environment and from `.env`: [`serve_settings`] and [`settings`]. [`named_cluster`] finds
+//! the cluster that a command is for.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
@@ -7,16 +8,20 @@ use std::process::Command as Process;
 
 use crate::app::error::Error;
 use crate::cli::options::{Arguments, CommandOption, option};
+use crate::cli::spec::CommandSpec;
+use crate::config::clusters::ClusterConfig;
 use crate::config::{Settings, dotenv};
 use crate::util::files;
+use crate::util::text::truncate;
 
 const MAX_DOTENV_BYTES: u64 = 1 << 20;
 
-/// The options of `check` and `token`, as `aws eks get-token` has them.
-pub const OPTIONS: [CommandOption; 2] = [
-    option("", "cluster-name", "NAME", "instead of EKS_CLUSTER_NAME"),
-    option("", "region", "REGION", "instead of EKS_REGION"),
-];
+const CLUSTERS_FILE: &str = "EKS_API_CLUSTERS_FILE";
+
+/// Options of `check` and `token`, as `aws eks get-token` has them.
+pub const CLUSTER_NAME: CommandOption =
+    option("", "cluster-name", "NAME", "instead of EKS_CLUSTER_NAME; EKS_API_CLUSTERS_FILE is not read then");
+pub const REGION: CommandOption = option("", "region", "REGION", "instead of EKS_REGION");
 
 /// Reads the settings of the service.
 pub fn serve_settings() -> Result<Settings, Error> {
@@ -25,14 +30,42 @@ pub fn serve_settings() -> Result<Settings, Error> {
     Ok(Settings::read(environment)?)
 }
 
-/// Reads the settings of `check` or `token`.
-pub fn settings(arguments: &Arguments) -> Result<Settings, Error> {
-    let environment = environment()?;
-    apply_dotenv(&environment, false)?;
-    let names = [("cluster-name", "EKS_CLUSTER_NAME"), ("region", "EKS_REGION")];
-    let given =
-        names.into_iter().filter_map(|(option, name)| Some((name.to_owned(), arguments.value(option)?.to_owned())));
-    Ok(Settings::read(environment.into_iter().chain(given))?)
+/// Reads the settings of `check` or `token`. Their options replace the variables of the cluster.
+pub fn settings(command: &CommandSpec, arguments: &Arguments) -> Result<Settings, Error> {
+    arguments.without_positional().map_err(|text| command.usage_error(text))?;
+    let (name, region) = (arguments.value("cluster-name"), arguments.value("region"));
+    if arguments.has("cluster") && (name.is_some() || region.is_some()) {
+        let text = "--cluster cannot be given with --cluster-name or --region: use one of the two ways";
+        return Err(command.usage_error(text));
+    }
+    let mut environment = environment()?;
+    // It sends nothing, so it can read .env as the service does.
+    apply_dotenv(&environment, arguments.has("config-only"))?;
+    if name.is_some() {
+        environment.remove(CLUSTERS_FILE);
+    }
+    if region.is_some() && environment.get(CLUSTERS_FILE).is_some_and(|path| !path.is_empty()) {
+        let text = format!("--region needs --cluster-name: {CLUSTERS_FILE} has the region of each cluster");
+        return Err(command.usage_error(text));
+    }
+    let given = [("EKS_CLUSTER_NAME", name), ("EKS_REGION", region)];
+    environment.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
+    Ok(Settings::read(environment)?)
+}
+
+/// Finds the cluster that `--cluster` names. Without the option it returns `None`.
+pub fn named_cluster(
+    command: &CommandSpec,
+    arguments: &Arguments,
+    clusters: &[ClusterConfig],
+) -> Result<Option<ClusterConfig>, Error> {
+    let Some(name) = arguments.value("cluster") else { return Ok(None) };
+    let named = clusters.iter().find(|cluster| cluster.name == name).cloned();
+    named.map(Some).ok_or_else(|| {
+        let known: Vec<&str> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+        let (name, known) = (truncate(name, 40), known.join(", "));
+        command.usage_error(format!("unknown cluster {name:?} (known: {known})"))
+    })
 }
 
 /// Uses one thread: the work is mostly waiting, and threads would cost more than they gain.
@@ -90,8 +123,9 @@ fn apply_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Resul
     Err(Error::Start(process.args(arguments).envs(added).exec()))
 }
 
+/// A clusters file can have endpoints and their CAs, so it is not harmless.
 fn is_harmless(name: &str) -> bool {
     const AWS: [&str; 5] =
         ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-    name.starts_with("EKS_") || name.starts_with("LOG_") || AWS.contains(&name)
+    (name.starts_with("EKS_") && name != CLUSTERS_FILE) || name.starts_with("LOG_") || AWS.contains(&name)
 }

@@ -7,17 +7,18 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::app::error::Error;
 use crate::app::{default_cluster, sdk};
-use crate::cli::environment::{OPTIONS, block_on, settings};
+use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
+use crate::cli::options::option;
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::clusters::cluster::connect;
-use crate::config::Settings;
+use crate::config::clusters::ClusterConfig;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "token",
     usage: "[OPTIONS]",
     summary: "print an ExecCredential for kubectl, as aws eks get-token does",
-    options: &OPTIONS,
+    options: &[option("", "cluster", "NAME", "a cluster of EKS_API_CLUSTERS_FILE [the default]"), CLUSTER_NAME, REGION],
     help: "It reads the settings of the service.",
     exit_codes: &[
         (0, "the token is printed"),
@@ -28,8 +29,13 @@ pub static SPEC: CommandSpec = CommandSpec {
     ],
     is_client: false,
     run: |arguments| {
-        arguments.without_positional().map_err(|text| SPEC.usage_error(text))?;
-        block_on(run(&settings(arguments)?))
+        let settings = settings(&SPEC, arguments)?;
+        let clusters = settings.clusters.load().map_err(Error::Config)?;
+        let config = match named_cluster(&SPEC, arguments, &clusters)? {
+            Some(named) => named,
+            None => default_cluster(&clusters)?,
+        };
+        block_on(run(&config))
     },
 };
 
@@ -73,11 +79,10 @@ struct Status<'a> {
     token: &'a str,
 }
 
-async fn run(settings: &Settings) -> Result<(), Error> {
+async fn run(config: &ClusterConfig) -> Result<(), Error> {
     let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
-    let config = default_cluster(&settings.clusters.load().map_err(Error::Config)?)?;
-    let sdk = sdk(&config).await?;
-    let (cluster, _) = connect(&config, &sdk);
+    let sdk = sdk(config).await?.for_cluster(config);
+    let (cluster, _) = connect(config, &sdk);
     let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.with_cause()))?;
     let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);
     let expiration = whole_seconds.ok().and_then(|time| time.format(&Rfc3339).ok());

@@ -14,11 +14,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use access::Auth;
-use clusters::{ClusterConfig, ClusterSource};
+use clusters::ClusterSource;
 use limits::Limits;
 use pattern::Patterns;
 pub use reader::SettingsErrors;
-use reader::{Reader, hosts, is_cluster_name, is_region, level, origins, seconds};
+use reader::{Reader, hosts, level, origins, seconds};
 use tls::TlsFiles;
 pub use variables::{CLIENT_VARIABLES, VARIABLES, Variable};
 
@@ -66,14 +66,8 @@ impl Settings {
         );
         let default = Patterns::parse(PROTECTED).unwrap_or_else(|bad| unreachable!("{bad} is a pattern"));
         let json = |value: &str| ["text", "json"].contains(&value).then_some(value == "json");
-        let cluster = read.required(&["EKS_CLUSTER_NAME"], "the name of the EKS cluster", is_cluster_name);
-        let region = read.required(
-            &["EKS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
-            "the cluster's AWS region, such as us-east-1",
-            is_region,
-        );
         let settings = Self {
-            clusters: ClusterSource::Settings(Box::new(ClusterConfig::single(&cluster, &region))),
+            clusters: ClusterSource::read(&mut read),
             listen,
             is_access_chosen: read.value("EKS_API_AUTH").is_some(),
             tls: TlsFiles::read(&mut read),
@@ -156,6 +150,22 @@ mod tests {
         let both = [("EKS_REGION", ""), ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "us-west-2")];
         assert_eq!(region(&both).unwrap(), "eu-west-1");
         assert_eq!(region(&[("EKS_REGION", ""), ("AWS_DEFAULT_REGION", "us-west-2")]).unwrap(), "us-west-2");
+    }
+
+    #[test]
+    fn a_clusters_file_replaces_the_name_and_the_region() {
+        let file = ("EKS_API_CLUSTERS_FILE", "/etc/eks-api/clusters");
+        let none = [("EKS_CLUSTER_NAME", ""), ("EKS_REGION", "")];
+        for extra in [&[][..], &[("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1")]] {
+            let settings = read(&[&[file], &none[..], extra].concat()).unwrap();
+            assert_eq!(settings.clusters, ClusterSource::File("/etc/eks-api/clusters".into()));
+        }
+        let text = read(&[file]).unwrap_err().to_string();
+        for (line, name) in text.lines().zip(["EKS_CLUSTER_NAME", "EKS_REGION"]) {
+            assert!(line.starts_with(&format!("EKS_API_CLUSTERS_FILE and {name} are set: remove {name}")), "{text}");
+        }
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(read(&[file, none[1]]).unwrap_err().to_string().lines().count(), 1);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use crate::util::dns::{MAX_LABEL_LEN, is_label};
 use crate::util::text::truncate;
 
-/// The maximal length of a DNS label and of a label's value (`job-id`).
-const MAX_NAME_LEN: usize = 63;
+/// A job's name is the value of a label (`job-id`), which has the length of a DNS label.
+const MAX_NAME_LEN: usize = MAX_LABEL_LEN;
 const MAX_SUBDOMAIN_LEN: usize = 253;
 
 /// Names the broken rule, and how to follow it.
@@ -56,8 +57,7 @@ macro_rules! name {
 }
 
 name!(
-    /// A DNS-1123 label
-    /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
+    /// A DNS-1123 label.
     Namespace,
     is_label,
     "a namespace name: use at most 63 lower case letters, digits and '-', beginning and ending with a letter or digit"
@@ -90,12 +90,6 @@ fn is_subdomain(name: &str) -> bool {
 
 fn is_short_subdomain(name: &str) -> bool {
     name.len() <= MAX_NAME_LEN && is_subdomain(name)
-}
-
-fn is_label(name: &str) -> bool {
-    let is_inner = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-';
-    let has_dash_at_end = name.starts_with('-') || name.ends_with('-');
-    (1..=MAX_NAME_LEN).contains(&name.len()) && name.as_bytes().iter().all(is_inner) && !has_dash_at_end
 }
 
 #[cfg(test)]

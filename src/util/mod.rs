@@ -1,6 +1,7 @@
 //! Tools without a subject of their own. Imports no other module of the crate.
 
 pub mod backoff;
+pub mod dns;
 pub mod error_chain;
 pub mod files;
 pub mod hex;

@@ -1,5 +1,6 @@
-//! Parts of all HTTPS clients: [`tcp`], [`tls`] and [`roots`].
+//! Parts of all HTTPS clients: [`tcp`], [`tls`], [`roots`] and [`ca_bundle`].
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
-use crate::util::tls_error;
+use crate::util::{files, tls_error};
+
+/// A bundle of all public CAs has some 250 kB. A larger file is an error.
+const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
 
 /// Makes TCP connections with keepalive probes. A connection is closed after two more probes without an answer, or if
 /// sent data is not acknowledged within `user_timeout`.
@@ -35,7 +39,14 @@ pub fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| "it is not in PEM form")?;
-        roots.add(certificate).map_err(|error| tls_error::describe(&error))?;
+        let number = roots.len() + 1;
+        roots.add(certificate).map_err(|error| format!("certificate {number}: {}", tls_error::describe(&error)))?;
     }
     Ok(roots)
+}
+
+/// Reads a PEM file of CAs. It must have a certificate, and each must be usable as a root.
+pub fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
+    let pem = files::read(path, MAX_CA_BUNDLE_BYTES).map_err(|error| error.to_string())?;
+    if roots(&pem)?.is_empty() { Err("it has no certificate (BEGIN CERTIFICATE)".to_owned()) } else { Ok(pem) }
 }

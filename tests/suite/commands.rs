@@ -94,7 +94,7 @@ async fn each_command_has_a_help_of_its_own_that_needs_no_settings() {
 
 #[tokio::test]
 async fn an_unknown_argument_is_a_usage_error() {
-    for arguments in [&["serve"][..], &["--verbose"], &["token", "--cluster", "x"], &["check", "--region"]] {
+    for arguments in [&["serve"][..], &["--verbose"], &["token", "--clusters", "x"], &["check", "--region"]] {
         let output = bare(arguments).await;
         assert_eq!((code(&output), stdout(&output)), (Some(64), String::new()), "{arguments:?}");
         assert!(arguments.iter().any(|argument| stderr(&output).contains(argument)), "{}", stderr(&output));

@@ -12,7 +12,7 @@ type Target = (&'static str, fn(&[u8]));
 
 /// Every target with its name, which is also its folder in fixtures/fuzz. A new parser of what comes from outside gets
 /// its line here: the suite asks for its corpus, and `tests/fuzz/run` and CI take it up by themselves.
-pub(crate) const TARGETS: [Target; 23] = [
+pub(crate) const TARGETS: [Target; 24] = [
     ("keys_file", access::keys_file),
     ("credentials", access::credentials),
     ("host", access::host),
@@ -36,6 +36,7 @@ pub(crate) const TARGETS: [Target; 23] = [
     ("status_body", bodies::status_body),
     ("dotenv", settings::dotenv),
     ("settings", settings::settings),
+    ("clusters_file", settings::clusters_file),
 ];
 
 fn text(data: &[u8]) -> &str {

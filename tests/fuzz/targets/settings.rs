@@ -1,10 +1,14 @@
-//! What the operator writes: the `.env` file, and the settings with their patterns.
+//! What the operator writes: the `.env` file, the clusters file, and the settings with their patterns.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use eks_api::config::clusters::ClusterSource;
+use eks_api::config::clusters::{self, ClusterConfig, ClusterSource};
 use eks_api::config::pattern::Patterns;
 use eks_api::config::{self, Settings};
+use eks_api::kube::names::Namespace;
+use hyper::Uri;
 
 use super::text;
 
@@ -60,6 +64,33 @@ pub(super) fn settings(data: &[u8]) {
         Err(mistakes) => {
             let told = mistakes.to_string();
             assert!(!told.is_empty() && !told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+        }
+    }
+}
+
+pub(super) fn clusters_file(data: &[u8]) {
+    let text = text(data);
+    let read_ca = |path: &Path| if path.ends_with("lab.crt") { Ok(b"pem".to_vec()) } else { Err("missing".to_owned()) };
+    match clusters::parse(text, read_ca) {
+        Ok(clusters) => {
+            assert!((1..=32).contains(&clusters.len()), "{text:?}");
+            assert_eq!(clusters.iter().filter(|cluster| cluster.is_default).count(), 1, "{text:?}");
+            let names: BTreeSet<&str> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+            assert_eq!(names.len(), clusters.len(), "{text:?}");
+            for ClusterConfig { name, endpoint, .. } in &clusters {
+                assert!(Namespace::parse(name).is_ok(), "the name is a DNS-1123 label: {name:?}");
+                let url = endpoint.as_ref().map(|endpoint| endpoint.url.parse::<Uri>().unwrap());
+                let is_plain =
+                    |url: Uri| url.scheme_str() == Some("https") && url.host().is_some() && url.path() == "/";
+                assert!(url.is_none_or(is_plain), "{endpoint:?}");
+            }
+        }
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty(), "{text:?}");
+            assert!(
+                mistakes.iter().all(|told| told.len() < 500 && !told.chars().any(char::is_control)),
+                "{mistakes:?}"
+            );
         }
     }
 }

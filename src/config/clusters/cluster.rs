@@ -1,6 +1,4 @@
-//! The clusters to serve: [`ClusterSource::load`].
-
-use std::path::PathBuf;
+//! The description of one cluster: [`ClusterConfig`].
 
 use crate::config::pattern::Patterns;
 
@@ -34,25 +32,6 @@ pub struct AssumedRole {
 pub struct StaticEndpoint {
     pub url: String,
     pub ca_pem: Vec<u8>,
-}
-
-/// Where the clusters are described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClusterSource {
-    /// `EKS_CLUSTER_NAME` and `EKS_REGION`.
-    Settings(Box<ClusterConfig>),
-    /// `EKS_API_CLUSTERS_FILE`.
-    File(PathBuf),
-}
-
-impl ClusterSource {
-    /// Returns the clusters, exactly one of them the default.
-    pub fn load(&self) -> Result<Vec<ClusterConfig>, String> {
-        match self {
-            Self::Settings(cluster) => Ok(vec![(**cluster).clone()]),
-            Self::File(path) => Err(format!("EKS_API_CLUSTERS_FILE is {}: not implemented", path.display())),
-        }
-    }
 }
 
 impl ClusterConfig {
