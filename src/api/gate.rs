@@ -50,20 +50,29 @@ impl Gate {
         }
         media::accepts(route.media(), headers)?;
         let parameters = query::parse(route, uri)?;
-        // The records of a refusal name the cluster too. An unknown name could be anything, so they do not have it.
-        if let Some(named) = parameters.optional("cluster").and_then(|name| state.clusters.current().get(name).cloned())
-        {
-            info.cluster = Arc::clone(named.name());
-        }
-        let cluster = match route.access() {
-            // The body may name another cluster.
-            _ if route.reads_cluster_from_body(&parameters) => state.clusters.default_cluster(),
-            Access::Cluster(..) => state.find_cluster(&info.caller, parameters.optional("cluster"))?,
-            Access::Open => state.clusters.default_cluster(),
-        };
+        let cluster = cluster(state, route, info, &parameters)?;
         info.cluster = Arc::clone(cluster.name());
         Ok((parameters, cluster))
     }
+}
+
+/// Returns the cluster of a call. It is the default one if the body may name another, and for a call about all clusters.
+fn cluster(
+    state: &AppState,
+    route: Route,
+    info: &mut RequestInfo,
+    parameters: &Parameters,
+) -> Result<Arc<Cluster>, Problem> {
+    let (clusters, named) = (state.clusters.current(), parameters.optional("cluster"));
+    // The records of a refusal name the cluster too. An unknown name could be anything, so they do not have it.
+    if let Some(known) = named.and_then(|name| clusters.get(name)) {
+        info.cluster = Arc::clone(known.name());
+    }
+    let is_about_all = matches!(route.access(), Access::Open | Access::Cluster(_, []));
+    if route.reads_cluster_from_body(parameters) || (is_about_all && named.is_none()) {
+        return Ok(Arc::clone(&clusters.default));
+    }
+    state.find_cluster(&info.caller, named)
 }
 
 /// Identifies the caller of a route that needs no credential. Counts a wrong credential and treats it as none.

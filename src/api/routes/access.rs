@@ -7,7 +7,8 @@ use crate::kube::access_review::Permission;
 pub enum Access {
     /// Everybody: probes, metrics and documentation.
     Open,
-    /// Callers whose key has this role. The first permission is for the kind of object that the call names.
+    /// Callers whose key has this role. The first permission is for the kind of object that the call names. Without
+    /// permissions the call is about all clusters that the caller may use.
     Cluster(Role, &'static [Permission]),
 }
 
