@@ -39,7 +39,7 @@ const URL_PATHS: [&str; 3] = ["/api/v1", "/apis/", "/version"];
 const HEADERS: [&str; 2] = ["AUTHORIZATION", ".authorization"];
 const READS_THE_STORE: [&str; 7] = [
     "change_notifications()",
-    "clone(self.state.store())",
+    "clone(&self.cluster.store)",
     "store().find(",
     "store().last_known(",
     "store().page(",
@@ -159,9 +159,9 @@ fn only_auth_grants_access() {
 fn only_the_context_reaches_the_api_server() {
     let makes_a_client = |source: &Source| source.room() == "api" && has_code(source, &[MAKES_A_CLIENT]);
     // A followed log outlives its call, and makes a client for each reading.
-    let wrong = outside(makes_a_client, &["api/context.rs", "api/jobs/logs/source.rs"]);
+    let wrong = outside(makes_a_client, &["api/context/mod.rs", "api/jobs/logs/source.rs"]);
     assert!(wrong.is_empty(), "{wrong:?}");
-    let context = sources().iter().find(|source| source.name == "api/context.rs").unwrap();
+    let context = sources().iter().find(|source| source.name == "api/context/mod.rs").unwrap();
     let clients: Vec<&str> = context.code_lines().filter(|line| line.ends_with(": Client,")).collect();
     assert_eq!(clients, ["    client: Client,"], "handlers can take the client");
 }
@@ -189,7 +189,7 @@ fn few_files_read_the_store_and_each_checks_the_caller() {
 #[test]
 fn only_checked_namespaces_are_in_a_job_ref() {
     let names = outside(|source| has_code(source, &[NAMES_A_JOB]), &[]);
-    assert_eq!(names, ["api/context.rs", "api/jobs/create.rs", "api/jobs/job_ref.rs"]);
+    assert_eq!(names, ["api/context/object.rs", "api/jobs/create.rs", "api/jobs/job_ref.rs"]);
     for source in sources().iter().filter(|source| names[..2].contains(&source.name.as_str())) {
         let (check, made) = (source.code().find("check_namespace("), source.code().find("    JobRef {"));
         assert!(check.is_some() && made.is_none_or(|made| check < Some(made)), "{}", source.name);
@@ -211,7 +211,7 @@ fn only_the_client_sends_the_header_with_the_token() {
     let handles = |source: &Source| has_code(source, &HEADERS);
     let files = outside(handles, &["aws/token.rs", "kube/bearer.rs"]);
     assert_eq!(files, ["http/request/credentials.rs", "kube/client/mod.rs", "kube/client/transport.rs"]);
-    let context = sources().iter().find(|source| source.name == "api/context.rs").unwrap();
+    let context = sources().iter().find(|source| source.name == "api/context/mod.rs").unwrap();
     assert!(has_code(context, &["credentials::remove(&mut headers)"]), "handlers can read the credentials");
 }
 
