@@ -83,7 +83,7 @@ pub(super) fn checks(cluster: &Cluster, with_details: bool) -> Checks {
     Check::ALL.into_iter().map(|check| (check.name(), report(check))).collect()
 }
 
-/// Checks that the cluster accepts the caller's token, if the caller has one. What it may see there does not matter.
+/// Checks that the cluster accepts the caller's token, if the caller has one. The caller needs no right there.
 async fn check_token(ctx: &mut RequestContext) -> Result<(), Problem> {
     let jobs = AccessRequest { permission: SEE_JOBS, namespace: None, name: None };
     match ctx.authorize(&[jobs]).await {

@@ -26,8 +26,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Returns the parameters of an admitted request and its cluster. Sets the caller and the cluster as soon as they are
-    /// known, so that the log of a refusal names them.
+    /// Returns the parameters of an admitted request and its cluster. Sets caller and cluster as soon as they are known, so
+    /// the log of a refusal names them.
     pub fn admit(
         &self,
         state: &AppState,
