@@ -38,6 +38,7 @@ locals {
   on_ec2 = var.runs_on == "ec2"
   # With EKS_API_AUTH=kubernetes, as in deploy/kubernetes.yaml, the service itself only follows jobs.
   default_group = local.on_ec2 ? "eks-api" : "eks-api-follower"
+  has_far_roles = length(var.far_role_arns) > 0
 }
 
 resource "aws_iam_role" "this" {
@@ -50,6 +51,22 @@ resource "aws_iam_role_policy" "describe" {
   name   = "describe-cluster"
   role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.describe.json
+}
+
+# The roles of clusters in other accounts; far-account makes them.
+data "aws_iam_policy_document" "assume" {
+  count = local.has_far_roles ? 1 : 0
+  statement {
+    actions   = ["sts:AssumeRole"]
+    resources = var.far_role_arns
+  }
+}
+
+resource "aws_iam_role_policy" "assume" {
+  count  = local.has_far_roles ? 1 : 0
+  name   = "assume-far-roles"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.assume[0].json
 }
 
 resource "aws_iam_instance_profile" "this" {

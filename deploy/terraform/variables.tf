@@ -24,3 +24,9 @@ variable "kubernetes_group" {
   type        = string
   default     = null
 }
+
+variable "far_role_arns" {
+  description = "Roles of other accounts that eks-api may assume: the outputs role_arn of far-account"
+  type        = list(string)
+  default     = []
+}

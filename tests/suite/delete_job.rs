@@ -35,7 +35,7 @@ async fn a_deleted_job_takes_its_pods_along() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(
         reply.json(),
-        json!({ "message": "Job hello in namespace default is being deleted", "status": "success" })
+        json!({ "cluster": "lab", "message": "Job hello in namespace default is being deleted", "status": "success" })
     );
     let expected = json!({ "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground" });
     assert_eq!(options(&lab), expected);

@@ -108,6 +108,19 @@ fn the_policy_for_iam_is_the_one_that_is_told_of() {
     assert!(file("deploy/terraform/main.tf").contains("actions   = [\"eks:DescribeCluster\"]\n"));
 }
 
+#[test]
+fn the_role_of_another_account_has_one_permission_and_asks_for_the_external_id() {
+    let far = file("deploy/terraform/far-account/main.tf");
+    let actions: Vec<&str> = far.lines().filter_map(|line| line.trim().strip_prefix("actions")).collect();
+    assert_eq!(actions, [" = [\"sts:AssumeRole\"]", "   = [\"eks:DescribeCluster\"]"]);
+    assert!(far.contains("variable = \"sts:ExternalId\"\n"));
+    let page = file("docs/CLUSTERS.md");
+    let policies = page.split("\n```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    let policies: Vec<Value> = policies.map(|policy| serde_json::from_str(policy).unwrap()).collect();
+    assert_eq!(policies.len(), 2);
+    assert_eq!(policies[1]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"], "4f0c");
+}
+
 fn pod() -> Value {
     of_kind("deploy/kubernetes.yaml", "Deployment")[0]["spec"]["template"]["spec"].clone()
 }

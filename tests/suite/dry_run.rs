@@ -31,7 +31,7 @@ async fn the_reply_has_the_job_that_would_be_stored_without_managed_fields() {
     let reply = dry_run(&lab, &manifest("dry")).await.expect_status(200).json();
     let mut stored = recorded_body("job-create-dry-run");
     assert!(stored["metadata"].as_object_mut().unwrap().remove("managedFields").is_some());
-    let expected = json!({ "job_name": "dry", "namespace": "default", "creation_timestamp": null,
+    let expected = json!({ "cluster": "lab", "job_name": "dry", "namespace": "default", "creation_timestamp": null,
         "status": "dry_run", "warnings": [], "job_manifest": stored });
     assert_eq!(reply, expected);
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());

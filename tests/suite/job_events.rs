@@ -86,7 +86,7 @@ async fn an_empty_cluster_gives_the_end_of_the_snapshot_at_once() {
     let lab = lab().await;
     let mut reader = Reader::open(&lab.service, "").await;
     let first = reader.event().await;
-    assert_eq!((first.kind.as_str(), first.data.as_str()), ("snapshot-end", "{}"));
+    assert_eq!((first.kind.as_str(), first.data.as_str()), ("snapshot-end", r#"{"cluster":"lab"}"#));
     assert!(first.id.is_some());
 }
 

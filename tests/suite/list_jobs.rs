@@ -97,7 +97,7 @@ async fn an_empty_list_is_a_list() {
     let lab = lab().await;
     for query in [vec![], vec![("namespace", "nowhere")], vec![("state", "failed")]] {
         let told = list(&lab.service, &query).await.expect_status(200).json();
-        assert_eq!(told, json!({ "jobs": [], "continue": null, "remaining": 0 }), "{query:?}");
+        assert_eq!(told, json!({ "jobs": [], "cluster": "lab", "continue": null, "remaining": 0 }), "{query:?}");
     }
     assert_eq!(lab.cluster.namespace("nowhere"), None, "a question makes nothing");
 }

@@ -90,8 +90,8 @@ async fn a_deleted_namespace_is_terminating_until_it_is_gone() {
     for _ in 0..2 {
         let reply = lab.service.delete(&format!("{DELETE}=team-a")).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
-        let expected =
-            json!({ "message": "Namespace team-a is being deleted", "status": "success", "phase": "Terminating" });
+        let expected = json!({ "cluster": "lab", "message": "Namespace team-a is being deleted",
+            "status": "success", "phase": "Terminating" });
         assert_eq!(reply.json(), expected);
     }
     assert_eq!(sent(&lab.cluster), vec![format!("DELETE {NAMESPACES}/team-a"); 2]);

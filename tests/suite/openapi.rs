@@ -120,6 +120,11 @@ fn every_parameter_header_and_content_has_an_example_and_each_fits() {
     let mut count = 0;
     for (place, members) in all() {
         let Some(schema) = members.get("schema") else { continue };
+        if place == "/components/parameters/cluster" {
+            // The page would fill it in and send it, and no name is right for all services.
+            assert!(!members.contains_key("example") && !members["description"].as_str().unwrap().is_empty());
+            continue;
+        }
         let example = members.get("example").unwrap_or_else(|| panic!("{place} has no example"));
         // The document is stricter here than where it is served: of the unnamed fields of its own example it says nothing.
         contract().fits(&format!("{place}/schema"), example).unwrap_or_else(|fault| panic!("{place}: {fault}"));

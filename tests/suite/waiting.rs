@@ -217,7 +217,8 @@ async fn deleting_a_namespace_with_a_wait_is_answered_when_it_is_gone() {
         lab.cluster.finish_namespace("team-a");
     });
     let (gone, ()) = tokio::join!(lab.service.delete(&asked), then);
-    let expected = json!({ "message": "Namespace team-a is deleted", "status": "success", "phase": "Deleted" });
+    let expected =
+        json!({ "cluster": "lab", "message": "Namespace team-a is deleted", "status": "success", "phase": "Deleted" });
     assert_eq!(gone.expect_status(200).json(), expected);
 
     let ending = lab.service.delete(&path("team-b", "100ms")).await.expect_status(200).json();

@@ -67,9 +67,8 @@ pub fn hold_event(text: &str) {
         CONTRACT.fits(&place, value).unwrap_or_else(|fault| panic!("{text}, and openapi.json: {fault}"));
     };
     fits("JobEvent", &event);
-    if !["snapshot-end", "reset"].contains(&event["event"].as_str().unwrap_or_default()) {
-        fits("JobStatus", &data);
-    }
+    let describes_no_job = ["snapshot-end", "reset"].contains(&event["event"].as_str().unwrap_or_default());
+    fits(if describes_no_job { "ClusterOnly" } else { "JobStatus" }, &data);
 }
 
 pub fn contract() -> &'static Contract {

@@ -182,6 +182,7 @@ fn shown_as_it_is(job: &Job) {
     let json = Status::new("lab", job).json();
     let shown: Value =
         serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&json)));
+    assert_eq!(shown["cluster"], "lab");
     assert_eq!(shown["job_name"], job.metadata.name.as_str());
     assert_eq!(shown["namespace"], job.metadata.namespace.as_str());
     assert_eq!(shown["uid"], job.metadata.uid.as_str());

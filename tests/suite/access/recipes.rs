@@ -82,7 +82,7 @@ async fn each_recipe_of_the_page_leads_to_a_first_call() {
         let lab = Lab::with(BINARY, &environment).await;
         replies.push(run(&to(&lab.service, &call.text), &folder).await);
     }
-    let list = r#"{"jobs":[],"continue":null,"remaining":0}"#;
+    let list = r#"{"jobs":[],"cluster":"lab","continue":null,"remaining":0}"#;
     assert_eq!(replies, [list, r#"{"status":"ok"}"#, list]);
 }
 
@@ -100,5 +100,5 @@ async fn a_service_account_is_let_in_by_its_token_and_a_role_that_there_is() {
     lab.cluster.put_job(own_job_in("demo", "hello"));
     lab.cluster.allow_user("alice", Right::to(&["get"], "jobs").within("demo"));
     let reply = run(&to(&lab.service, &recipe), &place()).await;
-    assert!(reply.starts_with(r#"{"job_name":"hello","namespace":"demo","#), "{reply}");
+    assert!(reply.starts_with(r#"{"cluster":"lab","job_name":"hello","namespace":"demo","#), "{reply}");
 }

@@ -35,7 +35,7 @@ async fn change(lab: &Lab, times: usize) {
 async fn starts_over(lab: &Lab, id: &str) {
     let mut reader = Reader::after(&lab.service, "", id).await;
     let reset = reader.event().await;
-    assert_eq!((reset.kind.as_str(), reset.id, reset.data.as_str()), ("reset", None, "{}"), "{id}");
+    assert_eq!((reset.kind.as_str(), reset.id, reset.data.as_str()), ("reset", None, r#"{"cluster":"lab"}"#), "{id}");
     let first = reader.snapshot().await;
     assert!(first.iter().all(|event| event.kind == "added"), "{id}: {first:?}");
     assert_eq!(reader.picture, listed(&lab.service, &[]).await, "{id}");
