@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::api::repeats::Repeats;
 use crate::audit::Audit;
+use crate::audit::request_info::RequestInfo;
 use crate::auth::{Auth, Caller, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
@@ -45,6 +46,16 @@ impl AppState {
             // The answer must not tell which names exist.
             false => Denied::cluster_not_allowed(name).into(),
         })
+    }
+
+    /// Returns the cluster whose limits count a refused call. A cluster that the caller may not use counts as an unknown
+    /// one does, so the rest of the limit does not tell which names exist.
+    pub fn counting_cluster(&self, info: &RequestInfo) -> Arc<str> {
+        let default = Arc::clone(self.clusters.default_cluster().name());
+        match info.caller.may_use_cluster(&info.cluster, info.cluster == default) {
+            Ok(()) => Arc::clone(&info.cluster),
+            Err(_) => default,
+        }
     }
 }
 
