@@ -179,6 +179,7 @@ async fn a_key_whose_line_is_removed_or_changed_is_revoked_within_a_minute() {
         (alike, true),
         (line.replace("role=read", "role=admin"), true),
         (line.replace("team-*", "team-a"), true),
+        (line.replace("sha256=", "clusters=eu sha256="), true),
     ] {
         let file = File::new(&line);
         let auth = file.auth();

@@ -24,6 +24,7 @@ mod calls;
 mod cases;
 mod client;
 mod cluster_changes;
+mod clusters;
 mod clusters_file;
 mod commands;
 mod completion;
