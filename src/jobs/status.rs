@@ -128,8 +128,8 @@ impl Status {
         self.key.split_once('/').map_or("", |(_, name)| name)
     }
 
-    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known. No
-    /// other cluster has it.
+    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
+    /// `cluster` is the cluster's fingerprint.
     pub fn tag(&self, cluster: &str) -> String {
         let exit = if self.exit.is_some() { "-exit" } else { "" };
         format!("{cluster}-{}{exit}", self.version)

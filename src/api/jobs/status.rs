@@ -27,7 +27,7 @@ pub(crate) async fn get_job_status(ctx: &mut RequestContext) -> Result<Reply, Pr
         None => Some(lookup::find(ctx, &job).await?),
     };
     match found {
-        Some(found) if !with_details => Ok(reply(ctx.cluster.name(), if_none_match.as_ref(), &found)),
+        Some(found) if !with_details => Ok(reply(&ctx.cluster.fingerprint, if_none_match.as_ref(), &found)),
         // Boxed: all waiting calls would have room for it.
         found => Box::pin(with_pods_and_events(ctx, &job, found.as_ref())).await,
     }

@@ -66,7 +66,7 @@ pub(super) async fn wait_for(
     let no_cache = ctx.wants_no_cache();
     let mut seen = fetch(ctx, job).await?;
     let cluster = Arc::clone(&ctx.cluster);
-    if condition.is_met(cluster.name(), &seen.status) {
+    if condition.is_met(&cluster.fingerprint, &seen.status) {
         return Ok(seen);
     }
     ctx.acquire_wait_permit()?;
@@ -118,7 +118,7 @@ pub(super) async fn wait_for(
             // The next poll may succeed. Until then the job counts as unchanged.
             Err(_) => seen.source = Source::Store { age: Some(as_of.elapsed()) },
         }
-        if condition.is_met(cluster.name(), &seen.status) {
+        if condition.is_met(&cluster.fingerprint, &seen.status) {
             return Ok(seen);
         }
     }

@@ -29,7 +29,7 @@ pub fn encode(cluster: &str, cursor: &PageCursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{cluster}/{}/{}", cursor.created(), cursor.key()))
 }
 
-/// Parses a token of this cluster. That of another cluster is an error.
+/// Parses a token of the cluster with this fingerprint. That of another cluster is an error.
 pub fn parse(cluster: &str, token: &str) -> Result<Token, Problem> {
     let parse = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;

@@ -1,6 +1,5 @@
 //! [`LogError`]: why no more of a log is sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -18,8 +17,8 @@ pub(super) enum LogError {
     /// The caller lost its right to read logs.
     Denied(Denied),
     Draining,
-    /// The cluster of this name is no longer served.
-    ClusterRemoved(Arc<str>),
+    /// The cluster was removed or replaced.
+    ClusterLeft(Box<Problem>),
     Missing(Missing),
     LogUnavailable {
         pod: String,
@@ -58,7 +57,7 @@ impl From<LogError> for Problem {
             LogError::JobGone(error) | LogError::Kube(error) => error.into(),
             LogError::Incomplete(why) => KubeError::Broken(why).into(),
             LogError::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
-            LogError::ClusterRemoved(name) => Self::cluster_not_found(&name),
+            LogError::ClusterLeft(problem) => *problem,
             LogError::Denied(denied) => denied.into(),
             LogError::Missing(missing) => not_found(missing.reason, missing.message),
             LogError::LogUnavailable { pod, container, why } => match why {

@@ -42,7 +42,7 @@ impl Feed {
             // The logs of a job that is gone are complete.
             Ok(()) | Err(LogError::JobGone(_)) => reading.sink.end().await,
             // The stream is aborted: a followed log is not complete.
-            Err(LogError::Draining | LogError::ClusterRemoved(_)) => {}
+            Err(LogError::Draining | LogError::ClusterLeft(_)) => {}
             Err(error) => {
                 let is_denied = matches!(error, LogError::Denied(_));
                 let problem = Problem::from(error);
@@ -65,7 +65,7 @@ impl Feed {
         if *self.state.draining.borrow() {
             LogError::Draining
         } else {
-            LogError::ClusterRemoved(Arc::clone(self.cluster.name()))
+            LogError::ClusterLeft(Box::new(self.state.cluster_left(&self.info)))
         }
     }
 
