@@ -41,10 +41,13 @@ impl AppState {
         let clusters = self.clusters.current();
         let name = name.unwrap_or_else(|| clusters.default.name());
         caller.may_use_cluster(name, *name == **clusters.default.name())?;
-        clusters.get(name).cloned().ok_or_else(|| match caller.sees_all_clusters() {
-            true => Problem::cluster_not_found(name),
-            // The answer must not tell which names exist.
-            false => Denied::cluster_not_allowed(name).into(),
+        clusters.get(name).cloned().ok_or_else(|| {
+            if caller.sees_all_clusters() {
+                Problem::cluster_not_found(name)
+            } else {
+                // The answer must not tell which names exist.
+                Denied::cluster_not_allowed(name).into()
+            }
         })
     }
 
