@@ -23,8 +23,8 @@ pub struct Cluster {
     pub config: ClusterConfig,
     pub api_server: Arc<ApiServer>,
     pub store: Arc<JobStore>,
-    /// Tells this cluster's entity tags and page tokens from those of any other cluster.
-    pub fingerprint: String,
+    /// Begins entity tags and page tokens, so that they are valid for this cluster only. Empty without a clusters file.
+    pub tag_prefix: String,
     /// The namespaces that callers can use in this cluster.
     pub policy: Policy,
     draining: watch::Sender<bool>,
@@ -40,7 +40,7 @@ impl Cluster {
         policy.allowed.extend(config.namespaces.clone());
         let store = Arc::new(JobStore::new(&config.name));
         let (draining, tasks) = (watch::Sender::default(), Mutex::default());
-        Self { fingerprint: fingerprint(&config), config, api_server, store, policy, draining, tasks }
+        Self { tag_prefix: tag_prefix(&config), config, api_server, store, policy, draining, tasks }
     }
 
     /// Starts the background tasks. One that panics starts again.
@@ -73,12 +73,15 @@ impl Cluster {
 }
 
 /// Hashes what makes it another cluster. A restart does not change it.
-fn fingerprint(config: &ClusterConfig) -> String {
+fn tag_prefix(config: &ClusterConfig) -> String {
+    if !config.is_from_file {
+        return String::new();
+    }
     let ClusterConfig { name, eks_name, region, .. } = config;
     let url = config.endpoint.as_ref().map_or("", |endpoint| endpoint.url.as_str());
     // None of them has a space.
     let hash = digest(&SHA256, [name, eks_name, region, url].join(" ").as_bytes());
-    hex::encode(&hash.as_ref()[..6])
+    hex::encode(&hash.as_ref()[..6]) + "-"
 }
 
 impl fmt::Debug for Cluster {

@@ -129,10 +129,10 @@ impl Status {
     }
 
     /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
-    /// `cluster` is the cluster's fingerprint.
-    pub fn tag(&self, cluster: &str) -> String {
+    /// `prefix` is that of the cluster.
+    pub fn tag(&self, prefix: &str) -> String {
         let exit = if self.exit.is_some() { "-exit" } else { "" };
-        format!("{cluster}-{}{exit}", self.version)
+        format!("{prefix}{}{exit}", self.version)
     }
 
     /// Returns the status object.

@@ -38,7 +38,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     let namespace = filter.namespace.as_ref();
     let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(MAX_PAGE) as usize;
     let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
-    let from = token.map(|token| pagination::parse(&ctx.cluster.fingerprint, token)).transpose()?;
+    let from = token.map(|token| pagination::parse(&ctx.cluster.tag_prefix, token)).transpose()?;
     let all_ended = match ctx.parameters.wait()? {
         Some(_) if ctx.parameters.has("state") || from.is_some() => {
             let why = "waits for jobs of every state to end: leave out state and continue";
@@ -58,7 +58,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
         {
             let Page { mut jobs, next, remaining } = found;
             exits::hide_in_answer(ctx, namespace, &mut jobs).await?;
-            let next = next.as_ref().map(|next| pagination::encode(&ctx.cluster.fingerprint, next));
+            let next = next.as_ref().map(|next| pagination::encode(&ctx.cluster.tag_prefix, next));
             let rest = Rest {
                 cluster: ctx.cluster.name().to_string(),
                 r#continue: next,
@@ -129,7 +129,7 @@ async fn list_in_cluster(
     }
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
-    let next = next.as_deref().map(|next| pagination::encode_cluster(&ctx.cluster.fingerprint, next));
+    let next = next.as_deref().map(|next| pagination::encode_cluster(&ctx.cluster.tag_prefix, next));
     let cluster = ctx.cluster.name().to_string();
     Ok((jobs, Rest { cluster, r#continue: next, remaining, all_ended: None }))
 }
@@ -147,6 +147,6 @@ fn single_page(
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
     let last = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::from(&**last));
-    let next = last.map(|last| pagination::encode(&cluster.fingerprint, &last));
+    let next = last.map(|last| pagination::encode(&cluster.tag_prefix, &last));
     (jobs, Rest { cluster: cluster.name().to_string(), r#continue: next, remaining: Some(remaining), all_ended: None })
 }
