@@ -1,5 +1,5 @@
-# The IAM role of eks-api: one permission in IAM, an access entry that puts the role into a group of the cluster, and an
-# instance profile or a Pod Identity association. deploy/rbac.yaml has the permissions of the group.
+# The IAM role of eks-api: its permissions in IAM, an access entry that puts the role into a group of the cluster, and
+# an instance profile or a Pod Identity association. deploy/rbac.yaml has the permissions of the group.
 
 terraform {
   required_version = ">= 1.5"
@@ -53,11 +53,11 @@ resource "aws_iam_role_policy" "describe" {
   policy = data.aws_iam_policy_document.describe.json
 }
 
-# The roles of clusters in other accounts; far-account makes them.
+# The roles of far-account. The session tags of Pod Identity pass to them, which needs sts:TagSession.
 data "aws_iam_policy_document" "assume" {
   count = local.has_far_roles ? 1 : 0
   statement {
-    actions   = ["sts:AssumeRole"]
+    actions   = local.on_ec2 ? ["sts:AssumeRole"] : ["sts:AssumeRole", "sts:TagSession"]
     resources = var.far_role_arns
   }
 }

@@ -26,7 +26,7 @@ variable "kubernetes_group" {
 }
 
 variable "far_role_arns" {
-  description = "Roles of other accounts that eks-api may assume: the outputs role_arn of far-account"
+  description = "Roles that eks-api may assume: the outputs role_arn of far-account; keep them in later applies"
   type        = list(string)
   default     = []
 }

@@ -112,7 +112,7 @@ fn the_policy_for_iam_is_the_one_that_is_told_of() {
 fn the_role_of_another_account_has_one_permission_and_asks_for_the_external_id() {
     let far = file("deploy/terraform/far-account/main.tf");
     let actions: Vec<&str> = far.lines().filter_map(|line| line.trim().strip_prefix("actions")).collect();
-    assert_eq!(actions, [" = [\"sts:AssumeRole\"]", "   = [\"eks:DescribeCluster\"]"]);
+    assert_eq!(actions, [" = [\"sts:AssumeRole\", \"sts:TagSession\"]", "   = [\"eks:DescribeCluster\"]"]);
     assert!(far.contains("variable = \"sts:ExternalId\"\n"));
     let page = file("docs/CLUSTERS.md");
     let policies = page.split("\n```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());

@@ -1,7 +1,7 @@
 # The role that eks-api assumes for a cluster of another account: one permission in IAM, a trust policy for the service's
 # role with an external id, and an access entry that puts the role into a group of the cluster. Apply it with credentials
 # of the cluster's account and in the cluster's region, then apply deploy/rbac.yaml in the cluster. docs/CLUSTERS.md
-# explains the rest.
+# explains the rest. Each cluster needs a workspace. A second role in one account needs another name.
 
 terraform {
   required_version = ">= 1.5"
@@ -18,9 +18,10 @@ data "aws_eks_cluster" "this" {
 }
 
 # Only the service's role can assume this role, and only with the external id. IAM refuses a principal that does not exist.
+# In pods the session tags of Pod Identity pass to this role, which needs sts:TagSession.
 data "aws_iam_policy_document" "trust" {
   statement {
-    actions = ["sts:AssumeRole"]
+    actions = ["sts:AssumeRole", "sts:TagSession"]
     principals {
       type        = "AWS"
       identifiers = [var.service_role_arn]

@@ -18,7 +18,7 @@ variable "external_id" {
 }
 
 variable "name" {
-  description = "Name of the role"
+  description = "Name of the role; another one for each cluster of the account"
   type        = string
   default     = "eks-api"
 }
