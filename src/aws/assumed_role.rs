@@ -10,14 +10,23 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
+use crate::aws::credentials::{LoadError, LoadStep};
 use crate::config::clusters::AssumedRole;
-use crate::util::error_chain::{chain, error_chain};
+use crate::util::error_chain::{causes, chain};
 
 /// The longest session that AWS allows if the service's own credentials are those of a role
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>).
 const SESSION_LENGTH: Duration = Duration::from_hours(1);
 /// Ends before the time-out of a token, so that the error names the role.
 const TIMEOUT: Duration = Duration::from_secs(8);
+
+const DENIED: &str = "allow sts:AssumeRole in the role's trust policy and in the policy of this service's identity; \
+                      set external_id if the trust policy asks for one";
+const DENIED_WITH_ID: &str = "allow sts:AssumeRole in the role's trust policy and in the policy of this service's identity; \
+                              compare external_id with the trust policy";
+const REFUSED: &str = "check this service's own credentials, and role and region of the cluster's line";
+const UNANSWERED: &str = "check the region of the cluster's line; open port 443 from here to STS in that region \
+                          (security group, VPC endpoint); for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE";
 
 /// Assumes a role with the service's own credentials. Each load reads these anew and calls STS. So a rotated key and a
 /// changed trust policy take effect at once.
@@ -48,26 +57,25 @@ impl RoleCredentials {
             provider = provider.external_id(id);
         }
         let provider = provider.build_from_provider(own).await;
-        provider.provide_credentials().await.map_err(|error| self.for_operators(&error))
+        provider.provide_credentials().await.map_err(|error| CredentialsError::provider_error(self.load_error(&error)))
     }
 
     /// Replaces the SDK's error by one that names the role and what to do.
-    fn for_operators(&self, error: &CredentialsError) -> CredentialsError {
+    fn load_error(&self, error: &CredentialsError) -> LoadError {
         let arn = &self.role.arn;
         let refusal = chain(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError>>());
         let Some((code, refusal)) = refusal.and_then(|refusal| Some((refusal.code()?, refusal))) else {
-            return CredentialsError::provider_error(format!("AssumeRole of {arn}: {}", error_chain(error)));
+            let reason = format!("AssumeRole: {} (role {arn})", causes(error));
+            return LoadError { step: LoadStep::RoleUnanswered, reason, remedy: UNANSWERED };
         };
         let message = refusal.message().unwrap_or("no message");
-        let mut text = format!("AssumeRole: {code}: {message} (role {arn})");
-        if code == "AccessDenied" {
-            text += "; allow sts:AssumeRole in the role's trust policy and in the policy of this service's identity";
-            text += match &self.role.external_id {
-                Some(_) => "; compare external_id with the trust policy",
-                None => "; set external_id if the trust policy asks for one",
-            };
-        }
-        CredentialsError::provider_error(text)
+        let remedy = match (code, &self.role.external_id) {
+            ("AccessDenied", Some(_)) => DENIED_WITH_ID,
+            ("AccessDenied", None) => DENIED,
+            _ => REFUSED,
+        };
+        let reason = format!("AssumeRole: {code}: {message} (role {arn})");
+        LoadError { step: LoadStep::RoleRefused, reason, remedy }
     }
 }
 

@@ -11,9 +11,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::aws::Sdk;
+use crate::aws::credentials::LoadError;
 use crate::aws::exchange::Exchange;
 use crate::config::clusters::{ClusterConfig, StaticEndpoint};
-use crate::util::error_chain::{chain, error_chain};
+use crate::util::error_chain::chain;
 
 /// A cluster as EKS or its settings describe it.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,9 +41,7 @@ pub enum Error {
         cluster: String,
         region: String,
     },
-    Credentials {
-        cause: String,
-    },
+    Credentials(LoadError),
     Refused {
         code: String,
         message: String,
@@ -60,7 +59,7 @@ impl fmt::Display for Error {
                 "no cluster {cluster} in {region} of this account: check EKS_CLUSTER_NAME and EKS_REGION, \
                  or its line in EKS_API_CLUSTERS_FILE"
             ),
-            Self::Credentials { .. } => f.write_str("DescribeCluster: no AWS credentials could be loaded"),
+            Self::Credentials(error) => write!(f, "DescribeCluster: {error}"),
             Self::Refused { code, message } => write!(f, "DescribeCluster: {code}: {message}"),
             Self::Unanswered(why) => write!(f, "DescribeCluster: {why}"),
             Self::BadCa(why) => write!(f, "DescribeCluster: the CA data is not base64: {why}"),
@@ -74,7 +73,7 @@ impl Error {
     /// Returns the text with the cause, for the log.
     pub fn with_cause(&self) -> String {
         match self {
-            Self::Credentials { cause } => format!("{self}: {cause}"),
+            Self::Credentials(error) => error.with_cause(),
             _ => self.to_string(),
         }
     }
@@ -129,7 +128,7 @@ impl Describer {
                 Error::Refused { code: code.to_owned(), message: message.unwrap_or("no message").to_owned() }
             }
             (None, _) => match chain(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
-                Some(error) => Error::Credentials { cause: error_chain(error) },
+                Some(error) => Error::Credentials(error.into()),
                 None => Error::Unanswered(exchange.failure(error)),
             },
         }

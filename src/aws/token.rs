@@ -9,10 +9,10 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::aws::credentials::LoadError;
 use crate::aws::{Clock, sign};
 use crate::telemetry::metrics::Outcomes;
 use crate::util::backoff::Backoff;
-use crate::util::error_chain::error_chain;
 use crate::util::secret::Secret;
 
 /// STS accepts a token for 15 minutes. One minute is left for clocks that differ and for requests in progress.
@@ -31,8 +31,7 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 const FAILURE_SHARED_FOR: Duration = Duration::from_secs(1);
 /// A refused token is replaced no more often than this. If the cluster does not know our role, a new token does not help.
 const MIN_FORCED_INTERVAL: Duration = Duration::from_secs(30);
-/// A cluster that accepted a token within this time is expected to accept one again. STS may throttle it, or the API server
-/// may start.
+/// A cluster that accepted a token within this time is expected to accept one again, after throttling or a restart.
 const ACCEPTED_RECENTLY: Duration = Duration::from_mins(5);
 
 #[derive(Debug)]
@@ -47,24 +46,26 @@ pub struct Token {
 /// Why there is no token. Display may be shown to anyone. The cause may contain paths and is for the operator.
 #[derive(Clone, Debug)]
 pub enum Error {
-    Credentials { cause: String },
+    Credentials(LoadError),
     Sign { cause: String },
 }
 
 impl Error {
     /// Returns the text with the cause, for the log.
     pub fn with_cause(&self) -> String {
-        let (Self::Credentials { cause } | Self::Sign { cause }) = self;
-        format!("{self}: {cause}")
+        match self {
+            Self::Credentials(error) => error.with_cause(),
+            Self::Sign { cause } => format!("{self}: {cause}"),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Credentials { .. } => "no AWS credentials could be loaded",
-            Self::Sign { .. } => "the token could not be signed",
-        })
+        match self {
+            Self::Credentials(error) => error.fmt(f),
+            Self::Sign { .. } => f.write_str("the token could not be signed"),
+        }
     }
 }
 
@@ -191,7 +192,7 @@ impl Tokens {
             state.attempt.get_or_insert_with(|| Inner::start(&self.0)).clone()
         };
         let ended = attempt.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-        let aborted = || Err(Error::Credentials { cause: "loading them was aborted".to_owned() });
+        let aborted = || Err(Error::Credentials(LoadError::own("loading them was aborted")));
         ended.ok().flatten().unwrap_or_else(aborted)
     }
 }
@@ -225,9 +226,9 @@ impl Inner {
 
     async fn sign(&self) -> Result<Token, Error> {
         let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.credentials.provide_credentials()).await;
-        let no_answer = || format!("no answer within {} s", LOAD_TIMEOUT.as_secs());
-        let loaded = loaded.map_err(|_| no_answer()).and_then(|found| found.map_err(|error| error_chain(&error)));
-        let credentials = loaded.map_err(|cause| Error::Credentials { cause })?;
+        let loaded = loaded.map_err(|_| LoadError::own(&format!("no answer within {} s", LOAD_TIMEOUT.as_secs())));
+        let loaded = loaded.and_then(|found| found.map_err(|error| LoadError::from(&error)));
+        let credentials = loaded.map_err(Error::Credentials)?;
         let now = (self.clock)();
         let mut good_until = now + GOOD_FOR;
         if let Some(end) = credentials.expiry() {

@@ -81,17 +81,16 @@ async fn check(config: &ClusterConfig, report: &mut Report) -> Result<(), Error>
     let sdk = sdk(config).await?.for_cluster(config);
     let (cluster, describer) = connect(config, &sdk);
 
-    let credentials = cluster.tokens.current().await;
-    let signed = credentials.as_ref().map(|_| "found, and a token signed with them".to_owned());
-    let signed = signed.map_err(token::Error::with_cause);
-    let remedy = if config.role.is_some() {
-        "allow sts:AssumeRole in the role's trust policy and for our own identity; check role and external_id"
-    } else {
-        "attach a role to the instance or pod, or set AWS_* variables; see README, Credentials"
-    };
-    report.line("credentials", signed, remedy);
-    if credentials.is_err() {
-        return Ok(());
+    match cluster.tokens.current().await {
+        Ok(_) => report.line("credentials", Ok::<_, String>("found, and a token signed with them".to_owned()), ""),
+        Err(error) => {
+            let (reason, remedy) = match &error {
+                token::Error::Credentials(error) => (error.reason.clone(), error.remedy),
+                token::Error::Sign { .. } => (error.with_cause(), "check the credentials: they cannot sign"),
+            };
+            report.line("credentials", Err::<String, _>(reason), remedy);
+            return Ok(());
+        }
     }
     let who = identity::caller(&sdk.config).await;
     report.line(

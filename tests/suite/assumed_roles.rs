@@ -80,11 +80,21 @@ async fn load(sdk: &Sdk) -> provider::Result {
     sdk.credentials.provide_credentials().await
 }
 
-/// The whole text of a failed load, as the log shows it.
-async fn refusal(sdk: &Sdk) -> String {
+/// What anyone may see of a role that STS refuses.
+const REFUSED: &str = "the cluster's role could not be assumed: STS refused it; the log has the reason";
+
+/// The whole text of a failed load, as the log shows it. Anyone may see `shown`.
+async fn failure(sdk: &Sdk, shown: &str) -> String {
     let error = tokens(sdk).current().await.unwrap_err();
-    assert_eq!(error.to_string(), "no AWS credentials could be loaded", "the cause is for the log");
+    assert_eq!(error.to_string(), shown, "the cause is for the log");
     error.with_cause()
+}
+
+/// The text of a role that STS refuses.
+async fn refusal(sdk: &Sdk) -> String {
+    let text = failure(sdk, REFUSED).await;
+    assert!(text.starts_with("AssumeRole: "), "{text}");
+    text
 }
 
 thread_local!(static AHEAD: Cell<Duration> = const { Cell::new(Duration::ZERO) });
@@ -189,11 +199,11 @@ async fn a_role_that_is_refused_and_trusted_later_works_at_the_next_attempt() {
     aws.describes_cluster("batch-7", "https://batch-7.example.com", "PEM");
     let describer = Describer::new(&sdk, &with_role(None));
     let text = refusal(&sdk).await;
-    assert!(text.contains("AssumeRole: AccessDenied: User: arn:aws:sts::123456789012:assumed-role/eks-api/i-0abc"));
+    assert!(text.starts_with("AssumeRole: AccessDenied: User: arn:aws:sts::123456789012:assumed-role/eks-api/i-0abc"));
     assert!(text.contains(ROLE) && text.contains("trust policy") && !text.contains("s3cr3t"), "{text}");
     let error = describer.describe().await.0.unwrap_err();
-    assert_eq!(error.to_string(), "DescribeCluster: no AWS credentials could be loaded", "the cause is for the log");
-    assert!(error.with_cause().contains("AssumeRole: AccessDenied: "), "{}", error.with_cause());
+    assert_eq!(error.to_string(), format!("DescribeCluster: {REFUSED}"), "the cause is for the log");
+    assert!(error.with_cause().starts_with("AssumeRole: AccessDenied: "), "{}", error.with_cause());
     assert!(aws.describers_of("batch-7").is_empty());
 
     aws.trusts(Role::new(ROLE));
@@ -245,7 +255,7 @@ async fn a_rotated_key_of_the_service_signs_the_next_call() {
 async fn missing_credentials_of_the_service_are_not_blamed_on_the_role() {
     let (aws, own, sdk) = far(None).await;
     *own.0.lock().unwrap() = None;
-    let text = refusal(&sdk).await;
+    let text = failure(&sdk, "no AWS credentials could be loaded").await;
     assert!(text.ends_with("no instance profile") && !text.contains("AssumeRole"), "{text}");
     assert!(aws.assume_role_calls().is_empty());
     *own.0.lock().unwrap() = Some("AKIAUNKNOWN");
@@ -258,8 +268,10 @@ async fn an_sts_without_an_answer_is_given_up_before_the_token_is() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let sdk = sdk(&own("AKIAOWN"), &url).await.for_cluster(&with_role(None));
-    let text = refusal(&sdk).await;
-    assert!(text.contains(&format!("AssumeRole of {ROLE}: ")) && text.contains("timed out"), "{text}");
+    let text =
+        failure(&sdk, "the cluster's role could not be assumed: STS did not answer; the log has the reason").await;
+    assert!(text.starts_with("AssumeRole: ") && text.contains("timed out"), "{text}");
+    assert!(text.contains(&format!("(role {ROLE}); check the region")), "{text}");
 }
 
 #[tokio::test]

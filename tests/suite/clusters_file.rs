@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::given::{BINARY, signer};
+use crate::given::{BINARY, signer, without_credentials};
 use crate::support::aws::AwsMock;
 use crate::support::judge::judge;
 use crate::support::service::{Builder, Service};
@@ -140,6 +140,33 @@ async fn check_goes_through_all_clusters_also_if_one_fails() {
 
     let output = all.arg("--cluster").arg("fixed").output().await;
     assert_eq!((code(&output), text(&output.stdout)), (Some(0), fixed));
+}
+
+#[tokio::test]
+async fn check_says_what_to_do_about_a_role_that_is_not_assumed() {
+    let (_cluster, aws) = surroundings().await;
+    let role = "role=arn:aws:iam::222222222222:role/eks-api external_id=4f0c";
+    let file = format!("lab region=us-east-1 default=true\nfar region=eu-west-1 {role}\n");
+    let check = |builder: Builder| with_file(builder, &file).arg("check").arg("--cluster").arg("far");
+    let told = async |builder: Builder| text(&check(builder).output().await.stdout).to_owned();
+
+    let denied = told(builder(BINARY, &aws)).await;
+    assert!(denied.starts_with("FAILED  credentials: AssumeRole: AccessDenied: User: "), "{denied}");
+    assert!(denied.lines().nth(1).unwrap().contains("trust policy"), "{denied}");
+    assert!(denied.contains("compare external_id") && !denied.contains("4f0c"), "{denied}");
+
+    let lost = told(builder(BINARY, &aws).env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")).await;
+    assert!(lost.starts_with("FAILED  credentials: AssumeRole: "), "{lost}");
+    assert!(lost.lines().nth(1).unwrap().contains("open port 443 from here to STS"), "{lost}");
+
+    let missing = told(without_credentials(&aws)).await;
+    assert!(missing.starts_with("FAILED  credentials: no AWS credentials could be loaded: "), "{missing}");
+    assert!(missing.lines().nth(1).unwrap().contains("AWS_*"), "{missing}");
+
+    aws.revokes_key("AKIALABSTATIC0000001");
+    let unknown = told(builder(BINARY, &aws)).await;
+    assert!(unknown.starts_with("FAILED  credentials: AssumeRole: InvalidClientTokenId: "), "{unknown}");
+    assert!(unknown.lines().nth(1).unwrap().contains("this service's own credentials"), "{unknown}");
 }
 
 #[tokio::test]
