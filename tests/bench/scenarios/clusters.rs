@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::bench::{Bench, get, knows, put_jobs, request, spec, status_path};
@@ -31,7 +32,9 @@ pub(crate) async fn run(bench: &mut Bench) {
 async fn start(names: &[String], jobs: u64) -> Clusters {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let clusters = Clusters::start(&names).await;
-    names.iter().for_each(|name| put_jobs(clusters.stub(name), "bench", jobs));
+    for name in names {
+        put_jobs(clusters.stub(name), "bench", jobs);
+    }
     clusters
 }
 
@@ -79,7 +82,8 @@ async fn reloads(bench: &mut Bench) {
     let read = get(&(status_path("bench", &format!("nightly-report-{NUMBER}")) + "&cluster=" + &cluster));
     let loads = [(read, 2000), (create(&cluster), 200)].map(|(request, rate)| {
         let load = Load { request, of: STAY as u64, rate: Some(rate), millis: 500, ..Load::default() };
-        tokio::spawn(go_on(Target::plain(service.address()), load, Arc::clone(&over)))
+        let (target, over) = (Target::plain(service.address()), Arc::clone(&over));
+        spawn_blocking(move || go_on(&target, &load, &over))
     });
     let times = bench.pace.pick(20, 5);
     for number in 1..=times {
@@ -119,12 +123,12 @@ fn file(lines: &[&str], number: usize) -> String {
 }
 
 /// Goes on with a load until it is over.
-async fn go_on(target: Target, load: Load, over: Arc<AtomicBool>) -> Vec<Outcome> {
+fn go_on(target: &Target, load: &Load, over: &AtomicBool) -> Vec<Outcome> {
     let mut generator = Generator::start();
-    let group = generator.open(&target, 8).unwrap();
+    let group = generator.open(target, 8).unwrap();
     let mut outcomes = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        outcomes.push(generator.run(group, &load).unwrap());
+        outcomes.push(generator.run(group, load).unwrap());
     }
     outcomes
 }
