@@ -54,7 +54,10 @@ impl From<LogError> for Problem {
         match error {
             LogError::JobGone(error) | LogError::Kube(error) => error.into(),
             LogError::Incomplete(why) => KubeError::Broken(why).into(),
-            LogError::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
+            LogError::Draining => {
+                let detail = "the service is shutting down, or no longer serves this cluster";
+                Self::unavailable("draining", detail, Duration::from_secs(5))
+            }
             LogError::Denied(denied) => denied.into(),
             LogError::Missing(missing) => not_found(missing.reason, missing.message),
             LogError::LogUnavailable { pod, container, why } => match why {
