@@ -39,7 +39,8 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>) {
             result = changes.changed() => if result.is_err() { return },
             Some(ended) = lookups.join_next(), if !lookups.is_empty() => {
                 if let Ok(Err(error)) = ended {
-                    log::debug!(error = error.to_string(); "the exit code of a failed job could not be looked up");
+                    let (name, why) = (&*cluster.name, error.to_string());
+                    log::debug!(cluster = name, error = why; "the exit code of a failed job could not be looked up");
                     if error.refusal(403, "Forbidden").is_some() {
                         forbidden_until = Instant::now() + FORBIDDEN_PAUSE;
                     }

@@ -6,6 +6,7 @@ use super::{BOTH, HELLO, Lab, to};
 use crate::access::job_in;
 use crate::audit::is_record;
 use crate::given::BINARY;
+use crate::live::failed;
 use crate::support;
 use crate::support::clusters::Clusters;
 use crate::support::real::Api;
@@ -66,6 +67,18 @@ async fn log_and_audit_have_the_cluster_of_the_call() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_log_of_the_background_work_has_its_cluster() {
+    let lab = Lab::start().await;
+    lab.b().deny("list", "pods");
+    lab.b().set_job_status("team-a", "hello", failed());
+    let line = lab.service.log_line(|line| line.contains("could not be looked up")).await;
+    assert!(line.contains(" cluster=b "), "{line}");
+    lab.a().stop().await;
+    let line = lab.service.log_line(|line| line.contains("check failed")).await;
+    assert!(line.contains(" cluster=a "), "{line}");
 }
 
 #[tokio::test]

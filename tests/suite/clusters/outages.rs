@@ -133,6 +133,30 @@ async fn a_flood_of_changes_in_one_cluster_stops_no_other() {
     works(&lab, "b").await;
 }
 
+#[tokio::test]
+async fn reloads_that_add_remove_and_change_a_cluster_fail_no_call_of_another() {
+    let lab = Lab::start().await;
+    let with_b = lab.clusters.text();
+    let (alone, _) = with_b.split_once('\n').unwrap();
+    let changed = with_b.replace("cluster=eks-b", "cluster=eks-b namespaces=team-*");
+    let calls = async {
+        loop {
+            works(&lab, "a").await;
+        }
+    };
+    let reloads = async {
+        for text in [alone, &with_b, &changed, alone, &changed, &with_b] {
+            lab.reload(text).await;
+        }
+    };
+    tokio::select! {
+        () = calls => {}
+        () = reloads => {}
+    }
+    lab.a().remove_job("team-a", "made");
+    works(&lab, "a").await;
+}
+
 /// A service for both clusters. The roles of these clusters are refused.
 async fn with_refused(refused: &[&str]) -> (Service, Clusters) {
     let mut clusters = Clusters::start(&BOTH).await;

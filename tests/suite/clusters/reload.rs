@@ -94,6 +94,52 @@ async fn a_removed_cluster_ends_its_waits_its_streams_and_its_logs_and_no_others
 }
 
 #[tokio::test]
+async fn the_other_waits_of_a_removed_cluster_end_too() {
+    let lab = Lab::start().await;
+    // The namespace stays in its deletion, and the pending job has no pod whose log could begin.
+    lab.b().put_job(own_job_in("team-a", "pending"));
+    let terminating = json!({ "metadata": { "name": "team-gone", "finalizers": ["lab/hold"] },
+        "status": { "phase": "Active" } });
+    lab.b().put_namespace(terminating);
+    until_known(&lab.service, "b", 2).await;
+    let (list, log, delete) = (
+        to("/api/eks-list-jobs?namespace=team-a&wait=5m", "b"),
+        to("/api/eks-get-job-logs?job_name=pending&namespace=team-a&follow=true", "b"),
+        to("/api/eks-delete-namespace?namespace_name=team-gone&wait=5m", "b"),
+    );
+    let changes = async {
+        until_open(&lab, "open_waits", 2).await;
+        until_open(&lab, "open_streams", 1).await;
+        lab.reload(&without(&lab.clusters.text(), "b")).await;
+    };
+    let (list, log, delete, ()) =
+        join!(lab.service.get(&list), lab.service.get(&log), lab.service.delete(&delete), changes);
+    assert_eq!(list.expect_status(200).json()["all_ended"], false);
+    assert_eq!(delete.expect_status(200).json()["phase"], "Terminating");
+    assert_eq!(problem(&log), (503, "draining".to_owned()));
+    assert_eq!(log.json()["detail"], "the service is shutting down, or no longer serves this cluster");
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_streams_of_every_cluster() {
+    let mut lab = Lab::start().await;
+    lab.clusters.add("c").await;
+    lab.reload(&lab.clusters.text()).await;
+    until_known(&lab.service, "c", 0).await;
+    let mut streams = Vec::new();
+    for name in ["a", "b", "c"] {
+        let mut stream = Reader::open(&lab.service, &events(name)).await;
+        stream.snapshot().await;
+        streams.push(stream);
+    }
+    lab.service.signal("TERM").await;
+    for mut stream in streams {
+        assert_eq!(stream.last_words().await, ["the service is shutting down"]);
+    }
+    assert!(lab.service.exit_status().await.success());
+}
+
+#[tokio::test]
 async fn a_change_in_flight_finishes_in_a_cluster_that_is_removed() {
     let lab = Lab::start().await;
     let gate = Gate::new();

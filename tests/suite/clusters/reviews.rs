@@ -1,4 +1,4 @@
-//! With EKS_API_AUTH=kubernetes the caller's token goes to the cluster of the call, and its decision counts there only.
+//! With `EKS_API_AUTH=kubernetes` the caller's token goes to the cluster of the call, and its decision counts there only.
 
 use serde_json::{Value, json};
 
