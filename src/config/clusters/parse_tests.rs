@@ -32,6 +32,10 @@ fn lines(count: usize) -> String {
     })
 }
 
+fn of_file(name: &str, region: &str) -> ClusterConfig {
+    ClusterConfig { is_from_file: true, ..ClusterConfig::single(name, region) }
+}
+
 #[test]
 fn a_file_describes_clusters_with_all_their_keys() {
     let text = "\
@@ -51,15 +55,15 @@ lab   cluster=lab region=us-east-1 endpoint=https://ABC.gr7.us-east-1.eks.amazon
         ca_pem: b"pem of lab".to_vec(),
     };
     let expected = [
-        ClusterConfig::single("prod", "us-east-1"),
+        of_file("prod", "us-east-1"),
         ClusterConfig {
             eks_name: "batch_7".to_owned(),
             is_default: false,
             role: Some(role),
             namespaces: Some(Patterns::parse("a,b-*").unwrap()),
-            ..ClusterConfig::single("eu", "eu-west-1")
+            ..of_file("eu", "eu-west-1")
         },
-        ClusterConfig { is_default: false, endpoint: Some(endpoint), ..ClusterConfig::single("lab", "us-east-1") },
+        ClusterConfig { is_default: false, endpoint: Some(endpoint), ..of_file("lab", "us-east-1") },
     ];
     assert_eq!(parsed(text).unwrap(), expected);
 }
@@ -76,7 +80,7 @@ fn a_byte_order_mark_tabs_and_windows_line_ends_are_skipped() {
     let text =
         "\u{feff}# clusters\r\n\r\n\ta\tregion=us-east-1 \t default=true \r\n  b region=us-east-1\t\r\n  \t# end\r\n";
     assert_eq!(parsed(text).unwrap(), expected);
-    assert_eq!(parsed("\u{feff}a region=us-east-1\r\n").unwrap(), [ClusterConfig::single("a", "us-east-1")]);
+    assert_eq!(parsed("\u{feff}a region=us-east-1\r\n").unwrap(), [of_file("a", "us-east-1")]);
 }
 
 #[test]
