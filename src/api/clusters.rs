@@ -54,8 +54,16 @@ pub(super) async fn list_clusters(ctx: &mut RequestContext) -> Result<Reply, Pro
 pub(super) fn cluster_states(ctx: &RequestContext) -> Vec<ClusterState> {
     let with_details = ctx.state.auth.may_see_diagnostics(ctx.caller());
     let clusters = ctx.state.clusters.current();
-    let may_use = |cluster: &Cluster| ctx.caller().may_use_cluster(cluster.name(), cluster.config.is_default).is_ok();
-    clusters.all().filter(|cluster| may_use(cluster)).map(|cluster| cluster_state(cluster, with_details)).collect()
+    clusters.all().filter(|cluster| may_use(ctx, cluster)).map(|cluster| cluster_state(cluster, with_details)).collect()
+}
+
+fn may_use(ctx: &RequestContext, cluster: &Cluster) -> bool {
+    ctx.caller().may_use_cluster(cluster.name(), cluster.config.is_default).is_ok()
+}
+
+/// Returns whether the caller may see why the checks of this cluster fail.
+pub(super) fn sees_details(ctx: &RequestContext, cluster: &Cluster) -> bool {
+    ctx.state.auth.may_see_diagnostics(ctx.caller()) && may_use(ctx, cluster)
 }
 
 fn cluster_state(cluster: &Cluster, with_details: bool) -> ClusterState {

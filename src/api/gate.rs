@@ -36,6 +36,9 @@ impl Gate {
         peer: &Peer,
         (uri, headers): (&Uri, &HeaderMap),
     ) -> Result<(Parameters, Arc<Cluster>), Problem> {
+        if let Some(cluster) = known_cluster(state, uri) {
+            info.cluster = cluster;
+        }
         self.hosts.check(peer, uri, headers)?;
         match route.access() {
             Access::Cluster(role, _) => {
@@ -51,9 +54,15 @@ impl Gate {
         media::accepts(route.media(), headers)?;
         let parameters = query::parse(route, uri)?;
         let cluster = cluster(state, route, info, &parameters)?;
-        info.cluster = Arc::clone(cluster.name());
         Ok((parameters, cluster))
     }
+}
+
+/// Returns the cluster that a query names, for the records of a refusal. An unknown name could be anything.
+fn known_cluster(state: &AppState, uri: &Uri) -> Option<Arc<str>> {
+    let mut query = form_urlencoded::parse(uri.query()?.as_bytes());
+    let (_, name) = query.find(|(parameter, _)| parameter == "cluster")?;
+    state.clusters.current().get(&name).map(|cluster| Arc::clone(cluster.name()))
 }
 
 /// Returns the cluster of a call. It is the default one if the body may name another, and for a call about all clusters.
@@ -63,16 +72,12 @@ fn cluster(
     info: &mut RequestInfo,
     parameters: &Parameters,
 ) -> Result<Arc<Cluster>, Problem> {
-    let (clusters, named) = (state.clusters.current(), parameters.optional("cluster"));
-    // The records of a refusal name the cluster too. An unknown name could be anything, so they do not have it.
-    if let Some(known) = named.and_then(|name| clusters.get(name)) {
-        info.cluster = Arc::clone(known.name());
-    }
+    let named = parameters.optional("cluster");
     let is_about_all = matches!(route.access(), Access::Open | Access::Cluster(_, []));
     if route.reads_cluster_from_body(parameters) || (is_about_all && named.is_none()) {
-        return Ok(Arc::clone(&clusters.default));
+        return Ok(state.clusters.default_cluster());
     }
-    state.find_cluster(&info.caller, named)
+    state.find_cluster(info, named)
 }
 
 /// Identifies the caller of a route that needs no credential. Counts a wrong credential and treats it as none.
@@ -80,7 +85,7 @@ fn identify(state: &AppState, info: &RequestInfo, peer: &Peer, headers: &HeaderM
     let given = credentials::parse(headers, peer)?;
     let caller = state.auth.identify(given);
     if caller.is_err() && !given.is_empty() {
-        state.rates.count(&info.cluster, peer.address.ip(), &info.caller, info.started)?;
+        state.rates.count(state.clusters.default_cluster().name(), peer.address.ip(), &info.caller, info.started)?;
     }
     Ok(caller.unwrap_or(Caller::Unauthenticated))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::api::clusters::{Checks, ClusterState, HEALTHY, checks, cluster_states, status};
+use crate::api::clusters::{Checks, ClusterState, HEALTHY, checks, cluster_states, sees_details, status};
 use crate::api::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -19,7 +19,7 @@ struct Health<'a> {
     region: &'a str,
     version: &'static str,
     checks: Checks,
-    /// Those that the caller may use, if a file describes the clusters.
+    /// Those that a known caller may use, if a file describes the clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
     clusters: Option<Vec<ClusterState>>,
 }
@@ -30,7 +30,7 @@ struct Probe {
 }
 
 pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
-    let (clusters, with_details) = (ctx.state.clusters.current(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
+    let (clusters, is_known) = (ctx.state.clusters.current(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
     let default = &clusters.default;
     let degraded = clusters.all().map(|cluster| status(cluster)).find(|status| *status != HEALTHY);
     let health = Health {
@@ -38,8 +38,9 @@ pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
         cluster: &default.config.name,
         region: &default.config.region,
         version: env!("CARGO_PKG_VERSION"),
-        checks: checks(default, with_details),
-        clusters: ctx.state.has_clusters_file.then(|| cluster_states(ctx)),
+        checks: checks(default, sees_details(ctx, default)),
+        // A token is not checked here, so it shows no clusters.
+        clusters: ctx.state.has_clusters_file.then(|| if is_known { cluster_states(ctx) } else { Vec::new() }),
     };
     Reply::json(StatusCode::OK, &health)
 }
@@ -56,9 +57,9 @@ pub(super) fn readyz(ctx: &RequestContext) -> Result<Reply, Problem> {
     }
     let clusters = ctx.state.clusters.current();
     if !clusters.is_any_ready() {
-        let api_server = &clusters.default.api_server;
+        let (default, api_server) = (&clusters.default, &clusters.default.api_server);
         let why = match api_server.checks.first_failing() {
-            Some((check, _)) if !ctx.state.auth.may_see_diagnostics(ctx.caller()) => check.name().to_owned(),
+            Some((check, _)) if !sees_details(ctx, default) => check.name().to_owned(),
             _ => api_server.why_not_ready(),
         };
         return Err(Problem::unavailable("not_ready", format!("not ready yet: {why}"), RETRY_AFTER));

@@ -26,7 +26,8 @@ struct Kind {
 /// A refusal that repeated.
 #[derive(Clone, Debug)]
 pub struct Repeated {
-    /// The first refusal's, without its object: the others can name other objects.
+    /// The first refusal's, without its object: the others can name other objects. The cluster is empty if they can be of
+    /// several.
     pub info: RequestInfo,
     pub status: StatusCode,
     pub reason: String,
@@ -41,7 +42,9 @@ impl Repeats {
     /// Returns whether this refusal is the first of its kind. If not, counts it.
     pub fn is_first(&self, info: &RequestInfo, problem: &Problem) -> bool {
         let caller = info.caller.id(client_prefix(info.peer.ip()));
-        let cluster = Arc::clone(&info.cluster);
+        // A name that was refused could be anything.
+        let is_refused = problem.reason.starts_with("cluster_not_");
+        let cluster = if is_refused { Arc::default() } else { Arc::clone(&info.cluster) };
         let mut kind = Some(Kind { caller, cluster, operation: info.operation, status: problem.status });
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind);
@@ -55,6 +58,9 @@ impl Repeats {
             }
             Entry::Vacant(entry) => {
                 let mut info = RequestInfo { object: ObjectRef::default(), ..info.clone() };
+                if is_full || is_refused {
+                    info.cluster = Arc::default();
+                }
                 if is_full {
                     (info.caller, info.operation, info.object_kind) = (Caller::Unauthenticated, NO_OPERATION, "");
                     info.is_change = false;

@@ -115,8 +115,9 @@ impl Service {
 
     /// Answers a request that reaches no handler. The rate limits count it, so that nobody can try for long.
     fn answer(&self, info: &RequestInfo, result: Result<Reply, Problem>) -> Answer {
-        let cluster = self.shared.counting_cluster(info);
-        let counted = self.shared.rates.count(&cluster, info.peer.ip(), &info.caller, info.started);
+        // By the default cluster: the limit of a forbidden one would tell that it exists.
+        let default = self.shared.clusters.default_cluster();
+        let counted = self.shared.rates.count(default.name(), info.peer.ip(), &info.caller, info.started);
         let (result, allowance) = match counted {
             Ok(allowance) => (result, allowance),
             Err(too_many) => (Err(too_many), None),

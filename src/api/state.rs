@@ -8,13 +8,14 @@ use tokio::sync::watch;
 use crate::api::repeats::Repeats;
 use crate::audit::Audit;
 use crate::audit::request_info::RequestInfo;
-use crate::auth::{Auth, Caller, Denied};
+use crate::auth::{Auth, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
 use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
 use crate::http::response::problem::Problem;
+use crate::util::dns::is_label;
 
 #[derive(Debug)]
 pub struct AppState {
@@ -36,29 +37,33 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Returns the cluster that a call names, or the default one, if the caller may use it.
-    pub fn find_cluster(&self, caller: &Caller, name: Option<&str>) -> Result<Arc<Cluster>, Problem> {
+    /// Returns the cluster that a call names, or the default one, if the caller may use it. Sets it for the records.
+    pub fn find_cluster(&self, info: &mut RequestInfo, name: Option<&str>) -> Result<Arc<Cluster>, Problem> {
         let clusters = self.clusters.current();
         let name = name.unwrap_or_else(|| clusters.default.name());
-        caller.may_use_cluster(name, *name == **clusters.default.name())?;
-        clusters.get(name).cloned().ok_or_else(|| {
-            if caller.sees_all_clusters() {
+        if is_label(name) {
+            info.cluster = name.into();
+        }
+        info.caller.may_use_cluster(name, *name == **clusters.default.name())?;
+        let cluster = clusters.get(name).cloned().ok_or_else(|| {
+            if info.caller.sees_all_clusters() {
                 Problem::cluster_not_found(name)
             } else {
                 // The answer must not tell which names exist.
                 Denied::cluster_not_allowed(name).into()
             }
-        })
+        })?;
+        info.cluster = Arc::clone(cluster.name());
+        Ok(cluster)
     }
 
-    /// Returns the cluster whose limits count a refused call. A cluster that the caller may not use counts as an unknown
-    /// one does, so the rest of the limit does not tell which names exist.
-    pub fn counting_cluster(&self, info: &RequestInfo) -> Arc<str> {
-        let default = Arc::clone(self.clusters.default_cluster().name());
-        match info.caller.may_use_cluster(&info.cluster, info.cluster == default) {
-            Ok(()) => Arc::clone(&info.cluster),
-            Err(_) => default,
-        }
+    /// Returns why a call cannot go on: its cluster was removed, or replaced by another of the same name.
+    pub fn cluster_left(&self, info: &RequestInfo) -> Problem {
+        let found = self.find_cluster(&mut info.clone(), Some(&info.cluster));
+        found.err().unwrap_or_else(|| {
+            let detail = "the settings of this cluster have changed; call again";
+            Problem::unavailable("draining", detail, Duration::from_secs(1))
+        })
     }
 }
 

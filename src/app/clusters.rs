@@ -28,18 +28,26 @@ impl ClusterStarter {
     /// Reads the file again. Starts new clusters, drains removed ones, and does both with changed ones. After an error the
     /// old clusters stay.
     pub(super) fn reload(&self, state: &AppState) -> Result<(), String> {
+        let before = state.clusters.current().names();
         let new = state.clusters.prepare(self.source.load()?, |config| self.start(config))?;
         let names = new.names();
         state.calls.set_clusters(&names);
         state.rates.set_clusters(&names);
+        let (mut changed, mut removed) = (Vec::new(), Vec::new());
         for cluster in state.clusters.replace(new) {
-            log::info!(cluster = &**cluster.name(); "cluster removed: its waits and streams end");
             cluster.drain();
             cluster.stop();
-            if !names.contains(&cluster.config.name) {
-                self.status_line.remove(cluster.name());
+            let name = cluster.config.name.clone();
+            if names.contains(&name) {
+                changed.push(name);
+            } else {
+                self.status_line.remove(&name);
+                removed.push(name);
             }
         }
+        let added: Vec<_> = names.into_iter().filter(|name| !before.contains(name)).collect();
+        let [added, changed, removed] = [added, changed, removed].map(|names| names.join(","));
+        log::info!(added = added, changed = changed, removed = removed; "clusters reloaded");
         Ok(())
     }
 }

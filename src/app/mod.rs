@@ -72,12 +72,17 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     }
     // It makes no connection: the credentials are loaded when a token is signed.
     let configs = settings.clusters.load().map_err(Error::Config)?;
+    let names: Vec<_> = configs.iter().map(|config| config.name.clone()).collect();
     let sdk = sdk(&default_cluster(&configs)?).await?;
     let auth = Arc::new(auth::auth(&settings, &mut reload)?);
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
+    if let ClusterSource::File(path) = &settings.clusters {
+        let (default, names) = (default_cluster(&configs)?.name, names.join(","));
+        log::info!(file = path.display().to_string(), default = default, clusters = names; "clusters");
+    }
 
     let (drain, draining) = watch::channel(false);
     let starter = ClusterStarter {
@@ -90,7 +95,6 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         },
         status_line: Arc::new(StatusLine::new(Arc::clone(&notifier))),
     };
-    let names: Vec<_> = configs.iter().map(|config| config.name.clone()).collect();
     let clusters = Registry::new(configs.into_iter().map(|config| starter.start(config)));
     watchdog::start(&notifier);
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));

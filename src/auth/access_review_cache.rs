@@ -19,7 +19,8 @@ use crate::kube::error::Error;
 
 /// A revoked right stays in force for at most this time.
 const CACHE_LIFETIME: Duration = Duration::from_secs(10);
-/// Enough for a few thousand callers with a few namespaces each. Beyond it expired entries go first, then all.
+/// Enough for a few thousand callers with a few namespaces each. Beyond it expired entries go first, then all of the
+/// cluster that has most.
 const MAX_ENTRIES: usize = 16_384;
 /// How long a caller waits for a review.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,14 +48,15 @@ impl CachedReview {
 /// Empty while the review is in progress.
 type Entry = Arc<OnceCell<CachedReview>>;
 
-/// The hash of a cluster, a token and a request.
+/// The hash of a token and a request.
 type Key = [u8; 32];
 
 #[derive(Debug)]
 pub struct AccessReviewCache {
     /// Random, new with each start. So the cache holds no token, and nobody can guess a token from a hash.
     hash_key: hmac::Key,
-    entries: Mutex<HashMap<Key, Entry>>,
+    /// By the id of the cluster.
+    entries: Mutex<HashMap<u64, HashMap<Key, Entry>>>,
     timeout: Duration,
 }
 
@@ -68,13 +70,13 @@ impl AccessReviewCache {
     /// The decision, if it is cached.
     pub fn cached(&self, cluster: &ApiServer, bearer: &Bearer, request: &AccessRequest<'_>) -> Option<ReviewResult> {
         let entries = self.lock();
-        let cached = entries.get(&self.key(cluster, bearer, request))?.get()?;
+        let cached = entries.get(&cluster.id)?.get(&self.key(bearer, request))?.get()?;
         cached.is_current().then(|| cached.result.clone())
     }
 
     /// The decision, from the cluster if it is not cached. Callers with the same question share one review.
     pub async fn review(&self, cluster: &Arc<ApiServer>, bearer: &Bearer, request: &AccessRequest<'_>) -> ReviewResult {
-        let entry = self.entry(self.key(cluster, bearer, request));
+        let entry = self.entry(cluster.id, self.key(bearer, request));
         // If the first caller hangs up, the next one in the queue asks.
         entry.get_or_init(|| self.ask(cluster, bearer, request)).await.result.clone()
     }
@@ -88,38 +90,40 @@ impl AccessReviewCache {
         CachedReview { result, since }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, HashMap<Key, Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The entry of a key, new if the old one has expired or failed.
-    fn entry(&self, key: Key) -> Entry {
+    fn entry(&self, cluster: u64, key: Key) -> Entry {
         let is_expired = |entry: &Entry| entry.get().is_some_and(|cached| !cached.is_current());
         let mut entries = self.lock();
-        if let Some(entry) = entries.get(&key).filter(|entry| !is_expired(entry)) {
+        let known = entries.get(&cluster).and_then(|entries| entries.get(&key));
+        if let Some(entry) = known.filter(|entry| !is_expired(entry)) {
             return Arc::clone(entry);
         }
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, entry| !is_expired(entry));
-            if entries.len() >= MAX_ENTRIES {
+        if count(&entries) >= MAX_ENTRIES {
+            entries.values_mut().for_each(|entries| entries.retain(|_, entry| !is_expired(entry)));
+            entries.retain(|_, entries| !entries.is_empty());
+            if count(&entries) >= MAX_ENTRIES
+                && let Some(most) = entries.values_mut().max_by_key(|entries| entries.len())
+            {
                 // Callers that await a review keep their entry alive.
-                entries.clear();
+                most.clear();
             }
         }
         let entry = Entry::default();
-        entries.insert(key, Arc::clone(&entry));
+        entries.entry(cluster).or_default().insert(key, Arc::clone(&entry));
         entry
     }
 
     /// Hashes each part with its length, so no two questions have the same input.
-    fn key(&self, cluster: &ApiServer, bearer: &Bearer, request: &AccessRequest<'_>) -> Key {
+    fn key(&self, bearer: &Bearer, request: &AccessRequest<'_>) -> Key {
         let mut context = hmac::Context::with_key(&self.hash_key);
         let AccessRequest { permission, namespace, name } = request;
         let namespace = namespace.map_or("", |namespace| namespace.as_str());
         let name = name.unwrap_or("");
         let parts = [permission.verb, permission.group, permission.resource, namespace, name];
-        // The id, not the name: after a reload another cluster can have the name.
-        context.update(&cluster.id.to_le_bytes());
         for part in std::iter::once(*bearer.token().expose()).chain(parts.map(str::as_bytes)) {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
@@ -128,6 +132,10 @@ impl AccessReviewCache {
         key.copy_from_slice(context.sign().as_ref());
         key
     }
+}
+
+fn count(entries: &HashMap<u64, HashMap<Key, Entry>>) -> usize {
+    entries.values().map(HashMap::len).sum()
 }
 
 #[cfg(test)]

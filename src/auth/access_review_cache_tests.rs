@@ -16,7 +16,10 @@ impl AccessReviewCache {
         result: ReviewResult,
     ) {
         let cached = CachedReview { result, since: Instant::now() };
-        self.lock().insert(self.key(cluster, bearer, request), Arc::new(OnceCell::new_with(Some(cached))));
+        self.lock()
+            .entry(cluster.id)
+            .or_default()
+            .insert(self.key(bearer, request), Arc::new(OnceCell::new_with(Some(cached))));
     }
 }
 
@@ -34,28 +37,26 @@ fn cluster() -> Arc<ApiServer> {
 }
 
 #[test]
-fn the_key_depends_on_the_cluster_the_token_and_every_part_of_the_request() {
-    let (reviews, cluster, one, other) =
-        (reviews(), cluster(), Bearer::parse("one").unwrap(), Bearer::parse("other").unwrap());
+fn the_key_depends_on_the_token_and_on_every_part_of_the_request() {
+    let (reviews, one, other) = (reviews(), Bearer::parse("one").unwrap(), Bearer::parse("other").unwrap());
     let [a, b] = ["a", "b"].map(|name| Namespace::parse(name).unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
     let list = AccessRequest { permission: Permission { verb: "list", ..GET }, ..all };
     let keys = [
-        reviews.key(&cluster, &one, &all),
-        reviews.key(&cluster, &other, &all),
-        reviews.key(&super::tests::cluster(), &one, &all),
-        reviews.key(&cluster, &one, &list),
-        reviews.key(&cluster, &one, &AccessRequest { permission: Permission { resource: "pods", ..GET }, ..all }),
-        reviews.key(&cluster, &one, &AccessRequest { permission: Permission { group: "", ..GET }, ..all }),
-        reviews.key(&cluster, &one, &AccessRequest { namespace: Some(&a), ..all }),
-        reviews.key(&cluster, &one, &AccessRequest { namespace: Some(&b), ..all }),
-        reviews.key(&cluster, &one, &AccessRequest { name: Some("a"), ..all }),
-        reviews.key(&cluster, &one, &AccessRequest { namespace: Some(&a), name: Some("a"), ..all }),
+        reviews.key(&one, &all),
+        reviews.key(&other, &all),
+        reviews.key(&one, &list),
+        reviews.key(&one, &AccessRequest { permission: Permission { resource: "pods", ..GET }, ..all }),
+        reviews.key(&one, &AccessRequest { permission: Permission { group: "", ..GET }, ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&a), ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&b), ..all }),
+        reviews.key(&one, &AccessRequest { name: Some("a"), ..all }),
+        reviews.key(&one, &AccessRequest { namespace: Some(&a), name: Some("a"), ..all }),
     ];
     let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
     assert_eq!(distinct.len(), keys.len());
-    assert_eq!(keys[0], reviews.key(&cluster, &one, &all));
-    assert_ne!(keys[0], super::tests::reviews().key(&cluster, &one, &all), "the hash key is random");
+    assert_eq!(keys[0], reviews.key(&one, &all));
+    assert_ne!(keys[0], super::tests::reviews().key(&one, &all), "the hash key is random");
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn a_decision_is_cached_for_ten_seconds() {
     let (reviews, cluster, token) = (reviews(), cluster(), Bearer::parse("one").unwrap());
     let all = AccessRequest { permission: GET, namespace: None, name: None };
     let cached = CachedReview { result: Ok(Decision::Denied), since: Instant::now() };
-    reviews.entry(reviews.key(&cluster, &token, &all)).set(cached).unwrap();
+    reviews.entry(cluster.id, reviews.key(&token, &all)).set(cached).unwrap();
     tokio::time::advance(Duration::from_millis(9_999)).await;
     assert!(matches!(reviews.cached(&cluster, &token, &all), Some(Ok(Decision::Denied))));
     assert_eq!(reviews.review(&cluster, &token, &all).await.unwrap(), Decision::Denied);
@@ -98,13 +99,18 @@ async fn a_decision_is_cached_for_ten_seconds() {
     assert!(reviews.review(&cluster, &token, &all).await.is_err(), "the cluster is asked again");
 }
 
-#[tokio::test]
-async fn the_number_of_entries_is_bounded() {
-    let reviews = reviews();
+#[test]
+fn the_number_of_entries_is_bounded_and_a_flood_in_one_cluster_drops_none_of_another() {
+    let (reviews, token) = (reviews(), Bearer::parse("one").unwrap());
+    let (quiet, flooded) = (cluster(), cluster());
+    let all = AccessRequest { permission: GET, namespace: None, name: None };
+    reviews.insert(&quiet, &token, &all, Ok(Decision::Allowed));
+    assert!(reviews.cached(&flooded, &token, &all).is_none(), "each cluster decides for itself");
     for number in 0..MAX_ENTRIES + 10 {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&number.to_le_bytes());
-        reviews.entry(key);
+        reviews.entry(flooded.id, key);
     }
-    assert!(reviews.lock().len() <= MAX_ENTRIES);
+    assert!(count(&reviews.lock()) <= MAX_ENTRIES);
+    assert!(reviews.cached(&quiet, &token, &all).is_some());
 }

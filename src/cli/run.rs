@@ -46,7 +46,7 @@ No connection is idle for more than 20 seconds. A proxy with an idle timeout of 
         (
             69,
             "the service cannot be reached, is not trusted, or sends an unexpected reply; also if the time is up and no \
-              request was sent, or if the service refuses the cluster after the job is created: the job may go on",
+             request was sent. Also if the service refuses the cluster after the job is created: the job may go on.",
         ),
         NO_OUTPUT,
         (75, "a quota refused the job (403, exceeded quota); try again later"),

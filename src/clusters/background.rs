@@ -32,7 +32,7 @@ const MAX_UNANSWERED: u32 = 2;
 /// Pauses after failures.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// The background work of one cluster: one task for each health check, and one for the exits of failed jobs.
+/// The background work of one cluster: one task for each health check.
 #[derive(Debug)]
 pub(super) struct BackgroundTasks {
     api_server: Arc<ApiServer>,
@@ -57,9 +57,6 @@ impl BackgroundTasks {
 
     /// Starts all tasks in the set.
     pub(super) fn start(self, describer: Describer, set: &mut JoinSet<()>) {
-        let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
-        let exits = move || exit_lookup::follow(Arc::clone(&api_server), Arc::clone(&store));
-        set.spawn(supervise("exits", exits, || ()));
         let (tasks, describer) = (Arc::new(self), Arc::new(describer));
         tasks.start_check(set, Check::Credentials, Self::renew_token);
         tasks.start_check(set, Check::Cluster, move |tasks| tasks.describe_cluster(Arc::clone(&describer)));
@@ -160,7 +157,7 @@ impl BackgroundTasks {
         Ok(())
     }
 
-    /// Keeps the store in step with the cluster.
+    /// Keeps the store in step with the cluster, and looks up the exits of failed jobs.
     async fn watch_jobs(self: Arc<Self>) {
         let report = |event: WatchEvent| {
             let outcome = match &event {
@@ -177,7 +174,9 @@ impl BackgroundTasks {
                 self.note(Check::Watch, outcome, None);
             }
         };
-        watcher::follow(&self.api_server, LABEL_SELECTOR, &self.store.store_was_reset, report).await;
+        let watch = watcher::follow(&self.api_server, LABEL_SELECTOR, &self.store.store_was_reset, report);
+        // In one task, so that a panic of either shows in the check.
+        tokio::join!(watch, exit_lookup::follow(Arc::clone(&self.api_server), Arc::clone(&self.store)));
     }
 
     /// Checks the clock, if the server has sent its time.

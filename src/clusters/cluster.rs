@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use ring::digest::{SHA256, digest};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -16,15 +17,18 @@ use crate::config::clusters::ClusterConfig;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
+use crate::util::hex;
 
 pub struct Cluster {
     pub config: ClusterConfig,
     pub api_server: Arc<ApiServer>,
     pub store: Arc<JobStore>,
+    /// Begins entity tags and page tokens, so that they are valid for this cluster only. Empty without a clusters file.
+    pub tag_prefix: String,
     /// The namespaces that callers can use in this cluster.
     pub policy: Policy,
     draining: watch::Sender<bool>,
-    /// Ended by [`Cluster::drain`].
+    /// Ended by [`Cluster::stop`].
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -36,12 +40,13 @@ impl Cluster {
         policy.allowed.extend(config.namespaces.clone());
         let store = Arc::new(JobStore::new(&config.name));
         let (draining, tasks) = (watch::Sender::default(), Mutex::default());
-        Self { config, api_server, store, policy, draining, tasks }
+        Self { tag_prefix: tag_prefix(&config), config, api_server, store, policy, draining, tasks }
     }
 
-    /// Starts the background tasks. They run until the drain; one that panics starts again.
+    /// Starts the background tasks. One that panics starts again.
     pub fn start(&self, describer: Describer, status_line: &Arc<StatusLine>) {
         let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
+        status_line.add(self.name());
         let tasks = BackgroundTasks::new(api_server, store, Arc::clone(status_line));
         tasks.start(describer, &mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -56,7 +61,7 @@ impl Cluster {
         self.draining.send_replace(true);
     }
 
-    /// Ends the background tasks. The jobs are then known no more.
+    /// Ends the background tasks. The jobs in memory change no more.
     pub fn stop(&self) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
@@ -65,6 +70,18 @@ impl Cluster {
     pub fn draining(&self) -> watch::Receiver<bool> {
         self.draining.subscribe()
     }
+}
+
+/// Hashes what makes it another cluster. A restart does not change it.
+fn tag_prefix(config: &ClusterConfig) -> String {
+    if !config.is_from_file {
+        return String::new();
+    }
+    let ClusterConfig { name, eks_name, region, .. } = config;
+    let url = config.endpoint.as_ref().map_or("", |endpoint| endpoint.url.as_str());
+    // None of them has a space.
+    let hash = digest(&SHA256, [name, eks_name, region, url].join(" ").as_bytes());
+    hex::encode(&hash.as_ref()[..6]) + "-"
 }
 
 impl fmt::Debug for Cluster {

@@ -18,9 +18,19 @@ impl StatusLine {
         Self { notifier, states: Mutex::default() }
     }
 
-    /// Reports the state of a cluster.
+    /// Adds a cluster whose state is not known yet.
+    pub fn add(&self, cluster: &str) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.insert(cluster.to_owned(), "starting".to_owned());
+    }
+
+    /// Reports the state of a cluster. A task of a removed cluster may still run, and reports nothing.
     pub fn set(&self, cluster: &str, state: String) {
-        self.update(|states| drop(states.insert(cluster.to_owned(), state)));
+        self.update(|states| {
+            if let Some(known) = states.get_mut(cluster) {
+                *known = state;
+            }
+        });
     }
 
     /// Reports that a cluster is no longer served.

@@ -128,11 +128,11 @@ impl Status {
         self.key.split_once('/').map_or("", |(_, name)| name)
     }
 
-    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known. No
-    /// other cluster has it.
-    pub fn tag(&self, cluster: &str) -> String {
+    /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
+    /// `prefix` is that of the cluster.
+    pub fn tag(&self, prefix: &str) -> String {
         let exit = if self.exit.is_some() { "-exit" } else { "" };
-        format!("{cluster}-{}{exit}", self.version)
+        format!("{prefix}{}{exit}", self.version)
     }
 
     /// Returns the status object.

@@ -153,7 +153,7 @@ fn the_exit_changes_the_tag_and_can_be_hidden() {
     assert_eq!(read(&plain), (Value::Null, Value::Null));
     assert_eq!(read(&with), (json!(3), json!("a \"quoted\" word")));
     assert_eq!((with.exit(), with.without_exit()), (Some(&exit), plain.clone()));
-    assert_eq!(with.tag("lab"), format!("{}-exit", plain.tag("lab")));
+    assert_eq!(with.tag("lab-"), format!("{}-exit", plain.tag("lab-")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is measured, by name. Each room adds what it found to the report; none of them knows another.
 
 mod access;
+mod clusters;
 mod growth;
 mod ingest;
 mod lists;
@@ -16,7 +17,7 @@ use crate::bench::Bench;
 
 type Run = for<'a> fn(&'a mut Bench) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-pub(crate) const ALL: [(&str, &str, Run); 12] = [
+pub(crate) const ALL: [(&str, &str, Run); 13] = [
     ("start", "start-up time, size of the binary", |bench| Box::pin(start::run(bench))),
     ("cached", "status from the cache", |bench| Box::pin(reads::cached(bench))),
     ("direct", "status from the cluster itself", |bench| Box::pin(reads::direct(bench))),
@@ -29,4 +30,5 @@ pub(crate) const ALL: [(&str, &str, Run); 12] = [
     ("growth", "status and list with more and more jobs", |bench| Box::pin(growth::run(bench))),
     ("ingest", "more and more changes a second from the cluster", |bench| Box::pin(ingest::run(bench))),
     ("memory", "with more and more jobs, connections, streams", |bench| Box::pin(memory::run(bench))),
+    ("clusters", "several clusters: memory, broken ones, reloads", |bench| Box::pin(clusters::run(bench))),
 ];

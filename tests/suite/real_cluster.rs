@@ -10,6 +10,7 @@
 
 mod access;
 mod callers;
+mod clusters;
 mod deployment;
 mod disturbances;
 mod events;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 use eks_api::api::routes::Route;
 use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tokio::task::LocalSet;
 
 use crate::support::aws::AwsMock;
@@ -58,6 +60,11 @@ const SIDE_BY_SIDE: &[Scenario] = scenarios![
     callers::each_caller_sees_and_does_exactly_what_rbac_lets_it,
     callers::a_missing_namespace_is_made_with_the_callers_own_right,
     callers::a_right_that_is_taken_away_is_gone_from_what_is_remembered_too,
+    clusters::the_same_names_in_two_clusters_are_never_mixed_up,
+    clusters::a_page_token_is_good_in_its_own_cluster_only,
+    clusters::a_token_of_the_service_is_good_in_its_own_cluster_only,
+    clusters::a_token_of_a_caller_is_good_in_its_own_cluster_only,
+    clusters::a_line_with_another_clusters_endpoint_is_refused_there,
     deployment::the_manifests_are_taken_whole,
     deployment::a_service_that_only_follows_serves_callers_with_rights_of_their_own,
     namespaces::a_namespace_is_made_and_found_to_exist,
@@ -96,6 +103,7 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     namespaces::a_namespace_that_is_held_says_by_what,
 ];
 const ONE_BY_ONE: &[Scenario] = scenarios![
+    clusters::a_cluster_that_is_stopped_leaves_the_other_alone,
     disturbances::tokens_that_iam_no_longer_honours_are_replaced_unnoticed,
     disturbances::an_api_server_that_was_killed_is_found_again,
 ];
@@ -106,6 +114,7 @@ struct World {
     // The service comes first, so that it goes before those it would otherwise complain about.
     service: Service,
     aws: AwsMock,
+    far: OnceCell<ControlPlane>,
     cluster: ControlPlane,
 }
 
@@ -113,6 +122,17 @@ impl World {
     /// A second service, not started yet.
     fn another_service(&self) -> Builder {
         builder(BINARY, &self.aws)
+    }
+
+    /// The second cluster, started when it is first asked for. It has no controllers.
+    async fn far(&self) -> &ControlPlane {
+        let start = async || {
+            let far = self.cluster.start_another(clusters::FAR).await;
+            deployment::apply(&far.admin, "deploy/rbac.yaml").await;
+            self.aws.describes_cluster(clusters::FAR, &far.endpoint(), far.ca_pem());
+            far
+        };
+        self.far.get_or_init(start).await
     }
 
     fn kubelet<'a>(&'a self, namespace: &'a str) -> Kubelet<'a> {
@@ -164,7 +184,7 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     let aws = cluster.aws().await;
     let service = builder(BINARY, &aws).start().await;
     service.ready().await;
-    let world = Rc::new(World { service, aws, cluster });
+    let world = Rc::new(World { service, aws, far: OnceCell::new(), cluster });
 
     let (mut first, mut then) = (SIDE_BY_SIDE.to_vec(), ONE_BY_ONE.to_vec());
     if with_controllers {
@@ -179,7 +199,8 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     for scenario in then {
         failed.extend(run(&world, &[scenario]).await);
     }
-    let logs = || format!("{}\n{}", world.service.logs().join("\n"), world.cluster.log_tails());
+    let tails = || world.far.get().into_iter().chain([&world.cluster]).map(ControlPlane::log_tails);
+    let logs = || format!("{}\n{}", world.service.logs().join("\n"), tails().collect::<Vec<_>>().join("\n"));
     assert!(failed.is_empty(), "failed: {}\n{}", failed.join(", "), logs());
 }
 

@@ -41,7 +41,8 @@ async fn head_has_the_headers_of_get_and_no_body() {
         let head = wire.head().await;
         let kept = |head: &str| -> Vec<String> {
             let lines = head.lines().filter(|line| !line.starts_with("date") && !line.starts_with("connection"));
-            lines.map(str::to_owned).collect()
+            // What is left of the rate depends on the time between the two.
+            lines.map(|line| line.split(";r=").next().unwrap_or_default().to_owned()).collect()
         };
         assert_eq!(kept(&head), kept(&get.head), "{path}");
         assert!(!get.body.is_empty());

@@ -54,7 +54,8 @@ pub struct ControlPlane {
     controllers: Option<Process>,
     apiserver: Mutex<Option<Process>>,
     spare: OnceCell<Spare>,
-    _etcd: Process,
+    /// None if another cluster's is used.
+    etcd: Option<Process>,
     pub webhook: Webhook,
     pub admin: Api,
     ca_pem: String,
@@ -70,26 +71,40 @@ impl ControlPlane {
         for name in ["etcd", "kube-apiserver"] {
             assert!(assets.join(name).is_file(), "KUBEBUILDER_ASSETS: {} holds no {name}", assets.display());
         }
+        let mut this = Self::prepare(assets, "lab", token_ttl).await;
+        let etcd = Process::start(&assets.join("etcd"), &this.files.etcd(), &this.log("etcd"));
+        this.etcd = Some(etcd);
+        this.start_apiserver().await;
+        this
+    }
+
+    /// Starts an API server of another cluster. It has a CA, a token judge and service accounts of its own. Only etcd is
+    /// shared, where its keys have another prefix.
+    pub async fn start_another(&self, eks_name: &str) -> Self {
+        let mut this = Self::prepare(&self.assets, eks_name, self.files.token_ttl).await;
+        this.files.etcd_client = self.files.etcd_client;
+        this.start_apiserver().await;
+        this
+    }
+
+    async fn prepare(assets: &Path, eks_name: &str, token_ttl: Duration) -> Self {
         let folder = Folder::new();
         let authority = Authority::new("control-plane-ca");
-        let webhook = Webhook::start().await;
-        let files = flags::Files::write(folder.path(), &authority, webhook.url(), token_ttl);
+        let webhook = Webhook::start(eks_name).await;
+        let files = flags::Files::write(folder.path(), &authority, eks_name, webhook.url(), token_ttl);
         let admin = Api::new(&files.endpoint(), &authority.pem(), flags::ADMIN_TOKEN);
-        let etcd = Process::start(&assets.join("etcd"), &files.etcd(), &folder.path().join("etcd.log"));
-        let this = Self {
+        Self {
             controllers: None,
             apiserver: Mutex::default(),
             spare: OnceCell::new(),
-            _etcd: etcd,
+            etcd: None,
             webhook,
             admin,
             ca_pem: authority.pem(),
             assets: assets.to_owned(),
             files,
             folder,
-        };
-        this.start_apiserver().await;
-        this
+        }
     }
 
     /// Starts the controllers of jobs, namespaces and garbage. False if the binary is missing.

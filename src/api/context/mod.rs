@@ -18,7 +18,7 @@ use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Caller, CallerId, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::http::limits::allowance::Allowance;
-use crate::http::limits::cluster_limits::Permit;
+use crate::http::limits::cluster_limits::{ClusterLimits, Permit};
 use crate::http::peer::client_prefix;
 use crate::http::request::body::{self, HeldBody};
 use crate::http::request::body_stream::RequestBody;
@@ -42,6 +42,8 @@ pub struct RequestContext {
     pub allowance: Option<Allowance>,
     /// Ends when the caller of a change disconnects. None for a read: its future is dropped instead.
     pub disconnected: Option<oneshot::Receiver<Infallible>>,
+    /// The limits of that cluster. A reload may give its name other ones.
+    pub limits: Arc<ClusterLimits>,
     client: Client,
     /// Whether the caller may use the cluster.
     is_cluster_chosen: bool,
@@ -63,6 +65,7 @@ impl RequestContext {
     ) -> Self {
         credentials::remove(&mut headers);
         let client = client(&state, &cluster, &info);
+        let limits = state.calls.cluster(cluster.name());
         let is_cluster_chosen = !route.reads_cluster_from_body(&parameters);
         Self {
             route,
@@ -73,6 +76,7 @@ impl RequestContext {
             cluster,
             allowance: None,
             disconnected: None,
+            limits,
             client,
             is_cluster_chosen,
             is_peer_counted: false,
@@ -95,7 +99,8 @@ impl RequestContext {
         self.count_peer()?;
         if !std::mem::replace(&mut self.is_counted, true) {
             let info = &self.info;
-            let of_caller = self.state.rates.count_caller(&info.cluster, &info.caller, info.peer.ip(), info.started)?;
+            let of_caller =
+                self.state.rates.count_caller(self.cluster.name(), &info.caller, info.peer.ip(), info.started)?;
             self.allowance = of_caller.or(self.allowance);
         }
         Ok(())
@@ -104,10 +109,11 @@ impl RequestContext {
     /// Takes the cluster that the body names. Without one, and without one in the query, it is the default one.
     fn choose_cluster(&mut self, in_body: Option<&str>) -> Result<(), Problem> {
         agreed("cluster", self.parameters.optional("cluster"), in_body)?;
-        if !std::mem::replace(&mut self.is_cluster_chosen, true) {
-            self.cluster = self.state.find_cluster(self.caller(), in_body)?;
-            self.info.cluster = Arc::clone(self.cluster.name());
+        if !self.is_cluster_chosen {
+            self.cluster = self.state.find_cluster(&mut self.info, in_body)?;
+            self.limits = self.state.calls.cluster(self.cluster.name());
             self.client = client(&self.state, &self.cluster, &self.info);
+            self.is_cluster_chosen = true;
         }
         Ok(())
     }
@@ -117,7 +123,7 @@ impl RequestContext {
         self.choose_cluster(None)?;
         self.count()?;
         if self.permit.is_none() {
-            self.permit = Some(self.limits().begin(self.may_share())?);
+            self.permit = Some(self.limits.begin(self.may_share())?);
         }
         Ok(())
     }
@@ -148,8 +154,7 @@ impl RequestContext {
     }
 
     /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
-    /// With `yaml_member` it may be YAML, as in [`body::read`].
-    /// `cluster` returns the cluster that the body names.
+    /// With `yaml_member` it may be YAML, as in [`body::read`]. `cluster` returns the cluster that the body names.
     pub async fn read_body<T: DeserializeOwned>(
         &mut self,
         body: RequestBody,
@@ -158,8 +163,8 @@ impl RequestContext {
     ) -> Result<T, Problem> {
         self.count_peer()?;
         let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
-        self.body = Some(held);
         self.choose_cluster(cluster(&value))?;
+        self.body = Some(if self.state.has_clusters_file { held.move_to(&self.limits)? } else { held });
         self.enter()?;
         Ok(value)
     }

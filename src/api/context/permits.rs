@@ -1,18 +1,12 @@
 //! The permits of a call, and its time limit.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::context::RequestContext;
-use crate::http::limits::cluster_limits::{ClusterLimits, Permit};
+use crate::http::limits::cluster_limits::Permit;
 use crate::http::response::problem::Problem;
 
 impl RequestContext {
-    /// Returns the limits of the cluster.
-    pub fn limits(&self) -> Arc<ClusterLimits> {
-        self.state.calls.cluster(self.cluster.name())
-    }
-
     /// Returns whether the call may take a permit that the clusters share.
     pub(super) fn may_share(&self) -> bool {
         self.cluster.api_server.last_probe_succeeded()
@@ -21,14 +15,14 @@ impl RequestContext {
     /// Acquires a write permit. Called after the body is read, so a slow upload does not hold one.
     pub async fn acquire_write_permit(&mut self) -> Result<(), Problem> {
         self.enter()?;
-        let permit = self.limits().acquire_write(self.caller_id(), self.may_share()).await?;
+        let permit = self.limits.acquire_write(self.caller_id(), self.may_share()).await?;
         self.client.hold(permit);
         Ok(())
     }
 
     /// Exchanges the permits for one of a wait.
     pub fn acquire_wait_permit(&mut self) -> Result<(), Problem> {
-        self.permit = Some(self.limits().begin_wait(self.may_share())?);
+        self.permit = Some(self.limits.begin_wait(self.may_share())?);
         self.client.release_permit();
         Ok(())
     }
@@ -36,7 +30,7 @@ impl RequestContext {
     /// Exchanges the request permit for one of a stream.
     pub fn acquire_stream_permit(&mut self) -> Result<(), Problem> {
         self.enter()?;
-        self.permit = Some(self.limits().begin_stream(self.may_share())?);
+        self.permit = Some(self.limits.begin_stream(self.may_share())?);
         Ok(())
     }
 

@@ -27,7 +27,7 @@ pub(crate) async fn get_job_status(ctx: &mut RequestContext) -> Result<Reply, Pr
         None => Some(lookup::find(ctx, &job).await?),
     };
     match found {
-        Some(found) if !with_details => Ok(reply(ctx.cluster.name(), if_none_match.as_ref(), &found)),
+        Some(found) if !with_details => Ok(reply(&ctx.cluster.tag_prefix, if_none_match.as_ref(), &found)),
         // Boxed: all waiting calls would have room for it.
         found => Box::pin(with_pods_and_events(ctx, &job, found.as_ref())).await,
     }
@@ -67,8 +67,8 @@ async fn with_pods_and_events(
 }
 
 /// Returns the status with its `ETag`, or 304 if the caller has it already.
-fn reply(cluster: &str, if_none_match: Option<&IfNoneMatch>, found: &FoundJob) -> Reply {
-    let tag = found.status.tag(cluster);
+fn reply(tag_prefix: &str, if_none_match: Option<&IfNoneMatch>, found: &FoundJob) -> Reply {
+    let tag = found.status.tag(tag_prefix);
     let reply = if if_none_match.is_some_and(|tags| tags.has(&tag)) {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {

@@ -37,10 +37,10 @@ pub(super) enum WaitCondition<'a> {
 }
 
 impl WaitCondition<'_> {
-    fn is_met(self, cluster: &str, status: &Status) -> bool {
+    fn is_met(self, tag_prefix: &str, status: &Status) -> bool {
         match self {
             Self::Finished => status.state.is_final(),
-            Self::OtherThan(known) => !known.has(&status.tag(cluster)),
+            Self::OtherThan(known) => !known.has(&status.tag(tag_prefix)),
             Self::Suspended(wanted) => status.state.is_final() || (status.state == State::Suspended) == wanted,
             Self::Gone => false,
         }
@@ -66,7 +66,7 @@ pub(super) async fn wait_for(
     let no_cache = ctx.wants_no_cache();
     let mut seen = fetch(ctx, job).await?;
     let cluster = Arc::clone(&ctx.cluster);
-    if condition.is_met(cluster.name(), &seen.status) {
+    if condition.is_met(&cluster.tag_prefix, &seen.status) {
         return Ok(seen);
     }
     ctx.acquire_wait_permit()?;
@@ -118,7 +118,7 @@ pub(super) async fn wait_for(
             // The next poll may succeed. Until then the job counts as unchanged.
             Err(_) => seen.source = Source::Store { age: Some(as_of.elapsed()) },
         }
-        if condition.is_met(cluster.name(), &seen.status) {
+        if condition.is_met(&cluster.tag_prefix, &seen.status) {
             return Ok(seen);
         }
     }

@@ -7,6 +7,8 @@ use crate::config::pattern::Patterns;
 pub struct ClusterConfig {
     /// The name that callers use.
     pub name: String,
+    /// Whether `EKS_API_CLUSTERS_FILE` describes it.
+    pub is_from_file: bool,
     /// The name in EKS.
     pub eks_name: String,
     pub region: String,
@@ -39,6 +41,7 @@ impl ClusterConfig {
     pub fn single(name: &str, region: &str) -> Self {
         Self {
             name: name.to_owned(),
+            is_from_file: false,
             eks_name: name.to_owned(),
             region: region.to_owned(),
             is_default: true,

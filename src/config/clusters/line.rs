@@ -37,6 +37,7 @@ pub(super) fn parse(line: &str, read_ca: impl Fn(&Path) -> Result<Vec<u8>, Strin
     }
     let cluster = ClusterConfig {
         name: name.to_owned(),
+        is_from_file: true,
         eks_name: values.checked("cluster", "the name of an EKS cluster", is_cluster_name).unwrap_or(name).to_owned(),
         region: values.checked("region", "an AWS region, such as us-east-1", is_region).unwrap_or_default().to_owned(),
         is_default: values.is_default(),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::auth::CallerId;
+use crate::http::limits::bounds::{PROCESSING_BYTES, SMALL_BODY_BYTES};
 use crate::http::limits::caller_semaphores::CallerSemaphores;
 use crate::http::limits::limiter::{Bounds, Limiter, Limiters, overloaded};
 use crate::http::response::problem::Problem;
@@ -28,6 +29,8 @@ pub struct ClusterLimits {
     limiters: Arc<Limiters>,
     /// One list from this cluster for each caller: a list can read thousands of jobs. The other clusters have their own.
     lists_by_caller: CallerSemaphores,
+    /// The bytes of large bodies that are sent to this cluster.
+    bodies: Arc<Semaphore>,
 }
 
 /// The permits of one part: the reserve of a cluster, or what all clusters share.
@@ -74,7 +77,8 @@ impl Part {
 
 impl ClusterLimits {
     pub(super) fn new(reserved: Bounds, shared: Arc<Part>, limiters: Arc<Limiters>) -> Self {
-        Self { reserved: Part::new(reserved), shared, limiters, lists_by_caller: CallerSemaphores::new(1) }
+        let (lists_by_caller, bodies) = (CallerSemaphores::new(1), Arc::new(Semaphore::new(PROCESSING_BYTES)));
+        Self { reserved: Part::new(reserved), shared, limiters, lists_by_caller, bodies }
     }
 
     pub(super) fn resize(&self, from: Bounds, to: Bounds) {
@@ -113,6 +117,16 @@ impl ClusterLimits {
         let acquired = timeout(LIST_QUEUE_TIMEOUT, self.lists_by_caller.get(caller).acquire_owned()).await;
         let detail = "this caller's other lists are still being read from the cluster; try again";
         acquired.ok().and_then(Result::ok).map(|permit| vec![permit]).ok_or_else(|| overloaded(detail))
+    }
+
+    /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free.
+    pub fn hold_body(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= SMALL_BODY_BYTES {
+            return Ok(None);
+        }
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let held = Arc::clone(&self.bodies).try_acquire_many_owned(bytes);
+        held.map(Some).map_err(|_| overloaded("too many large request bodies for this cluster at a time; try again"))
     }
 
     fn try_acquire(

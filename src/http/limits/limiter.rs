@@ -94,11 +94,12 @@ impl Limiter {
     }
 
     pub fn stats(&self) -> LimiterStats {
-        let free = self.open.available_permits() as u64;
-        LimiterStats { open: u64::from(MAX_OPEN) - free, max: u64::from(self.max), refused: self.refused.value() }
+        let (free, max) = (self.open.available_permits() as u64, u64::from(self.max));
+        // During a drain `idle` takes all that is free.
+        LimiterStats { open: (u64::from(MAX_OPEN) - free).min(max), max, refused: self.refused.value() }
     }
 
-    /// Returns when no call of this kind is in progress, in a removed cluster either.
+    /// Returns when no call of this kind is in progress. Calls to removed clusters count too.
     pub async fn idle(&self) {
         // Fails only if the semaphore is closed, which never happens.
         let _ = self.open.acquire_many(MAX_OPEN).await;

@@ -204,9 +204,6 @@ mod tests {
         limit.take(MAX_ENTRIES + 50, start + Duration::from_mins(1)).unwrap();
         assert!(limit.buckets.lock().unwrap().len() < 4, "full buckets are dropped");
     }
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
 
     fn caller(number: usize) -> Caller {
         Caller::Certificate(number.to_string().into())
@@ -214,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_caller_has_a_bucket_for_each_cluster_and_an_address_has_one_for_all() {
-        let (limits, now) = (RateLimits::new(3, 1, &names(&["a", "b"])), Instant::now());
+        let (limits, now) = (RateLimits::new(3, 1, &["a", "b"].map(str::to_owned)), Instant::now());
         let (address, ci) = (IpAddr::from([10, 0, 0, 1]), caller(1));
         let of = |cluster: &str| limits.count_caller(cluster, &ci, address, now).map(|left| left.unwrap().remaining);
         assert_eq!((of("a").unwrap(), of("a").unwrap(), of("b").unwrap()), (1, 0, 1));
@@ -228,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_callers_in_one_cluster_takes_no_bucket_of_another() {
-        let (limits, now) = (RateLimits::new(0, 1, &names(&["a", "b"])), Instant::now());
+        let (limits, now) = (RateLimits::new(0, 1, &["a", "b"].map(str::to_owned)), Instant::now());
         let address = IpAddr::from([10, 0, 0, 1]);
         let passes = |cluster: &str, number| limits.count_caller(cluster, &caller(number), address, now).is_ok();
         let count = (0..MAX_ENTRIES).filter(|number| passes("a", *number)).count();
@@ -238,12 +235,12 @@ mod tests {
 
     #[test]
     fn a_cluster_that_stays_keeps_its_buckets() {
-        let (limits, now) = (RateLimits::new(0, 1, &names(&["a", "b"])), Instant::now());
+        let (limits, now) = (RateLimits::new(0, 1, &["a", "b"].map(str::to_owned)), Instant::now());
         let passes = |cluster: &str| limits.count_caller(cluster, &caller(1), IpAddr::from([10, 0, 0, 1]), now).is_ok();
         for cluster in ["a", "a", "b", "b"] {
             assert!(passes(cluster));
         }
-        limits.set_clusters(&names(&["b", "c"]));
+        limits.set_clusters(&["b", "c"].map(str::to_owned));
         assert!(!passes("b") && passes("c"));
         assert!(passes("a") && passes("x") && !passes("y"), "the clusters that are not there share their buckets");
     }

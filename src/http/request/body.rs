@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::http::limits::body_budget::BodyBudget;
 use crate::http::limits::bounds::{BODY_TIMEOUT, MAX_BODY_BYTES};
+use crate::http::limits::cluster_limits::ClusterLimits;
 use crate::http::request::body_format::{self, BodyFormat};
 use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::response::problem::Problem;
@@ -18,8 +19,16 @@ use crate::util::{strict_json, yaml};
 /// The permits for a body: its bytes in memory, and in processing.
 #[derive(Debug)]
 pub struct HeldBody {
+    bytes: usize,
     _memory: Option<OwnedSemaphorePermit>,
     _processing: Option<OwnedSemaphorePermit>,
+}
+
+impl HeldBody {
+    /// Exchanges the permits for one of the cluster. So a cluster that does not answer holds none of the others' bytes.
+    pub fn move_to(self, cluster: &ClusterLimits) -> Result<Self, Problem> {
+        Ok(Self { bytes: self.bytes, _memory: None, _processing: cluster.hold_body(self.bytes)? })
+    }
 }
 
 /// Returns the parsed body and the permits for it. With `yaml_member` the body may be YAML: a document without that
@@ -49,7 +58,8 @@ pub async fn read<T: DeserializeOwned>(
         }
     }
     let processing = budget.acquire_processing(bytes.len()).await?;
-    Ok((parse(&bytes, yaml_member)?, HeldBody { _memory: memory, _processing: processing }))
+    let held = HeldBody { bytes: bytes.len(), _memory: memory, _processing: processing };
+    Ok((parse(&bytes, yaml_member)?, held))
 }
 
 /// Returns the JSON of a YAML document, as a member of an object unless the document has that member.

@@ -10,7 +10,7 @@ pub fn quote(tag: &str) -> HeaderValue {
 /// The most tags of an If-None-Match that count. A wait keeps them in memory. Further tags are ignored: a reply that the
 /// caller already has is correct.
 const MAX_TAGS: usize = 64;
-/// The longest tag that counts. The service's own are shorter.
+/// The longest tag that counts. The service's own have at most 38 bytes.
 const MAX_TAG_LEN: usize = 64;
 
 /// The tags in If-None-Match, without quotes.

@@ -12,7 +12,7 @@ pub struct WritePermit {
 }
 
 impl WritePermit {
-    /// Waits until one part has room. A caller that waits for its own semaphore holds nothing of the other.
+    /// Waits until one part has room. A caller that waits for its own semaphore holds nothing of that of all callers.
     pub async fn acquire(share: Share, may_share: bool) -> Self {
         let permit = Self { share, held: Mutex::default() };
         permit.reacquire(may_share).await;

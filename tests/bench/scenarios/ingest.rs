@@ -17,7 +17,7 @@ use crate::generator::connection::{Connection, Connector};
 use crate::generator::{Group, Load, NUMBER, Target, instance_id};
 use crate::process;
 
-const JOBS: u64 = 1000;
+pub(super) const JOBS: u64 = 1000;
 const RATES: [u64; 7] = [100, 1000, 10_000, 20_000, 30_000, 40_000, 60_000];
 const LAG: f64 = 100.0;
 const READS: u64 = 500;
@@ -26,10 +26,10 @@ const TICK: Duration = Duration::from_millis(1);
 const SENTINEL: &str = "/api/eks-watch-jobs?namespace=bench&job_name=nightly-report-00000000";
 
 /// A change of any job: its text, cut where the job's name, its uid's end, the version and the time are put in.
-struct Template(Vec<String>);
+pub(super) struct Template(Vec<String>);
 
 impl Template {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut job = finished("bench", 0);
         job["metadata"]["resourceVersion"] = json!("@version@");
         job["metadata"]["labels"]["sent"] = json!("@sent@");
@@ -78,8 +78,11 @@ pub(crate) async fn run(bench: &mut Bench) {
 
     let template = Arc::new(Template::new());
     let seconds = bench.pace.pick(3, 1);
-    let start_sending =
-        |rate, version| tokio::spawn(send(Arc::clone(&cluster), Arc::clone(&template), rate, seconds, version));
+    let start_sending = |rate, version| {
+        let (cluster, template) = (Arc::clone(&cluster), Arc::clone(&template));
+        let tell = move |text: String| cluster.controls().send_to_watches(text);
+        tokio::spawn(send(tell, template, rate, seconds, version))
+    };
     let quiet = read(bench, group, seconds);
     bench.report.figure("p99 of a paced read, no changes", "µs", &[quiet], "500 reads a second on 4 connections");
     let mut version: u64 = cluster.controls().resource_version().parse().unwrap();
@@ -136,14 +139,20 @@ pub(crate) async fn run(bench: &mut Bench) {
 }
 
 /// The p99 of reads at a fixed pace.
-fn read(bench: &mut Bench, group: Group, seconds: u64) -> f64 {
+pub(super) fn read(bench: &mut Bench, group: Group, seconds: u64) -> f64 {
     let request = get(&status_path("bench", &format!("nightly-report-{NUMBER}")));
     let load = Load { request, of: JOBS, rate: Some(READS), millis: seconds * 1000, ..Load::default() };
     bench.generator.run(group, &load).unwrap().p99
 }
 
 /// Sends so many changes a second, and tells how many they were and the time in the last of them.
-async fn send(cluster: Arc<Cluster>, template: Arc<Template>, rate: u64, seconds: u64, version: u64) -> (u64, u64) {
+pub(super) async fn send(
+    tell: impl Fn(String),
+    template: Arc<Template>,
+    rate: u64,
+    seconds: u64,
+    version: u64,
+) -> (u64, u64) {
     let (mut sent, mut last) = (0, 0);
     let mut ticks = interval(TICK);
     let begun = ticks.tick().await;
@@ -162,7 +171,7 @@ async fn send(cluster: Arc<Cluster>, template: Arc<Template>, rate: u64, seconds
             let number = if sentinel { 0 } else { 1 + sent % (JOBS - 1) };
             template.write(&mut text, number, version + sent, last);
         }
-        cluster.controls().send_to_watches(text);
+        tell(text);
     }
     (sent, last)
 }

@@ -250,7 +250,7 @@ async fn exit_sidecar_the_exit_is_looked_up_once_and_is_a_modification() {
     let known = get(&lab, "a", "").await;
     assert_eq!(known.json(), told);
     let version = told["resource_version"].as_str().unwrap();
-    assert_eq!(known.header("etag"), Some(&*format!("\"lab-{version}-exit\"")), "the version's tag is of before");
+    assert_eq!(known.header("etag"), Some(&*format!("\"{version}-exit\"")), "the version's tag is of before");
     let direct = lab.service.get_directly("/api/eks-get-job-status?job_name=a").await;
     assert_eq!((direct.header("etag"), direct.json()), (known.header("etag"), told.clone()));
     let listed = lab.service.get("/api/eks-list-jobs").await.json();

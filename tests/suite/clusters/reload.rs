@@ -85,7 +85,7 @@ async fn a_removed_cluster_ends_its_waits_its_streams_and_its_logs_and_no_others
     let told = |reply: Reply| (reply.json()["cluster"].clone(), reply.expect_status(200).json()["state"].clone());
     assert_eq!(told(a), (json!("a"), json!("completed")));
     assert_eq!(told(b), (json!("b"), json!("running")), "it has what was known");
-    assert_eq!(of_b.last_words().await, ["this cluster is no longer served"]);
+    assert_eq!(of_b.last_words().await, ["there is no cluster b; call /api/eks-list-clusters for the names"]);
     log_of_b.until_broken().await;
     assert_eq!(of_a.event().await.json()["state"], "completed");
     lab.a().append_log("team-a", "hello-x", "c", "more\n");
@@ -168,7 +168,7 @@ async fn a_changed_line_takes_effect() {
     let id = of_b.id.clone();
     lab.clusters.member("b").set("namespaces", "team-b");
     lab.reload(&lab.clusters.text()).await;
-    assert_eq!(of_b.last_words().await, ["this cluster is no longer served"]);
+    assert_eq!(of_b.last_words().await, ["the settings of this cluster have changed; call again"]);
     lab.b().put_job({
         let mut job = own_job_in("team-b", "other");
         job["metadata"]["namespace"] = json!("team-b");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::{World, manifest};
-use crate::support::real::eventually;
+use crate::support::real::{Api, eventually};
 use crate::support::service::{Reply, Service};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
@@ -14,17 +14,16 @@ const REVIEW: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A service account, by its token.
-struct User {
+pub(super) struct User {
     name: &'static str,
-    token: String,
+    pub(super) token: String,
     /// How many of the actions it may do, and how many not.
     expected: (usize, usize),
 }
 
 impl User {
-    async fn new(world: &World, name: &'static str) -> Self {
+    pub(super) async fn new(admin: &Api, name: &'static str) -> Self {
         let accounts = "/api/v1/namespaces/accounts/serviceaccounts";
-        let admin = &world.cluster.admin;
         // Another scenario may have made it.
         admin.post("/api/v1/namespaces", &json!({ "metadata": { "name": "accounts" } })).await;
         admin.post(accounts, &json!({ "metadata": { "name": name } })).await.expect_status(201);
@@ -34,7 +33,7 @@ impl User {
     }
 
     /// Allows it these rules in a namespace, or in all.
-    async fn may(&self, world: &World, namespace: Option<&str>, rules: &Value) {
+    pub(super) async fn may(&self, admin: &Api, namespace: Option<&str>, rules: &Value) {
         let (folder, kind) = namespace.map_or_else(
             || (RBAC.to_owned(), "ClusterRole"),
             |namespace| (format!("{RBAC}/namespaces/{namespace}"), "Role"),
@@ -42,21 +41,21 @@ impl User {
         let name = format!("callers-{}", self.name);
         let (kinds, bindings) = (kind.to_lowercase() + "s", kind.to_lowercase() + "bindings");
         let role = json!({ "metadata": { "name": name }, "rules": rules });
-        world.cluster.admin.post(&format!("{folder}/{kinds}"), &role).await.expect_status(201);
+        admin.post(&format!("{folder}/{kinds}"), &role).await.expect_status(201);
         let subject = json!({ "kind": "ServiceAccount", "name": self.name, "namespace": "accounts" });
         let binding = json!({ "metadata": { "name": name }, "subjects": [subject],
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name } });
-        world.cluster.admin.post(&format!("{folder}/{bindings}"), &binding).await.expect_status(201);
+        admin.post(&format!("{folder}/{bindings}"), &binding).await.expect_status(201);
     }
 
-    async fn call(&self, service: &Service, method: &str, path: &str, body: &Value) -> Reply {
+    pub(super) async fn call(&self, service: &Service, method: &str, path: &str, body: &Value) -> Reply {
         let authorization = format!("Bearer {}", self.token);
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let headers = [("authorization", authorization.as_str()), JSON];
         service.send(method, path, &headers[..if body.is_empty() { 1 } else { 2 }], body).await
     }
 
-    async fn get(&self, service: &Service, path: &str) -> Reply {
+    pub(super) async fn get(&self, service: &Service, path: &str) -> Reply {
         self.call(service, "GET", path, &Value::Null).await
     }
 
@@ -134,25 +133,25 @@ fn actions(user: &str) -> Vec<Action<'_>> {
 }
 
 /// Alice has one namespace, bob reads all and writes in the other, carol has one job by its name, and dan has nothing.
-async fn users(world: &World) -> [User; 4] {
+async fn users(admin: &Api) -> [User; 4] {
     for namespace in ["callers-a", "callers-b"] {
         let namespace = json!({ "metadata": { "name": namespace } });
-        world.cluster.admin.post("/api/v1/namespaces", &namespace).await.expect_status(201);
+        admin.post("/api/v1/namespaces", &namespace).await.expect_status(201);
     }
     let rule = |verbs: &[&str], group: &str, resource: &str| json!({ "verbs": verbs, "apiGroups": [group], "resources": [resource] });
     let write = ["create", "get", "list", "watch", "patch", "delete"];
-    let alice = User { expected: (22, 21), ..User::new(world, "alice").await };
+    let alice = User { expected: (22, 21), ..User::new(admin, "alice").await };
     let rules = json!([rule(&write, "batch", "jobs"), rule(&["list"], "", "pods"), rule(&["list"], "", "events")]);
-    alice.may(world, Some("callers-a"), &rules).await;
-    let bob = User { expected: (26, 17), ..User::new(world, "bob").await };
+    alice.may(admin, Some("callers-a"), &rules).await;
+    let bob = User { expected: (26, 17), ..User::new(admin, "bob").await };
     let rules = json!([rule(&["get", "list", "watch"], "batch", "jobs"), rule(&["list"], "", "namespaces")]);
-    bob.may(world, None, &rules).await;
-    bob.may(world, Some("callers-b"), &json!([rule(&["create", "delete"], "batch", "jobs")])).await;
-    let carol = User { expected: (3, 40), ..User::new(world, "carol").await };
+    bob.may(admin, None, &rules).await;
+    bob.may(admin, Some("callers-b"), &json!([rule(&["create", "delete"], "batch", "jobs")])).await;
+    let carol = User { expected: (3, 40), ..User::new(admin, "carol").await };
     let mut named = rule(&["get", "list", "watch"], "batch", "jobs");
     named["resourceNames"] = json!(["one"]);
-    carol.may(world, Some("callers-a"), &json!([named])).await;
-    [alice, bob, carol, User::new(world, "dan").await]
+    carol.may(admin, Some("callers-a"), &json!([named])).await;
+    [alice, bob, carol, User::new(admin, "dan").await]
 }
 
 /// The jobs of these namespaces in a list, as `namespace/name`.
@@ -165,7 +164,7 @@ fn named(items: &[Value], namespace: fn(&Value) -> &Value, name: fn(&Value) -> &
 }
 
 pub(super) async fn each_caller_sees_and_does_exactly_what_rbac_lets_it(world: Rc<World>) {
-    let (users, service) = (users(&world).await, by_token(&world).await);
+    let (users, service) = (users(&world.cluster.admin).await, by_token(&world).await);
     for namespace in ["callers-a", "callers-b"] {
         for name in ["one", "two"] {
             world.create(namespace, &manifest(name, 0)).await.expect_status(201);
@@ -208,10 +207,10 @@ pub(super) async fn each_caller_sees_and_does_exactly_what_rbac_lets_it(world: R
 pub(super) async fn a_missing_namespace_is_made_with_the_callers_own_right(world: Rc<World>) {
     let service = by_token(&world).await;
     for (name, verbs, status) in [("erin", json!(["create", "get"]), 201), ("frank", json!(["get"]), 403)] {
-        let user = User::new(&world, name).await;
+        let user = User::new(&world.cluster.admin, name).await;
         let jobs = json!({ "verbs": ["create"], "apiGroups": ["batch"], "resources": ["jobs"] });
         let namespaces = json!({ "verbs": verbs, "apiGroups": [""], "resources": ["namespaces"] });
-        user.may(&world, None, &json!([jobs, namespaces])).await;
+        user.may(&world.cluster.admin, None, &json!([jobs, namespaces])).await;
         let namespace = format!("made-by-{name}");
         let body = json!({ "job_manifest": manifest("job", 0), "namespace": namespace });
         // Rights count as soon as the API server has heard of them.
@@ -233,10 +232,10 @@ pub(super) async fn a_missing_namespace_is_made_with_the_callers_own_right(world
 
 pub(super) async fn a_right_that_is_taken_away_is_gone_from_what_is_remembered_too(world: Rc<World>) {
     let service = by_token(&world).await;
-    let user = User::new(&world, "gina").await;
+    let user = User::new(&world.cluster.admin, "gina").await;
     let rule = json!({ "verbs": ["get"], "apiGroups": ["batch"], "resources": ["jobs"] });
     world.create("gone-for-gina", &manifest("job", 0)).await.expect_status(201);
-    user.may(&world, Some("gone-for-gina"), &json!([rule])).await;
+    user.may(&world.cluster.admin, Some("gone-for-gina"), &json!([rule])).await;
     let path = "/api/eks-get-job-status?job_name=job&namespace=gone-for-gina";
     let sees = async |status: u16| {
         eventually("the right that counts", async || {

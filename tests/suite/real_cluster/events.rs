@@ -19,14 +19,14 @@ use crate::support::service::Service;
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) kind: String,
-    id: String,
+    pub(super) id: String,
     pub(super) job: Value,
 }
 
 /// A reader of events that keeps the jobs as they tell.
 pub(super) struct Events {
     stream: Stream,
-    read: String,
+    unread: String,
     /// By uid, as a name may be used again.
     pub(super) picture: BTreeMap<String, Value>,
 }
@@ -47,24 +47,33 @@ impl Events {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let stream = Stream::new(response);
         assert_eq!(stream.status, 200);
-        Self { stream, read: String::new(), picture: BTreeMap::new() }
+        Self { stream, unread: String::new(), picture: BTreeMap::new() }
+    }
+
+    /// The first event after the one with this id.
+    pub(super) async fn first_after(service: &Service, query: &str, id: &str) -> Event {
+        Self::after(service, query, id).await.read().await
     }
 
     pub(super) async fn next(&mut self) -> Event {
+        let event = self.read().await;
+        self.take_in(&event);
+        event
+    }
+
+    async fn read(&mut self) -> Event {
         loop {
-            while let Some((block, rest)) = self.read.split_once("\n\n") {
+            while let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let field = |name| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
                 let (kind, id, data) = (field("event: "), field("id: "), field("data: "));
-                self.read = rest.into();
+                self.unread = rest.into();
                 // A comment has none.
                 if let (Some(kind), Some(data)) = (kind, data) {
-                    let event = Event { kind, id: id.unwrap_or_default(), job: serde_json::from_str(&data).unwrap() };
-                    self.take_in(&event);
-                    return event;
+                    return Event { kind, id: id.unwrap_or_default(), job: serde_json::from_str(&data).unwrap() };
                 }
             }
             let piece = self.stream.piece().await.unwrap().expect("the stream ends");
-            self.read.push_str(std::str::from_utf8(&piece).unwrap());
+            self.unread.push_str(std::str::from_utf8(&piece).unwrap());
         }
     }
 

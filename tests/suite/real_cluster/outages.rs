@@ -42,13 +42,13 @@ fn losses(service: &Service) -> Vec<String> {
 }
 
 /// A namespace whose jobs change while a service is away.
-struct Stage<'a> {
-    namespace: &'a str,
-    admin: &'a Api,
+pub(super) struct Stage<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) admin: &'a Api,
 }
 
 impl Stage<'_> {
-    fn job(&self, name: &str) -> String {
+    pub(super) fn job(&self, name: &str) -> String {
         format!("/apis/batch/v1/namespaces/{}/jobs/{name}", self.namespace)
     }
 
@@ -63,7 +63,7 @@ impl Stage<'_> {
     }
 
     /// Ends a job as its controller does, which may be away, too.
-    async fn complete(&self, name: &str) {
+    pub(super) async fn complete(&self, name: &str) {
         let condition = json!({ "type": "Complete", "status": "True", "lastTransitionTime": "2026-01-20T10:31:00Z" });
         let status = json!({ "status": { "active": null, "succeeded": 1, "conditions": [condition],
             "startTime": "2026-01-20T10:30:00Z", "completionTime": "2026-01-20T10:31:00Z" } });

@@ -14,20 +14,23 @@ pub struct Files {
     folder: PathBuf,
     pub apiserver: u16,
     pub spare: u16,
-    etcd_client: u16,
+    pub etcd_client: u16,
+    /// Tells the keys of this cluster from those of another on the same etcd.
+    etcd_prefix: String,
     etcd_peer: u16,
     controller_manager: u16,
-    token_ttl: Duration,
+    pub token_ttl: Duration,
 }
 
 impl Files {
-    /// Writes what the servers read from files.
-    pub fn write(folder: &Path, authority: &Authority, webhook: &str, token_ttl: Duration) -> Self {
+    /// Writes what the servers of this cluster read from files.
+    pub fn write(folder: &Path, authority: &Authority, cluster: &str, webhook: &str, token_ttl: Duration) -> Self {
         let files = Self {
             folder: folder.to_owned(),
             apiserver: free_port(),
             spare: free_port(),
             etcd_client: free_port(),
+            etcd_prefix: format!("/{cluster}"),
             etcd_peer: free_port(),
             controller_manager: free_port(),
             token_ttl,
@@ -90,6 +93,7 @@ impl Files {
     fn apiserver_at(&self, port: u16) -> Vec<String> {
         vec![
             format!("--etcd-servers={}", loopback(self.etcd_client)),
+            format!("--etcd-prefix={}", self.etcd_prefix),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
             // Nobody reaches this API server through the Service `kubernetes`.

@@ -41,9 +41,10 @@ struct State {
 }
 
 impl Webhook {
-    pub async fn start() -> Self {
+    /// Starts the webhook of the cluster with this name in EKS. It refuses tokens that are signed for another.
+    pub async fn start(cluster: &str) -> Self {
         let keys = vec![Self::service_key(), Self::stranger_key(), Self::modest_key(), Self::follower_key()];
-        let (cluster, region, not_before) = ("lab".into(), "us-east-1".into(), SystemTime::UNIX_EPOCH);
+        let (cluster, region, not_before) = (cluster.into(), "us-east-1".into(), SystemTime::UNIX_EPOCH);
         let rules = Rules { cluster, region, keys, roles: Vec::new(), not_before };
         let state = Arc::new(Mutex::new(State { rules, accepted: 0, refused: Vec::new() }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -19,6 +19,7 @@ use crate::api::jobs::list::pagination::Token;
 use crate::api::jobs::lookup::Source;
 use crate::api::routes::access::SEE_JOBS;
 use crate::auth::AccessRequest;
+use crate::clusters::cluster::Cluster;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{Reply, merged};
 use crate::jobs::filter::Filter;
@@ -37,7 +38,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     let namespace = filter.namespace.as_ref();
     let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(MAX_PAGE) as usize;
     let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
-    let from = token.map(|token| pagination::parse(ctx.cluster.name(), token)).transpose()?;
+    let from = token.map(|token| pagination::parse(&ctx.cluster.tag_prefix, token)).transpose()?;
     let all_ended = match ctx.parameters.wait()? {
         Some(_) if ctx.parameters.has("state") || from.is_some() => {
             let why = "waits for jobs of every state to end: leave out state and continue";
@@ -57,7 +58,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
         {
             let Page { mut jobs, next, remaining } = found;
             exits::hide_in_answer(ctx, namespace, &mut jobs).await?;
-            let next = next.as_ref().map(|next| pagination::encode(ctx.cluster.name(), next));
+            let next = next.as_ref().map(|next| pagination::encode(&ctx.cluster.tag_prefix, next));
             let rest = Rest {
                 cluster: ctx.cluster.name().to_string(),
                 r#continue: next,
@@ -69,7 +70,7 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
     }
     ctx.enter()?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
-    let limits = ctx.limits();
+    let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
     exits::hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, &mut jobs).await;
@@ -108,7 +109,7 @@ async fn list_in_cluster(
     let (mut jobs, mut next) = match from {
         Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
         from => match (page(ctx, filter, max_page, None).await?, from) {
-            ((jobs, None), from) => return Ok(single_page(ctx.cluster.name(), jobs, from.as_ref(), limit)),
+            ((jobs, None), from) => return Ok(single_page(&ctx.cluster, jobs, from.as_ref(), limit)),
             // The cursor belongs to the order of the store, which the API server's list does not have.
             (_, Some(_)) => return Err(expired()),
             ((jobs, next), None) if limit == max_page => (jobs, next),
@@ -128,13 +129,13 @@ async fn list_in_cluster(
     }
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = next.is_none().then_some(0);
-    let next = next.as_deref().map(|next| pagination::encode_cluster(ctx.cluster.name(), next));
+    let next = next.as_deref().map(|next| pagination::encode_cluster(&ctx.cluster.tag_prefix, next));
     let cluster = ctx.cluster.name().to_string();
     Ok((jobs, Rest { cluster, r#continue: next, remaining, all_ended: None }))
 }
 
 fn single_page(
-    cluster: &str,
+    cluster: &Cluster,
     mut jobs: Vec<Arc<Status>>,
     from: Option<&Token>,
     limit: usize,
@@ -145,7 +146,7 @@ fn single_page(
     jobs.sort_unstable_by_key(|status| PageCursor::from(&**status));
     let remaining = jobs.len().saturating_sub(limit);
     jobs.truncate(limit);
-    let next =
-        jobs.last().filter(|_| remaining > 0).map(|last| pagination::encode(cluster, &PageCursor::from(&**last)));
-    (jobs, Rest { cluster: cluster.to_owned(), r#continue: next, remaining: Some(remaining), all_ended: None })
+    let last = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::from(&**last));
+    let next = last.map(|last| pagination::encode(&cluster.tag_prefix, &last));
+    (jobs, Rest { cluster: cluster.name().to_string(), r#continue: next, remaining: Some(remaining), all_ended: None })
 }

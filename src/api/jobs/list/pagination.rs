@@ -1,4 +1,5 @@
-//! The `continue` of list-jobs: the cluster, and a cursor in the order of the store or the API server's own `continue`.
+//! The `continue` of list-jobs: a cursor in the order of the store, or the API server's own `continue`. Each begins with
+//! the tag prefix of its cluster.
 //!
 //! Callers need not understand it. It holds no secret.
 
@@ -21,19 +22,19 @@ pub enum Token {
     Cluster(String),
 }
 
-pub fn encode_cluster(cluster: &str, token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{cluster}/{CLUSTER}{token}"))
+pub fn encode_cluster(prefix: &str, token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{prefix}{CLUSTER}{token}"))
 }
 
-pub fn encode(cluster: &str, cursor: &PageCursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{cluster}/{}/{}", cursor.created(), cursor.key()))
+pub fn encode(prefix: &str, cursor: &PageCursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{prefix}{}/{}", cursor.created(), cursor.key()))
 }
 
-/// Parses a token of this cluster. That of another cluster is an error.
-pub fn parse(cluster: &str, token: &str) -> Result<Token, Problem> {
+/// Parses a token of the cluster with this prefix. That of another cluster is an error.
+pub fn parse(prefix: &str, token: &str) -> Result<Token, Problem> {
     let parse = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let text = text.strip_prefix(cluster)?.strip_prefix('/')?;
+        let text = text.strip_prefix(prefix)?;
         if let Some(token) = text.strip_prefix(CLUSTER) {
             let is_valid = (1..=MAX_TOKEN_LEN).contains(&token.len()) && token.bytes().all(|c| c.is_ascii_graphic());
             return is_valid.then(|| Token::Cluster(token.to_owned()));
@@ -55,22 +56,22 @@ mod tests {
     #[test]
     fn a_token_returns_its_cursor_and_nothing_else_is_accepted() {
         let cursor = PageCursor::new(1_769_000_000, "team-a/nightly");
-        assert_eq!(parse("lab", &encode("lab", &cursor)).unwrap(), Token::PageCursor(cursor.clone()));
-        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(format!("lab/{text}"));
-        assert_eq!(parse("eu", &encode("lab", &cursor)).unwrap_err().status, 400, "of another cluster");
+        assert_eq!(parse("lab-", &encode("lab-", &cursor)).unwrap(), Token::PageCursor(cursor.clone()));
+        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(format!("lab-{text}"));
+        assert_eq!(parse("eu-", &encode("lab-", &cursor)).unwrap_err().status, 400, "of another cluster");
         for bad in ["", "garbage", "%%%", &encoded("1/a"), &encoded("x/a/b"), &encoded("1/a/../b"), &encoded("-1/a/b")]
         {
-            assert_eq!(parse("lab", bad).unwrap_err().status, 400, "{bad}");
+            assert_eq!(parse("lab-", bad).unwrap_err().status, 400, "{bad}");
         }
     }
 
     #[test]
     fn b7_the_api_servers_own_token_comes_back_as_it_was_and_is_bounded() {
         let token = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6ODUxLCJzdGFydCI6Ii9oZWxsb1x1MDAwMCJ9";
-        assert_eq!(parse("lab", &encode_cluster("lab", token)).unwrap(), Token::Cluster(token.to_owned()));
-        assert!(parse("lab", &encode_cluster("lab", &"x".repeat(MAX_TOKEN_LEN))).is_ok());
+        assert_eq!(parse("lab-", &encode_cluster("lab-", token)).unwrap(), Token::Cluster(token.to_owned()));
+        assert!(parse("lab-", &encode_cluster("lab-", &"x".repeat(MAX_TOKEN_LEN))).is_ok());
         for bad in ["", "a b", "a\r\nb", "é", &"x".repeat(MAX_TOKEN_LEN + 1)] {
-            assert_eq!(parse("lab", &encode_cluster("lab", bad)).unwrap_err().status, 400, "{bad}");
+            assert_eq!(parse("lab-", &encode_cluster("lab-", bad)).unwrap_err().status, 400, "{bad}");
         }
     }
 }

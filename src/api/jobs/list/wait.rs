@@ -85,7 +85,7 @@ async fn find_unfinished_in_cluster(
     ctx: &mut RequestContext,
     filter: &Filter,
 ) -> Result<Option<(Arc<Status>, Source)>, Problem> {
-    let limits = ctx.limits();
+    let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let mut token = None;
     loop {

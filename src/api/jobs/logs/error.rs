@@ -17,6 +17,8 @@ pub(super) enum LogError {
     /// The caller lost its right to read logs.
     Denied(Denied),
     Draining,
+    /// The cluster was removed or replaced.
+    ClusterLeft(Box<Problem>),
     Missing(Missing),
     LogUnavailable {
         pod: String,
@@ -54,10 +56,8 @@ impl From<LogError> for Problem {
         match error {
             LogError::JobGone(error) | LogError::Kube(error) => error.into(),
             LogError::Incomplete(why) => KubeError::Broken(why).into(),
-            LogError::Draining => {
-                let detail = "the service is shutting down, or no longer serves this cluster";
-                Self::unavailable("draining", detail, Duration::from_secs(5))
-            }
+            LogError::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
+            LogError::ClusterLeft(problem) => *problem,
             LogError::Denied(denied) => denied.into(),
             LogError::Missing(missing) => not_found(missing.reason, missing.message),
             LogError::LogUnavailable { pod, container, why } => match why {

@@ -33,7 +33,7 @@ impl Feed {
         let ended = tokio::select! {
             ended = reading.run(seen) => ended,
             () = reading.sink.disconnected() => Err(LogError::Disconnected),
-            () = self.drained() => Err(LogError::Draining),
+            error = self.drained() => Err(error),
             denied = self.denied() => Err(LogError::Denied(denied)),
         };
         match ended {
@@ -42,7 +42,7 @@ impl Feed {
             // The logs of a job that is gone are complete.
             Ok(()) | Err(LogError::JobGone(_)) => reading.sink.end().await,
             // The stream is aborted: a followed log is not complete.
-            Err(LogError::Draining) => {}
+            Err(LogError::Draining | LogError::ClusterLeft(_)) => {}
             Err(error) => {
                 let is_denied = matches!(error, LogError::Denied(_));
                 let problem = Problem::from(error);
@@ -56,11 +56,16 @@ impl Feed {
         Ok(())
     }
 
-    /// Returns when the drain leaves no time for more.
-    async fn drained(&self) {
+    /// Returns when the drain of the service or of the cluster leaves no time for more.
+    async fn drained(&self) -> LogError {
         let _ = self.cluster.draining().wait_for(|draining| *draining).await;
         if !self.reading.wanted.options.follow {
             sleep(DRAIN_TIMEOUT).await;
+        }
+        if *self.state.draining.borrow() {
+            LogError::Draining
+        } else {
+            LogError::ClusterLeft(Box::new(self.state.cluster_left(&self.info)))
         }
     }
 

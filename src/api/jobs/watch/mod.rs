@@ -43,8 +43,10 @@ pub(crate) async fn watch_jobs(ctx: &mut RequestContext) -> Result<Reply, Proble
     let cluster = Arc::clone(&ctx.cluster);
     let outcome = cluster.api_server.checks.outcome(Check::Watch);
     if let (false, Outcome::Failed(why)) = (cluster.store.is_usable(), outcome) {
-        let detail = format!("jobs cannot be watched: {why}");
-        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)));
+        let is_known = ctx.state.auth.may_see_diagnostics(ctx.caller());
+        let detail =
+            if is_known { format!("jobs cannot be watched: {why}") } else { "jobs cannot be watched".to_owned() };
+        return Err(Problem::unavailable("not_watching", detail, Duration::from_mins(1)).because(why));
     }
     let start = match ctx.headers.get("last-event-id").filter(|id| !id.is_empty()).map(EventId::parse) {
         None => Start::Snapshot,
@@ -109,7 +111,7 @@ async fn run(mut feed: Feed, start: Start, permit: Option<Permit>, info: Box<Req
     let last_comment = match end {
         End::Disconnected => None,
         End::Draining if *state.draining.borrow() => Some("the service is shutting down".to_owned()),
-        End::Draining => Some("this cluster is no longer served".to_owned()),
+        End::Draining => Some(state.cluster_left(&info).detail.into()),
         // The detail of the problem shows nothing of the inside.
         End::Denied(denied) => {
             let problem = Problem::from(denied);

@@ -5,17 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::jobs::status::Status;
-use crate::jobs::store::reflector::JobReflector;
+use crate::jobs::store::reflector::{JobReflector, PendingList};
 use crate::jobs::store::staleness::Staleness;
 use crate::kube::types::Job;
 use crate::kube::watcher::Version;
-
-/// The jobs of a list, by key, until the list is complete. A job that is in memory in this version is shared.
-#[derive(Debug)]
-pub(super) struct PendingList {
-    version: Version,
-    pub(super) jobs: BTreeMap<Arc<str>, Arc<Status>>,
-}
 
 impl JobReflector {
     pub(super) fn begin_list(&mut self, version: Version) {

@@ -4,7 +4,7 @@
 mod exits;
 mod list;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,6 @@ use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
 use crate::jobs::store::finished::FinishedJobs;
 use crate::jobs::store::index::JobIndex;
-use crate::jobs::store::reflector::list::PendingList;
 use crate::jobs::store::staleness::Staleness;
 use crate::jobs::store::tombstones::Tombstones;
 use crate::kube::watcher::{Failure, Version, WatchEvent};
@@ -45,6 +44,13 @@ pub(super) struct JobReflector {
     /// The jobs that failed recently and whose exit is not looked up yet.
     pub(super) failed: VecDeque<Arc<Status>>,
     last_reset: Option<Instant>,
+}
+
+/// The jobs of a list, by key, until the list is complete. A job that is in memory in this version is shared.
+#[derive(Debug)]
+struct PendingList {
+    version: Version,
+    jobs: BTreeMap<Arc<str>, Arc<Status>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

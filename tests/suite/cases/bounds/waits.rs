@@ -132,7 +132,7 @@ async fn a_list_waits_for_those_jobs_alone_that_match() {
     }
     let reply = lab.service.get("/api/eks-list-jobs?namespace=default").await.json();
     assert_eq!(reply.get("all_ended"), None, "nobody waits");
-    for query in ["state=failed", "continue=bGFiLzEvYS9i"] {
+    for query in ["state=failed", "continue=MS9hL2I"] {
         let reply = lab.service.get(&format!("/api/eks-list-jobs?{query}&wait=1s")).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["causes"][0]["field"]), (400, &"wait".into()), "{query}");
     }
