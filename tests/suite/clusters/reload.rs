@@ -116,7 +116,7 @@ async fn the_other_waits_of_a_removed_cluster_end_too() {
         join!(lab.service.get(&list), lab.service.get(&log), lab.service.delete(&delete), changes);
     assert_eq!(list.expect_status(200).json()["all_ended"], false);
     assert_eq!(delete.expect_status(200).json()["phase"], "Terminating");
-    assert_eq!(problem(&log), (404, "cluster_not_found".to_owned()));
+    assert_eq!(problem(&log), (404, "cluster_not_found".to_owned()), "as for a new call");
 }
 
 #[tokio::test]
