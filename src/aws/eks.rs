@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::aws::Sdk;
-use crate::aws::credentials::LoadError;
 use crate::aws::exchange::Exchange;
+use crate::aws::load_error::LoadError;
 use crate::config::clusters::{ClusterConfig, StaticEndpoint};
 use crate::util::error_chain::chain;
 
