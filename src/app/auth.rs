@@ -29,10 +29,24 @@ pub(super) fn auth(settings: &Settings, reload: &mut Reload) -> Result<Auth, Err
     }
 }
 
-/// Reads the keys file, if the settings have one, only to find its mistakes.
-pub fn check_keys_file(settings: &Settings) -> Result<(), Error> {
-    let access::Auth::ApiKey { keys } = &settings.auth else { return Ok(()) };
-    keyring(keys).map(drop)
+/// Reads the keys file, if the settings have one, only to find its mistakes. Returns warnings about keys without a cluster.
+pub fn check_keys_file(settings: &Settings, clusters: &[String]) -> Result<Vec<String>, Error> {
+    let access::Auth::ApiKey { keys } = &settings.auth else { return Ok(Vec::new()) };
+    Ok(unmatched_clusters(&keyring(keys)?, clusters))
+}
+
+/// Returns a warning for each key whose `clusters=` matches none of these clusters.
+pub fn unmatched_clusters(keyring: &Keyring, names: &[String]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (key, clusters) in keyring.keys().grants_with_clusters() {
+        if !names.iter().any(|name| clusters.matches(name)) {
+            let known = names.join(", ");
+            warnings.push(format!(
+                "clusters= of key {key} is {clusters}, which matches no cluster ({known}): its calls are refused"
+            ));
+        }
+    }
+    warnings
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Error> {

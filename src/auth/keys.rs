@@ -28,6 +28,7 @@ use crate::util::secret::Secret;
 const PREFIX: &str = "eks-api-";
 const CERTIFICATE: &str = "cert:";
 const MAX_NAME_LEN: usize = 64;
+const UNKNOWN_WORD: &str = "unknown word: use role=, namespaces=, clusters= and, except after cert:, sha256=";
 const HASH: usize = 32;
 
 /// The SHA-256 of a key.
@@ -85,9 +86,8 @@ pub fn generate() -> Option<Secret<String>> {
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
     let hash = hex::encode(&sha256(key.expose().as_bytes()));
     let list = |patterns: &Patterns| patterns.to_string().replace(' ', "");
-    let namespaces = list(&grant.namespaces);
     let clusters = grant.clusters.as_ref().map(|clusters| format!(" clusters={}", list(clusters))).unwrap_or_default();
-    format!("{} role={} namespaces={namespaces}{clusters} sha256={hash}", grant.name, grant.role)
+    format!("{} role={} namespaces={}{clusters} sha256={hash}", grant.name, grant.role, list(&grant.namespaces))
 }
 
 /// A plain hash suffices: a random key cannot be guessed.
@@ -137,10 +137,7 @@ impl Keys {
                 "clusters" => clusters.replace(value).is_none(),
                 "sha256" if pattern.is_none() => sha256.replace(value).is_none(),
                 // The message leaves the word out: it could be a key.
-                _ => {
-                    let words = "use role=, namespaces=, clusters= and, except after cert:, sha256=";
-                    return Err(format!("unknown word: {words}"));
-                }
+                _ => return Err(UNKNOWN_WORD.to_owned()),
             };
             if !is_new {
                 return Err(format!("{field} is given twice"));
@@ -189,6 +186,12 @@ impl Keys {
     /// Finds the grant of a certificate with this name. The first matching line counts.
     pub fn find_certificate(&self, name: &str) -> Option<&Arc<Grant>> {
         self.certificates.iter().find(|grant| certificate_matches(&grant.name, name))
+    }
+
+    /// Returns the name and the clusters of each line with `clusters=`.
+    pub fn grants_with_clusters(&self) -> impl Iterator<Item = (&str, &Patterns)> {
+        let grants = self.keys.iter().map(|(_, grant)| grant).chain(&self.certificates);
+        grants.filter_map(|grant| Some((&*grant.name, grant.clusters.as_ref()?)))
     }
 
     /// Finds a pattern without a kind that no DNS name or e-mail address can match.

@@ -10,7 +10,7 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-use crate::aws::credentials::{LoadError, LoadStep};
+use crate::aws::load_error::{LoadError, LoadStep};
 use crate::config::clusters::AssumedRole;
 use crate::util::error_chain::{causes, chain};
 

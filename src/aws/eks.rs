@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::aws::Sdk;
-use crate::aws::credentials::LoadError;
 use crate::aws::exchange::Exchange;
+use crate::aws::load_error::LoadError;
 use crate::config::clusters::{ClusterConfig, StaticEndpoint};
 use crate::util::error_chain::chain;
 
@@ -40,6 +40,7 @@ pub enum Error {
     NotFound {
         cluster: String,
         region: String,
+        is_from_file: bool,
     },
     Credentials(LoadError),
     Refused {
@@ -54,11 +55,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotUsable { cluster, status } => write!(f, "cluster {cluster} is {status}: it has no endpoint yet"),
-            Self::NotFound { cluster, region } => write!(
+            Self::NotFound { cluster, region, is_from_file: true } => write!(
                 f,
-                "no cluster {cluster} in {region} of this account: check EKS_CLUSTER_NAME and EKS_REGION, \
-                 or its line in EKS_API_CLUSTERS_FILE"
+                "no cluster {cluster} in {region} of the account that was asked: check cluster, region and role of its \
+                 line in EKS_API_CLUSTERS_FILE"
             ),
+            Self::NotFound { cluster, .. } => {
+                write!(f, "no cluster {cluster} in this account and region: check EKS_CLUSTER_NAME and EKS_REGION")
+            }
             Self::Credentials(error) => write!(f, "DescribeCluster: {error}"),
             Self::Refused { code, message } => write!(f, "DescribeCluster: {code}: {message}"),
             Self::Unanswered(why) => write!(f, "DescribeCluster: {why}"),
@@ -83,6 +87,7 @@ impl Error {
 pub struct Describer {
     cluster: String,
     region: String,
+    is_from_file: bool,
     source: Source,
 }
 
@@ -103,7 +108,8 @@ impl Describer {
             Some(StaticEndpoint { url, ca_pem }) => Source::Settings(Description { endpoint: url, ca_pem }),
             None => Source::Eks(Client::new(&sdk.config)),
         };
-        Self { cluster: cluster.eks_name.clone(), region: cluster.region.clone(), source }
+        let ClusterConfig { eks_name, region, is_from_file, .. } = cluster;
+        Self { cluster: eks_name.clone(), region: region.clone(), is_from_file: *is_from_file, source }
     }
 
     /// Returns the description. Makes no request if the settings have the endpoint.
@@ -135,7 +141,8 @@ impl Describer {
     }
 
     fn not_found(&self) -> Error {
-        Error::NotFound { cluster: self.cluster.clone(), region: self.region.clone() }
+        let (cluster, region) = (self.cluster.clone(), self.region.clone());
+        Error::NotFound { cluster, region, is_from_file: self.is_from_file }
     }
 
     fn description(&self, output: &DescribeClusterOutput) -> Result<Description, Error> {

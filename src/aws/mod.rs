@@ -7,6 +7,7 @@ pub mod eks;
 mod exchange;
 pub mod http_client;
 pub mod identity;
+pub mod load_error;
 pub mod partition;
 pub mod sign;
 pub mod token;

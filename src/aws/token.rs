@@ -9,7 +9,7 @@ use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::aws::credentials::LoadError;
+use crate::aws::load_error::LoadError;
 use crate::aws::{Clock, sign};
 use crate::telemetry::metrics::Outcomes;
 use crate::util::backoff::Backoff;

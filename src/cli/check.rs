@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::routes::Route;
 use crate::api::routes::access::Access;
 use crate::app::error::Error;
-use crate::app::{auth, aws_http_client, sdk};
+use crate::app::{auth, aws_http_client, default_cluster, sdk};
+use crate::aws::Sdk;
 use crate::aws::eks::{self, Describer, Description};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
@@ -39,24 +40,26 @@ With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
     is_client: false,
     run: |arguments| {
         let settings = settings(&SPEC, arguments)?;
-        let clusters = settings.clusters.load().map_err(Error::Config)?;
-        let clusters = named_cluster(&SPEC, arguments, &clusters)?.map_or(clusters, |named| vec![named]);
+        let all = settings.clusters.load().map_err(Error::Config)?;
+        let clusters = named_cluster(&SPEC, arguments, &all)?.map_or_else(|| all.clone(), |named| vec![named]);
         if arguments.has("config-only") {
-            return config_only(settings, &clusters);
+            return config_only(settings, &all, &clusters);
         }
-        block_on(run(&clusters))
+        block_on(run(&default_cluster(&all)?, &clusters))
     },
 };
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Checks the files that the settings name. The clusters file is read already.
-fn config_only(settings: Settings, clusters: &[ClusterConfig]) -> Result<(), Error> {
+fn config_only(settings: Settings, all: &[ClusterConfig], clusters: &[ClusterConfig]) -> Result<(), Error> {
     aws_http_client()?;
-    auth::check_keys_file(&settings)?;
+    let names: Vec<String> = all.iter().map(|cluster| cluster.name.clone()).collect();
+    let warnings = auth::check_keys_file(&settings, &names)?;
     settings.tls.map(Tls::load).transpose().map_err(|error| Error::Config(error.to_string()))?;
     let names: Vec<String> = clusters.iter().map(named).collect();
     let count = if names.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", names.len()) };
+    warnings.iter().try_for_each(|warning| print(&format!("warning keys: {warning}")))?;
     print(&format!("ok      settings: {count}: {}", names.join(", ")))
 }
 
@@ -64,22 +67,23 @@ fn named(cluster: &ClusterConfig) -> String {
     format!("{}{}", cluster.name, if cluster.is_default { " (default)" } else { "" })
 }
 
-/// Checks one cluster after another. If there are several, the name of each precedes its checks.
-async fn run(clusters: &[ClusterConfig]) -> Result<(), Error> {
+/// Checks one cluster after another. If there are several, the name of each precedes its checks. As in the service, the
+/// default cluster's region is that of the service's own credentials.
+async fn run(default: &ClusterConfig, clusters: &[ClusterConfig]) -> Result<(), Error> {
     let mut report = Report::default();
+    let sdk = sdk(default).await?;
     for config in clusters {
         if clusters.len() > 1 {
             report.print(&format!("cluster {}:", config.name));
         }
-        check(config, &mut report).await?;
+        check(config, &sdk.for_cluster(config), &mut report).await;
     }
     report.end()
 }
 
 /// Runs the steps in order. A step that fails ends the check of this cluster if the next steps depend on it.
-async fn check(config: &ClusterConfig, report: &mut Report) -> Result<(), Error> {
-    let sdk = sdk(config).await?.for_cluster(config);
-    let (cluster, describer) = connect(config, &sdk);
+async fn check(config: &ClusterConfig, sdk: &Sdk, report: &mut Report) {
+    let (cluster, describer) = connect(config, sdk);
 
     match cluster.tokens.current().await {
         Ok(_) => report.line("credentials", Ok::<_, String>("found, and a token signed with them".to_owned()), ""),
@@ -89,7 +93,7 @@ async fn check(config: &ClusterConfig, report: &mut Report) -> Result<(), Error>
                 token::Error::Sign { .. } => (error.with_cause(), "check the credentials: they cannot sign"),
             };
             report.line("credentials", Err::<String, _>(reason), remedy);
-            return Ok(());
+            return;
         }
     }
     let who = identity::caller(&sdk.config).await;
@@ -98,18 +102,17 @@ async fn check(config: &ClusterConfig, report: &mut Report) -> Result<(), Error>
         who,
         "are these credentials expired, or of another partition? If STS cannot be reached: only this check needs it",
     );
-    let Some((description, clock_is_right)) = description(config, &describer, report).await else { return Ok(()) };
+    let Some((description, clock_is_right)) = description(config, &describer, report).await else { return };
     if let Err(error) = cluster.set_description(description) {
         report.line("tls", Err::<String, _>(error), "DescribeCluster gave no usable CA: is the cluster ACTIVE?");
-        return Ok(());
+        return;
     }
     if !reachable(&cluster, clock_is_right, report).await {
-        return Ok(());
+        return;
     }
     for (permission, uses) in needed() {
         permitted(&cluster, permission, &uses, report).await;
     }
-    Ok(())
 }
 
 /// Returns the description of the cluster, and whether the clock is right. A cluster with an endpoint is not described.
@@ -125,11 +128,16 @@ async fn description(
     let (answer, date) = describer.describe().await;
     let clock_is_right = clock_is_right(date, report);
     let endpoint = answer.as_ref().map(|description| description.endpoint.clone()).map_err(eks::Error::with_cause);
-    report.line(
-        "cluster",
-        endpoint,
-        "allow eks:DescribeCluster on this cluster; check EKS_CLUSTER_NAME and EKS_REGION, or its line in EKS_API_CLUSTERS_FILE; for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE",
+    let place = if config.is_from_file {
+        "cluster, region and role of its line in EKS_API_CLUSTERS_FILE"
+    } else {
+        "EKS_CLUSTER_NAME and EKS_REGION"
+    };
+    let remedy = format!(
+        "allow eks:DescribeCluster on this cluster; check {place}: in a wrong region the cluster is not found, or EKS has no such host; \
+         for a proxy or its CA see HTTPS_PROXY, AWS_CA_BUNDLE"
     );
+    report.line("cluster", endpoint, &remedy);
     Some((answer.ok()?, clock_is_right))
 }
 

@@ -31,11 +31,9 @@ pub static SPEC: CommandSpec = CommandSpec {
     run: |arguments| {
         let settings = settings(&SPEC, arguments)?;
         let clusters = settings.clusters.load().map_err(Error::Config)?;
-        let config = match named_cluster(&SPEC, arguments, &clusters)? {
-            Some(named) => named,
-            None => default_cluster(&clusters)?,
-        };
-        block_on(run(&config))
+        let default = default_cluster(&clusters)?;
+        let named = named_cluster(&SPEC, arguments, &clusters)?;
+        block_on(run(&default, named.as_ref().unwrap_or(&default)))
     },
 };
 
@@ -79,9 +77,10 @@ struct Status<'a> {
     token: &'a str,
 }
 
-async fn run(config: &ClusterConfig) -> Result<(), Error> {
+/// As in the service, the default cluster's region is that of the service's own credentials.
+async fn run(default: &ClusterConfig, config: &ClusterConfig) -> Result<(), Error> {
     let api_version = api_version(std::env::var("KUBERNETES_EXEC_INFO").ok().as_deref())?;
-    let sdk = sdk(config).await?.for_cluster(config);
+    let sdk = sdk(default).await?.for_cluster(config);
     let (cluster, _) = connect(config, &sdk);
     let token = cluster.tokens.current().await.map_err(|error| Error::Failed(error.with_cause()))?;
     let whole_seconds = OffsetDateTime::from(token.good_until).replace_nanosecond(0);

@@ -4,6 +4,8 @@ use std::process::Output;
 use std::time::SystemTime;
 
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::given::{BINARY, signer, without_credentials};
 use crate::support::aws::AwsMock;
@@ -90,6 +92,76 @@ async fn config_only_prints_the_clusters_and_connects_to_nothing() {
     assert_eq!(aws.calls("GET", "/") + aws.calls("POST", "/"), 0);
     let output = builder(BINARY, &aws).arg("check").arg("--config-only").output().await;
     assert_eq!((code(&output), text(&output.stdout)), (Some(0), "ok      settings: 1 cluster: lab (default)\n"));
+}
+
+#[tokio::test]
+async fn config_only_warns_of_keys_that_can_use_no_cluster() {
+    let hash = |digit: &str| digit.repeat(64);
+    let keys = format!(
+        "old role=read namespaces=* clusters=lab-3,dev-* sha256={}\nci role=read namespaces=* clusters=dev,e* sha256={}\n\
+         plain role=read namespaces=* sha256={}\ncert:a.example role=read namespaces=* clusters=x\n",
+        hash("a"),
+        hash("b"),
+        hash("c"),
+    );
+    let settings = [("EKS_API_AUTH", "api-key"), ("EKS_API_KEYS_FILE", "keys")];
+    // A cluster that is not named exists all the same.
+    for arguments in [&["check", "--config-only"][..], &["check", "--config-only", "--cluster", "lab"]] {
+        let output = run(arguments, TWO).file("keys", &keys).envs(&settings).output().await;
+        assert_eq!((code(&output), text(&output.stderr)), (Some(0), ""));
+        let told: Vec<&str> = text(&output.stdout).lines().collect();
+        let warning = |key: &str, clusters: &str| {
+            format!(
+                "warning keys: clusters= of key {key} is {clusters}, which matches no cluster (lab, eu): \
+                 its calls are refused"
+            )
+        };
+        assert_eq!(told[..2], [warning("old", "lab-3, dev-*"), warning("a.example", "x")], "{told:?}");
+        assert!(told.len() == 3 && told[2].starts_with("ok      settings: "), "{told:?}");
+    }
+}
+
+/// Returns the host that a command asks a proxy for first, if its own credentials come from STS.
+async fn sts_host(arguments: &[&str]) -> String {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let builder = run(arguments, TWO).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let command = builder.file("identity", "lab.web.identity").envs(&[
+        ("HTTPS_PROXY", url.as_str()),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "identity"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/eks-api"),
+        ("AWS_ROLE_SESSION_NAME", "lab"),
+    ]);
+    let asked = async {
+        let (mut stream, _) = proxy.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(request).unwrap()
+    };
+    tokio::select! {
+        output = command.output() => panic!("{output:?}"),
+        request = asked => request.split_whitespace().nth(1).unwrap().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_own_credentials_of_a_command_are_those_of_the_defaults_region_as_in_the_service() {
+    for arguments in [&["check", "--cluster", "eu"][..], &["token", "--cluster", "eu"]] {
+        assert_eq!(sts_host(arguments).await, "sts.us-east-1.amazonaws.com:443", "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn check_tells_where_to_look_for_a_cluster_that_is_not_found() {
+    let aws = AwsMock::start().await;
+    let output = with_file(builder(BINARY, &aws), TWO).arg("check").arg("--cluster").arg("eu").output().await;
+    let told = text(&output.stdout);
+    let place = "check cluster, region and role of its line in EKS_API_CLUSTERS_FILE";
+    let why = format!("FAILED  cluster: no cluster batch-7 in eu-west-1 of the account that was asked: {place}\n");
+    assert!(told.contains(&why) && told.contains(&format!("{place}: in a wrong region")), "{told}");
+    assert!(!told.contains("EKS_CLUSTER_NAME"), "{told}");
 }
 
 #[tokio::test]

@@ -36,7 +36,12 @@ async fn without_any_setting_it_says_what_is_needed() {
         let output = run(BINARY, arguments, &[]).await;
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78));
-        assert!(told.contains("EKS_CLUSTER_NAME is not set"), "{told}");
+        assert!(
+            told.contains(
+                "EKS_CLUSTER_NAME is not set: set it to the name of the EKS cluster, or set EKS_API_CLUSTERS_FILE"
+            ),
+            "{told}"
+        );
         assert!(told.contains("EKS_REGION or AWS_REGION or AWS_DEFAULT_REGION is not set"), "{told}");
     }
 }

@@ -13,6 +13,8 @@ use crate::util::text::{closest, truncate};
 const KEYS: [&str; 9] =
     ["cluster", "region", "default", "role", "external_id", "role_session_name", "namespaces", "endpoint", "ca_file"];
 const SESSION_NAME: &str = "eks-api";
+/// The mistake of a line with a word that is not `key=value`.
+const NO_PAIR: &str = "a word is not key=value: write key=value without blanks";
 /// The maximal length of a value in a message.
 const MAX_SHOWN: usize = 100;
 
@@ -37,9 +39,9 @@ pub(super) fn parse(line: &str, read_ca: impl Fn(&Path) -> Result<Vec<u8>, Strin
     }
     let cluster = ClusterConfig {
         name: name.to_owned(),
-        is_from_file: true,
         eks_name: values.checked("cluster", "the name of an EKS cluster", is_cluster_name).unwrap_or(name).to_owned(),
         region: values.checked("region", "an AWS region, such as us-east-1", is_region).unwrap_or_default().to_owned(),
+        is_from_file: true,
         is_default: values.is_default(),
         role: values.role(),
         namespaces: values.namespaces(),
@@ -58,8 +60,10 @@ struct Values<'a> {
 impl<'a> Values<'a> {
     /// Text that may be a value is not shown: it may be a part of an external ID.
     fn add(&mut self, word: &'a str) {
-        let Some((name, value)) = word.split_once('=') else {
-            self.mistake("a word has no =: write key=value, without blanks in the value");
+        let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            if !self.mistakes.iter().any(|mistake| mistake == NO_PAIR) {
+                self.mistake(NO_PAIR);
+            }
             return;
         };
         let Some(key) = KEYS.into_iter().find(|key| *key == name) else {

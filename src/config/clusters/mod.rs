@@ -38,7 +38,11 @@ impl ClusterSource {
             }
             return Self::File(path);
         }
-        let name = read.required(&["EKS_CLUSTER_NAME"], "the name of the EKS cluster", is_cluster_name);
+        let what = match read.value("EKS_CLUSTER_NAME") {
+            Some(_) => "the name of the EKS cluster",
+            None => "the name of the EKS cluster, or set EKS_API_CLUSTERS_FILE",
+        };
+        let name = read.required(&["EKS_CLUSTER_NAME"], what, is_cluster_name);
         let region = ["EKS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
         let region = read.required(&region, "the cluster's AWS region, such as us-east-1", is_region);
         Self::Settings(Box::new(ClusterConfig::single(&name, &region)))

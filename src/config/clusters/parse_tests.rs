@@ -24,16 +24,17 @@ fn mistakes(line: &str) -> Vec<String> {
     parsed(&format!("# clusters\ngood region=us-east-1 default=true\n{line}\n")).err().unwrap_or_default()
 }
 
+/// A line with name and region only.
+fn single(name: &str, region: &str) -> ClusterConfig {
+    ClusterConfig { is_from_file: true, ..ClusterConfig::single(name, region) }
+}
+
 fn lines(count: usize) -> String {
     (1..=count).fold(String::new(), |mut text, number| {
         let default = if number == 1 { "default=true" } else { "" };
         let _ = writeln!(text, "c{number} region=us-east-1 {default}\n# comment {number}\n");
         text
     })
-}
-
-fn of_file(name: &str, region: &str) -> ClusterConfig {
-    ClusterConfig { is_from_file: true, ..ClusterConfig::single(name, region) }
 }
 
 #[test]
@@ -55,15 +56,15 @@ lab   cluster=lab region=us-east-1 endpoint=https://ABC.gr7.us-east-1.eks.amazon
         ca_pem: b"pem of lab".to_vec(),
     };
     let expected = [
-        of_file("prod", "us-east-1"),
+        single("prod", "us-east-1"),
         ClusterConfig {
             eks_name: "batch_7".to_owned(),
             is_default: false,
             role: Some(role),
             namespaces: Some(Patterns::parse("a,b-*").unwrap()),
-            ..of_file("eu", "eu-west-1")
+            ..single("eu", "eu-west-1")
         },
-        ClusterConfig { is_default: false, endpoint: Some(endpoint), ..of_file("lab", "us-east-1") },
+        ClusterConfig { is_default: false, endpoint: Some(endpoint), ..single("lab", "us-east-1") },
     ];
     assert_eq!(parsed(text).unwrap(), expected);
 }
@@ -80,7 +81,7 @@ fn a_byte_order_mark_tabs_and_windows_line_ends_are_skipped() {
     let text =
         "\u{feff}# clusters\r\n\r\n\ta\tregion=us-east-1 \t default=true \r\n  b region=us-east-1\t\r\n  \t# end\r\n";
     assert_eq!(parsed(text).unwrap(), expected);
-    assert_eq!(parsed("\u{feff}a region=us-east-1\r\n").unwrap(), [of_file("a", "us-east-1")]);
+    assert_eq!(parsed("\u{feff}a region=us-east-1\r\n").unwrap(), [single("a", "us-east-1")]);
 }
 
 #[test]
@@ -119,11 +120,21 @@ fn each_mistake_of_a_line_names_the_line_and_the_key() {
         ("eu region=eu-west-1 Region=a", "unknown key \"Region\": did you mean region?"),
         ("eu region=eu-west-1 x=a", "unknown key \"x\": the keys are cluster, region, default, role, "),
         ("eu region=eu-west-1 # in Ireland", "a comment follows the keys: write it on a line of its own"),
-        ("eu region=eu-west-1 namespaces=a, b", "a word has no =: write key=value, without blanks in the value"),
+        ("eu region=eu-west-1 namespaces=a, b", "a word is not key=value: write key=value without blanks"),
     ] {
         let found = mistakes(line);
         assert!(found[0].starts_with("line 3: ") && found[0].contains(expected), "{line}: {found:?}");
         assert_eq!(found.len(), 1, "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn blanks_around_the_sign_are_told_once() {
+    for line in ["eu region = us-east-1 cluster = b", "eu region =us-east-1", "eu =us-east-1"] {
+        let found = mistakes(line);
+        assert_eq!(found[0], "line 3: a word is not key=value: write key=value without blanks");
+        assert_eq!(found[1], "line 3: region is missing: add region=us-east-1");
+        assert_eq!(found.len(), 2, "{line}: {found:?}");
     }
 }
 
@@ -201,6 +212,7 @@ fn values_have_the_lengths_that_aws_allows() {
 fn an_external_id_has_the_characters_that_sts_allows_and_is_never_shown() {
     let good = parsed(&format!("eu region=eu-west-1 {ROLE} external_id=aZ09_+=,.@:/-")).unwrap();
     assert_eq!(good[0].role.as_ref().unwrap().external_id.as_deref(), Some("aZ09_+=,.@:/-"));
+    assert!(!format!("{good:?}").contains("aZ09"), "{good:?}");
     for bad in ["4f0c!", "4f0c\u{e4}", "\"4f0c\"", "4f0c 4f0c", "4f0c external_id=4f0d"] {
         for role in [ROLE, ""] {
             let found = mistakes(&format!("eu region=eu-west-1 {role} external_id={bad}"));
