@@ -109,7 +109,7 @@ impl Watcher<'_> {
                 let path = Path::jobs_watch(self.label_selector, *version, seconds);
                 match client(self.api_server).open(&path).await {
                     Ok(stream) => {
-                        self.stream = Some(EventStream { stream, lines: Lines::default(), undecoded: VecDeque::new() });
+                        self.stream = Some(EventStream { stream, lines: Lines::default(), inputs: VecDeque::new() });
                         self.current_version = resumes.then(|| {
                             let path = Path::jobs_page(None, self.label_selector, 1, None);
                             Box::pin(current_version(Arc::clone(self.api_server), path)) as _
@@ -179,27 +179,29 @@ fn failed(error: Error) -> Input {
 struct EventStream {
     stream: Stream,
     lines: Lines,
-    /// Complete lines that are not decoded yet.
-    undecoded: VecDeque<Vec<u8>>,
+    inputs: VecDeque<Input>,
 }
 
 impl EventStream {
     async fn next(&mut self) -> Input {
         loop {
-            // A busy stream always has a next event. Other tasks run first, so that callers wait for one event at most.
-            yield_now().await;
-            if let Some(line) = self.undecoded.pop_front() {
-                return Input::from_line(&line);
+            if let Some(input) = self.inputs.pop_front() {
+                return input;
             }
-            let chunk = match timeout(IDLE_TIMEOUT, self.stream.next()).await {
+            let chunk = async {
+                // A busy stream always has a next chunk. Other tasks run first.
+                yield_now().await;
+                self.stream.next().await
+            };
+            let chunk = match timeout(IDLE_TIMEOUT, chunk).await {
                 Err(_) => return Input::Failed(Failure::IdleTimeout),
                 Ok(Err(error)) => return failed(error),
                 Ok(Ok(None)) => return Input::Ended,
                 Ok(Ok(Some(chunk))) => chunk,
             };
-            let undecoded = &mut self.undecoded;
-            if self.lines.feed(&chunk, |line| undecoded.push_back(line.to_vec())).is_err() {
-                return Input::Failed(Failure::Unreadable("an event is longer than any job".to_owned()));
+            let inputs = &mut self.inputs;
+            if self.lines.feed(&chunk, |line| inputs.push_back(Input::from_line(line))).is_err() {
+                inputs.push_back(Input::Failed(Failure::Unreadable("an event is longer than any job".to_owned())));
             }
         }
     }
