@@ -21,6 +21,7 @@ use crate::api::request_log;
 use crate::api::service::Service;
 use crate::api::state::AppState;
 use crate::audit::Audit;
+use crate::auth::Auth;
 use crate::aws::{Sdk, http_client};
 use crate::clusters::registry::Registry;
 use crate::clusters::status_line::StatusLine;
@@ -118,8 +119,13 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     });
     if shared.has_clusters_file {
         let state = Arc::clone(&shared);
-        reload.add("clusters", move || starter.reload(&state));
+        reload.add("clusters", move || {
+            let outcome = starter.reload(&state);
+            log_unmatched(&state);
+            outcome
+        });
     }
+    log_unmatched(&shared);
     tokio::spawn(reload.run(hangup));
     let state = Arc::clone(&shared);
     tokio::spawn(supervise("repeats", move || request_log::report_repeats(Arc::clone(&state)), || ()));
@@ -164,6 +170,15 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
 fn signals() -> Result<(Signal, Signal, Signal), Error> {
     let listen = |kind| signal(kind).map_err(Error::Start);
     Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?))
+}
+
+/// Warns of keys that are for no cluster. The keys are reloaded before the clusters.
+fn log_unmatched(state: &AppState) {
+    if let Auth::ApiKey(keyring) = &*state.auth {
+        for warning in auth::unmatched_clusters(keyring, &state.clusters.current().names()) {
+            log::warn!("{warning}");
+        }
+    }
 }
 
 fn log_warnings(settings: &Settings, address: SocketAddr) {
