@@ -1,5 +1,7 @@
 //! Calls the handler of a route.
 
+use std::sync::Arc;
+
 use crate::api::context::RequestContext;
 use crate::api::routes::Route;
 use crate::api::{clusters, docs, jobs, metrics, namespaces, probes};
@@ -7,8 +9,18 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 
-/// Runs the handler. Each future is boxed, so a call takes only the memory that its own handler needs.
+/// Runs the handler. A read ends soon after the drain of its cluster; a change goes on.
 pub(super) async fn handle(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
+    if ctx.info.is_change {
+        return run(ctx, body).await;
+    }
+    let cluster = Arc::clone(&ctx.cluster);
+    let answer = cluster.unless_drained(run(ctx, body)).await;
+    answer.unwrap_or_else(|| Err(ctx.state.cluster_left(&ctx.info)))
+}
+
+/// Each future is boxed, so a call takes only the memory that its own handler needs.
+async fn run(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
     match ctx.route {
         Route::CreateJob => Box::pin(jobs::create::create_job(ctx, body)).await,
         Route::GetJobStatus => Box::pin(jobs::status::get_job_status(ctx)).await,

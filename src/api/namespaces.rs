@@ -159,7 +159,9 @@ async fn wait_until_deleted(
     // With EKS_API_AUTH=kubernetes, the cluster checks the caller's right at each poll.
     let mut revoked = pin!(state.auth.wait_until_revoked(&cluster.api_server, &caller, &[]));
     loop {
-        match ctx.client()?.get::<Namespace>(&Path::namespace(name)).await {
+        let path = Path::namespace(name);
+        let Some(read) = cluster.unless_drained(ctx.client()?.get::<Namespace>(&path)).await else { return Ok(phase) };
+        match read {
             Ok(namespace) => namespace.status.phase().unwrap_or("Terminating").clone_into(&mut phase),
             Err(error) if error.is_not_found() => return Ok(DELETED.to_owned()),
             // The next poll may succeed.

@@ -57,8 +57,11 @@ impl AppState {
         Ok(cluster)
     }
 
-    /// Returns why a call cannot go on: its cluster was removed, or replaced by another of the same name.
+    /// Returns why a call cannot go on: the service drains, or its cluster was removed or replaced.
     pub fn cluster_left(&self, info: &RequestInfo) -> Problem {
+        if *self.draining.borrow() {
+            return Problem::unavailable("draining", "shutting down", Duration::from_secs(5));
+        }
         let found = self.find_cluster(&mut info.clone(), Some(&info.cluster));
         found.err().unwrap_or_else(|| {
             let detail = "the settings of this cluster have changed; call again";

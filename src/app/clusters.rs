@@ -45,6 +45,10 @@ impl ClusterStarter {
                 removed.push(name);
             }
         }
+        if *state.draining.borrow() {
+            // The drain of the service may not have seen the new ones.
+            state.clusters.current().all().for_each(|cluster| cluster.drain());
+        }
         let added: Vec<_> = names.into_iter().filter(|name| !before.contains(name)).collect();
         let [added, changed, removed] = [added, changed, removed].map(|names| names.join(","));
         log::info!(added = added, changed = changed, removed = removed; "clusters reloaded");

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ring::digest::{SHA256, digest};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::aws::Sdk;
 use crate::aws::eks::Describer;
@@ -18,6 +19,9 @@ use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
 use crate::util::hex;
+
+/// How long a read may take after the drain began.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
 pub struct Cluster {
     pub config: ClusterConfig,
@@ -64,6 +68,20 @@ impl Cluster {
     /// Ends the background tasks. The jobs in memory change no more.
     pub fn stop(&self) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// Returns the result of the work, or `None` if the drain leaves it no time. The API server may not answer any more.
+    pub async fn unless_drained<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut draining = self.draining();
+        let drained = async {
+            let _ = draining.wait_for(|draining| *draining).await;
+            sleep(DRAIN_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            result = work => Some(result),
+            () = drained => None,
+        }
     }
 
     /// Tells waits and streams to end.

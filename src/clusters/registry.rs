@@ -166,4 +166,14 @@ mod tests {
         assert!(error.contains("restart to change the default"), "{error}");
         assert!(Arc::ptr_eq(&before, &registry.current()));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_without_an_answer_ends_five_seconds_after_the_drain() {
+        let cluster = cluster(config("prod", "us-east-1"));
+        let begun = tokio::time::Instant::now();
+        let drain = async { cluster.drain() };
+        let (hung, ()) = tokio::join!(cluster.unless_drained(std::future::pending::<()>()), drain);
+        assert_eq!((hung, begun.elapsed().as_secs()), (None, 5));
+        assert_eq!(cluster.unless_drained(async { 1 }).await, Some(1), "an answer that is there is given");
+    }
 }

@@ -64,8 +64,11 @@ pub(super) async fn wait_for(
     let mut subscription = ctx.store().subscribe(&job.namespace, &job.name);
     let (mut disconnected, mut draining) = (ctx.disconnected.take(), ctx.cluster.draining());
     let no_cache = ctx.wants_no_cache();
-    let mut seen = fetch(ctx, job).await?;
     let cluster = Arc::clone(&ctx.cluster);
+    let Some(fetched) = cluster.unless_drained(fetch(ctx, job)).await else {
+        return Err(ctx.state.cluster_left(&ctx.info));
+    };
+    let mut seen = fetched?;
     if condition.is_met(&cluster.tag_prefix, &seen.status) {
         return Ok(seen);
     }

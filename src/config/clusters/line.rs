@@ -58,7 +58,7 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Text that may be a value is not shown: it may be a part of an external ID.
+    /// Text that does not look like a key is not shown: it may be a part of an external ID.
     fn add(&mut self, word: &'a str) {
         let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
             if !self.mistakes.iter().any(|mistake| mistake == NO_PAIR) {
@@ -69,8 +69,9 @@ impl<'a> Values<'a> {
         let Some(key) = KEYS.into_iter().find(|key| *key == name) else {
             let hint = closest(name, KEYS.into_iter()).map(|key| format!("did you mean {key}?"));
             let hint = hint.unwrap_or_else(|| format!("the keys are {}", KEYS.join(", ")));
-            let name = truncate(name, MAX_SHOWN);
-            self.mistake(format!("unknown key {name:?}: {hint}"));
+            let is_like_a_key = name.len() <= 20 && name.bytes().all(|c| c.is_ascii_alphabetic() || b"_-".contains(&c));
+            let shown = if is_like_a_key { format!(" {name:?}") } else { String::new() };
+            self.mistake(format!("unknown key{shown}: {hint}"));
             return;
         };
         if self.given.insert(key, value).is_some() {
@@ -83,8 +84,7 @@ impl<'a> Values<'a> {
     }
 
     fn must_be(&mut self, what: &str, value: &str, form: &str) {
-        let value = truncate(value, MAX_SHOWN);
-        self.mistake(format!("{what} is {value:?}: it must be {form}"));
+        self.mistake(format!("{what} is {}: it must be {form}", shown(value)));
     }
 
     fn has(&self, key: &str) -> bool {
@@ -142,7 +142,13 @@ impl<'a> Values<'a> {
         }
         let url = self.checked("endpoint", "https://HOST or https://HOST:PORT, without a path", is_endpoint);
         let value = *self.given.get("ca_file")?;
-        let ca_pem = read_ca(Path::new(value)).map_err(|why| self.mistake(format!("ca_file is {value:?}: {why}")));
+        let ca_pem =
+            read_ca(Path::new(value)).map_err(|why| self.mistake(format!("ca_file is {}: {why}", shown(value))));
         Some(StaticEndpoint { url: url?.to_owned(), ca_pem: ca_pem.ok()? })
     }
+}
+
+/// Returns a value in quotes, escaped, of bounded length.
+fn shown(value: &str) -> String {
+    truncate(&format!("{value:?}"), MAX_SHOWN).to_owned()
 }

@@ -68,13 +68,14 @@ pub fn parse(
     text: &str,
     read_ca: impl Fn(&Path) -> Result<Vec<u8>, String>,
 ) -> Result<Vec<ClusterConfig>, Vec<String>> {
-    let (mut clusters, mut mistakes) = (Vec::<(usize, ClusterConfig)>::new(), Vec::new());
+    let (mut clusters, mut mistakes, mut is_cut) = (Vec::<(usize, ClusterConfig)>::new(), Vec::new(), false);
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_ascii);
     let lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     for (number, line) in lines {
         if clusters.len() == MAX_CLUSTERS {
             let advice = "remove this line and the later ones";
             mistakes.push(format!("line {number}: more than {MAX_CLUSTERS} clusters: {advice}"));
+            is_cut = true;
             break;
         }
         let (cluster, mut found) = line::parse(line, &read_ca);
@@ -91,7 +92,8 @@ pub fn parse(
     match &mut clusters[..] {
         [] => mistakes.push("there is no cluster in it: add a line such as prod region=us-east-1".to_owned()),
         [(_, only)] => only.is_default = true,
-        several if several.iter().all(|(_, cluster)| !cluster.is_default) => {
+        // The default may be on a line that was not read.
+        several if !is_cut && several.iter().all(|(_, cluster)| !cluster.is_default) => {
             mistakes.push("no line has default=true: add it to the line of one cluster".to_owned());
         }
         _ => {}

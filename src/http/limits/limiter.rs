@@ -96,7 +96,8 @@ impl Limiter {
     pub fn stats(&self) -> LimiterStats {
         let (free, max) = (self.open.available_permits() as u64, u64::from(self.max));
         // During a drain `idle` takes all that is free.
-        LimiterStats { open: (u64::from(MAX_OPEN) - free).min(max), max, refused: self.refused.value() }
+        let open = if free == 0 { max } else { u64::from(MAX_OPEN) - free };
+        LimiterStats { open, max, refused: self.refused.value() }
     }
 
     /// Returns when no call of this kind is in progress. Calls to removed clusters count too.

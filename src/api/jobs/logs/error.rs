@@ -1,7 +1,5 @@
 //! [`LogError`]: why no more of a log is sent.
 
-use std::time::Duration;
-
 use hyper::StatusCode;
 
 use crate::auth::Denied;
@@ -16,9 +14,8 @@ pub(super) enum LogError {
     Disconnected,
     /// The caller lost its right to read logs.
     Denied(Denied),
-    Draining,
-    /// The cluster was removed or replaced.
-    ClusterLeft(Box<Problem>),
+    /// The service drains, or the cluster was removed or replaced.
+    Draining(Box<Problem>),
     Missing(Missing),
     LogUnavailable {
         pod: String,
@@ -56,8 +53,7 @@ impl From<LogError> for Problem {
         match error {
             LogError::JobGone(error) | LogError::Kube(error) => error.into(),
             LogError::Incomplete(why) => KubeError::Broken(why).into(),
-            LogError::Draining => Self::unavailable("draining", "shutting down", Duration::from_secs(5)),
-            LogError::ClusterLeft(problem) => *problem,
+            LogError::Draining(problem) => *problem,
             LogError::Denied(denied) => denied.into(),
             LogError::Missing(missing) => not_found(missing.reason, missing.message),
             LogError::LogUnavailable { pod, container, why } => match why {

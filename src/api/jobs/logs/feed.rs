@@ -42,7 +42,7 @@ impl Feed {
             // The logs of a job that is gone are complete.
             Ok(()) | Err(LogError::JobGone(_)) => reading.sink.end().await,
             // The stream is aborted: a followed log is not complete.
-            Err(LogError::Draining | LogError::ClusterLeft(_)) => {}
+            Err(LogError::Draining(_)) => {}
             Err(error) => {
                 let is_denied = matches!(error, LogError::Denied(_));
                 let problem = Problem::from(error);
@@ -62,11 +62,7 @@ impl Feed {
         if !self.reading.wanted.options.follow {
             sleep(DRAIN_TIMEOUT).await;
         }
-        if *self.state.draining.borrow() {
-            LogError::Draining
-        } else {
-            LogError::ClusterLeft(Box::new(self.state.cluster_left(&self.info)))
-        }
+        LogError::Draining(Box::new(self.state.cluster_left(&self.info)))
     }
 
     /// Returns when the caller loses its right to the log that is open. The API server checks it only at the opening.
