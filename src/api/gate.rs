@@ -60,7 +60,8 @@ impl Gate {
 
 /// Returns the cluster that a query names, for the records of a refusal. An unknown name could be anything.
 fn known_cluster(state: &AppState, uri: &Uri) -> Option<Arc<str>> {
-    let mut query = form_urlencoded::parse(uri.query()?.as_bytes());
+    let query = uri.query().filter(|query| query.contains("cluster="))?;
+    let mut query = form_urlencoded::parse(query.as_bytes());
     let (_, name) = query.find(|(parameter, _)| parameter == "cluster")?;
     state.clusters.current().get(&name).map(|cluster| Arc::clone(cluster.name()))
 }

@@ -9,9 +9,10 @@ use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 
-/// Runs the handler. A read ends soon after the drain of its cluster; a change goes on.
+/// Runs the handler. A read ends soon after the drain of its cluster; a change goes on. A status without a wait is short.
 pub(super) async fn handle(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
-    if ctx.info.is_change {
+    let is_short = ctx.route == Route::GetJobStatus && !ctx.parameters.has("wait");
+    if ctx.info.is_change || is_short {
         return run(ctx, body).await;
     }
     let cluster = Arc::clone(&ctx.cluster);

@@ -40,21 +40,25 @@ impl AppState {
     /// Returns the cluster that a call names, or the default one, if the caller may use it. Sets it for the records.
     pub fn find_cluster(&self, info: &mut RequestInfo, name: Option<&str>) -> Result<Arc<Cluster>, Problem> {
         let clusters = self.clusters.current();
+        let found = match name {
+            Some(name) => clusters.get(name),
+            None => Some(&clusters.default),
+        };
         let name = name.unwrap_or_else(|| clusters.default.name());
-        if is_label(name) {
-            info.cluster = name.into();
+        match found {
+            Some(known) => info.cluster = Arc::clone(known.name()),
+            None if is_label(name) => info.cluster = name.into(),
+            None => {}
         }
         info.caller.may_use_cluster(name, *name == **clusters.default.name())?;
-        let cluster = clusters.get(name).cloned().ok_or_else(|| {
+        found.cloned().ok_or_else(|| {
             if info.caller.sees_all_clusters() {
                 Problem::cluster_not_found(name)
             } else {
                 // The answer must not tell which names exist.
                 Denied::cluster_not_allowed(name).into()
             }
-        })?;
-        info.cluster = Arc::clone(cluster.name());
-        Ok(cluster)
+        })
     }
 
     /// Returns why a call cannot go on: the service drains, or its cluster was removed or replaced.
