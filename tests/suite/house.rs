@@ -13,7 +13,7 @@ use source::{Source, sources};
 /// other. Blank lines, comments and tests do not count.
 const ROOMS: [(&str, usize, usize); 16] = [
     ("util", 0, 1037),
-    ("config", 1, 762),
+    ("config", 1, 761),
     ("telemetry", 1, 559),
     ("aws", 2, 712),
     ("client", 2, 2529),
@@ -23,7 +23,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("auth", 6, 673),
     ("audit", 7, 250),
     ("http", 8, 2221),
-    ("api", 9, 4068),
+    ("api", 9, 4074),
     ("app", 10, 437),
     ("cli", 11, 1370),
     ("lib", 12, 14),
