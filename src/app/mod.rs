@@ -57,7 +57,11 @@ pub async fn sdk(cluster: &ClusterConfig) -> Result<Sdk, Error> {
 
 pub fn default_cluster(clusters: &[ClusterConfig]) -> Result<ClusterConfig, Error> {
     let default = clusters.iter().find(|cluster| cluster.is_default).cloned();
-    default.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))
+    default.ok_or_else(no_default)
+}
+
+fn no_default() -> Error {
+    Error::Config("no cluster is the default".to_owned())
 }
 
 /// Serves until SIGTERM or SIGINT, then drains. Listens before it connects to AWS or the cluster.
@@ -74,15 +78,15 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     // It makes no connection: the credentials are loaded when a token is signed.
     let configs = settings.clusters.load().map_err(Error::Config)?;
     let names: Vec<_> = configs.iter().map(|config| config.name.clone()).collect();
-    let sdk = sdk(&default_cluster(&configs)?).await?;
+    let default = default_cluster(&configs)?;
+    let sdk = sdk(&default).await?;
     let auth = Arc::new(auth::auth(&settings, &mut reload)?);
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
     if let ClusterSource::File(path) = &settings.clusters {
-        let (default, names) = (default_cluster(&configs)?.name, names.join(","));
-        log::info!(file = path.display().to_string(), default = default, clusters = names; "clusters");
+        log::info!(file = path.display().to_string(), default = default.name, clusters = names.join(","); "clusters");
     }
 
     let (drain, draining) = watch::channel(false);
@@ -101,7 +105,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));
     let limits = open_files::bound_by_open_files(settings.limits);
     let shared = Arc::new(AppState {
-        clusters: clusters.ok_or_else(|| Error::Config("no cluster is the default".to_owned()))?,
+        clusters: clusters.ok_or_else(no_default)?,
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
         auth,
         calls: ConcurrencyLimits::new(

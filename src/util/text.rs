@@ -1,5 +1,4 @@
-//! Prepares texts of others for messages: [`truncate`], [`printable`],
-//! [`shown_name`] and [`closest`].
+//! Prepares texts of others for messages: [`truncate`], [`printable`], [`shown_name`] and [`closest`].
 
 /// Returns the first `max_chars` characters.
 pub fn truncate(text: &str, max_chars: usize) -> &str {

@@ -19,8 +19,9 @@ use crate::support::clusters::{Clusters, FILE};
 use crate::support::service::Builder;
 
 const CLUSTERS: usize = 16;
-/// The lines that stay in the file, of those that are in it, and all lines that there are.
+/// The lines that stay in the file at each reload.
 const STAY: usize = 8;
+/// All lines that a reload chooses from.
 const LINES: usize = 20;
 
 pub(crate) async fn run(bench: &mut Bench) {

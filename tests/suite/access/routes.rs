@@ -24,7 +24,7 @@ struct Row {
     status: u16,
     /// What a key for other namespaces is told.
     outside: u16,
-    /// What a user without any right in the cluster is told.
+    /// The status for a user who has no right in the cluster.
     without_rights: u16,
 }
 
