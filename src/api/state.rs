@@ -15,6 +15,7 @@ use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
 use crate::http::response::problem::Problem;
+use crate::jobs::template::presets::Presets;
 use crate::util::dns::is_label;
 
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct AppState {
     pub clusters: Registry,
     /// Whether a file describes the clusters.
     pub has_clusters_file: bool,
+    pub presets: Presets,
     pub auth: Arc<Auth>,
     pub calls: ConcurrencyLimits,
     pub rates: RateLimits,

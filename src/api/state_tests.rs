@@ -20,6 +20,7 @@ pub(in crate::api) fn state(auth: Arc<Auth>, request_timeout: Duration) -> AppSt
     let policy = Policy { protected: Patterns::NONE, allowed: Vec::new(), auto_create_namespace: true };
     let cluster = Cluster::new(ClusterConfig::single("lab", "us-east-1"), api_server, &policy);
     AppState {
+        presets: Presets::default(),
         clusters: Registry::new([cluster]).unwrap(),
         has_clusters_file: false,
         auth,

@@ -37,6 +37,7 @@ use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 use crate::jobs::policy::Policy;
+use crate::jobs::template::presets::Presets;
 use crate::telemetry;
 use crate::telemetry::journal::Journal;
 use crate::telemetry::systemd::Notifier;
@@ -107,6 +108,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let shared = Arc::new(AppState {
         clusters: clusters.ok_or_else(no_default)?,
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
+        presets: Presets::default(),
         auth,
         calls: ConcurrencyLimits::new(
             Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },

@@ -13,7 +13,7 @@ fn caller(name: &str) -> Caller {
 
 fn object(uid: &str) -> ObjectRef {
     let (namespace, job) = (Namespace::parse("demo").ok(), JobName::parse("nightly").ok());
-    ObjectRef { namespace, job, uid: Some(uid.into()) }
+    ObjectRef { namespace, job, template: None, uid: Some(uid.into()) }
 }
 
 fn refused<T>(caller: &Caller, object: &ObjectRef, reason: &str, read: impl Fn(&AuditEvent<'_>) -> T) -> T {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::auth::Caller;
 use crate::kube::names::{JobName, Namespace};
+use crate::util::template_name::TemplateName;
 
 /// The operation of a request that matches no route.
 pub const NO_OPERATION: &str = "none";
@@ -35,6 +36,8 @@ pub struct RequestInfo {
 pub struct ObjectRef {
     pub namespace: Option<Namespace>,
     pub job: Option<JobName>,
+    /// The template of a job that the call creates.
+    pub template: Option<TemplateName>,
     /// The uid that the API server returned after a change.
     pub uid: Option<String>,
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, advance, timeout};
 
 use super::keys::{Grant, generate, line};
 use super::role::Role;
+use super::templates::TemplatePatterns;
 use super::*;
 use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
@@ -48,7 +49,13 @@ impl Drop for File {
 }
 
 fn grant(name: &str, role: Role) -> Grant {
-    Grant { name: name.into(), role, namespaces: Patterns::parse("team-*").unwrap(), clusters: None }
+    Grant {
+        name: name.into(),
+        role,
+        namespaces: Patterns::parse("team-*").unwrap(),
+        clusters: None,
+        templates: TemplatePatterns::default(),
+    }
 }
 
 fn key(name: &str, role: Role) -> (Secret<String>, String) {

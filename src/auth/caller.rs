@@ -10,6 +10,7 @@ use crate::config::pattern::Patterns;
 use crate::kube::bearer::Bearer;
 use crate::kube::names::Namespace;
 use crate::util::hex;
+use crate::util::template_name::TemplateName;
 
 #[derive(Clone, Debug)]
 pub enum Caller {
@@ -86,6 +87,21 @@ impl Caller {
         }
     }
 
+    /// Whether it may create jobs from templates only.
+    pub fn is_limited_to_templates(&self) -> bool {
+        matches!(self, Self::Granted(grant, _) if grant.role == Role::Run)
+    }
+
+    /// Whether it may create jobs from this template.
+    pub fn may_use_template(&self, template: &TemplateName) -> Result<(), Denied> {
+        match self {
+            Self::Granted(grant, _) if grant.role == Role::Run && !grant.templates.matches(template) => {
+                Err(Denied::Template { template: template.to_string(), allowed: grant.templates.to_string() })
+            }
+            _ => self.may(Role::Run),
+        }
+    }
+
     /// The only namespaces that it may use, if they are restricted.
     pub fn namespaces(&self) -> Option<&Patterns> {
         match self {
@@ -137,11 +153,17 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::templates::TemplatePatterns;
 
     fn granted(clusters: Option<&str>, holder: Holder) -> Caller {
         let parse = |list| Patterns::parse(list).unwrap();
-        let grant =
-            Grant { name: "ci".into(), role: Role::Admin, namespaces: parse("*"), clusters: clusters.map(parse) };
+        let grant = Grant {
+            name: "ci".into(),
+            role: Role::Admin,
+            namespaces: parse("*"),
+            clusters: clusters.map(parse),
+            templates: TemplatePatterns::default(),
+        };
         Caller::Granted(Arc::new(grant), holder)
     }
 

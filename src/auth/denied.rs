@@ -23,6 +23,13 @@ pub enum Denied {
         namespace: String,
         allowed: String,
     },
+    /// The role `run` is for other templates only.
+    Template {
+        template: String,
+        allowed: String,
+    },
+    /// The role `run` does not include this. The text completes "the role run may not".
+    RunMayNot(String),
     /// The caller may not use the cluster with this name, or it is unknown.
     ClusterNotAllowed(String),
     /// The cluster denies it, or cannot evaluate its rules.
@@ -47,6 +54,10 @@ impl fmt::Display for Denied {
             Self::Namespace { namespace, allowed } => {
                 write!(f, "you may use the namespaces {allowed} only, not {namespace}")
             }
+            Self::Template { template, allowed } => {
+                write!(f, "you may create jobs from the templates {allowed} only, not from {template}")
+            }
+            Self::RunMayNot(what) => write!(f, "the role run may not {what}: this needs the role write"),
             Self::ClusterNotAllowed(name) => {
                 write!(f, "you may not use the cluster {name}; ask for a key with clusters= that includes it")
             }

@@ -20,6 +20,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::auth::role::Role;
+use crate::auth::templates::TemplatePatterns;
 use crate::config::pattern::{Patterns, matches};
 use crate::util::hex;
 use crate::util::secret::Secret;
@@ -42,6 +43,8 @@ pub struct Grant {
     pub namespaces: Patterns,
     /// `None` is the default cluster only.
     pub clusters: Option<Patterns>,
+    /// For the role `run`; empty for every other role.
+    pub templates: TemplatePatterns,
 }
 
 /// The holder of a grant. Two keys can have the same name and the same rights, so a key is identified by its hash.
@@ -150,7 +153,8 @@ impl Keys {
         let clusters =
             clusters.map(|list| patterns(list).ok_or("clusters= must be names or patterns such as prod,eu-*"));
         let clusters = clusters.transpose()?;
-        let grant = Arc::new(Grant { name: name.into(), role, namespaces, clusters });
+        let grant =
+            Arc::new(Grant { name: name.into(), role, namespaces, clusters, templates: TemplatePatterns::default() });
         if pattern.is_some() {
             self.certificates.push(grant);
             return Ok(());

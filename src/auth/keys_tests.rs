@@ -3,7 +3,13 @@
 use super::*;
 
 fn grant(name: &str, role: Role, namespaces: &str) -> Grant {
-    Grant { name: name.into(), role, namespaces: Patterns::parse(namespaces).unwrap(), clusters: None }
+    Grant {
+        name: name.into(),
+        role,
+        namespaces: Patterns::parse(namespaces).unwrap(),
+        clusters: None,
+        templates: TemplatePatterns::default(),
+    }
 }
 
 /// A file with one key, and the key.

@@ -8,6 +8,7 @@ mod denied;
 pub mod keyring;
 pub mod keys;
 pub mod role;
+pub mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;

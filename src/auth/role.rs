@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Role {
     /// See jobs, their logs, and namespaces.
     Read,
+    /// Create jobs from the templates that the key names.
+    Run,
     /// Create, delete, suspend and resume jobs.
     Write,
     /// Create and delete namespaces.
@@ -15,12 +17,13 @@ pub enum Role {
 
 impl Role {
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Read, Self::Write, Self::Admin].into_iter().find(|role| role.name() == name)
+        [Self::Read, Self::Run, Self::Write, Self::Admin].into_iter().find(|role| role.name() == name)
     }
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Run => "run",
             Self::Write => "write",
             Self::Admin => "admin",
         }

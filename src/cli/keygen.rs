@@ -10,6 +10,7 @@ use crate::app::error::Error;
 use crate::auth::keyring::MAX_FILE_BYTES;
 use crate::auth::keys::{Grant, Keys, generate, is_name, line};
 use crate::auth::role::Role;
+use crate::auth::templates::TemplatePatterns;
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS};
 use crate::config::pattern::Patterns;
@@ -52,7 +53,7 @@ fn parse(arguments: &Arguments) -> Result<Grant, String> {
     let role = role.ok_or("--role must be read, write or admin")?;
     let namespaces = patterns("namespaces", "namespace", "team-*", arguments.value("namespaces").unwrap_or_default())?;
     let clusters = arguments.value("clusters").map(|list| patterns("clusters", "cluster", "eu-*", list)).transpose()?;
-    Ok(Grant { name, role, namespaces, clusters })
+    Ok(Grant { name, role, namespaces, clusters, templates: TemplatePatterns::default() })
 }
 
 /// Parses the value of an option that takes names or patterns.

@@ -11,4 +11,5 @@ pub mod policy;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod template;
 mod text;

@@ -1,14 +1,13 @@
-//! Names of Kubernetes objects, validated: [`Namespace`], [`JobName`], [`PodName`] and [`ContainerName`]. Only valid names
+//! Names of Kubernetes objects, validated: [`Namespace`], [`JobName`], [`CronJobName`], [`PodName`] and [`ContainerName`]. Only valid names
 //! can be parsed, so every name is safe in a URL.
 
 use std::fmt;
 
-use crate::util::dns::{MAX_LABEL_LEN, is_label};
+use crate::util::dns::{MAX_LABEL_LEN, is_label, is_subdomain};
 use crate::util::text::truncate;
 
 /// A job's name is the value of a label (`job-id`), which has the length of a DNS label.
 const MAX_NAME_LEN: usize = MAX_LABEL_LEN;
-const MAX_SUBDOMAIN_LEN: usize = 253;
 
 /// Names the broken rule, and how to follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +70,13 @@ name!(
 );
 
 name!(
+    /// A DNS-1123 subdomain. Kubernetes allows 52 characters, so that the names of its jobs fit.
+    CronJobName,
+    is_short_subdomain,
+    "a name of a CronJob: use lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
+);
+
+name!(
     /// A DNS-1123 subdomain.
     PodName,
     is_subdomain,
@@ -83,10 +89,6 @@ name!(
     is_label,
     "a container's name; get-job-status with details=true lists them"
 );
-
-fn is_subdomain(name: &str) -> bool {
-    name.len() <= MAX_SUBDOMAIN_LEN && name.split('.').all(is_label)
-}
 
 fn is_short_subdomain(name: &str) -> bool {
     name.len() <= MAX_NAME_LEN && is_subdomain(name)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::kube::names::{ContainerName, JobName, Namespace, PodName};
+use crate::kube::names::{ContainerName, CronJobName, JobName, Namespace, PodName};
 
 /// Path and query of a request to the API server, with its resource and verb.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,12 @@ pub enum Resource {
     PodLogs,
     Events,
     AccessReviews,
+    CronJobs,
 }
 
 /// The names of the resources, in their order.
-pub const RESOURCES: [&str; 7] =
-    ["version", "namespaces", "jobs", "pods", "pods/log", "events", "selfsubjectaccessreviews"];
+pub const RESOURCES: [&str; 8] =
+    ["version", "namespaces", "jobs", "pods", "pods/log", "events", "selfsubjectaccessreviews", "cronjobs"];
 
 /// RBAC's verb for a GET of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,20 @@ impl Path {
 
     pub fn job(namespace: &Namespace, name: &JobName) -> Self {
         Self::object(Resource::Jobs, format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
+    }
+
+    pub fn cron_job(namespace: &Namespace, name: &CronJobName) -> Self {
+        Self::object(Resource::CronJobs, format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}"))
+    }
+
+    /// A page of the CronJobs of a namespace, or (`None`) of all.
+    pub fn cron_jobs_page(namespace: Option<&Namespace>, limit: u32, token: Option<&str>) -> Self {
+        let cron_jobs = match namespace {
+            Some(namespace) => format!("/apis/batch/v1/namespaces/{namespace}/cronjobs?limit={limit}"),
+            None => format!("/apis/batch/v1/cronjobs?limit={limit}"),
+        };
+        let text = token.map_or(cron_jobs.clone(), |token| format!("{cron_jobs}&{}", query("continue", token)));
+        Self::collection(Resource::CronJobs, text)
     }
 
     /// A page of the jobs of a namespace, or (`None`) of all.

@@ -10,6 +10,7 @@ pub mod net;
 pub mod secret;
 pub mod share;
 pub mod strict_json;
+pub mod template_name;
 pub mod text;
 pub mod tls_error;
 pub mod yaml;

@@ -23,7 +23,8 @@ impl From<Denied> for Problem {
         let (status, reason) = match &denied {
             Denied::Missing(_) | Denied::Unknown(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
             Denied::NotNamed => (StatusCode::FORBIDDEN, "certificate_not_named"),
-            Denied::Role { .. } => (StatusCode::FORBIDDEN, "role_not_sufficient"),
+            Denied::Template { .. } => (StatusCode::FORBIDDEN, "template_not_allowed"),
+            Denied::Role { .. } | Denied::RunMayNot(_) => (StatusCode::FORBIDDEN, "role_not_sufficient"),
             Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
             Denied::ClusterNotAllowed(_) => (StatusCode::FORBIDDEN, "cluster_not_allowed"),
             Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),
@@ -44,9 +45,9 @@ impl From<Denied> for Problem {
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         if invalid.malformed {
-            Self::malformed(invalid.field, &invalid.message)
+            Self::malformed(&invalid.field, &invalid.message)
         } else {
-            Self::invalid(invalid.field, &invalid.message)
+            Self::invalid(&invalid.field, &invalid.message)
         }
     }
 }

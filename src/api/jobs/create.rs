@@ -97,8 +97,14 @@ async fn create_prepared(
     validation: FieldValidation,
 ) -> Result<Reply, Problem> {
     let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
-    let mut manifest =
-        manifest::prepare(CreateJobInput { manifest, namespace: namespace.as_deref(), key, request_id, now })?;
+    let mut manifest = manifest::prepare(CreateJobInput {
+        manifest,
+        namespace: namespace.as_deref(),
+        key,
+        request_id,
+        now,
+        origin: None,
+    })?;
     ctx.set_object(&manifest.namespace, Some(&manifest.name));
     ctx.check_namespace(Policy::may_create_in, &manifest.namespace)?;
     ctx.acquire_write_permit().await?;

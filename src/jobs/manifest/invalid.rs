@@ -1,12 +1,13 @@
 //! [`Invalid`]: the field of a manifest that is wrong, and why.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::jobs::manifest::raw::{self, Members};
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid {
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     pub message: String,
     /// Whether the form is wrong (a type, a contradiction) rather than a value.
     pub malformed: bool,
@@ -21,12 +22,12 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 impl Invalid {
-    pub(super) fn form(field: &'static str, message: impl Into<String>) -> Self {
-        Self { field, message: message.into(), malformed: true }
+    pub(in crate::jobs) fn form(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), malformed: true }
     }
 
-    pub(super) fn value(field: &'static str, message: impl Into<String>) -> Self {
-        Self { field, message: message.into(), malformed: false }
+    pub(in crate::jobs) fn value(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), malformed: false }
     }
 }
 

@@ -53,10 +53,10 @@ fn remedy(api_version: &str, kind: Option<&str>) -> &'static str {
 mod tests {
     use super::*;
 
-    fn refusal(manifest: &str) -> (&'static str, String) {
+    fn refusal(manifest: &str) -> (String, String) {
         let invalid = set(&mut serde_json::from_str(manifest).unwrap()).unwrap_err();
         assert!(invalid.malformed, "{invalid}");
-        (invalid.field, invalid.message)
+        (invalid.field.into_owned(), invalid.message)
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
             refusal(r#"{"kind":"List","items":[]}"#).1.starts_with("got List without apiVersion, want batch/v1 Job")
         );
         assert!(refusal(r#"{"apiVersion":"v1","kind":null}"#).1.starts_with("got v1 without kind, want batch/v1 Job"));
-        assert_eq!(refusal(r#"{"kind":["Job"]}"#), ("job_manifest.kind", "must be a string".to_owned()));
+        assert_eq!(refusal(r#"{"kind":["Job"]}"#), ("job_manifest.kind".to_owned(), "must be a string".to_owned()));
         let (_, message) = refusal(&format!(r#"{{"kind":"{}\u001b"}}"#, "x\\n".repeat(1000)));
         assert!(message.len() < 400 && !message.contains(['\n', '\u{1b}']), "{message}");
     }

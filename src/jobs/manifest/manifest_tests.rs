@@ -10,7 +10,7 @@ fn wanted(manifest: Value, namespace: Option<&'static str>) -> CreateJobInput<'s
     let manifest = serde_json::from_value(manifest).unwrap();
     // 2026-01-20T10:30:01Z
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001);
-    CreateJobInput { manifest, namespace, key: None, request_id: "req-1", now }
+    CreateJobInput { manifest, namespace, key: None, request_id: "req-1", now, origin: None }
 }
 
 fn sent(prepared: &JobManifest) -> Value {
@@ -112,7 +112,7 @@ fn contradictions_and_wrong_forms_are_refused_by_field() {
         (json!({}), Some(""), "namespace", false),
     ] {
         let error = prepare(wanted(manifest.clone(), namespace)).unwrap_err();
-        assert_eq!((error.field, error.malformed), (field, is_malformed), "{manifest}");
+        assert_eq!((&*error.field, error.malformed), (field, is_malformed), "{manifest}");
     }
     let same = json!({ "metadata": { "namespace": "a" } });
     assert_eq!(prepare(wanted(same, Some("a"))).unwrap().namespace.as_str(), "a");
@@ -195,7 +195,7 @@ fn reserved_names_are_refused() {
         (json!({ "labels": { "eks-api/template": "x" } }), "job_manifest.metadata.labels"),
     ] {
         let error = prepare(wanted(json!({ "metadata": manifest }), None)).unwrap_err();
-        assert_eq!((error.field, error.malformed), (field, false));
+        assert_eq!((&*error.field, error.malformed), (field, false));
         assert!(error.message.contains("\"eks-api/"), "{error}");
     }
     let theirs =

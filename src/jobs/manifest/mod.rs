@@ -21,9 +21,14 @@ use crate::jobs::manifest::raw::Members;
 use crate::jobs::text::{listed, shortened};
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
+use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// Kubernetes accepts annotations of this size: the bytes of all keys and values.
 const MAX_ANNOTATIONS: usize = 256 << 10;
+/// The annotation that names the template of a job, and its version.
+pub const TEMPLATE: &str = "eks-api/template";
+/// kubectl sets it on a job from a CronJob.
+const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
 /// A warning does not name further removed fields.
 const MAX_REMOVED: usize = 30;
 
@@ -38,6 +43,17 @@ pub struct CreateJobInput<'a> {
     pub key: Option<IdempotencyKey>,
     pub request_id: &'a str,
     pub now: SystemTime,
+    /// None for a manifest of the caller's own.
+    pub origin: Option<Origin>,
+}
+
+/// The template that a manifest was made from.
+#[derive(Debug)]
+pub struct Origin {
+    pub template: TemplateName,
+    pub version: String,
+    /// The members of the call that an Idempotency-Key is bound to: the template may change meanwhile.
+    pub call: Members,
 }
 
 /// A manifest ready to be sent.
@@ -54,9 +70,10 @@ pub struct JobManifest {
 
 /// Returns the manifest to send, or the field that the caller must change.
 pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
-    let CreateJobInput { mut manifest, namespace, key, request_id, now } = input;
+    let CreateJobInput { mut manifest, namespace, key, request_id, now, origin } = input;
     // Only a key is bound to its body.
-    let identity = if key.is_some() { identity(&manifest, namespace).map_err(unreadable)? } else { Vec::new() };
+    let call = origin.as_ref().map_or(&manifest, |origin| &origin.call);
+    let identity = if key.is_some() { identity(call, namespace).map_err(unreadable)? } else { Vec::new() };
     let stamp = OwnershipStamp::new(request_id, key.as_ref(), &identity);
 
     kind::set(&mut manifest)?;
@@ -71,12 +88,13 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let spec = raw::object(&manifest, "spec");
     let template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
     let namespace = agreed_namespace(namespace, &metadata)?;
-    let (name, is_made) = name::choose(&metadata, spec.as_ref(), key.as_ref(), now)?;
+    let index = if origin.is_some() { name::MAX_INDEX } else { name::index_length(spec.as_ref()) };
+    let (name, is_made) = name::choose(&metadata, index, key.as_ref(), now)?;
     metadata.insert("name".to_owned(), raw::write(name.as_str()));
     metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
     let labels = labels(&metadata, template.as_ref(), &name, &mut warnings)?;
     metadata.insert("labels".to_owned(), raw::write(&labels));
-    metadata.insert("annotations".to_owned(), raw::write(&annotations(&metadata, &stamp)?));
+    metadata.insert("annotations".to_owned(), raw::write(&annotations(&metadata, &stamp, origin.as_ref())?));
     warnings.extend(image::warnings(template.as_ref()));
 
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
@@ -91,7 +109,8 @@ impl JobManifest {
         let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
         let mut labels = object(&metadata, "labels", "job_manifest.metadata.labels")?;
         metadata.remove("name");
-        (self.name, _) = name::choose(&metadata, raw::object(&manifest, "spec").as_ref(), None, now)?;
+        let index = name::index_length(raw::object(&manifest, "spec").as_ref());
+        (self.name, _) = name::choose(&metadata, index, None, now)?;
         labels.insert("job-id".to_owned(), raw::write(self.name.as_str()));
         metadata.insert("labels".to_owned(), raw::write(&labels));
         metadata.insert("name".to_owned(), raw::write(self.name.as_str()));
@@ -159,8 +178,8 @@ fn labels(
     Ok(labels)
 }
 
-/// Returns the annotations of the manifest with the ownership stamp.
-fn annotations(metadata: &Members, stamp: &OwnershipStamp) -> Result<Members, Invalid> {
+/// Returns the annotations of the manifest with the ownership stamp and the template.
+fn annotations(metadata: &Members, stamp: &OwnershipStamp, origin: Option<&Origin>) -> Result<Members, Invalid> {
     const FIELD: &str = "job_manifest.metadata.annotations";
     let mut annotations = object(metadata, "annotations", FIELD)?;
     refuse_reserved(&annotations, FIELD)?;
@@ -169,6 +188,12 @@ fn annotations(metadata: &Members, stamp: &OwnershipStamp) -> Result<Members, In
     };
     let theirs = size(&annotations);
     stamp.annotate(&mut annotations);
+    if let Some(Origin { template, version, .. }) = origin {
+        annotations.insert(TEMPLATE.to_owned(), raw::write(&format!("{template}@{version}")));
+        if template.kind() == TemplateKind::CronJob {
+            annotations.insert(INSTANTIATE.to_owned(), raw::write("manual"));
+        }
+    }
     let all = size(&annotations);
     if theirs <= MAX_ANNOTATIONS && all > MAX_ANNOTATIONS {
         let message = format!(

@@ -13,12 +13,14 @@ use crate::kube::names::JobName;
 const MAX_HOST_NAME: usize = 63;
 /// Kubernetes adds as many random letters to a `generateName`.
 const RANDOM_LETTERS: usize = 5;
+/// The length of `-2147483646`. A job of a template has room for it, so its name does not depend on the template.
+pub(super) const MAX_INDEX: usize = 11;
 
 /// Returns the given name, else `generateName` with letters, else a name with the time. The same key gives the same
-/// name at any time. The flag says whether the name was made here.
+/// name at any time. `index` is the length of a pod's index. The flag says whether the name was made here.
 pub(super) fn choose(
     metadata: &Members,
-    spec: Option<&Members>,
+    index: usize,
     key: Option<&IdempotencyKey>,
     now: SystemTime,
 ) -> Result<(JobName, bool), Invalid> {
@@ -29,7 +31,7 @@ pub(super) fn choose(
         (Some(name), _) => (NAME, false, name),
         (None, Some(prefix)) => {
             let letters = letters();
-            let max = MAX_HOST_NAME.saturating_sub(letters.len() + index_length(spec));
+            let max = MAX_HOST_NAME.saturating_sub(letters.len() + index);
             (GENERATE, true, prefix.chars().take(max).collect::<String>() + &letters)
         }
         (None, None) if key.is_some() => (NAME, true, format!("job-{}", letters())),
@@ -40,7 +42,7 @@ pub(super) fn choose(
 }
 
 /// The length of `-` and the largest index; 0 if the job is not Indexed.
-fn index_length(spec: Option<&Members>) -> usize {
+pub(super) fn index_length(spec: Option<&Members>) -> usize {
     let is_indexed = |spec: &&Members| {
         raw::get(spec, "completionMode").and_then(raw::parse::<String>).is_some_and(|mode| mode == "Indexed")
     };
@@ -64,7 +66,8 @@ mod tests {
         let metadata = Members::from_iter([("generateName".to_owned(), raw::write(generate_name))]);
         let spec = serde_json::from_str(spec).unwrap();
         let key = key.and_then(IdempotencyKey::parse);
-        let (name, is_made) = choose(&metadata, Some(&spec), key.as_ref(), SystemTime::UNIX_EPOCH).unwrap();
+        let (name, is_made) =
+            choose(&metadata, index_length(Some(&spec)), key.as_ref(), SystemTime::UNIX_EPOCH).unwrap();
         (name.to_string(), is_made)
     }
 

@@ -46,7 +46,14 @@ pub(super) fn job_manifest(data: &[u8]) {
     let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
     let key = IdempotencyKey::parse(key);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_444_114);
-    let wanted = || CreateJobInput { manifest: manifest.clone(), namespace, key: key.clone(), request_id: "id", now };
+    let wanted = || CreateJobInput {
+        manifest: manifest.clone(),
+        namespace,
+        key: key.clone(),
+        request_id: "id",
+        now,
+        origin: None,
+    };
     let prepared = match prepare(wanted()) {
         Ok(prepared) => prepared,
         Err(invalid) => {

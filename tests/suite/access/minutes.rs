@@ -28,6 +28,7 @@ use eks_api::http::limits::rate_limit::RateLimits;
 use eks_api::http::listener::{self, ListenerConfig};
 use eks_api::http::metrics::HttpMetrics;
 use eks_api::jobs::policy::Policy;
+use eks_api::jobs::template::presets::Presets;
 use eks_api::kube::api_server::ApiServer;
 use eks_api::kube::names::Namespace;
 use eks_api::kube::watcher::WatchEvent;
@@ -83,6 +84,7 @@ async fn inside() -> Inside {
         draining: draining.clone(),
     };
     let shared = Arc::new(AppState {
+        presets: Presets::default(),
         auth: Arc::new(Auth::Kubernetes(Box::new(AccessReviewCache::new(request_timeout).unwrap()))),
         clusters: Registry::new([cluster]).unwrap(),
         has_clusters_file: false,

@@ -23,6 +23,7 @@ use eks_api::http::limits::rate_limit::RateLimits;
 use eks_api::http::listener::{self, ListenerConfig};
 use eks_api::http::metrics::HttpMetrics;
 use eks_api::jobs::policy::Policy;
+use eks_api::jobs::template::presets::Presets;
 use eks_api::kube::api_server::ApiServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +42,7 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
     let policy = Policy { protected: Patterns::NONE, allowed: Vec::new(), auto_create_namespace: true };
     let cluster = Cluster::new(ClusterConfig::single("lab", "us-east-1"), Arc::new(api_server), &policy);
     let shared = Arc::new(AppState {
+        presets: Presets::default(),
         clusters: Registry::new([cluster]).unwrap(),
         has_clusters_file: false,
         auth: Arc::new(Auth::None),
