@@ -70,6 +70,7 @@ mod server;
 mod settings;
 mod socket_activation;
 mod stub_changes;
+mod stub_cron_jobs;
 mod stub_lists;
 mod stub_logs;
 mod stub_watches;
