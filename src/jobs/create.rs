@@ -142,7 +142,7 @@ pub async fn find_repeated(client: &Client, prepared: JobManifest) -> Result<Opt
     }
 }
 
-/// Returns the existing job of this name if this call, or an earlier one with the same key and body, created it.
+/// Returns the existing job of this name if it is ours: of this call, or of an earlier one with the same key and body.
 fn recognized(
     namespace: Namespace,
     name: JobName,

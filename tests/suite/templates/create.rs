@@ -6,7 +6,8 @@ use super::{etl, made, post, posted, send, version, with, with_etl};
 use crate::calls::{CREATE_JOB, JOBS, lab, sent};
 use crate::given::{CRON_JOBS, cron_job};
 use crate::live::complete;
-use crate::support::{Lab, recorded_body};
+use crate::support::recorded_body;
+use crate::support::stub::{Fault, Kind};
 
 #[tokio::test]
 async fn a_job_from_a_cron_job_costs_one_read_and_one_create() {
@@ -93,7 +94,7 @@ async fn wait_and_field_validation_and_the_query_go_with_a_template() {
     };
     let body = with(&json!({ "job_name": "etl-2", "wait": "1m" }));
     let (reply, ()) = tokio::join!(post(&lab, &body), finish);
-    assert_eq!(made(reply, 201)["job"]["state"], "succeeded");
+    assert_eq!(made(reply, 201)["job"]["state"], "completed");
 }
 
 #[tokio::test]
@@ -114,26 +115,26 @@ async fn a_warning_about_the_template_joins_those_of_the_manifest() {
     let mut etl = lab.cluster.cron_job("default", "etl").unwrap();
     let container = &mut etl["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
     container["command"] = json!(["sh", "-c", "etl --date $(DATE)"]);
-    container["image"] = json!("registry.example.com/etl:latest");
+    container["image"] = json!("registry.example.com/etl:<tag>");
     lab.cluster.put_cron_job(etl);
     let reply = made(post(&lab, &super::etl()).await, 201);
     let warnings: Vec<&str> = reply["warnings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(warnings.iter().any(|warning| warning.contains("$DATE")), "{warnings:?}");
-    assert!(warnings.iter().any(|warning| warning.contains("latest")), "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.contains("is not an image")), "{warnings:?}");
 }
 
 #[tokio::test]
 async fn a_random_name_that_is_taken_is_replaced_without_another_read() {
     let lab = with_etl().await;
-    let taken = crate::support::stub::Kind::status(409, "AlreadyExists", "jobs.batch \"etl-x\" already exists");
-    lab.cluster.fault(crate::support::stub::Fault::new("POST", JOBS, taken));
+    let taken = Kind::status(409, "AlreadyExists", "jobs.batch \"etl-x\" already exists");
+    lab.cluster.fault(Fault::new("POST", JOBS, taken));
     made(post(&lab, &etl()).await, 201);
     assert_eq!((lab.cluster.count("GET", CRON_JOBS), lab.cluster.count("POST", JOBS)), (1, 2));
 }
 
 #[tokio::test]
 async fn a_job_of_an_own_manifest_has_no_template_in_its_reply() {
-    let lab: Lab = lab().await;
+    let lab = lab().await;
     let reply = made(post(&lab, &crate::given::job("hello")).await, 201);
     assert_eq!((reply.get("template"), reply.get("template_version")), (None, None));
 }

@@ -42,7 +42,7 @@ async fn without_the_right_to_read_cron_jobs_only_that_call_suffers() {
     assert_eq!(lab.service.get("/readyz").await.status, 200);
     let health = lab.service.get("/health").await.expect_status(200).json();
     let checks = health["checks"].as_object().unwrap();
-    assert!(checks.values().all(|check| check["status"] == "ok"), "{health}");
+    assert!(checks.values().all(|check| check["status"] == "passed"), "{health}");
     lab.service.get("/api/eks-list-jobs").await.expect_status(200);
 }
 

@@ -163,7 +163,7 @@ fn of_other_places() -> Vec<Attempt> {
         query("Dry_run=true", differs()),
         query("cluster=other", Attempt { reason: "cluster_not_allowed", ..good() }),
         Attempt { lines: "Content-Type: text/plain\r\n", status: 415, reason: "UnsupportedMediaType", ..good() },
-        Attempt { target: format!("{CREATE_JOB}/"), status: 404, reason: "NotFound", ..good() },
+        Attempt { target: format!("{CREATE_JOB}/"), status: 404, reason: "path_not_found", ..good() },
         Attempt { target: "/api/eks-create-namespace".to_owned(), ..text(r#"{"namespace_name":"team-x"}"#, 403, ROLE) },
         Attempt { target: "/api/eks-suspend-job".to_owned(), ..text(r#"{"job_name":"etl"}"#, 403, ROLE) },
         call("DELETE", &format!("/api/eks-delete-job{job}"), 403, ROLE),

@@ -30,7 +30,7 @@ pub(super) struct CreateJob {
     pub(super) cluster: Option<String>,
 }
 
-/// What the job is made from.
+/// The source of the job.
 pub(super) enum Source {
     Manifest(Manifest),
     Template(TemplateCall),
@@ -85,7 +85,7 @@ fn template_name(raw: &RawValue) -> Result<TemplateName, Problem> {
     let (Some((kind, name)), None) = (named.next(), named.next()) else { return Err(wrong()) };
     let field = format!("template.{}", kind.member());
     let name: String = raw::parse(name).ok_or_else(|| Problem::malformed(&field, "must be a string"))?;
-    let invalid = || Problem::invalid(&field, &format!("{:?} {NAME}", shown_name(&name)));
+    let invalid = || Problem::invalid(&field, &format!("\"{}\" {NAME}", shown_name(&name)));
     TemplateName::new(kind, &name).ok_or_else(invalid)
 }
 

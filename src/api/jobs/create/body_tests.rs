@@ -1,4 +1,4 @@
-//! What names the job's source, and what is refused before anything is read.
+//! The forms of the body: the source of the job, and refusals before anything is read.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the role `run` may ask of create-job. The check comes before anything is read, so a refusal reveals nothing.
+//! The limits of the role `run` in create-job. The check comes before anything is read, so a refusal reveals nothing.
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::body::Source;

@@ -45,8 +45,8 @@ impl FromTemplate {
         if let (Some(given), Some(own)) = (&given, &own)
             && given != own
         {
-            let template = &call.template;
-            let message = format!("is {given:?}, but {template} is for {own:?}: leave namespace out, or send that one");
+            let message =
+                format!("differs from {own}, which {} is for: leave namespace out, or send that one", call.template);
             return Err(Problem::malformed("namespace", &message));
         }
         let namespace = parse_namespace("namespace", given.as_deref().or(own.as_deref()).unwrap_or("default"))?;
@@ -154,8 +154,8 @@ impl FromTemplate {
         }
     }
 
-    /// Returns the job of an earlier call with the same Idempotency-Key if this call has failed on its template, which may
-    /// have changed since. Without such a job it returns that failure.
+    /// Returns the job of an earlier call with the same Idempotency-Key after this call failed on its template. The template
+    /// may have changed since. Without such a job the failure stays.
     pub(super) async fn find_repeated(&self, ctx: &mut RequestContext, problem: Problem) -> Result<Submitted, Problem> {
         let is_about_template = matches!(
             problem.status,
