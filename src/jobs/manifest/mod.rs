@@ -1,11 +1,11 @@
 //! Prepares the manifest that is sent: sets name, namespace, labels and ownership stamp, and refuses contradictions.
 //! Everything else passes through unchanged.
 
-mod dump;
+pub(in crate::jobs) mod dump;
 mod explain;
 mod image;
-mod invalid;
-mod kind;
+pub(in crate::jobs) mod invalid;
+pub(in crate::jobs) mod kind;
 mod name;
 pub mod raw;
 
@@ -163,9 +163,7 @@ fn labels(
     refuse_reserved(&labels, FIELD)?;
     let has_labels = !labels.is_empty();
     if !has_labels {
-        let of_pods = template.and_then(|template| raw::object(&raw::object(template, "metadata")?, "labels"));
-        labels = of_pods.unwrap_or_default();
-        labels.retain(|name, _| !dump::is_of_service(name));
+        labels = labels_of_pods(template);
     }
     for (key, ours) in [("app", "eks-api"), ("job-id", name.as_str())] {
         let replaced = labels.insert(key.to_owned(), raw::write(ours));
@@ -176,6 +174,14 @@ fn labels(
         }
     }
     Ok(labels)
+}
+
+/// Returns the labels that Kubernetes gives a Job without labels, except those that are reserved for the service.
+pub(in crate::jobs) fn labels_of_pods(template: Option<&Members>) -> Members {
+    let labels = template.and_then(|template| raw::object(&raw::object(template, "metadata")?, "labels"));
+    let mut labels = labels.unwrap_or_default();
+    labels.retain(|name, _| !dump::is_of_service(name));
+    labels
 }
 
 /// Returns the annotations of the manifest with the ownership stamp and the template.
