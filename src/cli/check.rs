@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::api::routes::Route;
-use crate::api::routes::access::Access;
+use crate::api::routes::access::{Access, is_optional};
 use crate::app::error::Error;
 use crate::app::presets::Loaded;
 use crate::app::{auth, aws_http_client, default_cluster, presets, sdk};
@@ -197,6 +197,9 @@ async fn permitted(cluster: &Arc<ApiServer>, permission: Permission, uses: &[&st
     let missing = || format!("not allowed in all namespaces; needed for {}", uses.join("; "));
     let outcome = match allowed(&client(cluster), permission, None).await {
         Ok(true) => Ok("allowed in all namespaces".to_owned()),
+        Ok(false) if is_optional(&permission) => {
+            return report.warning(&name, &missing(), remedy);
+        }
         Ok(false) => Err(missing()),
         Err(error) => Err(error.to_string()),
     };

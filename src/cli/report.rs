@@ -23,6 +23,11 @@ impl Report {
         self.print(&text);
     }
 
+    /// Prints what a check found missing, if the service works without it.
+    pub(super) fn warning(&mut self, what: &str, missing: &str, remedy: &str) {
+        self.print(&format!("warning {what}: {missing}\n        {remedy}"));
+    }
+
     /// Prints a line. The first error of a write is kept for the end.
     pub(super) fn print(&mut self, text: &str) {
         self.unprinted = self.unprinted.take().or_else(|| print(text).err());

@@ -1,0 +1,4 @@
+//! Templates: list-templates, the presets and their directory.
+
+mod list;
+mod presets;
