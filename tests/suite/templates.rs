@@ -1,9 +1,11 @@
-//! create-job from a template: what is read, what is sent, what is answered, and who may do it.
+//! Templates: create-job from them, who may do that, list-templates, and the presets.
 
 mod create;
 mod dry_run;
 mod failures;
 mod forms;
+mod list;
+mod presets;
 mod repeat;
 mod run_role;
 

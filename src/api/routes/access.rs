@@ -51,6 +51,9 @@ pub const GET_JOB_LOGS: &[Permission] = &[
     permission("list", "", "pods", "get-job-logs"),
     permission("get", "", "pods/log", "get-job-logs"),
 ];
+/// The permission that a caller needs to see `CronJobs` among the templates.
+pub const SEE_CRON_JOBS: Permission = permission("list", "batch", "cronjobs", "list-templates");
+pub const LIST_TEMPLATES: &[Permission] = &[SEE_CRON_JOBS];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
 pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
 pub const DELETE_NAMESPACE: &[Permission] = &[
@@ -59,3 +62,8 @@ pub const DELETE_NAMESPACE: &[Permission] = &[
 ];
 pub const LIST_NAMESPACES: &[Permission] = &[permission("list", "", "namespaces", "list-namespaces")];
 pub const GET_NAMESPACE: &[Permission] = &[permission("get", "", "namespaces", "get-namespace-status")];
+
+/// Whether the service works without the permission. Only jobs from `CronJobs` need those for `CronJobs`.
+pub fn is_optional(permission: &Permission) -> bool {
+    permission.resource == "cronjobs"
+}

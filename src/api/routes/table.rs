@@ -17,6 +17,7 @@ pub enum Route {
     GetJobLogs,
     SuspendJob,
     ResumeJob,
+    ListTemplates,
     CreateNamespace,
     DeleteNamespace,
     ListNamespaces,
@@ -62,7 +63,7 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 23] = {
+pub(super) static TABLE: [Row; 24] = {
     use Access::Cluster;
     use Role::{Admin, Read, Run, Write};
     use access as needs;
@@ -91,6 +92,8 @@ pub(super) static TABLE: [Row; 23] = {
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
         row(Route::ResumeJob, POST, "/api/eks-resume-job", "resume_job",
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
+        row(Route::ListTemplates, GET, "/api/eks-list-templates", "list_templates",
+            Cluster(Read, needs::LIST_TEMPLATES), &["cluster", "namespace", "limit", "continue"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",
             Cluster(Admin, needs::CREATE_NAMESPACE), &["cluster", "namespace_name"]),
         row(Route::DeleteNamespace, DELETE, "/api/eks-delete-namespace", "delete_namespace",

@@ -1,7 +1,7 @@
 //! list-jobs: from the store or, if it is empty, from the cluster.
 
 pub(crate) mod filter;
-mod pages;
+pub(in crate::api) mod pages;
 pub mod pagination;
 mod wait;
 
@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::jobs::list::filter::filter;
-use crate::api::jobs::list::pages::{MAX_PAGE, expired, page};
-use crate::api::jobs::list::pagination::Token;
+use crate::api::jobs::list::pages::{MAX_PAGE, page};
+use crate::api::jobs::list::pagination::{Token, expired};
 use crate::api::jobs::lookup::Source;
 use crate::api::routes::access::SEE_JOBS;
 use crate::auth::AccessRequest;
