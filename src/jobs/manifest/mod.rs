@@ -21,12 +21,11 @@ use crate::jobs::manifest::raw::Members;
 use crate::jobs::text::{listed, shortened};
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
+pub use crate::kube::types::TEMPLATE_ANNOTATION as TEMPLATE;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// Kubernetes accepts annotations of this size: the bytes of all keys and values.
 const MAX_ANNOTATIONS: usize = 256 << 10;
-/// The annotation that names the template of a job, and its version.
-pub const TEMPLATE: &str = "eks-api/template";
 /// kubectl sets it on a job from a CronJob.
 const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
 /// A warning does not name further removed fields.
