@@ -11,6 +11,7 @@ pub mod options;
 pub mod run;
 pub mod spec;
 pub mod stdout;
+pub mod templates;
 pub mod token;
 
 use std::ffi::OsString;
