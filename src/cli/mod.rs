@@ -12,6 +12,7 @@ mod report;
 pub mod run;
 pub mod spec;
 pub mod stdout;
+pub mod templates;
 pub mod token;
 
 use std::ffi::OsString;
