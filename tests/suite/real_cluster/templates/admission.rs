@@ -58,23 +58,25 @@ pub(crate) async fn a_dry_run_meets_the_quota(world: Rc<World>) {
         let status = json!({ "status": { "hard": { "count/jobs.batch": "1" }, "used": { "count/jobs.batch": used } } });
         stage.admin.patch(&format!("{quotas}/jobs/status"), &status).await.expect_status(200);
     };
-    // Admission hears of the quota a moment later.
+    // Admission hears of the quota a moment later; from then on it says the same of manifests and templates.
     let is_answered = async |status: u16| {
-        eventually("a quota that counts", async || {
-            let reply = dry_run(stage, namespace, etl(&json!({}))).await;
+        let by_manifest = eventually("a quota that counts", async || {
+            let reply = dry_run(stage, namespace, json!({ "job_manifest": manifest("any", 0) })).await;
             assert!([200, 403].contains(&reply.status.as_u16()), "{}", reply.text());
             (reply.status == status).then_some(reply)
-        })
-        .await
+        });
+        let by_manifest = by_manifest.await.json();
+        let by_template = dry_run(stage, namespace, etl(&json!({}))).await.expect_status(status).json();
+        [by_manifest, by_template]
     };
     let is_exceeded = async || {
-        let refused = is_answered(403).await.json();
-        assert!(refused["detail"].as_str().unwrap().contains("exceeded quota: jobs"), "{refused}");
+        for refused in is_answered(403).await {
+            assert!(refused["detail"].as_str().unwrap().contains("exceeded quota: jobs"), "{refused}");
+        }
     };
     use_up("1").await;
     is_exceeded().await;
     use_up("0").await;
-    is_answered(200).await;
     is_answered(200).await;
     // A dry run takes nothing of the quota.
     let quota = stage.admin.get(&format!("{quotas}/jobs")).await.expect_status(200).json();
@@ -97,7 +99,7 @@ pub(crate) async fn a_limit_range_is_for_pods_and_not_for_jobs(world: Rc<World>)
     stage.admin.post(&format!("/api/v1/namespaces/{namespace}/limitranges"), &range).await.expect_status(201);
     // Its limit counts from when a pod is refused on.
     let pod = json!({ "metadata": { "name": "large" }, "spec": { "containers": [{ "name": "c", "image": "busybox",
-        "resources": { "requests": { "memory": "2Gi" } } }] } });
+        "resources": { "limits": { "memory": "2Gi" } } }] } });
     let pods = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     eventually("a limit that counts", async || (stage.admin.post(&pods, &pod).await.status == 403).then_some(())).await;
 
@@ -132,14 +134,15 @@ pub(crate) async fn a_webhook_that_knows_no_dry_run_is_named_as_the_reason(world
         return;
     }
     made.expect_status(201);
-    let refused = eventually("a webhook that counts", async || {
-        let reply = dry_run(stage, namespace, etl(&json!({}))).await;
+    let by_manifest = eventually("a webhook that counts", async || {
+        let reply = dry_run(stage, namespace, json!({ "job_manifest": manifest("any", 0) })).await;
         (reply.status != 200).then_some(reply)
-    })
-    .await;
-    let detail = refused.expect_status(400).json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("old.example.com") && detail.contains("webhook"), "{detail}");
-    assert!(detail.contains("not the job"), "{detail}");
+    });
+    for refused in [by_manifest.await, dry_run(stage, namespace, etl(&json!({}))).await] {
+        let detail = refused.expect_status(400).json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("old.example.com") && detail.contains("webhook"), "{detail}");
+        assert!(detail.contains("not the job"), "{detail}");
+    }
     assert_eq!(stage.job_names(namespace).await, names(&[]));
     stage.create(namespace, etl(&json!({}))).await.expect_status(201);
     stage.admin.delete(&format!("{WEBHOOKS}/templates-webhook")).await.expect_status(200);
