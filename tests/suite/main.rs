@@ -76,6 +76,7 @@ mod stub_logs;
 mod stub_watches;
 mod suspending;
 mod systemd;
+mod templates;
 mod tls;
 mod upstream_faults;
 mod waiting;

@@ -25,6 +25,7 @@ pub const CREATE_JOB: &[Permission] = &[
     permission("create", "batch", "jobs", "create-job"),
     permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
     permission("create", "", "namespaces", "create-job into a missing namespace"),
+    permission("get", "batch", "cronjobs", "create-job from a CronJob"),
 ];
 pub const GET_JOB_STATUS: &[Permission] = &[
     permission("get", "batch", "jobs", "get-job-status"),

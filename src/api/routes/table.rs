@@ -64,7 +64,7 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
 pub(super) static TABLE: [Row; 23] = {
     use Access::Cluster;
-    use Role::{Admin, Read, Write};
+    use Role::{Admin, Read, Run, Write};
     use access as needs;
     const GET: &Method = &Method::GET;
     const POST: &Method = &Method::POST;
@@ -72,7 +72,7 @@ pub(super) static TABLE: [Row; 23] = {
     #[rustfmt::skip]
     let table = [
         row(Route::CreateJob, POST, "/api/eks-create-job", "create_job",
-            Cluster(Write, needs::CREATE_JOB), &["cluster", "namespace", "wait", "dry_run", "field_validation"]),
+            Cluster(Run, needs::CREATE_JOB), &["cluster", "namespace", "wait", "dry_run", "field_validation"]),
         row(Route::GetJobStatus, GET, "/api/eks-get-job-status", "get_job_status",
             Cluster(Read, needs::GET_JOB_STATUS), &["cluster", "job_name", "namespace", "uid", "details", "wait"]),
         row(Route::DeleteJob, DELETE, "/api/eks-delete-job", "delete_job",
