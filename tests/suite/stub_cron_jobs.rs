@@ -51,11 +51,11 @@ async fn cron_jobs_are_listed_in_pages_as_by_a_real_server() {
     for item in recorded_body("cronjob-list")["items"].as_array().unwrap() {
         cluster.put_cron_job(item.clone());
     }
-    let list = api.get("/apis/batch/v1/namespaces/rec2/cronjobs?limit=500").await.expect_status(200).json();
+    let all = api.get("/apis/batch/v1/namespaces/rec2/cronjobs?limit=500").await.expect_status(200).json();
     let real = recorded_body("cronjob-list");
-    assert_eq!((&list["kind"], &list["apiVersion"]), (&real["kind"], &real["apiVersion"]));
+    assert_eq!((&all["kind"], &all["apiVersion"]), (&real["kind"], &real["apiVersion"]));
     let items = |list: &Value| list["items"].as_array().unwrap().iter().cloned().map(without_identity).collect();
-    let (found, recorded): (Vec<Value>, Vec<Value>) = (items(&list), items(&real));
+    let (found, recorded): (Vec<Value>, Vec<Value>) = (items(&all), items(&real));
     assert_eq!(found, recorded);
 
     cluster.put_cron_job(cron_job("etl"));
