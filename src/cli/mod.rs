@@ -8,7 +8,6 @@ pub mod help;
 pub mod jobs;
 pub mod keygen;
 pub mod options;
-mod report;
 pub mod run;
 pub mod spec;
 pub mod stdout;

@@ -1,5 +1,7 @@
 //! `eks-api check`: checks everything from credentials to permissions, and says what to do if a check fails.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +15,7 @@ use crate::aws::eks::{self, Describer, Description};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
 use crate::cli::options::option;
-use crate::cli::report::Report;
+use crate::cli::check::report::Report;
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::clusters::cluster::connect;
