@@ -80,7 +80,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     if let Source::Template(call) = &source {
         // The log names the template also if the call is refused.
         ctx.info.object.template = Some(call.template.clone());
-        ctx.info.object.job = call.job_name.clone();
+        ctx.info.object.job.clone_from(&call.job_name);
     }
     run_role::check(ctx, &source, validation.is_some())?;
     // Boxed: 4,096 calls whose bodies are on their way have no room for the rest.
