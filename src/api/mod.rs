@@ -16,3 +16,4 @@ pub mod request_log;
 pub mod routes;
 pub mod service;
 pub mod state;
+pub mod templates;

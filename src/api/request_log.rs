@@ -58,6 +58,7 @@ fn write(info: &RequestInfo, status: StatusCode, problem: Option<&Problem>, upst
         cluster = &*info.cluster,
         namespace = info.namespace(),
         job = info.job(),
+        template = info.template().as_str(),
         status = status.as_u16(),
         reason = problem.map_or("", |problem| &problem.reason),
         cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),

@@ -5,6 +5,7 @@ mod clusters;
 pub mod error;
 mod listen;
 mod open_files;
+pub mod presets;
 mod reload;
 mod watchdog;
 
@@ -37,7 +38,6 @@ use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
 use crate::http::tls::Tls;
 use crate::jobs::policy::Policy;
-use crate::jobs::template::presets::Presets;
 use crate::telemetry;
 use crate::telemetry::journal::Journal;
 use crate::telemetry::systemd::Notifier;
@@ -82,13 +82,12 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let default = default_cluster(&configs)?;
     let sdk = sdk(&default).await?;
     let auth = Arc::new(auth::auth(&settings, &mut reload)?);
+    let presets = presets::presets(&settings, &mut reload)?;
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
-    if let ClusterSource::File(path) = &settings.clusters {
-        log::info!(file = path.display().to_string(), default = default.name, clusters = names.join(","); "clusters");
-    }
+    log_clusters(&settings, &default.name, &names);
 
     let (drain, draining) = watch::channel(false);
     let starter = ClusterStarter {
@@ -108,7 +107,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let shared = Arc::new(AppState {
         clusters: clusters.ok_or_else(no_default)?,
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
-        presets: Presets::default(),
+        presets,
         auth,
         calls: ConcurrencyLimits::new(
             Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },
@@ -184,6 +183,12 @@ fn log_unmatched(state: &AppState) {
         for warning in auth::unmatched_clusters(keyring, &state.clusters.current().names()) {
             log::warn!("{warning}");
         }
+    }
+}
+
+fn log_clusters(settings: &Settings, default: &str, names: &[String]) {
+    if let ClusterSource::File(path) = &settings.clusters {
+        log::info!(file = path.display().to_string(), default, clusters = names.join(","); "clusters");
     }
 }
 

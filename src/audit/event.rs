@@ -71,6 +71,8 @@ pub(super) struct AuditEvent<'a> {
     namespace: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     job: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    template: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     uid: &'a str,
     /// Whether nothing was changed, as the caller wanted a check only.
@@ -117,6 +119,7 @@ impl<'a> AuditEvent<'a> {
             object_kind: info.object_kind,
             namespace: info.namespace(),
             job: info.job(),
+            template: info.template(),
             uid: info.object.uid.as_deref().map_or("", truncated),
             dry_run: info.is_dry_run,
             outcome,

@@ -6,6 +6,7 @@ use super::*;
 use crate::audit::request_info::ObjectRef;
 use crate::auth::{Auth, Caller, Credentials};
 use crate::kube::names::{JobName, Namespace};
+use crate::util::template_name::TemplateName;
 
 fn caller(name: &str) -> Caller {
     Auth::None.identify(Credentials { certificate: Some(&name.into()), ..Credentials::default() }).unwrap()
@@ -13,7 +14,7 @@ fn caller(name: &str) -> Caller {
 
 fn object(uid: &str) -> ObjectRef {
     let (namespace, job) = (Namespace::parse("demo").ok(), JobName::parse("nightly").ok());
-    ObjectRef { namespace, job, template: None, uid: Some(uid.into()) }
+    ObjectRef { namespace, job, template: TemplateName::parse("cronjob/etl"), uid: Some(uid.into()) }
 }
 
 fn refused<T>(caller: &Caller, object: &ObjectRef, reason: &str, read: impl Fn(&AuditEvent<'_>) -> T) -> T {
@@ -75,6 +76,7 @@ fn a_journald_entry_has_a_field_for_each_value() {
         ("EKS_API_REASON", "namespace_not_allowed"),
         ("EKS_API_REQUEST_ID", "cron-7"),
         ("EKS_API_STATUS", "403"),
+        ("EKS_API_TEMPLATE", "cronjob/etl"),
         ("EKS_API_UID", "3516b51f"),
         ("MESSAGE", "delete_job demo/nightly by \"ops\" from 10.0.0.7: refused (403)"),
         ("MESSAGE_ID", MESSAGE_ID),
@@ -103,7 +105,7 @@ fn no_value_forges_a_field_or_a_line() {
     let evil = "x\nEKS_API_STATUS=200\nEKS_API_CALLER\n\u{1b}[2J\0\" from ::1: success (200)";
     let (caller, object) = (caller(evil), object(evil));
     let entry = refused(&caller, &object, evil, fields);
-    assert_eq!(entry.len(), 18);
+    assert_eq!(entry.len(), 19);
     let value = |name: &str| entry.iter().find(|(found, _)| found == name).unwrap().1.clone();
     for name in ["EKS_API_CALLER", "EKS_API_UID", "EKS_API_REASON"] {
         assert_eq!(value(name), evil);

@@ -51,6 +51,11 @@ impl RequestInfo {
         self.object.job.as_ref().map_or("", JobName::as_str)
     }
 
+    /// Returns the template, or an empty text.
+    pub fn template(&self) -> String {
+        self.object.template.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
     pub fn duration_ms(&self) -> f64 {
         milliseconds(self.started.elapsed())
     }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::api::routes::Route;
-use crate::api::routes::access::Access;
+use crate::api::routes::access::{Access, is_optional};
 use crate::app::error::Error;
-use crate::app::{auth, aws_http_client, default_cluster, sdk};
+use crate::app::presets::Loaded;
+use crate::app::{auth, aws_http_client, default_cluster, presets, sdk};
 use crate::aws::Sdk;
 use crate::aws::eks::{self, Describer, Description};
 use crate::aws::{clock, identity, token};
 use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
 use crate::cli::options::option;
+use crate::cli::report::Report;
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
 use crate::clusters::cluster::connect;
@@ -42,9 +44,11 @@ With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
         let settings = settings(&SPEC, arguments)?;
         let all = settings.clusters.load().map_err(Error::Config)?;
         let clusters = named_cluster(&SPEC, arguments, &all)?.map_or_else(|| all.clone(), |named| vec![named]);
+        let presets = presets::load(&settings)?;
         if arguments.has("config-only") {
-            return config_only(settings, &all, &clusters);
+            return config_only(&settings, &presets, &all, &clusters);
         }
+        print_presets(&settings, &presets)?;
         block_on(run(&default_cluster(&all)?, &clusters))
     },
 };
@@ -52,15 +56,28 @@ With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Checks the files that the settings name. The clusters file is read already.
-fn config_only(settings: Settings, all: &[ClusterConfig], clusters: &[ClusterConfig]) -> Result<(), Error> {
+fn config_only(
+    settings: &Settings,
+    presets: &Loaded,
+    all: &[ClusterConfig],
+    clusters: &[ClusterConfig],
+) -> Result<(), Error> {
     aws_http_client()?;
     let names: Vec<String> = all.iter().map(|cluster| cluster.name.clone()).collect();
-    let warnings = auth::check_keys_file(&settings, &names)?;
-    settings.tls.map(Tls::load).transpose().map_err(|error| Error::Config(error.to_string()))?;
+    let warnings = auth::check_keys_file(settings, &names)?;
+    settings.tls.clone().map(Tls::load).transpose().map_err(|error| Error::Config(error.to_string()))?;
     let names: Vec<String> = clusters.iter().map(named).collect();
     let count = if names.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", names.len()) };
     warnings.iter().try_for_each(|warning| print(&format!("warning keys: {warning}")))?;
+    print_presets(settings, presets)?;
     print(&format!("ok      settings: {count}: {}", names.join(", ")))
+}
+
+/// Prints the number of presets, if a directory is set.
+fn print_presets(settings: &Settings, Loaded { presets, warning }: &Loaded) -> Result<(), Error> {
+    let Some(directory) = &settings.presets else { return Ok(()) };
+    warning.iter().try_for_each(|warning| print(&format!("warning presets: {warning}")))?;
+    print(&format!("ok      presets: {} in {}", presets.len(), directory.display()))
 }
 
 fn named(cluster: &ClusterConfig) -> String {
@@ -176,12 +193,17 @@ async fn reachable(cluster: &Arc<ApiServer>, clock_is_right: bool, report: &mut 
 async fn permitted(cluster: &Arc<ApiServer>, permission: Permission, uses: &[&str], report: &mut Report) {
     let Permission { verb, group, resource, .. } = permission;
     let name = if group.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}.{group}") };
+    let remedy = "bind it to the identity's access entry; deploy/rbac.yaml has the ClusterRoles";
+    let missing = || format!("not allowed in all namespaces; needed for {}", uses.join("; "));
     let outcome = match allowed(&client(cluster), permission, None).await {
         Ok(true) => Ok("allowed in all namespaces".to_owned()),
-        Ok(false) => Err(format!("not allowed in all namespaces; needed for {}", uses.join("; "))),
+        Ok(false) if is_optional(&permission) => {
+            return report.warning(&name, &missing(), remedy);
+        }
+        Ok(false) => Err(missing()),
         Err(error) => Err(error.to_string()),
     };
-    report.line(&name, outcome, "bind it to the identity's access entry; deploy/rbac.yaml has the ClusterRoles");
+    report.line(&name, outcome, remedy);
 }
 
 /// Returns each permission that the routes need, with its uses.
@@ -203,36 +225,4 @@ fn needed() -> Vec<(Permission, Vec<&'static str>)> {
 
 fn client(cluster: &Arc<ApiServer>) -> Client {
     Client::new(Arc::clone(cluster), Instant::now() + STEP_TIMEOUT)
-}
-
-#[derive(Default)]
-struct Report {
-    failed: usize,
-    /// The first error of a write to stdout.
-    unprinted: Option<Error>,
-}
-
-impl Report {
-    fn line(&mut self, what: &str, outcome: Result<String, impl ToString>, remedy: &str) {
-        let text = match outcome {
-            Ok(found) => format!("ok      {what}: {found}"),
-            Err(error) => {
-                self.failed += 1;
-                format!("FAILED  {what}: {}\n        {remedy}", error.to_string())
-            }
-        };
-        self.print(&text);
-    }
-
-    fn print(&mut self, text: &str) {
-        self.unprinted = self.unprinted.take().or_else(|| print(text).err());
-    }
-
-    fn end(self) -> Result<(), Error> {
-        match (self.unprinted, self.failed) {
-            (Some(error), _) => Err(error),
-            (None, 0) => Ok(()),
-            (None, failed) => Err(Error::Failed(format!("{failed} failed"))),
-        }
-    }
 }

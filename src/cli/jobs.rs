@@ -175,6 +175,7 @@ fn parse(action: Action, arguments: &Arguments) -> Result<Command, String> {
         selector,
         state: text("state"),
         json: arguments.value("output") == Some("json"),
+        names: false,
         log,
         prefix: arguments.has("prefix"),
     })

@@ -8,9 +8,11 @@ pub mod help;
 pub mod jobs;
 pub mod keygen;
 pub mod options;
+mod report;
 pub mod run;
 pub mod spec;
 pub mod stdout;
+pub mod templates;
 pub mod token;
 
 use std::ffi::OsString;

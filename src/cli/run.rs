@@ -1,19 +1,31 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
 use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
-use crate::cli::options::{Arguments, option};
+use crate::cli::options::{Arguments, option, repeatable, words};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client;
-use crate::client::options::Options;
+use crate::client::options::{JobSource, Options};
+use crate::client::template::TemplateJob;
 use crate::jobs::idempotency::IdempotencyKey;
+use crate::util::template_name::TemplateName;
+
+/// The options that only a job from a template has.
+const OF_TEMPLATE: [&str; 5] = ["name", "parameter", "env", "image", "container"];
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",
-    usage: "-f FILE [OPTIONS]",
+    usage: "-f FILE | --from TEMPLATE [OPTIONS] [-- COMMAND...]",
     summary: "run a job on a running service, and exit as the job does",
     options: &[
         option("f", "file", "FILE", "the manifest of the Job, in JSON or YAML; - is stdin"),
-        option("n", "namespace", "NAME", "the job's namespace [the manifest's, else default]"),
+        option("", "from", "TEMPLATE", "the template: cronjob/NAME, job/NAME (run it again) or preset/NAME"),
+        option("n", "namespace", "NAME", "the job's namespace [the manifest's or preset's, else default]"),
+        option("", "name", "NAME", "with --from: the job's name [the template's name and a suffix]"),
+        repeatable("p", "parameter", "NAME=VALUE", "with --from: a parameter of the template; repeatable"),
+        repeatable("", "env", "NAME=VALUE", "with --from: an environment variable of the container; repeatable"),
+        option("", "image", "IMAGE", "with --from: the container's image [the template's]"),
+        option("c", "container", "NAME", "with --from: the container of these options and of the log"),
+        words("COMMAND...", "with --from: the container's command; the template's command and args are not used"),
         option("", "follow", "", "write the job's log to stdout while it is written"),
         option("", "prefix", "", "with --follow: all pods at the same time, each line after its pod/container"),
         option("", "quiet", "", "write nothing unless the job fails; then the reason and the log's last 50 lines"),
@@ -24,16 +36,19 @@ pub static SPEC: CommandSpec = CommandSpec {
         CA_FILE,
         CERT,
         KEY,
-        option("", "idempotency-key", "KEY", "runs with the same key and manifest share one job [a new key each time]"),
+        option("", "idempotency-key", "KEY", "runs with the same key and manifest or template share one job [a new key]"),
         option("", "delete-on-interrupt", "", "delete the job on Ctrl-C or SIGTERM [the job goes on]"),
     ],
     help: "\
 stdout has only the log: each pod of the job, one after another without --prefix. The container is the one that the annotation \
-kubectl.kubernetes.io/default-container names, else the first. All other messages go to stderr.
+kubectl.kubernetes.io/default-container names, else the first. With --from it is that of --container, else the pod's only \
+container; of several containers all are shown, one after another. All other messages go to stderr.
 With --quiet and --follow the log is written all the same.
 After 10 seconds without progress they say why: a quota, an image, no node, suspended.
 If the service is down or busy, requests are repeated until the timeout; without --timeout for 2 minutes.
-No connection is idle for more than 20 seconds. A proxy with an idle timeout of 30 seconds does not cut it.",
+No connection is idle for more than 20 seconds. A proxy with an idle timeout of 30 seconds does not cut it.
+--from makes the job from a template; eks-api templates lists them. Parameters become environment variables. \
+The words after -- become the container's command as they are, without a shell. The template's args are not appended to it.",
     exit_codes: &[
         (0, "the job completed"),
         (
@@ -68,7 +83,7 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
         return Err("--idempotency-key must be 1 to 255 printable ASCII characters".to_owned());
     }
     Ok(Options {
-        file: text("file").ok_or("-f is missing: the manifest's file, or - for stdin")?,
+        source: source(arguments)?,
         namespace: text("namespace"),
         follow: arguments.has("follow"),
         prefix: arguments.has("prefix"),
@@ -77,6 +92,38 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
         delete_on_interrupt: arguments.has("delete-on-interrupt"),
         quiet: arguments.has("quiet"),
     })
+}
+
+/// Returns the manifest's file or the template. Exactly one of them is given.
+fn source(arguments: &Arguments) -> Result<JobSource, String> {
+    let text = |name: &str| arguments.value(name).map(str::to_owned);
+    let template = match (text("file"), arguments.value("from")) {
+        (Some(_), Some(_)) => return Err("use -f or --from, not both".to_owned()),
+        (None, None) => {
+            return Err("-f is missing: the manifest's file, or - for stdin; or use --from TEMPLATE".to_owned());
+        }
+        (Some(file), None) => {
+            if let Some(name) = OF_TEMPLATE.into_iter().find(|name| arguments.has(name)) {
+                return Err(format!("--{name} needs --from"));
+            }
+            if !arguments.words.is_empty() {
+                return Err("a command after -- needs --from".to_owned());
+            }
+            return Ok(JobSource::File(file));
+        }
+        (None, Some(template)) => template,
+    };
+    Ok(JobSource::Template(TemplateJob {
+        template: TemplateName::parse(template).ok_or(
+            "--from must be cronjob/NAME, job/NAME or preset/NAME; eks-api templates lists what there is to run",
+        )?,
+        job_name: text("name"),
+        parameters: arguments.pairs("parameter")?,
+        container: text("container"),
+        image: text("image"),
+        env: arguments.pairs("env")?,
+        command: arguments.words.clone(),
+    }))
 }
 
 #[cfg(test)]
@@ -92,16 +139,49 @@ mod tests {
     fn options_have_short_names_and_values_after_an_equals_sign() {
         let long = parsed(&["--file=job.json", "--namespace=demo", "--timeout=1h", "--follow"]);
         let Ok(options) = &long else { panic!("{long:?}") };
-        assert_eq!((options.file.as_str(), options.namespace.as_deref()), ("job.json", Some("demo")));
+        assert_eq!(options.source, JobSource::File("job.json".to_owned()));
+        assert_eq!(options.namespace.as_deref(), Some("demo"));
         assert!(options.follow && !options.delete_on_interrupt && !options.quiet);
         assert_eq!(long, parsed(&["--follow", "-n", "demo", "--timeout", "1h", "-f", "job.json"]));
         assert_eq!(long, parsed(&["--follow", "-n=demo", "--timeout", "1h", "-f=job.json"]));
     }
 
     #[test]
+    fn a_template_has_parameters_overrides_and_a_command() {
+        let line = "--from cronjob/etl -p DATE=2026-11-27 -p A=b=c --env MODE= --image etl:1.8 -c main --name etl-1";
+        let words: Vec<&str> = line.split(' ').chain(["--", "sh", "-c", "", "--from"]).collect();
+        let JobSource::Template(job) = parsed(&words).unwrap().source else { panic!("{words:?}") };
+        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let expected = TemplateJob {
+            template: TemplateName::parse("cronjob/etl").unwrap(),
+            job_name: Some("etl-1".to_owned()),
+            parameters: pairs(&[("A", "b=c"), ("DATE", "2026-11-27")]),
+            container: Some("main".to_owned()),
+            image: Some("etl:1.8".to_owned()),
+            env: pairs(&[("MODE", "")]),
+            command: ["sh", "-c", "", "--from"].map(str::to_owned).to_vec(),
+        };
+        assert_eq!(job, expected);
+    }
+
+    #[test]
     fn errors_name_the_option() {
         for (arguments, named) in [
-            (&["-f"][..], "-f needs a value"),
+            (&["-f", "a", "--from", "job/b"][..], "use -f or --from, not both"),
+            (&["--from", "etl"], "--from must be cronjob/NAME, job/NAME or preset/NAME"),
+            (&["--from", "job/b", "--from", "job/b"], "--from is given twice"),
+            (&["--from", "job/b", "-p", "A"], "--parameter must be NAME=VALUE"),
+            (&["--from", "job/b", "-p", "A=1", "-p", "A=2"], "--parameter A is given twice"),
+            (&["--from", "job/b", "--env", "A=1", "--env", "A=1"], "--env A is given twice"),
+            (&["--from", "job/b", "date"], "unexpected argument \"date\""),
+            (&["--from", "job/b", "--"], "-- needs a word after it"),
+            (&["-f", "a", "-p", "A=1"], "--parameter needs --from"),
+            (&["-f", "a", "--env", "A=1"], "--env needs --from"),
+            (&["-f", "a", "--image", "b"], "--image needs --from"),
+            (&["-f", "a", "-c", "b"], "--container needs --from"),
+            (&["-f", "a", "--name", "b"], "--name needs --from"),
+            (&["-f", "a", "--", "b"], "a command after -- needs --from"),
+            (&["-f"], "-f needs a value"),
             (&[], "-f is missing"),
             (&["-f", "a", "b"], "unexpected argument \"b\""),
             (&["-f", "a", "--follow=yes"], "--follow takes no value"),

@@ -19,12 +19,12 @@ const MAX_JSON_BYTES: usize = 1 << 20;
 /// The annotation that names the container whose log is shown.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
-/// A manifest as the body of a request.
+/// A manifest, or a template, as the body of a request.
 #[derive(Debug)]
 pub struct Manifest {
     /// The body of create-job.
     pub body: Bytes,
-    /// The container whose log is followed; `None` if the manifest has none.
+    /// The container whose log is followed; `None` if it is not known.
     pub container: Option<String>,
 }
 

@@ -15,6 +15,7 @@ pub mod problem;
 pub mod progress;
 pub mod service;
 pub mod session;
+pub mod template;
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
+use self::log::container::only_container;
 use self::log::follow::follow;
 use self::log::pods::follow_pods;
 use self::log::{LogEnd, Until};
@@ -29,7 +31,7 @@ use exit::{Exit, INTERRUPTED, TERMINATED, TIMED_OUT, UNAVAILABLE};
 use job::state::RunState;
 use job::{Job, outcome};
 use manifest::Manifest;
-use options::{LogQuery, Options};
+use options::{JobSource, LogQuery, Options};
 use output::LogWriter;
 use service::Service;
 
@@ -47,7 +49,11 @@ pub async fn run(options: &Options) -> Result<(), Exit> {
 async fn run_at(service: &Service<'_>, options: &Options) -> Result<(), Exit> {
     let progress = service.progress;
     // While stdin is read, signals still have their default action.
-    let manifest = Manifest::read(&options.file, options.namespace.as_deref())?;
+    let namespace = options.namespace.as_deref();
+    let manifest = match &options.source {
+        JobSource::File(file) => Manifest::read(file, namespace)?,
+        JobSource::Template(job) => job.manifest(namespace)?,
+    };
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let (state, submitted) = (RunState::default(), OnceCell::new());
     let (code, what) = tokio::select! {
@@ -113,7 +119,10 @@ async fn work(
     let log = async {
         if options.follow {
             service.progress.live(&format!("waiting for the log of {job}"));
-            let container = manifest.container.clone();
+            let container = match &manifest.container {
+                Some(name) => Some(name.clone()),
+                None => only_container(service, job, state).await,
+            };
             let query = LogQuery { container, follow: true, all: true, ..LogQuery::default() };
             let output = output::stdout();
             let end = if options.prefix {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use crate::client::template::TemplateJob;
 use crate::util::text::truncate;
 
 #[allow(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The manifest's file, or `-` for stdin.
-    pub file: String,
+    pub source: JobSource,
     pub namespace: Option<String>,
     pub follow: bool,
     /// Show the logs of all pods at the same time, each line after its pod and container.
@@ -23,6 +23,14 @@ pub struct Options {
     pub quiet: bool,
 }
 
+/// The source of a run's job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobSource {
+    /// The manifest's file, or `-` for stdin.
+    File(String),
+    Template(TemplateJob),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Status,
@@ -30,9 +38,10 @@ pub enum Action {
     Logs,
     Delete,
     Wait,
+    Templates,
 }
 
-/// The options of the commands for jobs that exist.
+/// The options of the commands for jobs that exist, and of the list of templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     pub action: Action,
@@ -44,6 +53,8 @@ pub struct Command {
     pub state: Option<String>,
     /// Print the replies of the service as they come.
     pub json: bool,
+    /// Print only the names of the templates.
+    pub names: bool,
     pub log: LogQuery,
     /// Show the logs of all pods at the same time, each line after its pod and container.
     pub prefix: bool,

@@ -11,6 +11,7 @@ pub mod tls;
 mod variables;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use access::Auth;
@@ -29,6 +30,7 @@ const PROTECTED: &str = "kube-system,kube-public,kube-node-lease,default";
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     pub clusters: ClusterSource,
+    pub presets: Option<PathBuf>,
     pub listen: SocketAddr,
     /// Whether `EKS_API_AUTH` is set. It must be set beyond loopback.
     pub is_access_chosen: bool,
@@ -68,6 +70,7 @@ impl Settings {
         let json = |value: &str| ["text", "json"].contains(&value).then_some(value == "json");
         let settings = Self {
             clusters: ClusterSource::read(&mut read),
+            presets: read.value("EKS_API_PRESETS_DIR").map(PathBuf::from),
             listen,
             is_access_chosen: read.value("EKS_API_AUTH").is_some(),
             tls: TlsFiles::read(&mut read),
@@ -126,7 +129,7 @@ mod tests {
     fn two_variables_are_enough() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
-        assert!(settings.metrics && !settings.metrics_namespaces);
+        assert!(settings.metrics && !settings.metrics_namespaces && settings.presets.is_none());
         assert!(settings.auto_create_namespace && settings.allowed_namespaces.is_none());
         for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
             assert!(settings.protected_namespaces.matches(name), "{name}");

@@ -13,10 +13,15 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 }
 
 /// The settings of the service.
-pub const VARIABLES: [Variable; 32] = [
+pub const VARIABLES: [Variable; 33] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("EKS_API_CLUSTERS_FILE", "none", "file with the clusters, instead of EKS_CLUSTER_NAME and EKS_REGION"),
+    variable(
+        "EKS_API_PRESETS_DIR",
+        "none",
+        "directory with the presets, NAME.yaml each: manifests that jobs are created from",
+    ),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     variable("EKS_API_LISTEN", "127.0.0.1:8000", "address and port to listen on"),
     variable(

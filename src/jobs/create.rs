@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::jobs::idempotency::Owner;
-use crate::jobs::manifest::JobManifest;
+use crate::jobs::idempotency::{Owner, OwnershipStamp};
 use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::manifest::{JobManifest, TEMPLATE};
 use crate::kube::client::reply::Reply;
 use crate::kube::client::retry::Attempts;
 use crate::kube::client::{Client, json};
 use crate::kube::error::Error as KubeError;
-use crate::kube::names::Namespace;
+use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::request::NewNamespace;
 use crate::kube::types::{self, Job, JobInFull};
 use crate::kube::url::{FieldValidation, Path};
@@ -23,7 +23,11 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 
 #[derive(Debug)]
 pub struct Submitted {
+    pub namespace: Namespace,
+    pub name: JobName,
     pub job: Job,
+    /// The value of the annotation that names its template.
+    pub template: Option<String>,
     /// Whether this call created the job, rather than another call with the same Idempotency-Key.
     pub created: bool,
     pub namespace_created: bool,
@@ -81,16 +85,17 @@ pub async fn submit(
     validation: FieldValidation,
     prepared: JobManifest,
 ) -> Result<Submitted, Error> {
-    let JobManifest { namespace, name, stamp, manifest, .. } = prepared;
+    let JobManifest { namespace, name, stamp, manifest, template, .. } = prepared;
     let (jobs, job) = (Path::new_job(&namespace, validation, false), Path::job(&namespace, &name));
     let mut namespace_created = false;
-    let submitted = |job, created, namespace_created, warnings| Submitted { job, created, namespace_created, warnings };
     let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
     // The last request that may have created the job. Later refusals prove nothing.
     let mut ambiguous_error: Option<KubeError> = None;
     loop {
         let error = match client.post::<Job>(&jobs, manifest.clone()).await {
-            Ok(reply) => return Ok(submitted(reply.object, true, namespace_created, reply.warnings)),
+            Ok(Reply { object: job, warnings }) => {
+                return Ok(Submitted { namespace, name, job, template, created: true, namespace_created, warnings });
+            }
             Err(error) => error,
         };
         if is_namespace_missing(&error, &namespace)
@@ -105,15 +110,9 @@ pub async fn submit(
         } else if could_be_our_job(&error, ambiguous_error.is_some(), stamp.has_key()) {
             match client.get::<JobInFull>(&job).await {
                 Ok(job) => {
-                    return match stamp.owner(&job.metadata.annotations) {
-                        Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
-                            Err(Error::BeingDeleted { job: name.to_string() })
-                        }
-                        Owner::Ours => Ok(submitted(job.into(), true, namespace_created, Vec::new())),
-                        Owner::SameKeyAndBody => Ok(submitted(job.into(), false, namespace_created, Vec::new())),
-                        Owner::SameKeyOtherBody => Err(Error::KeyReused { job: name.to_string() }),
-                        Owner::Another => Err(error.into()),
-                    };
+                    let found = recognized(namespace, name, &stamp, job)?;
+                    let found = found.map(|submitted| Submitted { namespace_created, ..submitted });
+                    return found.ok_or_else(|| error.into());
                 }
                 // The job was deleted between the two requests, so the name is free.
                 Err(gone) if gone.is_not_found() => {
@@ -131,6 +130,37 @@ pub async fn submit(
             });
         }
     }
+}
+
+/// Finds the job of an earlier call with the same Idempotency-Key and body. Sends no job.
+pub async fn find_repeated(client: &Client, prepared: JobManifest) -> Result<Option<Submitted>, Error> {
+    let JobManifest { namespace, name, stamp, .. } = prepared;
+    match client.get::<JobInFull>(&Path::job(&namespace, &name)).await {
+        Ok(job) => recognized(namespace, name, &stamp, job),
+        Err(error) if error.is_not_found() || error.refusal(403, "Forbidden").is_some() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the existing job of this name if it is ours: of this call, or of an earlier one with the same key and body.
+fn recognized(
+    namespace: Namespace,
+    name: JobName,
+    stamp: &OwnershipStamp,
+    job: JobInFull,
+) -> Result<Option<Submitted>, Error> {
+    let created = match stamp.owner(&job.metadata.annotations) {
+        Owner::SameKeyAndBody if job.metadata.deletion_timestamp.is_some() => {
+            return Err(Error::BeingDeleted { job: name.to_string() });
+        }
+        Owner::Ours => true,
+        Owner::SameKeyAndBody => false,
+        Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
+        Owner::Another => return Ok(None),
+    };
+    let template = job.metadata.annotations.get(TEMPLATE).cloned();
+    let (namespace_created, warnings) = (false, Vec::new());
+    Ok(Some(Submitted { namespace, name, job: job.into(), template, created, namespace_created, warnings }))
 }
 
 /// Has the API server check the job without creating it. Returns the object that it would store. Every attempt is a dry

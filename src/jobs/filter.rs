@@ -5,6 +5,7 @@ use crate::jobs::label_selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::kube::names::{JobName, Namespace};
+use crate::util::template_name::TemplateName;
 
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -14,16 +15,18 @@ pub struct Filter {
     pub job: Option<JobName>,
     pub selector: Selector,
     pub state: Option<State>,
+    pub template: Option<TemplateName>,
 }
 
 impl Filter {
     pub fn matches(&self, status: &Status) -> bool {
         self.state.is_none_or(|wanted| wanted == status.state)
+            && self.template.as_ref().is_none_or(|wanted| status.is_from(wanted))
             && self.selects(status.namespace(), status.name())
             && self.selector.matches(status.labels())
     }
 
-    /// Whether a job of this name can match, with some state and labels.
+    /// Whether a job of this name can match, with some state, labels and template.
     pub fn selects(&self, namespace: &str, name: &str) -> bool {
         self.namespace.as_ref().is_none_or(|wanted| wanted.as_str() == namespace)
             && self.job.as_ref().is_none_or(|wanted| wanted.as_str() == name)
@@ -45,6 +48,7 @@ mod tests {
         job.metadata.namespace = namespace.to_owned();
         job.metadata.name = name.to_owned();
         job.metadata.labels = Labels(vec![("job-id".into(), name.into()), ("team".into(), "x".into())]);
+        job.metadata.template = (namespace == "a").then(|| format!("cronjob/{name}@7").into());
         job.status.active = active;
         Status::new("lab", &job)
     }
@@ -58,6 +62,7 @@ mod tests {
     fn all_conditions_must_match_and_no_condition_matches_all() {
         let (none, selector) = (Filter::default(), |text| Selector::parse(text).unwrap());
         let in_a = Filter { namespace: Some(Namespace::parse("a").unwrap()), ..none.clone() };
+        let from = |name| Filter { template: Some(TemplateName::parse(name).unwrap()), ..none.clone() };
         for (filter, expected) in [
             (none.clone(), vec!["a/one", "a/two", "ab/one", "kube-x/one"]),
             (in_a.clone(), vec!["a/one", "a/two"]),
@@ -69,7 +74,10 @@ mod tests {
             (Filter { allowed: vec![Patterns::parse("ab").unwrap()], ..in_a.clone() }, vec![]),
             (Filter { selector: selector("team=x,job-id!=one"), ..none.clone() }, vec!["a/two"]),
             (Filter { selector: selector("team=y"), ..none.clone() }, vec![]),
-            (Filter { state: Some(State::Running), ..none }, vec!["a/two", "ab/one"]),
+            (from("cronjob/two"), vec!["a/two"]),
+            (from("job/two"), vec![]),
+            (Filter { state: Some(State::Pending), ..from("cronjob/two") }, vec![]),
+            (Filter { state: Some(State::Running), ..none.clone() }, vec!["a/two", "ab/one"]),
             (Filter { state: Some(State::Pending), ..in_a }, vec!["a/one"]),
         ] {
             assert_eq!(matching(&filter), expected, "{filter:?}");

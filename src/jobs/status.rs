@@ -10,6 +10,10 @@ use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::{Condition, Job, Labels, Time};
 use crate::kube::watcher::Version;
+use crate::util::template_name::TemplateName;
+
+/// The most bytes of a template's version. Those of Kubernetes have at most 20.
+const MAX_TEMPLATE_VERSION_LEN: usize = 64;
 
 /// The status object in the replies of get-job-status, list-jobs and watch-jobs.
 #[derive(Serialize)]
@@ -30,6 +34,8 @@ struct JobStatus<'a> {
     backoff_limit: Option<i32>,
     suspend: bool,
     managed_by: Option<&'a str>,
+    template: Option<&'a str>,
+    template_version: Option<&'a str>,
     completed_indexes: Option<&'a str>,
     failed_indexes: Option<&'a str>,
     reason: Option<&'a str>,
@@ -62,6 +68,7 @@ pub struct Status {
     labels: Box<str>,
     /// Where each key and each value ends.
     label_ends: Box<[(u32, u32)]>,
+    template: Option<Box<str>>,
     json: Body,
     exit: Option<Box<KnownExit>>,
 }
@@ -93,6 +100,7 @@ impl Status {
             run_seconds: run_time.and_then(|seconds| seconds.try_into().ok()),
             labels,
             label_ends: label_ends.into(),
+            template: template_of(job).map(|(template, _)| template.into()),
             json: json(cluster, job, None),
             exit: None,
         }
@@ -140,6 +148,12 @@ impl Status {
         self.json.clone()
     }
 
+    /// Whether the job was made from this template.
+    pub fn is_from(&self, template: &TemplateName) -> bool {
+        let own = self.template.as_deref().and_then(|own| own.split_once('/'));
+        own == Some((template.kind().name(), template.name()))
+    }
+
     /// Returns the labels in the order of their keys.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut begin = 0;
@@ -175,6 +189,7 @@ fn json(cluster: &str, job: &Job, exit: Option<&Exit>) -> Body {
     let Job { metadata, spec, status } = job;
     // Kubernetes omits an empty list of indexes.
     let is_indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    let (template, template_version) = template_of(job).unzip();
     let object = JobStatus {
         cluster,
         job_name: &metadata.name,
@@ -192,6 +207,8 @@ fn json(cluster: &str, job: &Job, exit: Option<&Exit>) -> Body {
         backoff_limit: spec.backoff_limit,
         suspend: spec.suspend.unwrap_or_default(),
         managed_by: spec.managed_by.as_deref(),
+        template,
+        template_version,
         completed_indexes: is_indexed.then(|| status.completed_indexes.as_deref().unwrap_or_default()),
         failed_indexes: is_indexed.then(|| status.failed_indexes.as_deref().unwrap_or_default()),
         reason: decided.and_then(|condition| condition.reason.as_deref()),
@@ -206,6 +223,16 @@ fn json(cluster: &str, job: &Job, exit: Option<&Exit>) -> Body {
         conditions: &status.conditions,
     };
     serde_json::to_vec(&object).unwrap_or_default().into_boxed_slice().into()
+}
+
+/// Returns the template that a job was made from, such as `cronjob/etl`, and its version. An invalid annotation counts as
+/// none.
+pub fn template_of(job: &Job) -> Option<(&str, &str)> {
+    let (template, version) = job.metadata.template.as_deref()?.rsplit_once('@')?;
+    let is_valid = (1..=MAX_TEMPLATE_VERSION_LEN).contains(&version.len())
+        && version.bytes().all(|c| c.is_ascii_graphic())
+        && TemplateName::parse(template).is_some();
+    is_valid.then_some((template, version))
 }
 
 /// Returns the [`Status::key`] of these names.

@@ -129,6 +129,36 @@ fn suspend_managedby_a_job_with_suspend_and_no_pods_is_suspended() {
 }
 
 #[test]
+fn the_template_and_its_version_come_from_the_annotation_and_a_wrong_one_counts_as_none() {
+    let with = |annotation: &str| -> Job {
+        let metadata = json!({ "annotations": { "other": "x", "eks-api/template": annotation } });
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    };
+    let from = |job: &Job, name: &str| Status::new("lab", job).is_from(&TemplateName::parse(name).unwrap());
+    let longest = format!("job/{}@{}", "n".repeat(63), "7".repeat(64));
+    for good in ["cronjob/etl@1234", "job/etl-x7@9", "preset/report.v2@0123456789ab", &longest] {
+        let job = with(good);
+        let (template, version) = good.split_once('@').unwrap();
+        let shown = shown(&job);
+        assert_eq!((&shown["template"], &shown["template_version"]), (&json!(template), &json!(version)));
+        assert_eq!(template_of(&job), Some((template, version)));
+        assert!(from(&job, template), "{good}");
+        assert!(!from(&job, "cronjob/et") && !from(&job, "preset/etl") && !from(&job, "cronjob/etl.x"), "{good}");
+    }
+    let too_long = ["7".repeat(65), format!("{}@7", "n".repeat(60))].map(|end| format!("cronjob/etl@{end}"));
+    let bad =
+        ["", "@", "cronjob/etl", "cronjob/etl@", "@7", "cronjob/@7", "CronJob/etl@7", "cronjob/Etl@7", "pod/etl@7"];
+    let worse = ["cronjob/etl@a b", "cronjob/etl@7\n", "cronjob/etl@é", "cronjob/etl@7@8", "cronjob/../x@7", "etl@7"];
+    for bad in bad.into_iter().chain(worse).chain(too_long.iter().map(String::as_str)) {
+        let job = with(bad);
+        let shown = shown(&job);
+        assert_eq!((&shown["template"], &shown["template_version"]), (&Value::Null, &Value::Null), "{bad}");
+        assert!(template_of(&job).is_none() && !from(&job, "cronjob/etl"), "{bad}");
+    }
+    assert_eq!(shown(&Job::default())["template"], Value::Null);
+}
+
+#[test]
 fn indexed_failed_only_indexed_jobs_have_indexes() {
     let status = json!({ "completedIndexes": "0,2-3", "failedIndexes": "1,4" });
     let shown_indexes = |spec: &Value, status: &Value| {

@@ -24,14 +24,28 @@ fn can_run(program: &str) -> bool {
     found
 }
 
-/// Runs a script in a folder with the files `job.json` and `my jobs/`.
-fn run(shell: &[&str], script: &str) -> Output {
-    let folder = Folder::new();
+/// Stands for the program when a shell calls it: it lists templates, and says on stderr whatever a user is not to see.
+const LISTS: &str = "#!/bin/sh
+echo 'warning: not shown' >&2
+test \"$*\" = 'templates --names --timeout 2s' && printf 'cronjob/etl\\ncronjob/report\\npreset/etl\\n'";
+/// The same, of a service that is down.
+const FAILS: &str = "#!/bin/sh
+echo 'nothing was sent' >&2
+exit 69";
+
+/// Runs a script in a folder with the files `job.json` and `my jobs/`. `program` is what `eks-api` does there.
+fn run(shell: &[&str], script: &str, program: &str) -> Output {
+    let (folder, programs) = (Folder::new(), Folder::new());
+    programs.write("eks-api", program);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(programs.path().join("eks-api"), mode).unwrap();
+    let path = std::env::var("PATH").unwrap();
     folder.write("job.json", "{}");
     std::fs::create_dir(folder.path().join("my jobs")).unwrap();
     let mut command = Command::new(shell[0]);
     command.args(&shell[1..]).arg(script).current_dir(folder.path()).stdin(Stdio::null());
-    let output = command.env("HOME", folder.path()).output().unwrap();
+    command.env("HOME", folder.path()).env("PATH", format!("{}:{path}", programs.path().display()));
+    let output = command.output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}\n{script}");
     output
 }
@@ -42,11 +56,15 @@ fn lines(output: Output) -> Vec<String> {
 
 /// What bash offers for the last of these words.
 fn bash(words: &[&str]) -> Vec<String> {
+    bash_with(words, LISTS)
+}
+
+fn bash_with(words: &[&str], program: &str) -> Vec<String> {
     let script = printed(&["completion", "bash"]);
     let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let (given, last) = (words.join(" "), words.len() - 1);
     let ask = format!("COMP_WORDS=({given}) COMP_CWORD={last}; _eks_api; printf '%s\\n' \"${{COMPREPLY[@]}}\"");
-    lines(run(&["bash", "--norc", "-uc"], &format!("{script}\n{ask}")))
+    lines(run(&["bash", "--norc", "-uc"], &format!("{script}\n{ask}"), program))
 }
 
 #[test]
@@ -59,7 +77,7 @@ fn bash_completes_commands_options_files_and_fixed_values() {
     for command in COMMANDS.into_iter().skip(1) {
         assert!(bash(&["eks-api", ""]).contains(&command.name.to_owned()));
         let offered = bash(&["eks-api", command.name, "-"]);
-        for option in command.options() {
+        for option in command.options().filter(|option| !option.long.is_empty()) {
             assert!(offered.contains(&format!("--{}", option.long)), "{} --{}", command.name, option.long);
         }
     }
@@ -76,15 +94,28 @@ fn bash_completes_commands_options_files_and_fixed_values() {
 }
 
 #[test]
+fn bash_completes_the_names_of_templates_and_nothing_if_the_service_is_down() {
+    if !can_run("bash") {
+        return;
+    }
+    assert_eq!(bash(&["eks-api", "run", "--from", ""]), ["cronjob/etl", "cronjob/report", "preset/etl"]);
+    assert_eq!(bash(&["eks-api", "run", "--from", "cronjob/r"]), ["cronjob/report"]);
+    assert_eq!(bash(&["eks-api", "run", "--from", "=", "p"]), ["preset/etl"]);
+    assert_eq!(bash_with(&["eks-api", "run", "--from", ""], FAILS), [""]);
+}
+
+#[test]
 fn fish_completes_commands_options_files_and_fixed_values() {
     if !can_run("fish") {
         return;
     }
-    let fish = |line: &str| {
+    let fish_with = |line: &str, program: &str| {
         let script = printed(&["completion", "fish"]);
-        let offered = lines(run(&["fish", "--no-config", "-c"], &format!("{script}\ncomplete -C '{line}'")));
+        let ask = format!("{script}\ncomplete -C '{line}'");
+        let offered = lines(run(&["fish", "--no-config", "-c"], &ask, program));
         offered.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
+    let fish = |line: &str| fish_with(line, LISTS);
     assert_eq!(fish("eks-api ke"), ["keygen"]);
     assert_eq!(fish("eks-api run --fo"), ["--follow"]);
     assert_eq!(fish("eks-api run -f jo"), ["job.json"]);
@@ -93,6 +124,8 @@ fn fish_completes_commands_options_files_and_fixed_values() {
     assert_eq!(fish("eks-api completion z"), ["zsh"]);
     assert_eq!(fish("eks-api help che"), ["check"]);
     assert!(fish("eks-api run --namespace jo").is_empty());
+    assert_eq!(fish("eks-api run --from cronjob/"), ["cronjob/etl", "cronjob/report"]);
+    assert!(fish_with("eks-api run --from cronjob/", FAILS).is_empty());
     assert!(fish("eks-api keygen run --fo").is_empty(), "only the first word is the command");
 }
 
@@ -102,21 +135,29 @@ fn zsh_offers_commands_options_files_and_fixed_values() {
     if !can_run("zsh") {
         return;
     }
-    let zsh = |words: &str, current: usize| {
+    let shell = |ask: &str, program: &str| {
         let script = printed(&["completion", "zsh"]);
-        let stubs = "_arguments() { print -rl -- \"$@\" }\n_describe() { print -rl -- \"${(P@)2}\" }\ncompdef() { : }";
-        lines(run(&["zsh", "-fc"], &format!("{stubs}\n{script}\nwords=({words}) CURRENT={current}; _eks-api")))
+        let stubs = "_arguments() { print -rl -- \"$@\" }\n_describe() { print -rl -- \"${(P@)2}\" }\ncompdef() { : }\n\
+            compadd() { print -rl -- \"${@[1,-2]}\" \"${(P@)@[-1]}\" }";
+        lines(run(&["zsh", "-fc"], &format!("{stubs}\n{script}\n{ask}"), program))
     };
+    let zsh = |words: &str, current: usize| shell(&format!("words=({words}) CURRENT={current}; _eks-api"), LISTS);
     let commands = zsh("eks-api ''", 2);
     for command in COMMANDS.into_iter().skip(1) {
         assert!(commands.contains(&format!("{}:{}", command.name, command.summary)), "{commands:?}");
         let specs = zsh(&format!("eks-api {} ''", command.name), 3);
-        for option in command.options() {
-            assert!(specs.iter().any(|spec| spec.contains(&format!(")--{}", option.long))), "{specs:?}");
+        for option in command.options().filter(|option| !option.long.is_empty()) {
+            let spec = format!("{}--{}", if option.is_repeatable { "*" } else { ")" }, option.long);
+            assert!(specs.iter().any(|known| known.contains(&spec)), "{spec}: {specs:?}");
         }
     }
     let run = zsh("eks-api run ''", 3);
     assert!(run.iter().any(|spec| spec.starts_with("(-f --file)-f=[") && spec.ends_with("]:FILE:_files")), "{run:?}");
+    let from = run.iter().find(|spec| spec.starts_with("(--from)--from=["));
+    assert!(from.is_some_and(|spec| spec.ends_with("]:TEMPLATE:_eks_api_templates")), "{run:?}");
+    let added = shell("_eks_api_templates -J group", LISTS);
+    assert_eq!(added, ["-J", "group", "-a", "cronjob/etl", "cronjob/report", "preset/etl"]);
+    assert_eq!(shell("_eks_api_templates", FAILS), ["-a"]);
     let keygen = zsh("eks-api keygen ''", 3);
     assert!(keygen.contains(&"*: : ".to_owned()), "{keygen:?}");
     assert!(keygen.iter().any(|spec| spec.ends_with("]:role:(read run write admin)")), "{keygen:?}");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support;
 use crate::support::aws::AwsMock;
 use crate::support::judge::{self, Key};
+use crate::support::recorded_body;
 use crate::support::service::Builder;
 use crate::support::stub::StubConfig;
 
@@ -21,6 +22,22 @@ pub(crate) fn job(name: &str) -> Value {
 
 /// Where the API server takes the jobs of the namespace `default`.
 pub(crate) const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
+
+/// Where the API server takes the `CronJobs` of the namespace `default`.
+pub(crate) const CRON_JOBS: &str = "/apis/batch/v1/namespaces/default/cronjobs";
+
+/// A suspended `CronJob` of the namespace `default`, as a real server gave it. It has one container, `main`, with the
+/// variables MODE and TOKEN, and declares the parameters DATE (required), MODE and LEVEL (default `info`).
+pub(crate) fn cron_job(name: &str) -> Value {
+    let mut cron_job = recorded_body("cronjob-get");
+    let metadata = cron_job["metadata"].as_object_mut().unwrap();
+    for cluster_given in ["uid", "resourceVersion", "creationTimestamp"] {
+        metadata.remove(cluster_given);
+    }
+    metadata.insert("name".to_owned(), json!(name));
+    metadata.insert("namespace".to_owned(), json!("default"));
+    cron_job
+}
 
 pub(crate) fn status_of(name: &str) -> String {
     format!("/api/eks-get-job-status?job_name={name}")

@@ -5,6 +5,7 @@ mod choice;
 mod coming_back;
 mod crowds;
 pub(crate) mod reader;
+mod templates;
 mod troubles;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Listing jobs: which ones a query asks for, and what is refused. Pages have a room of their own.
 
 mod pages;
+mod templates;
 
 use serde_json::{Value, json};
 

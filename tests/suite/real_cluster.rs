@@ -21,6 +21,7 @@ mod logs;
 mod namespaces;
 mod outages;
 mod refusals;
+mod templates;
 
 use std::io::Write;
 use std::pin::Pin;
@@ -77,6 +78,16 @@ const SIDE_BY_SIDE: &[Scenario] = scenarios![
     refusals::another_uid_protects_a_job_from_deletion,
     refusals::an_idempotency_key_makes_one_job_of_many_calls,
     live::suspending_works_or_is_said_not_to,
+    templates::a_suspended_cron_job_is_run_with_each_override_and_read_back,
+    templates::what_cannot_be_applied_is_refused_and_stores_nothing,
+    templates::parameters_arrive_as_they_were_sent,
+    templates::templates_are_listed_in_pages,
+    templates::a_key_that_may_run_one_template_does_nothing_else,
+    templates::a_caller_with_create_and_get_alone_runs_what_rbac_names,
+    templates::a_dry_run_of_a_template_stores_nothing,
+    templates::a_dry_run_meets_the_quota,
+    templates::a_limit_range_is_for_pods_and_not_for_jobs,
+    templates::a_webhook_that_knows_no_dry_run_is_named_as_the_reason,
 ];
 const WITH_CONTROLLERS: &[Scenario] = scenarios![
     outages::a_watch_whose_past_is_forgotten_lists_again,
@@ -101,6 +112,8 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     namespaces::a_terminating_namespace_takes_no_job,
     namespaces::a_wait_for_a_deletion_ends_when_the_namespace_is_gone,
     namespaces::a_namespace_that_is_held_says_by_what,
+    templates::a_job_is_run_again_without_what_the_cluster_put_there,
+    templates::a_run_outlives_its_template,
 ];
 const ONE_BY_ONE: &[Scenario] = scenarios![
     clusters::a_cluster_that_is_stopped_leaves_the_other_alone,
@@ -113,6 +126,7 @@ const ONE_BY_ONE_WITH_CONTROLLERS: &[Scenario] = scenarios![outages::an_api_serv
 struct World {
     // The service comes first, so that it goes before those it would otherwise complain about.
     service: Service,
+    templates: OnceCell<templates::Stage>,
     aws: AwsMock,
     far: OnceCell<ControlPlane>,
     cluster: ControlPlane,
@@ -133,6 +147,11 @@ impl World {
             far
         };
         self.far.get_or_init(start).await
+    }
+
+    /// The service that is asked for templates, started when it is first needed.
+    async fn templates(&self) -> &templates::Stage {
+        self.templates.get_or_init(|| templates::Stage::start(self)).await
     }
 
     fn kubelet<'a>(&'a self, namespace: &'a str) -> Kubelet<'a> {
@@ -184,7 +203,7 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     let aws = cluster.aws().await;
     let service = builder(BINARY, &aws).start().await;
     service.ready().await;
-    let world = Rc::new(World { service, aws, far: OnceCell::new(), cluster });
+    let world = Rc::new(World { service, templates: OnceCell::new(), aws, far: OnceCell::new(), cluster });
 
     let (mut first, mut then) = (SIDE_BY_SIDE.to_vec(), ONE_BY_ONE.to_vec());
     if with_controllers {
@@ -204,19 +223,16 @@ async fn the_service_keeps_its_word_on_a_real_cluster() {
     assert!(failed.is_empty(), "failed: {}\n{}", failed.join(", "), logs());
 }
 
-async fn timed(scenario: Pin<Box<dyn Future<Output = ()>>>) -> Duration {
-    let started = Instant::now();
-    scenario.await;
-    started.elapsed()
-}
-
 /// Runs the scenarios side by side, and names those that panicked.
 async fn run(world: &Rc<World>, scenarios: &[Scenario]) -> Vec<&'static str> {
     let local = LocalSet::new();
-    let running: Vec<_> = scenarios
-        .iter()
-        .map(|(name, scenario)| (*name, local.spawn_local(timed(scenario(Rc::clone(world))))))
-        .collect();
+    let timed = async |scenario: Pin<Box<dyn Future<Output = ()>>>| {
+        let started = Instant::now();
+        scenario.await;
+        started.elapsed()
+    };
+    let spawn = |(name, scenario): &Scenario| (*name, local.spawn_local(timed(scenario(Rc::clone(world)))));
+    let running: Vec<_> = scenarios.iter().map(spawn).collect();
     local
         .run_until(async {
             let mut failed = Vec::new();

@@ -8,6 +8,7 @@ mod flags;
 mod kubelet;
 mod node;
 mod process;
+mod proxy;
 mod relay;
 mod stream;
 mod webhook;
@@ -26,6 +27,7 @@ pub use api::Api;
 pub use kubelet::Kubelet;
 pub use node::{Node, register};
 use process::Process;
+pub use proxy::CronJobProxy;
 pub use relay::Relay;
 pub use stream::Stream;
 pub use webhook::{FOLLOWER, MODEST, SERVICE, STRANGERS, Webhook};
@@ -58,6 +60,7 @@ pub struct ControlPlane {
     etcd: Option<Process>,
     pub webhook: Webhook,
     pub admin: Api,
+    authority: Authority,
     ca_pem: String,
     assets: PathBuf,
     files: flags::Files,
@@ -101,6 +104,7 @@ impl ControlPlane {
             webhook,
             admin,
             ca_pem: authority.pem(),
+            authority,
             assets: assets.to_owned(),
             files,
             folder,
@@ -137,9 +141,21 @@ impl ControlPlane {
         Relay::to(self.files.apiserver).await
     }
 
+    /// A way to the API server that knows `CronJobs` of batch/v1, for a server that knows them of batch/v1beta1 only.
+    pub async fn cron_job_proxy(&self) -> Option<CronJobProxy> {
+        let batch = self.admin.get("/apis/batch/v1").await.expect_status(200).json();
+        let is_known = batch["resources"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "cronjobs"));
+        if is_known { None } else { Some(CronJobProxy::start(self.files.apiserver, &self.authority).await) }
+    }
+
     /// A client that sends this token instead of the administrator's.
     pub fn api_as(&self, token: &str) -> Api {
         Api::new(&self.endpoint(), self.ca_pem(), token)
+    }
+
+    /// The administrator's client, at this endpoint.
+    pub fn admin_at(&self, endpoint: &str) -> Api {
+        Api::new(endpoint, self.ca_pem(), flags::ADMIN_TOKEN)
     }
 
     /// Kills the API server, as a failing machine does. What it stored stays.

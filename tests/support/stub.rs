@@ -1,6 +1,6 @@
 //! A stand-in for kube-apiserver: one TLS port on loopback that speaks HTTP/2 and HTTP/1.1, judges
-//! bearer tokens, keeps namespaces, jobs, pods, events and logs, lets jobs be watched, and fails on
-//! demand. This file owns the handle that tests hold, as far as identity, requests and connections
+//! bearer tokens, keeps namespaces, jobs, `CronJobs`, pods, events and logs, lets jobs be watched,
+//! and fails on demand. This file owns the handle that tests hold, as far as identity, requests and connections
 //! go; the rooms below it own its other controls, and what each route does.
 
 mod access;

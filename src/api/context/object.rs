@@ -3,7 +3,7 @@
 use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::routes::Route;
-use crate::audit::request_info::RequestInfo;
+use crate::audit::request_info::{ObjectRef, RequestInfo};
 use crate::config::pattern::Patterns;
 use crate::http::response::problem::Problem;
 use crate::jobs::policy::{Forbidden, Policy};
@@ -39,10 +39,11 @@ impl RequestContext {
         self.info.object.uid = Some(uid.to_owned());
     }
 
-    /// Describes a part of this call to the audit as a call of this route.
+    /// Describes a part of this call to the audit as a call of this route. The template belongs to the call itself.
     pub fn info_as(&self, route: Route) -> RequestInfo {
         let (operation, object_kind) = (route.operation(), route.object_kind());
-        RequestInfo { operation, object_kind, is_change: !route.is_read(), ..self.info.clone() }
+        let object = ObjectRef { template: None, ..self.info.object.clone() };
+        RequestInfo { operation, object_kind, is_change: !route.is_read(), object, ..self.info.clone() }
     }
 
     /// Records the refusal of a wait after a change. The change itself succeeded; `route` shows what the wait would show.

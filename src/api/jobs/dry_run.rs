@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::api::context::RequestContext;
+use crate::api::jobs::provenance::Provenance;
 use crate::api::routes::access::CREATE_NAMESPACE;
 use crate::auth::AccessRequest;
 use crate::auth::role::Role;
@@ -22,6 +23,8 @@ struct DryRun<'a> {
     namespace: &'a str,
     creation_timestamp: Option<Time>,
     status: &'static str,
+    #[serde(flatten)]
+    provenance: Provenance<'a>,
     warnings: Vec<String>,
     job_manifest: Members,
 }
@@ -41,6 +44,7 @@ pub(super) async fn dry_run(
                 namespace: prepared.namespace.as_str(),
                 creation_timestamp: None,
                 status: "dry_run",
+                provenance: Provenance::new(prepared.template.as_deref()),
                 warnings: [prepared.warnings, checked.warnings].concat(),
                 job_manifest: checked.object,
             },

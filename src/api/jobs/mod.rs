@@ -8,6 +8,7 @@ pub mod job_ref;
 pub mod list;
 pub(crate) mod logs;
 pub(crate) mod lookup;
+mod provenance;
 pub(crate) mod status;
 pub(crate) mod suspend;
 pub(crate) mod wait;

@@ -25,6 +25,7 @@ pub const CREATE_JOB: &[Permission] = &[
     permission("create", "batch", "jobs", "create-job"),
     permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
     permission("create", "", "namespaces", "create-job into a missing namespace"),
+    permission("get", "batch", "cronjobs", "create-job from a CronJob"),
 ];
 pub const GET_JOB_STATUS: &[Permission] = &[
     permission("get", "batch", "jobs", "get-job-status"),
@@ -50,6 +51,9 @@ pub const GET_JOB_LOGS: &[Permission] = &[
     permission("list", "", "pods", "get-job-logs"),
     permission("get", "", "pods/log", "get-job-logs"),
 ];
+/// The permission that a caller needs to see `CronJobs` among the templates.
+pub const SEE_CRON_JOBS: Permission = permission("list", "batch", "cronjobs", "list-templates");
+pub const LIST_TEMPLATES: &[Permission] = &[SEE_CRON_JOBS];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
 pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
 pub const DELETE_NAMESPACE: &[Permission] = &[
@@ -58,3 +62,8 @@ pub const DELETE_NAMESPACE: &[Permission] = &[
 ];
 pub const LIST_NAMESPACES: &[Permission] = &[permission("list", "", "namespaces", "list-namespaces")];
 pub const GET_NAMESPACE: &[Permission] = &[permission("get", "", "namespaces", "get-namespace-status")];
+
+/// Whether the service works without the permission. Only jobs from `CronJobs` need those for `CronJobs`.
+pub fn is_optional(permission: &Permission) -> bool {
+    permission.resource == "cronjobs"
+}

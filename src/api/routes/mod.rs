@@ -85,6 +85,7 @@ impl Route {
         match self.access() {
             Access::Cluster(_, [first, ..]) if first.resource == "jobs" => "Job",
             Access::Cluster(_, [first, ..]) if first.resource == "namespaces" => "Namespace",
+            Access::Cluster(_, [first, ..]) if first.resource == "cronjobs" => "CronJob",
             Access::Cluster(..) | Access::Open => "",
         }
     }
@@ -135,6 +136,7 @@ mod tests {
             let expected = match route.operation() {
                 name if name.contains("namespace") => "Namespace",
                 name if name.contains("job") => "Job",
+                name if name.contains("template") => "CronJob",
                 _ => "",
             };
             assert_eq!(route.object_kind(), expected, "{route:?}");

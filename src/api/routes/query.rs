@@ -37,7 +37,7 @@ fn unknown(route: Route, name: &str) -> Problem {
 /// The members of the JSON body that cannot be in the query.
 const fn body_members(route: Route) -> &'static [&'static str] {
     match route {
-        Route::CreateJob => &["job_manifest"],
+        Route::CreateJob => &["job_manifest", "template", "job_name", "parameters", "overrides"],
         Route::CreateNamespace => &["labels", "annotations"],
         _ => &[],
     }
@@ -75,6 +75,8 @@ mod tests {
     fn the_error_says_where_a_parameter_belongs_or_what_is_similar() {
         for (route, name, hint) in [
             (Route::CreateJob, "job_manifest", "belongs in the JSON body"),
+            (Route::CreateJob, "template", "belongs in the JSON body"),
+            (Route::CreateJob, "job_name", "belongs in the JSON body"),
             (Route::CreateNamespace, "labels", "belongs in the JSON body"),
             (Route::GetJobStatus, "jobname", "did you mean job_name?"),
             (Route::GetJobStatus, "job-name", "did you mean job_name?"),

@@ -17,6 +17,7 @@ pub enum Route {
     GetJobLogs,
     SuspendJob,
     ResumeJob,
+    ListTemplates,
     CreateNamespace,
     DeleteNamespace,
     ListNamespaces,
@@ -62,9 +63,9 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 23] = {
+pub(super) static TABLE: [Row; 24] = {
     use Access::Cluster;
-    use Role::{Admin, Read, Write};
+    use Role::{Admin, Read, Run, Write};
     use access as needs;
     const GET: &Method = &Method::GET;
     const POST: &Method = &Method::POST;
@@ -72,7 +73,7 @@ pub(super) static TABLE: [Row; 23] = {
     #[rustfmt::skip]
     let table = [
         row(Route::CreateJob, POST, "/api/eks-create-job", "create_job",
-            Cluster(Write, needs::CREATE_JOB), &["cluster", "namespace", "wait", "dry_run", "field_validation"]),
+            Cluster(Run, needs::CREATE_JOB), &["cluster", "namespace", "wait", "dry_run", "field_validation"]),
         row(Route::GetJobStatus, GET, "/api/eks-get-job-status", "get_job_status",
             Cluster(Read, needs::GET_JOB_STATUS), &["cluster", "job_name", "namespace", "uid", "details", "wait"]),
         row(Route::DeleteJob, DELETE, "/api/eks-delete-job", "delete_job",
@@ -80,9 +81,10 @@ pub(super) static TABLE: [Row; 23] = {
             &["cluster", "job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid", "wait"]),
         row(Route::ListJobs, GET, "/api/eks-list-jobs", "list_jobs",
             Cluster(Read, needs::LIST_JOBS),
-            &["cluster", "namespace", "state", "label_selector", "limit", "continue", "wait"]),
+            &["cluster", "namespace", "state", "label_selector", "template", "limit", "continue", "wait"]),
         Row { media: Media::EventStream, ..row(Route::WatchJobs, GET, "/api/eks-watch-jobs", "watch_jobs",
-            Cluster(Read, needs::WATCH_JOBS), &["cluster", "namespace", "job_name", "state", "label_selector"]) },
+            Cluster(Read, needs::WATCH_JOBS),
+            &["cluster", "namespace", "job_name", "state", "label_selector", "template"]) },
         Row { media: Media::Text, ..row(Route::GetJobLogs, GET, "/api/eks-get-job-logs", "get_job_logs",
             Cluster(Read, needs::GET_JOB_LOGS),
             &["cluster", "job_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds",
@@ -91,6 +93,8 @@ pub(super) static TABLE: [Row; 23] = {
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
         row(Route::ResumeJob, POST, "/api/eks-resume-job", "resume_job",
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
+        row(Route::ListTemplates, GET, "/api/eks-list-templates", "list_templates",
+            Cluster(Read, needs::LIST_TEMPLATES), &["cluster", "namespace", "limit", "continue"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",
             Cluster(Admin, needs::CREATE_NAMESPACE), &["cluster", "namespace_name"]),
         row(Route::DeleteNamespace, DELETE, "/api/eks-delete-namespace", "delete_namespace",

@@ -15,9 +15,14 @@ pub fn script(shell: &str, commands: &[&CommandSpec]) -> Option<String> {
     }
 }
 
+/// Prints the names of the templates. A service that cannot be asked offers nothing, and not for long.
+const TEMPLATES: &str = "eks-api templates --names --timeout 2s 2>/dev/null";
+
 /// The words that a shell offers for a value.
 enum Values {
     Files,
+    /// The lines that [`TEMPLATES`] prints.
+    Templates,
     /// The words, separated by blanks.
     Choice(String),
     Nothing,
@@ -26,6 +31,7 @@ enum Values {
 fn values(option: &CommandOption) -> Values {
     match option.value {
         "FILE" => Values::Files,
+        "TEMPLATE" => Values::Templates,
         value if value.contains('|') => Values::Choice(value.replace('|', " ")),
         _ => Values::Nothing,
     }
@@ -44,6 +50,11 @@ fn named<'a>(commands: &[&'a CommandSpec]) -> impl Iterator<Item = &'a CommandSp
     commands.iter().copied().filter(|command| !command.name.is_empty())
 }
 
+/// Returns the options of a command without `--`, which the shells know.
+fn options(command: &CommandSpec) -> impl Iterator<Item = &'static CommandOption> {
+    command.options().filter(|option| !option.long.is_empty())
+}
+
 /// Returns the names of an option, such as `-f` and `--file`.
 fn names(option: &CommandOption) -> Vec<String> {
     let short = (!option.short.is_empty()).then(|| format!("-{}", option.short));
@@ -51,7 +62,7 @@ fn names(option: &CommandOption) -> Vec<String> {
 }
 
 fn words(command: &CommandSpec, first: &str) -> String {
-    let options = command.options().flat_map(names);
+    let options = options(command).flat_map(names);
     [first.to_owned()].into_iter().filter(|first| !first.is_empty()).chain(options).collect::<Vec<_>>().join(" ")
 }
 
@@ -64,10 +75,11 @@ fn bash(commands: &[&CommandSpec]) -> String {
             let _ = writeln!(cases, "        1,*) words=\"{}\" ;;", words(command, &first));
             continue;
         }
-        for option in command.options().filter(|option| !option.value.is_empty()) {
+        for option in options(command).filter(|option| !option.value.is_empty()) {
             let pattern = names(option).iter().map(|option| format!("*,{name},{option}")).collect::<Vec<_>>().join("|");
             let action = match values(option) {
                 Values::Files => "files=yes".to_owned(),
+                Values::Templates => format!("words=$({TEMPLATES})"),
                 Values::Choice(words) => format!("words=\"{words}\""),
                 Values::Nothing => ":".to_owned(),
             };
@@ -105,7 +117,7 @@ fn zsh(commands: &[&CommandSpec]) -> String {
     for command in commands {
         if command.name.is_empty() {
             for (option, name) in
-                command.options().flat_map(|option| names(option).into_iter().map(move |n| (option, n)))
+                options(command).flat_map(|option| names(option).into_iter().map(move |n| (option, n)))
             {
                 let _ = writeln!(first, "        '{name}:{}'", option.help.replace('\'', "'\\''"));
             }
@@ -113,17 +125,20 @@ fn zsh(commands: &[&CommandSpec]) -> String {
         }
         let _ = writeln!(first, "        '{}:{}'", command.name, command.summary.replace('\'', "'\\''"));
         let _ = write!(cases, "        {}) _arguments", command.name);
-        for option in command.options() {
+        for option in options(command) {
             let equals = if option.value.is_empty() { "" } else { "=" };
             let (names, help) = (names(option), escaped(option.help));
             let value = match values(option) {
                 _ if option.value.is_empty() => String::new(),
                 Values::Files => format!(":{}:_files", option.value),
+                Values::Templates => format!(":{}:_eks_api_templates", option.value),
                 Values::Choice(words) => format!(":{}:({words})", option.long),
                 Values::Nothing => format!(":{}: ", option.value),
             };
+            // Other options exclude themselves.
+            let before = if option.is_repeatable { "*".to_owned() } else { format!("({})", names.join(" ")) };
             for name in &names {
-                let _ = write!(cases, " \\\n            '({}){name}{equals}[{help}]{value}'", names.join(" "));
+                let _ = write!(cases, " \\\n            '{before}{name}{equals}[{help}]{value}'");
             }
         }
         // Without a pattern for arguments, zsh offers nothing after one.
@@ -133,6 +148,10 @@ fn zsh(commands: &[&CommandSpec]) -> String {
     }
     format!(
         r#"#compdef eks-api
+_eks_api_templates() {{
+    local -a names=(${{(f)"$({TEMPLATES})"}})
+    compadd "$@" -a names
+}}
 _eks-api() {{
     local -a commands=(
 {first}    )
@@ -170,11 +189,12 @@ complete -c eks-api -f"#
             let _ = write!(text, "\ncomplete -c eks-api -n __fish_use_subcommand -a {} -d {summary}", command.name);
             quoted(&format!("__eks_api_command {}", command.name))
         };
-        for option in command.options() {
+        for option in options(command) {
             let short = if option.short.is_empty() { String::new() } else { format!(" -s {}", option.short) };
             let value = match values(option) {
                 _ if option.value.is_empty() => String::new(),
                 Values::Files => " -rF".to_owned(),
+                Values::Templates => format!(" -x -a {}", quoted(&format!("({TEMPLATES})"))),
                 Values::Choice(words) => format!(" -x -a {}", quoted(&words)),
                 Values::Nothing => " -x".to_owned(),
             };

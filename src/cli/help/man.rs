@@ -33,7 +33,7 @@ fn section(page: &mut String, command: &CommandSpec) {
     for paragraph in command.help.lines() {
         let _ = write!(page, "\n.PP\n{}", escaped(paragraph));
     }
-    for CommandOption { short, long, value, help } in command.options() {
+    for CommandOption { short, long, value, help, .. } in command.options() {
         let short = if short.is_empty() { String::new() } else { format!("\\fB\\-{short}\\fR, ") };
         let value = if value.is_empty() { String::new() } else { format!(" \\fI{}\\fR", escaped(value)) };
         let _ = write!(page, "\n.TP\n{short}\\fB\\-\\-{}\\fR{value}\n{}", escaped(long), escaped(help));

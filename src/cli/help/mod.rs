@@ -54,7 +54,7 @@ fn usage(command: &CommandSpec) -> String {
 /// A long option has its text on the next line.
 fn options(command: &CommandSpec) -> String {
     let mut text = "\n\nOptions:".to_owned();
-    for CommandOption { short, long, value, help } in command.options() {
+    for CommandOption { short, long, value, help, .. } in command.options() {
         let short = if short.is_empty() { "    ".to_owned() } else { format!("-{short}, ") };
         let name = format!("{short}--{long} {value}");
         let separator = if name.len() < 24 { "" } else { "\n                          " };
@@ -104,7 +104,7 @@ mod tests {
         for command in COMMANDS {
             let help = help_text(command);
             assert!(help.starts_with(&format!("{}: ", command.full_name())), "{help}");
-            for CommandOption { short, long, value, help: meaning } in command.options() {
+            for CommandOption { short, long, value, help: meaning, .. } in command.options() {
                 let name = format!("--{long} {value}");
                 let is_shown = help.lines().any(|line| line.contains(name.trim_end()));
                 assert!(is_shown && help.contains(meaning) && help.contains(&format!("-{short}")), "{name}: {help}");

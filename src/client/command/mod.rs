@@ -1,4 +1,4 @@
-//! The commands for jobs that exist: [`execute`].
+//! The commands for jobs that exist, and the list of templates: [`execute`].
 
 mod delete;
 mod failures;
@@ -6,6 +6,7 @@ mod list;
 mod logs;
 mod print;
 mod status;
+mod templates;
 mod wait;
 
 use crate::client::exit::Exit;
@@ -15,7 +16,7 @@ use crate::client::session::{with_service, within};
 /// Executes the command. `Ok` means that all was done, and of `wait` that all jobs completed.
 pub async fn execute(command: &Command) -> Result<(), Exit> {
     let consequence = match command.action {
-        Action::Status | Action::List | Action::Wait => "",
+        Action::Status | Action::List | Action::Wait | Action::Templates => "",
         Action::Logs => "; the log is not whole",
         Action::Delete => "; it is not known whether all jobs are deleted",
     };
@@ -27,6 +28,7 @@ pub async fn execute(command: &Command) -> Result<(), Exit> {
                 Action::Logs => logs::show(service, command).await,
                 Action::Delete => delete::delete(service, command).await,
                 Action::Wait => wait::wait(service, command).await,
+                Action::Templates => templates::templates(service, command).await,
             }
         };
         // `wait` names the jobs that have not ended.

@@ -1,4 +1,4 @@
-//! Prints to stdout: [`print_jobs`] a table or the replies, and [`print`] a text.
+//! Prints to stdout: [`print_jobs`] a table or the replies, and [`print()`] a text. [`table`] makes a table.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ const HEADINGS: [&str; 9] =
 /// Prints a table, or the replies.
 pub(super) async fn print_jobs(service: &Service<'_>, command: &Command, jobs: &[Status]) -> Result<(), Exit> {
     let replies = || jobs.iter().flat_map(|status| [&*status.reply, b"\n"]).collect::<Vec<_>>().concat();
-    print(service, if command.json { replies() } else { table(jobs).into_bytes() }).await
+    print(service, if command.json { replies() } else { table(HEADINGS, jobs.iter().map(row)).into_bytes() }).await
 }
 
 pub(super) async fn print(service: &Service<'_>, text: Vec<u8>) -> Result<(), Exit> {
@@ -23,11 +23,11 @@ pub(super) async fn print(service: &Service<'_>, text: Vec<u8>) -> Result<(), Ex
     output::write(&output::stdout(), text).await.map(drop)
 }
 
-/// Returns a line for each job, after a line of headings.
-fn table(jobs: &[Status]) -> String {
-    let rows: Vec<[String; 9]> = [HEADINGS.map(str::to_owned)].into_iter().chain(jobs.iter().map(row)).collect();
+/// Returns a line for each row, after a line of headings.
+pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = [headings.map(str::to_owned)].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 9] = std::array::from_fn(width);
+    let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {
         let mut line = String::new();

@@ -126,6 +126,14 @@ impl Pod {
         self.conditions.iter().any(|condition| condition.r#type == "DisruptionTarget" && condition.status == "True")
     }
 
+    /// Returns the name of the main container, if there is only one. Init containers, sidecars and injected containers do not
+    /// count.
+    pub fn only_container(&self) -> Option<&str> {
+        let mut own = self.containers.iter().filter(|c| !c.init && !c.sidecar && !c.injected);
+        let first = own.next()?;
+        own.next().is_none().then_some(&first.name)
+    }
+
     /// Returns the code of the main containers that failed. If no main container has started, it is the code of the init
     /// containers. A sidecar is stopped with its pod, so its code does not count.
     fn exit_code(&self) -> Option<i64> {

@@ -1,5 +1,6 @@
 //! Shows the logs of a job. [`LogEnd`] says how a log ended.
 
+pub mod container;
 pub mod follow;
 pub mod lines;
 pub mod pods;

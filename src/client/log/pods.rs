@@ -96,7 +96,7 @@ pub async fn follow_pods(
 }
 
 /// Pauses before the next look at the pods.
-async fn pause(state: &RunState, outcome: &mut watch::Receiver<Option<JobStatus>>, follow: bool) {
+pub(super) async fn pause(state: &RunState, outcome: &mut watch::Receiver<Option<JobStatus>>, follow: bool) {
     let has_ended = outcome.borrow().is_some();
     let interval = if has_ended || !follow { Duration::ZERO } else { MAX_INTERVAL };
     let changed = async {

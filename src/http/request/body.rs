@@ -16,6 +16,9 @@ use crate::http::request::body_stream::{RequestBody, Truncated};
 use crate::http::response::problem::Problem;
 use crate::util::{strict_json, yaml};
 
+/// The members of a manifest. A YAML document with one of them is a manifest.
+const MANIFEST: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+
 /// The permits for a body: its bytes in memory, and in processing.
 #[derive(Debug)]
 pub struct HeldBody {
@@ -31,7 +34,7 @@ impl HeldBody {
     }
 }
 
-/// Returns the parsed body and the permits for it. With `yaml_member` the body may be YAML: a document without that
+/// Returns the parsed body and the permits for it. With `yaml_member` the body may be YAML: a manifest without that
 /// member at its top is the value of the member.
 pub async fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
@@ -62,11 +65,12 @@ pub async fn read<T: DeserializeOwned>(
     Ok((parse(&bytes, yaml_member)?, held))
 }
 
-/// Returns the JSON of a YAML document, as a member of an object unless the document has that member.
+/// Returns the JSON of a YAML document. A manifest becomes the member of an object unless the document has that member.
 fn enveloped(bytes: &[u8], member: &str) -> Result<Vec<u8>, Problem> {
     let json = yaml::to_json(bytes, MAX_BODY_BYTES).map_err(|error| Problem::malformed("body", &error.to_string()))?;
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
-    Ok(if members.contains_key(member) { json.into() } else { format!("{{\"{member}\":{json}}}").into() })
+    let is_manifest = !members.contains_key(member) && MANIFEST.iter().any(|name| members.contains_key(*name));
+    Ok(if is_manifest { format!("{{\"{member}\":{json}}}").into() } else { json.into() })
 }
 
 /// Parses the body. The error names the wrong field. `member` is the member that holds a manifest.

@@ -1,5 +1,6 @@
 //! Converts the result of a handler into a response.
 
+pub mod list_body;
 pub mod problem;
 pub mod reply;
 pub mod sse;

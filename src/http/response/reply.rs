@@ -5,6 +5,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::http::response::list_body::ListBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::stream_body::ReplyBody;
 
@@ -39,6 +40,10 @@ impl Reply {
     /// A reply with encoded JSON that other replies share.
     pub fn bytes(status: StatusCode, json: Bytes) -> Self {
         Self { status, headers: HeaderMap::new(), body: ReplyBody::Whole(json) }
+    }
+
+    pub fn list(body: ListBody) -> Self {
+        Self { body: ReplyBody::List(body), ..Self::empty(StatusCode::OK) }
     }
 
     /// A stream. The header tells nginx not to buffer it.

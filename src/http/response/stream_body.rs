@@ -1,4 +1,4 @@
-//! The body of a response: whole, or a stream that another task writes. The channel holds one piece, so the writer goes at
+//! The body of a response: whole, a list in pieces, or a stream that another task writes. The channel holds one piece, so the writer goes at
 //! the reader's pace.
 
 use std::pin::Pin;
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
+
+use crate::http::response::list_body::ListBody;
 
 /// How long the last write of a stream may take. A reader that reads nothing does not hold up the drain longer.
 pub const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ enum Piece {
 #[derive(Debug)]
 pub enum ReplyBody {
     Whole(Bytes),
+    List(ListBody),
     Stream(ChannelBody),
 }
 
@@ -83,6 +86,7 @@ impl Body for ReplyBody {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::List(list) => Poll::Ready(list.next().map(|piece| Ok(Frame::data(piece)))),
             Self::Stream(pieces) if pieces.has_ended => Poll::Ready(None),
             Self::Stream(pieces) => match ready!(pieces.receiver.poll_recv(cx)) {
                 Some(Piece::Data(bytes)) => Poll::Ready(Some(Ok(Frame::data(*bytes)))),
@@ -100,12 +104,17 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::List(list) => list.is_empty(),
+            Self::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::List(list) => SizeHint::with_exact(list.bytes_left()),
             Self::Stream(_) => SizeHint::default(),
         }
     }

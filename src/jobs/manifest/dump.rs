@@ -22,18 +22,18 @@ const SERVICE_PREFIX: &str = "eks-api/";
 const FOR_CALLERS: [&str; 2] = ["eks-api/parameters", "eks-api/notify"];
 
 /// Whether only the service sets this label or annotation.
-pub(super) fn is_of_service(name: &str) -> bool {
+pub(in crate::jobs) fn is_of_service(name: &str) -> bool {
     name.starts_with(SERVICE_PREFIX) && !FOR_CALLERS.contains(&name)
 }
 
 /// Whether the manifest is the dump of a Job. Some tools write these members empty; those do not count.
-pub(super) fn is_dump(metadata: &Members) -> bool {
+pub(in crate::jobs) fn is_dump(metadata: &Members) -> bool {
     let is_set = |name| raw::get(metadata, name).is_some_and(|value| value.get() != r#""""#);
     is_set("resourceVersion") || is_set("uid")
 }
 
 /// Removes the members that belong to the dumped Job, except its name. Returns their paths.
-pub(super) fn strip(manifest: &mut Members) -> Vec<String> {
+pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
     let mut removed = Removed(Vec::new());
     removed.remove(manifest, "", |name| name == "status");
     edit(manifest, "metadata", &mut |metadata| {
@@ -67,12 +67,12 @@ pub(super) fn strip(manifest: &mut Members) -> Vec<String> {
 }
 
 /// Whether the Job controller finds its pods by this label.
-fn is_of_controller(name: &str) -> bool {
+pub(in crate::jobs) fn is_of_controller(name: &str) -> bool {
     ["controller-uid", "job-name"].contains(&name) || name.starts_with("batch.kubernetes.io/")
 }
 
 /// Whether kubectl or a controller that makes Jobs sets this annotation.
-fn is_of_tool(name: &str) -> bool {
+pub(in crate::jobs) fn is_of_tool(name: &str) -> bool {
     name == "kubectl.kubernetes.io/last-applied-configuration"
         || name.starts_with("batch.kubernetes.io/")
         || name.starts_with("cronjob.kubernetes.io/")

@@ -32,13 +32,13 @@ impl Invalid {
 }
 
 /// Returns the object under a key; an empty one if it is missing.
-pub(super) fn object(parent: &Members, key: &str, field: &'static str) -> Result<Members, Invalid> {
+pub(in crate::jobs) fn object(parent: &Members, key: &str, field: &'static str) -> Result<Members, Invalid> {
     let Some(raw) = raw::get(parent, key) else { return Ok(Members::new()) };
     raw::parse(raw).ok_or_else(|| Invalid::form(field, "must be an object"))
 }
 
 /// Returns the string under a key. Null and empty count as missing, as in Kubernetes.
-pub(super) fn text(parent: &Members, key: &str, field: &'static str) -> Result<Option<String>, Invalid> {
+pub(in crate::jobs) fn text(parent: &Members, key: &str, field: &'static str) -> Result<Option<String>, Invalid> {
     let Some(raw) = raw::get(parent, key) else { return Ok(None) };
     let text: String = raw::parse(raw).ok_or_else(|| Invalid::form(field, "must be a string"))?;
     Ok(Some(text).filter(|text| !text.is_empty()))

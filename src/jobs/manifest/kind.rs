@@ -8,7 +8,7 @@ const API_VERSION: &str = "batch/v1";
 const KIND: &str = "Job";
 
 /// Sets apiVersion and kind. Returns an error if they name anything but a batch/v1 Job.
-pub(super) fn set(manifest: &mut Members) -> Result<(), Invalid> {
+pub(in crate::jobs) fn set(manifest: &mut Members) -> Result<(), Invalid> {
     let api_version = text(manifest, "apiVersion", "job_manifest.apiVersion")?;
     let kind = text(manifest, "kind", "job_manifest.kind")?;
     let is_other = |found: &Option<String>, wanted: &str| found.as_ref().is_some_and(|found| found != wanted);

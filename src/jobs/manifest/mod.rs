@@ -1,11 +1,11 @@
 //! Prepares the manifest that is sent: sets name, namespace, labels and ownership stamp, and refuses contradictions.
 //! Everything else passes through unchanged.
 
-mod dump;
+pub(in crate::jobs) mod dump;
 mod explain;
 mod image;
-mod invalid;
-mod kind;
+pub(in crate::jobs) mod invalid;
+pub(in crate::jobs) mod kind;
 mod name;
 pub mod raw;
 
@@ -21,12 +21,11 @@ use crate::jobs::manifest::raw::Members;
 use crate::jobs::text::{listed, shortened};
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
+pub use crate::kube::types::TEMPLATE_ANNOTATION as TEMPLATE;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// Kubernetes accepts annotations of this size: the bytes of all keys and values.
 const MAX_ANNOTATIONS: usize = 256 << 10;
-/// The annotation that names the template of a job, and its version.
-pub const TEMPLATE: &str = "eks-api/template";
 /// kubectl sets it on a job from a CronJob.
 const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
 /// A warning does not name further removed fields.
@@ -56,6 +55,13 @@ pub struct Origin {
     pub call: Members,
 }
 
+impl Origin {
+    /// The value of the annotation [`TEMPLATE`].
+    fn annotation(&self) -> String {
+        format!("{}@{}", self.template, self.version)
+    }
+}
+
 /// A manifest ready to be sent.
 #[derive(Clone, Debug)]
 pub struct JobManifest {
@@ -65,6 +71,8 @@ pub struct JobManifest {
     pub is_random: bool,
     pub stamp: OwnershipStamp,
     pub manifest: Body,
+    /// The value of the annotation that names its template.
+    pub template: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -86,20 +94,21 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
         metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     }
     let spec = raw::object(&manifest, "spec");
-    let template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
+    let pod_template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
     let namespace = agreed_namespace(namespace, &metadata)?;
     let index = if origin.is_some() { name::MAX_INDEX } else { name::index_length(spec.as_ref()) };
     let (name, is_made) = name::choose(&metadata, index, key.as_ref(), now)?;
     metadata.insert("name".to_owned(), raw::write(name.as_str()));
     metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
-    let labels = labels(&metadata, template.as_ref(), &name, &mut warnings)?;
+    let labels = labels(&metadata, pod_template.as_ref(), &name, &mut warnings)?;
     metadata.insert("labels".to_owned(), raw::write(&labels));
     metadata.insert("annotations".to_owned(), raw::write(&annotations(&metadata, &stamp, origin.as_ref())?));
-    warnings.extend(image::warnings(template.as_ref()));
+    warnings.extend(image::warnings(pod_template.as_ref()));
 
+    let template = origin.as_ref().map(Origin::annotation);
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
     let manifest = serde_json::to_vec(&manifest).map_err(unreadable)?.into();
-    Ok(JobManifest { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, warnings })
+    Ok(JobManifest { namespace, name, is_random: is_made && key.is_none(), stamp, manifest, template, warnings })
 }
 
 impl JobManifest {
@@ -163,9 +172,7 @@ fn labels(
     refuse_reserved(&labels, FIELD)?;
     let has_labels = !labels.is_empty();
     if !has_labels {
-        let of_pods = template.and_then(|template| raw::object(&raw::object(template, "metadata")?, "labels"));
-        labels = of_pods.unwrap_or_default();
-        labels.retain(|name, _| !dump::is_of_service(name));
+        labels = labels_of_pods(template);
     }
     for (key, ours) in [("app", "eks-api"), ("job-id", name.as_str())] {
         let replaced = labels.insert(key.to_owned(), raw::write(ours));
@@ -178,6 +185,14 @@ fn labels(
     Ok(labels)
 }
 
+/// Returns the labels that Kubernetes gives a Job without labels, except those that are reserved for the service.
+pub(in crate::jobs) fn labels_of_pods(template: Option<&Members>) -> Members {
+    let labels = template.and_then(|template| raw::object(&raw::object(template, "metadata")?, "labels"));
+    let mut labels = labels.unwrap_or_default();
+    labels.retain(|name, _| !dump::is_of_service(name));
+    labels
+}
+
 /// Returns the annotations of the manifest with the ownership stamp and the template.
 fn annotations(metadata: &Members, stamp: &OwnershipStamp, origin: Option<&Origin>) -> Result<Members, Invalid> {
     const FIELD: &str = "job_manifest.metadata.annotations";
@@ -188,9 +203,9 @@ fn annotations(metadata: &Members, stamp: &OwnershipStamp, origin: Option<&Origi
     };
     let theirs = size(&annotations);
     stamp.annotate(&mut annotations);
-    if let Some(Origin { template, version, .. }) = origin {
-        annotations.insert(TEMPLATE.to_owned(), raw::write(&format!("{template}@{version}")));
-        if template.kind() == TemplateKind::CronJob {
+    if let Some(origin) = origin {
+        annotations.insert(TEMPLATE.to_owned(), raw::write(&origin.annotation()));
+        if origin.template.kind() == TemplateKind::CronJob {
             annotations.insert(INSTANTIATE.to_owned(), raw::write("manual"));
         }
     }

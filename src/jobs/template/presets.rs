@@ -8,8 +8,9 @@ use crate::jobs::template::Template;
 /// The presets in force, by their name without the kind.
 pub type PresetMap = BTreeMap<String, Arc<Template>>;
 
-#[derive(Debug, Default)]
-pub struct Presets(RwLock<Arc<PresetMap>>);
+/// A clone shares the presets.
+#[derive(Clone, Debug, Default)]
+pub struct Presets(Arc<RwLock<Arc<PresetMap>>>);
 
 impl Presets {
     pub fn current(&self) -> Arc<PresetMap> {

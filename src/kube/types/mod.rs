@@ -9,6 +9,7 @@ mod namespace;
 mod pod;
 mod pod_failure_policy;
 pub mod request;
+mod template_annotation;
 
 pub use cron_job::CronJob;
 pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
@@ -16,3 +17,4 @@ pub use meta::{Cause, Condition, Ignored, List, ListMetadata, Metadata, OwnerRef
 pub use namespace::{Namespace, NamespaceStatus};
 pub use pod::{Container, ContainerStatus, Event, LabelSelector, Pod, PodStatus, PodTemplate, StateDetail};
 pub use pod_failure_policy::{PodFailurePolicy, PodFailurePolicyRule};
+pub use template_annotation::TEMPLATE_ANNOTATION;

@@ -32,8 +32,8 @@ struct Row {
 fn rows() -> Vec<Row> {
     use Route::{
         CreateJob, CreateNamespace, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript, DocsStart, DocsStyle,
-        GetJobLogs, GetJobStatus, GetNamespaceStatus, Health, ListClusters, ListJobs, ListNamespaces, Livez, Metrics,
-        OpenApi, Readyz, ResumeJob, SuspendJob, WatchJobs,
+        GetJobLogs, GetJobStatus, GetNamespaceStatus, Health, ListClusters, ListJobs, ListNamespaces, ListTemplates,
+        Livez, Metrics, OpenApi, Readyz, ResumeJob, SuspendJob, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, outside: 403, without_rights: 403 };
     let open = |route| Row { route, query: "", body: None, status: 200, outside: 200, without_rights: 200 };
@@ -48,6 +48,8 @@ fn rows() -> Vec<Row> {
         row(GetJobLogs, hello),
         row(SuspendJob, hello),
         row(ResumeJob, hello),
+        // Without the right to list CronJobs it shows the presets. A user needs a token that the cluster accepts.
+        Row { without_rights: 200, ..row(ListTemplates, "?namespace=team-a") },
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
         row(DeleteNamespace, "?namespace_name=team-gone"),
         // It shows to each key the namespaces of that key.

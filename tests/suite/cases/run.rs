@@ -8,6 +8,7 @@ mod fake;
 mod idle;
 mod logs;
 mod refusals;
+mod templates;
 
 use self::fake::Fake;
 use crate::client::manifest;

@@ -23,7 +23,7 @@ struct Row {
 fn rows() -> Vec<Row> {
     use Route::{
         CreateJob, CreateNamespace, DeleteJob, DeleteNamespace, GetJobLogs, GetJobStatus, GetNamespaceStatus,
-        ListClusters, ListJobs, ListNamespaces, ResumeJob, SuspendJob, WatchJobs,
+        ListClusters, ListJobs, ListNamespaces, ListTemplates, ResumeJob, SuspendJob, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, asks: true };
     let from_memory = |row| Row { asks: false, ..row };
@@ -42,6 +42,7 @@ fn rows() -> Vec<Row> {
         Row { body: of_hello(), ..row(SuspendJob, "") },
         row(ResumeJob, hello),
         Row { body: of_hello(), ..row(ResumeJob, "") },
+        row(ListTemplates, "?namespace=team-a"),
         Row { status: 201, ..row(CreateNamespace, "?namespace_name=team-new") },
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
         row(DeleteNamespace, "?namespace_name=team-gone"),
@@ -59,6 +60,9 @@ fn prepare(stub: &StubCluster) {
     stub.put_namespace(namespace);
     stub.put_job(own_job_in("team-a", "doomed"));
     stub.end_log("team-a", "hello-x", "c");
+    let mut cron_job = crate::given::cron_job("etl");
+    cron_job["metadata"]["namespace"] = json!("team-a");
+    stub.put_cron_job(cron_job);
 }
 
 /// What a call came to, and what each of the clusters saw of it.
@@ -111,10 +115,13 @@ fn check(row: &Row, how: &str, Outcome { answer, seen: [a, b] }: &Outcome, clust
         return;
     }
     assert_eq!(reply["cluster"], cluster, "{context}");
-    for list in ["jobs", "namespaces"] {
+    for list in ["jobs", "namespaces", "templates"] {
         for one in reply[list].as_array().into_iter().flatten() {
             assert_eq!(one["cluster"], cluster, "{context}");
         }
+    }
+    if row.route == Route::ListTemplates {
+        assert_eq!(reply["templates"][0]["template"], "cronjob/etl", "{context}");
     }
     if matches!(row.route, Route::GetJobStatus | Route::WatchJobs | Route::SuspendJob | Route::ResumeJob) {
         assert_eq!(reply["active"], active(cluster), "{context}");

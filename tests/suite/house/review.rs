@@ -31,7 +31,7 @@ const DECIDES: [&str; 9] = [
     "permission(",
 ];
 /// A new namespace needs another role than the job in it. The command writes a line of the keys file.
-const NAME_ROLES: [&str; 3] = ["api/jobs/create.rs", "api/jobs/dry_run.rs", "cli/keygen.rs"];
+const NAME_ROLES: [&str; 3] = ["api/jobs/create/submit.rs", "api/jobs/dry_run.rs", "cli/keygen.rs"];
 const MAKES_A_CLIENT: &str = "Client::new(";
 const BUILDS_A_URI: &str = "Uri::from_parts";
 const URL_PATHS: [&str; 3] = ["/api/v1", "/apis/", "/version"];
@@ -189,7 +189,7 @@ fn few_files_read_the_store_and_each_checks_the_caller() {
 #[test]
 fn only_checked_namespaces_are_in_a_job_ref() {
     let names = outside(|source| has_code(source, &[NAMES_A_JOB]), &[]);
-    assert_eq!(names, ["api/context/object.rs", "api/jobs/create.rs", "api/jobs/job_ref.rs"]);
+    assert_eq!(names, ["api/context/object.rs", "api/jobs/create/mod.rs", "api/jobs/job_ref.rs"]);
     for source in sources().iter().filter(|source| names[..2].contains(&source.name.as_str())) {
         let (check, made) = (source.code().find("check_namespace("), source.code().find("    JobRef {"));
         assert!(check.is_some() && made.is_none_or(|made| check < Some(made)), "{}", source.name);

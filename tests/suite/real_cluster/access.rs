@@ -62,7 +62,10 @@ pub(super) async fn a_check_names_each_missing_permission(world: Rc<World>) {
         assert!(report.lines().any(|line| line.starts_with(&format!("ok      {step}:"))), "{step}\n{report}");
     }
     for rule in rules_of_all_routes() {
-        assert!(report.lines().any(|line| line.starts_with(&format!("FAILED  {}", named(&rule)))), "{rule}\n{report}");
+        // Only jobs from CronJobs need these.
+        let outcome = if rule["resources"][0] == "cronjobs" { "warning " } else { "FAILED  " };
+        let begin = format!("{outcome}{}", named(&rule));
+        assert!(report.lines().any(|line| line.starts_with(&begin)), "{rule}\n{report}");
     }
 }
 

@@ -37,22 +37,7 @@ impl Api {
     }
 
     fn with(endpoint: &str, ca_pem: &str, token: &str, http2: bool) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
-        let connector = if http2 {
-            connector.enable_http2().wrap_connector(tcp)
-        } else {
-            connector.enable_http1().wrap_connector(tcp)
-        };
+        let connector = connector(ca_pem, http2);
         let client = Client::builder(TokioExecutor::new()).http2_only(http2).build(connector);
         Self { client, endpoint: endpoint.to_owned(), authorization: format!("Bearer {token}") }
     }
@@ -124,4 +109,20 @@ impl Api {
             .map_err(|error| error.to_string())?;
         self.client.request(request).await.map_err(|error| format!("{error:?}"))
     }
+}
+
+/// Connects to servers that this authority vouches for.
+pub fn connector(ca_pem: &str, http2: bool) -> HttpsConnector<HttpConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
+    if http2 { connector.enable_http2().wrap_connector(tcp) } else { connector.enable_http1().wrap_connector(tcp) }
 }

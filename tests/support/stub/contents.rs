@@ -10,6 +10,10 @@ impl StubCluster {
         self.server.store().get(Resource::Jobs, namespace, name).map(|job| Value::clone(job))
     }
 
+    pub fn cron_job(&self, namespace: &str, name: &str) -> Option<Value> {
+        self.server.store().get(Resource::CronJobs, namespace, name).map(|cron_job| Value::clone(cron_job))
+    }
+
     pub fn namespace(&self, name: &str) -> Option<Value> {
         self.server.store().get(Resource::Namespaces, "", name).map(|namespace| Value::clone(namespace))
     }
@@ -22,15 +26,19 @@ impl StubCluster {
 
     /// Puts a whole Job, the body of a recording for example, and makes its namespace if need be.
     /// One that is there and has no uid in `job` keeps its own.
-    pub fn put_job(&self, mut job: Value) {
-        let mut store = self.server.store();
-        let metadata = &job["metadata"];
-        let namespace = metadata["namespace"].as_str().unwrap_or("default");
-        let known = store.get(Resource::Jobs, namespace, metadata["name"].as_str().unwrap_or_default());
-        if let (true, Some(uid)) = (metadata["uid"].is_null(), known.map(|known| known["metadata"]["uid"].clone())) {
-            job["metadata"]["uid"] = uid;
-        }
-        store.put(Resource::Jobs, job);
+    pub fn put_job(&self, job: Value) {
+        self.replace(Resource::Jobs, job);
+    }
+
+    /// Puts a whole `CronJob`, as `put_job` does a Job. The stub never runs it.
+    pub fn put_cron_job(&self, cron_job: Value) {
+        self.replace(Resource::CronJobs, cron_job);
+    }
+
+    /// Removes a `CronJob`. The jobs that were made of it stay.
+    pub fn remove_cron_job(&self, namespace: &str, name: &str) {
+        let removed = self.server.store().remove(Resource::CronJobs, namespace, name);
+        assert!(removed.is_some(), "there is no CronJob {namespace}/{name}");
     }
 
     /// Puts many jobs at once. Each is a change of its own to those who watch.
@@ -90,5 +98,16 @@ impl StubCluster {
     /// in pages must begin anew.
     pub fn expire_continues(&self) {
         self.server.store().forget_snapshots();
+    }
+
+    fn replace(&self, resource: Resource, mut object: Value) {
+        let mut store = self.server.store();
+        let metadata = &object["metadata"];
+        let namespace = metadata["namespace"].as_str().unwrap_or("default");
+        let known = store.get(resource, namespace, metadata["name"].as_str().unwrap_or_default());
+        if let (true, Some(uid)) = (metadata["uid"].is_null(), known.map(|known| known["metadata"]["uid"].clone())) {
+            object["metadata"]["uid"] = uid;
+        }
+        store.put(resource, object);
     }
 }

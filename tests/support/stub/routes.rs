@@ -66,12 +66,20 @@ pub fn route(store: &mut Store, call: &Call) -> Reply {
             jobs::delete(store, call, namespace, name)
         }
 
+        ("GET", ["apis", "batch", "v1", "cronjobs"]) => list(store, call, Resource::CronJobs, None),
+        ("GET", ["apis", "batch", "v1", "namespaces", namespace, "cronjobs"]) => {
+            list(store, call, Resource::CronJobs, Some(namespace))
+        }
+        ("GET", ["apis", "batch", "v1", "namespaces", namespace, "cronjobs", name]) => {
+            get(store, Resource::CronJobs, namespace, name)
+        }
+
         ("GET", ["api", "v1", "namespaces", namespace, "pods"]) => list(store, call, Resource::Pods, Some(namespace)),
         ("GET", ["api", "v1", "namespaces", namespace, "pods", name]) => get(store, Resource::Pods, namespace, name),
         ("GET", ["api", "v1", "namespaces", namespace, "events"]) => {
             list(store, call, Resource::Events, Some(namespace))
         }
-        (_, ["api", "v1", "namespaces", ..] | ["apis", "batch", "v1", "jobs" | "namespaces", ..]) => {
+        (_, ["api", "v1", "namespaces", ..] | ["apis", "batch", "v1", "jobs" | "cronjobs" | "namespaces", ..]) => {
             status::method_not_allowed()
         }
         _ => status::no_such_path(),

@@ -7,6 +7,7 @@ use crate::jobs::filter::Filter;
 use crate::jobs::label_selector::Selector;
 use crate::jobs::policy::Policy;
 use crate::jobs::state::State;
+use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// Returns the jobs that the query selects, within the namespaces that the service and the caller may use.
 pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
@@ -16,15 +17,25 @@ pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     let selector = Selector::parse(parameters.optional("label_selector").unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
     let state = parameters.optional("state").map(state).transpose()?;
+    let template = parameters.optional("template").map(template).transpose()?;
     (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
     if let Some(namespace) = &namespace {
         ctx.check_namespace(Policy::may_use, namespace)?;
     }
-    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state })
+    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state, template })
 }
 
 fn state(name: &str) -> Result<State, Problem> {
     let found = State::ALL.into_iter().find(|state| state.name() == name);
     let names = || State::ALL.map(State::name).join(", ");
     found.ok_or_else(|| Problem::malformed("state", &format!("must be one of {}", names())))
+}
+
+fn template(name: &str) -> Result<TemplateName, Problem> {
+    let forms = || TemplateKind::ALL.map(|kind| format!("{}/NAME", kind.name())).join(", ");
+    TemplateName::parse(name).ok_or_else(|| {
+        let message =
+            format!("must be one of {}; NAME has at most 63 lower case letters, digits, '-' and '.'", forms());
+        Problem::malformed("template", &message)
+    })
 }

@@ -1,25 +1,25 @@
 //! list-jobs: from the store or, if it is empty, from the cluster.
 
 pub(crate) mod filter;
-mod pages;
+pub(in crate::api) mod pages;
 pub mod pagination;
 mod wait;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::jobs::list::filter::filter;
-use crate::api::jobs::list::pages::{MAX_PAGE, expired, page};
-use crate::api::jobs::list::pagination::Token;
+use crate::api::jobs::list::pages::{MAX_PAGE, page};
+use crate::api::jobs::list::pagination::{Token, expired};
 use crate::api::jobs::lookup::Source;
 use crate::api::routes::access::SEE_JOBS;
 use crate::auth::AccessRequest;
 use crate::clusters::cluster::Cluster;
+use crate::http::response::list_body::ListBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{Reply, merged};
 use crate::jobs::filter::Filter;
@@ -91,9 +91,8 @@ struct Rest {
 }
 
 fn reply(jobs: &[Arc<Status>], rest: &Rest, source: Source) -> Result<Reply, Problem> {
-    let jobs: Vec<_> = jobs.iter().map(|status| status.json()).collect();
-    let jobs = [br#"{"jobs":["#, &*jobs.join(&b","[..]), b"]}"].concat();
-    let mut reply = Reply::encoded(StatusCode::OK, merged(&jobs, &json(rest)?));
+    let jobs = jobs.iter().map(|status| status.json()).collect();
+    let mut reply = Reply::list(ListBody::new(r#"{"jobs":["#, jobs, merged(b"]}", &json(rest)?)));
     source.set_headers(&mut reply.headers);
     Ok(reply)
 }

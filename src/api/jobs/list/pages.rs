@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
-
 use crate::api::context::RequestContext;
+use crate::api::jobs::list::pagination::expired;
 use crate::http::response::problem::Problem;
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
@@ -14,7 +13,7 @@ use crate::kube::types::{Job, List};
 use crate::kube::url::Path;
 
 /// The most jobs of a page, as many as kubectl asks for.
-pub(super) const MAX_PAGE: u32 = 500;
+pub(in crate::api) const MAX_PAGE: u32 = 500;
 
 /// Returns the jobs of one page that match, and the page's `continue`.
 pub(super) async fn page(
@@ -36,9 +35,4 @@ pub(super) async fn page(
     let statuses = list.items.unwrap_or_default().into_iter().map(|job| ctx.store().status(&job));
     let matching = statuses.filter(|status| filter.matches(status)).map(Arc::new).collect();
     Ok((matching, Some(list.metadata.r#continue).filter(|token| !token.is_empty())))
-}
-
-pub(super) fn expired() -> Problem {
-    let detail = "continue: the list has expired; list again without it";
-    Problem::new(StatusCode::GONE, "Expired", detail)
 }

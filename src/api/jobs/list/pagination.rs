@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::StatusCode;
 
 use crate::http::response::problem::Problem;
 use crate::jobs::store::index::PageCursor;
@@ -47,6 +48,12 @@ pub fn parse(prefix: &str, token: &str) -> Result<Token, Problem> {
     };
     let message = "is not a value that list-jobs returned for this cluster; list again without it";
     parse().ok_or_else(|| Problem::malformed("continue", message))
+}
+
+/// The API server no longer has the list that a token continues.
+pub fn expired() -> Problem {
+    let detail = "continue: the list has expired; list again without it";
+    Problem::new(StatusCode::GONE, "Expired", detail)
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ async fn every_command_repeats_a_request_that_was_refused_for_the_moment() {
         (&["status", "t1"][..], "get-job-status"),
         (&["wait", "t1"], "get-job-status"),
         (&["list"], "list-jobs"),
+        (&["templates"], "list-templates"),
         (&["delete", "t1"], "delete-job"),
         (&["delete", "-A", "-l", "a=b"], "list-jobs"),
         (&["logs", "t1"], "get-job-status"),
@@ -37,6 +38,7 @@ async fn every_command_repeats_a_request_that_was_refused_for_the_moment() {
         let fake = Fake::start(move |asked| match asked.operation.as_str() {
             asked_for if asked_for == busy && asked.count == 1 => problem(503, "overloaded", "too many requests"),
             "list-jobs" => Reply::Json(200, json!({ "jobs": [status("completed")], "continue": null })),
+            "list-templates" => Reply::Json(200, json!({ "templates": [], "continue": null, "warnings": [] })),
             "delete-job" => Reply::Json(200, json!({ "message": "gone", "status": "success" })),
             "get-job-logs" => Reply::Log(lines(&["a"]), After::End),
             _ => Reply::Json(200, status("completed")),
@@ -52,7 +54,9 @@ async fn every_command_repeats_a_request_that_was_refused_for_the_moment() {
 async fn a_service_that_is_not_there_is_69_and_one_that_is_busy_for_too_long_124() {
     let closed = crate::support::port::Port::new();
     let address = closed.address().to_string();
-    for arguments in [&["status", "t1"][..], &["list"], &["logs", "t1"], &["wait", "t1"], &["delete", "t1"]] {
+    let commands =
+        [&["status", "t1"][..], &["list"], &["templates"], &["logs", "t1"], &["wait", "t1"], &["delete", "t1"]];
+    for arguments in commands {
         let run = Run::command(arguments, &address).args(&["--timeout", "300ms"]).ended();
         run.await.expect(69, "nothing was sent");
         let fake = Fake::start(|_| problem(503, "overloaded", "too many requests")).await;

@@ -17,6 +17,9 @@ pub(super) struct Asked {
     /// As in `/api/eks-OPERATION`.
     pub(super) operation: String,
     pub(super) query: BTreeMap<String, String>,
+    pub(super) body: String,
+    /// The Idempotency-Key, or nothing.
+    pub(super) key: String,
     /// How many of this operation came, with this one.
     pub(super) count: usize,
 }
@@ -134,7 +137,7 @@ impl Fake {
 
     async fn read(&self, stream: &mut TcpStream) -> Option<Asked> {
         let mut bytes = Vec::new();
-        let head = loop {
+        let (head, body) = loop {
             if stream.read_buf(&mut bytes).await.ok()? == 0 {
                 return None;
             }
@@ -142,14 +145,15 @@ impl Fake {
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
                 if body.len() >= length.unwrap_or(0) {
-                    break head.to_owned();
+                    break (head.to_owned(), body.to_owned());
                 }
             }
         };
+        let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap_or_default().to_owned();
         let target = head.split(' ').nth(1)?.strip_prefix("/api/eks-")?;
         let (operation, query) = target.split_once('?').unwrap_or((target, ""));
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let mut asked = Asked { operation: operation.to_owned(), query, count: 0 };
+        let mut asked = Asked { operation: operation.to_owned(), query, body, key, count: 0 };
         self.asked.send_modify(|all| {
             asked.count = all.iter().filter(|other| other.operation == operation).count() + 1;
             all.push(asked.clone());

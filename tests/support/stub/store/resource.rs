@@ -4,6 +4,7 @@
 pub enum Resource {
     Namespaces,
     Jobs,
+    CronJobs,
     Pods,
     Events,
 }
@@ -13,6 +14,7 @@ impl Resource {
         match self {
             Self::Namespaces => "namespaces",
             Self::Jobs => "jobs",
+            Self::CronJobs => "cronjobs",
             Self::Pods => "pods",
             Self::Events => "events",
         }
@@ -22,21 +24,30 @@ impl Resource {
         match self {
             Self::Namespaces => "Namespace",
             Self::Jobs => "Job",
+            Self::CronJobs => "CronJob",
             Self::Pods => "Pod",
             Self::Events => "Event",
         }
     }
 
     pub fn group(self) -> &'static str {
-        if self == Self::Jobs { "batch" } else { "" }
+        if self.is_batch() { "batch" } else { "" }
     }
 
     pub fn api_version(self) -> &'static str {
-        if self == Self::Jobs { "batch/v1" } else { "v1" }
+        if self.is_batch() { "batch/v1" } else { "v1" }
     }
 
     /// The name that error messages use, `jobs.batch`.
     pub fn qualified(self) -> &'static str {
-        if self == Self::Jobs { "jobs.batch" } else { self.plural() }
+        match self {
+            Self::Jobs => "jobs.batch",
+            Self::CronJobs => "cronjobs.batch",
+            _ => self.plural(),
+        }
+    }
+
+    fn is_batch(self) -> bool {
+        matches!(self, Self::Jobs | Self::CronJobs)
     }
 }

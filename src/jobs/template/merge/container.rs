@@ -1,0 +1,85 @@
+//! The containers of a Job, and which of them is changed: [`Pod`].
+
+use serde_json::value::RawValue;
+
+use crate::jobs::manifest::Invalid;
+use crate::jobs::manifest::invalid::object;
+use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::text::{listed, shortened};
+
+/// The annotation of the pod template that names the container that kubectl takes.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// A message does not name further containers.
+const MAX_LISTED: usize = 30;
+
+const TEMPLATE: &str = "job_manifest.spec.template";
+const POD: &str = "job_manifest.spec.template.spec";
+const CONTAINERS: &str = "job_manifest.spec.template.spec.containers";
+const FIELD: &str = "overrides.container";
+
+/// The objects from a Job's spec down to its containers.
+pub(in crate::jobs::template) struct Pod {
+    template: Members,
+    pod: Members,
+    containers: Vec<Box<RawValue>>,
+}
+
+impl Pod {
+    pub(in crate::jobs::template) fn open(spec: &Members) -> Result<Self, Invalid> {
+        let template = object(spec, "template", TEMPLATE)?;
+        let pod = object(&template, "spec", POD)?;
+        let containers = raw::get(&pod, "containers").map_or(Some(Vec::new()), raw::parse);
+        let containers = containers.ok_or_else(|| Invalid::form(CONTAINERS, "must be an array"))?;
+        Ok(Self { template, pod, containers })
+    }
+
+    /// Returns an error unless there is a container, and each is an object.
+    pub(in crate::jobs::template) fn check(&self) -> Result<(), Invalid> {
+        if self.containers.is_empty() {
+            return Err(Invalid::value(CONTAINERS, "has no container; a Job needs at least one"));
+        }
+        (0..self.containers.len()).try_for_each(|at| self.container(at).map(drop))
+    }
+
+    /// Returns the place of the named container, else of the only one, else of the one that the pod template's
+    /// annotation names.
+    pub(super) fn choose(&self, named: Option<&str>, base: &str) -> Result<usize, Invalid> {
+        let names: Vec<Option<String>> = self.containers.iter().map(|container| name(container)).collect();
+        let find = |wanted: &str| names.iter().position(|name| name.as_deref() == Some(wanted));
+        let list = || {
+            let names: Vec<String> = names.iter().flatten().map(|name| shortened(name).to_owned()).collect();
+            listed(&names, MAX_LISTED)
+        };
+        if let Some(named) = named {
+            let missing = || format!("the {base} has no container {:?}; it has {}", shortened(named), list());
+            return find(named).ok_or_else(|| Invalid::value(FIELD, missing()));
+        }
+        if names.len() == 1 {
+            return Ok(0);
+        }
+        let annotations = raw::object(&self.template, "metadata").and_then(|m| raw::object(&m, "annotations"));
+        let default = annotations.and_then(|a| raw::get(&a, DEFAULT_CONTAINER).and_then(raw::parse::<String>));
+        let missing = || format!("name the container to change: the {base} has {}", list());
+        default.and_then(|default| find(&default)).ok_or_else(|| Invalid::value(FIELD, missing()))
+    }
+
+    pub(super) fn container(&self, at: usize) -> Result<Members, Invalid> {
+        let container = self.containers.get(at).and_then(|container| raw::parse(container));
+        container.ok_or_else(|| Invalid::form(format!("{CONTAINERS}[{at}]"), "must be an object"))
+    }
+
+    /// Writes the container back, and everything on the way to it.
+    pub(super) fn replace(mut self, at: usize, container: &Members, spec: &mut Members) {
+        if let Some(old) = self.containers.get_mut(at) {
+            *old = raw::write(container);
+        }
+        self.pod.insert("containers".to_owned(), raw::write(&self.containers));
+        self.template.insert("spec".to_owned(), raw::write(&self.pod));
+        spec.insert("template".to_owned(), raw::write(&self.template));
+    }
+}
+
+/// Returns the name of a container or a variable.
+pub(super) fn name(raw: &RawValue) -> Option<String> {
+    raw::get(&raw::parse(raw)?, "name").and_then(raw::parse)
+}

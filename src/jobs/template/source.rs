@@ -1,0 +1,136 @@
+//! Reads a template from the CronJob or the Job that the API server returned, or from the YAML of a preset.
+
+use ring::digest::{SHA256, digest};
+
+use crate::jobs::manifest::invalid::{object, text};
+use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::manifest::{Invalid, Manifest, dump, kind};
+use crate::jobs::template::declaration::{self, ANNOTATION};
+use crate::jobs::template::merge::container::Pod;
+use crate::jobs::template::types::{Error, Parameter, Template};
+use crate::jobs::text::shortened;
+use crate::util::template_name::TemplateName;
+use crate::util::{hex, strict_json, yaml};
+
+/// The size of a preset, as YAML and as JSON with its aliases.
+const MAX_PRESET_BYTES: usize = 1 << 20;
+/// The version of a preset has twice as many digits.
+const VERSION_BYTES: usize = 6;
+
+impl Template {
+    /// Reads the CronJob that the API server returned: its `spec.jobTemplate` with labels and annotations.
+    pub fn from_cron_job(name: TemplateName, cron_job: &Members) -> Result<Self, Error> {
+        let read = || {
+            let cron_job_metadata = object(cron_job, "metadata", "metadata")?;
+            let spec = object(cron_job, "spec", "spec")?;
+            let mut manifest = object(&spec, "jobTemplate", "spec.jobTemplate")?;
+            manifest.retain(|member, _| ["metadata", "spec"].contains(&member.as_str()));
+            let mut metadata = object(&manifest, "metadata", "spec.jobTemplate.metadata")?;
+            metadata.retain(|member, _| ["labels", "annotations"].contains(&member.as_str()));
+            manifest.insert("metadata".to_owned(), raw::write(&metadata));
+            refuse_reserved(&metadata)?;
+            let parameters = declared(&cron_job_metadata)?.or(declared(&metadata)?);
+            Ok((version(&cron_job_metadata)?, manifest, parameters))
+        };
+        Self::checked(name, read())
+    }
+
+    /// Reads the Job that the API server returned, without what the cluster and the service set.
+    pub fn from_job(name: TemplateName, mut job: Members) -> Result<Self, Error> {
+        let mut read = || {
+            let version = version(&object(&job, "metadata", "metadata")?)?;
+            dump::strip(&mut job);
+            let metadata = without(&mut job, &["name", "generateName", "namespace"])?;
+            Ok((version, std::mem::take(&mut job), declared(&metadata)?))
+        };
+        let read = read();
+        Self::checked(name, read)
+    }
+
+    /// Reads the YAML of a preset.
+    pub fn from_preset(name: TemplateName, yaml: &[u8]) -> Result<Self, Error> {
+        let mut manifest = match parsed(yaml) {
+            Ok(manifest) => manifest,
+            Err(why) => return Err(Error::InvalidTemplate(format!("{name}: {why}"))),
+        };
+        let mut read = || {
+            kind::set(&mut manifest)?;
+            if dump::is_dump(&object(&manifest, "metadata", "metadata")?) {
+                dump::strip(&mut manifest);
+            }
+            let metadata = without(&mut manifest, &["name", "generateName"])?;
+            refuse_reserved(&metadata)?;
+            let digest = digest(&SHA256, yaml);
+            let version = hex::encode(digest.as_ref().get(..VERSION_BYTES).unwrap_or_default());
+            Ok((version, std::mem::take(&mut manifest), declared(&metadata)?))
+        };
+        let read = read();
+        Self::checked(name, read)
+    }
+
+    /// Returns the template if it has a container.
+    fn checked(
+        name: TemplateName,
+        read: Result<(String, Manifest, Option<Vec<Parameter>>), Invalid>,
+    ) -> Result<Self, Error> {
+        let checked = read.and_then(|(version, manifest, parameters)| {
+            Pod::open(&object(&manifest, "spec", "spec")?)?.check()?;
+            Ok((version, manifest, parameters.unwrap_or_default()))
+        });
+        match checked {
+            Ok((version, manifest, parameters)) => Ok(Self { name, version, manifest, parameters }),
+            Err(invalid) => Err(Error::of_template(&name, &invalid)),
+        }
+    }
+}
+
+/// Returns the document of a preset.
+fn parsed(yaml: &[u8]) -> Result<Manifest, String> {
+    if yaml.len() > MAX_PRESET_BYTES {
+        return Err(format!("is larger than {MAX_PRESET_BYTES} bytes"));
+    }
+    let json = yaml::to_json(yaml, MAX_PRESET_BYTES).map_err(|error| error.to_string())?;
+    strict_json::check(&json).map_err(|fault| match fault.path.as_str() {
+        "" => fault.message,
+        path => format!("{path}: {}", fault.message),
+    })?;
+    serde_json::from_str(&json).map_err(|_| "must be an object: the manifest of a Job".to_owned())
+}
+
+/// Removes these members of the metadata, and returns the metadata.
+fn without(manifest: &mut Manifest, members: &[&str]) -> Result<Members, Invalid> {
+    let mut metadata = object(manifest, "metadata", "metadata")?;
+    metadata.retain(|member, _| !members.contains(&member.as_str()));
+    manifest.insert("metadata".to_owned(), raw::write(&metadata));
+    Ok(metadata)
+}
+
+fn version(metadata: &Members) -> Result<String, Invalid> {
+    Ok(text(metadata, "resourceVersion", "metadata.resourceVersion")?.unwrap_or_default())
+}
+
+/// Returns the declared parameters; `None` without the annotation.
+fn declared(metadata: &Members) -> Result<Option<Vec<Parameter>>, Invalid> {
+    const FIELD: &str = "metadata.annotations[eks-api/parameters]";
+    let annotations = object(metadata, "annotations", "metadata.annotations")?;
+    let Some(raw) = raw::get(&annotations, ANNOTATION) else { return Ok(None) };
+    let text: String = raw::parse(raw).ok_or_else(|| Invalid::form(FIELD, "must be a string"))?;
+    declaration::parse(&text).map(Some).map_err(|why| Invalid::value(FIELD, why))
+}
+
+/// Refuses labels and annotations that only the service sets.
+fn refuse_reserved(metadata: &Members) -> Result<(), Invalid> {
+    for (member, field) in [("labels", "metadata.labels"), ("annotations", "metadata.annotations")] {
+        let found = object(metadata, member, field)?;
+        if let Some(name) = found.keys().find(|name| dump::is_of_service(name)) {
+            let name = shortened(name);
+            let message = format!("{name:?} is reserved: only the service sets names with eks-api/; remove it");
+            return Err(Invalid::value(field, message));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

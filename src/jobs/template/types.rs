@@ -1,0 +1,60 @@
+//! What a template is, what it makes, and what can be wrong: [`Template`], [`Instance`], [`Error`].
+
+use crate::jobs::manifest::{Invalid, Manifest};
+use crate::util::template_name::TemplateName;
+
+/// A template as it was read.
+#[derive(Clone, Debug)]
+pub struct Template {
+    pub name: TemplateName,
+    /// The resource version; of a preset the first 12 hex digits of its SHA-256.
+    pub version: String,
+    /// `metadata` with labels and annotations, and `spec`. A preset may have a namespace too.
+    pub manifest: Manifest,
+    /// The parameters that its annotation declares, in their order.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A declared parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    pub name: String,
+    pub is_required: bool,
+    pub default: Option<String>,
+}
+
+/// The manifest that a template, parameters and overrides make.
+#[derive(Debug)]
+pub struct Instance {
+    pub manifest: Manifest,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum Error {
+    /// A parameter or an override is wrong.
+    Invalid(Invalid),
+    /// The template is wrong. The message names it.
+    InvalidTemplate(String),
+}
+
+/// What is wrong when a manifest and a call are merged.
+pub(super) enum Wrong {
+    Call(Invalid),
+    Manifest(Invalid),
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl Error {
+    /// Returns the error for a wrong field of the template.
+    pub(super) fn of_template(name: &TemplateName, invalid: &Invalid) -> Self {
+        let Invalid { field, message, .. } = invalid;
+        let field = field.strip_prefix("job_manifest.").unwrap_or(field);
+        Self::InvalidTemplate(format!("{name}: {field}: {message}"))
+    }
+}
