@@ -1,6 +1,5 @@
 //! Tests of authentication, of a reload of the keys, and of the check each minute. Time is paused.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -13,7 +12,6 @@ use super::keys::{Grant, generate, line};
 use super::role::Role;
 use super::templates::TemplatePatterns;
 use super::*;
-use crate::aws::eks::Description;
 use crate::aws::token::Tokens;
 use crate::config::pattern::Patterns;
 use crate::kube::access_review::Permission;
@@ -230,23 +228,6 @@ async fn the_cluster_decides_each_minute_whether_a_caller_may_continue() {
     // A failed review allows nothing.
     let (ended, ()) = tokio::join!(revoked(&auth, &cluster, &caller), says(&[Ok(Allowed)]));
     assert!(matches!(ended, Some((Denied::ReviewFailed(_), 120))), "{ended:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_review_takes_no_longer_than_a_request_may() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("https://{}", silent.local_addr().unwrap());
-    let cluster = cluster();
-    let ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    cluster.set_description(Description { endpoint, ca_pem: ca.cert.pem().into_bytes() }).unwrap();
-    for (request_timeout, seconds) in [(Duration::from_secs(1), 1), (Duration::from_secs(30), 10)] {
-        let auth = Auth::Kubernetes(Box::new(AccessReviewCache::new(request_timeout).unwrap()));
-        let caller = auth.identify(bearer("one")).unwrap();
-        let begun = Instant::now();
-        assert!(matches!(auth.authorize(&cluster, &caller, &[ALL]).await, Err(Denied::ReviewFailed(_))));
-        assert!(begun.elapsed() <= Duration::from_secs(seconds), "{:?}", begun.elapsed());
-        assert!(auth.authorize_cached(&cluster, &caller, &ALL).is_none(), "a failure is not cached");
-    }
 }
 
 #[path = "authorize_tests.rs"]

@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_caller_that_is_not_authenticated_has_no_right() {
         let caller = Caller::Unauthenticated;
-        for role in [Role::Read, Role::Write, Role::Admin] {
+        for role in [Role::Read, Role::Run, Role::Write, Role::Admin] {
             assert!(matches!(caller.may(role), Err(Denied::Missing(_))), "{role}");
         }
         assert!(matches!(caller.may_use(&Namespace::parse("a").unwrap()), Err(Denied::Missing(_))));

@@ -50,6 +50,9 @@ impl fmt::Display for Denied {
         match self {
             Self::Missing(text) | Self::Unknown(text) => f.write_str(text),
             Self::NotNamed => f.write_str("this certificate is not named in the keys file, and there is no API key"),
+            Self::Role { has, needs } if needs.has_templates() => {
+                write!(f, "this needs the role write, or {needs} for a template, and yours is {has}")
+            }
             Self::Role { has, needs } => write!(f, "this needs the role {needs}, and yours is {has}"),
             Self::Namespace { namespace, allowed } => {
                 write!(f, "you may use the namespaces {allowed} only, not {namespace}")
@@ -68,3 +71,20 @@ impl fmt::Display for Denied {
 }
 
 impl std::error::Error for Denied {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_roles_that_suffice() {
+        for (has, needs, expected) in [
+            (Role::Read, Role::Run, "this needs the role write, or run for a template, and yours is read"),
+            (Role::Read, Role::Write, "this needs the role write, and yours is read"),
+            (Role::Run, Role::Write, "this needs the role write, and yours is run"),
+            (Role::Run, Role::Admin, "this needs the role admin, and yours is run"),
+        ] {
+            assert_eq!(Denied::Role { has, needs }.to_string(), expected);
+        }
+    }
+}

@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! ci              role=write namespaces=team-a,build-* clusters=prod,eu-* sha256=2c26b46b…
+//! nightly         role=run   namespaces=team-a templates=cronjob/etl,preset/report-* sha256=fcde2b2e…
 //! cert:dns:*.prod role=read  namespaces=*
 //! ```
 //!
-//! Without `clusters=` a line is for the default cluster only.
+//! Without `clusters=` a line is for the default cluster only. `templates=` belongs to `role=run`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ use crate::util::secret::Secret;
 const PREFIX: &str = "eks-api-";
 const CERTIFICATE: &str = "cert:";
 const MAX_NAME_LEN: usize = 64;
-const UNKNOWN_WORD: &str = "unknown word: use role=, namespaces=, clusters= and, except after cert:, sha256=";
+const UNKNOWN_WORD: &str =
+    "unknown word: use role=, namespaces=, clusters=, templates= and, except after cert:, sha256=";
 const HASH: usize = 32;
 
 /// The SHA-256 of a key.
@@ -88,9 +90,12 @@ pub fn generate() -> Option<Secret<String>> {
 /// Returns the line for the keys file.
 pub fn line(grant: &Grant, key: &Secret<String>) -> String {
     let hash = hex::encode(&sha256(key.expose().as_bytes()));
-    let list = |patterns: &Patterns| patterns.to_string().replace(' ', "");
-    let clusters = grant.clusters.as_ref().map(|clusters| format!(" clusters={}", list(clusters))).unwrap_or_default();
-    format!("{} role={} namespaces={}{clusters} sha256={hash}", grant.name, grant.role, list(&grant.namespaces))
+    let list = |patterns: &dyn fmt::Display| patterns.to_string().replace(' ', "");
+    let Grant { name, role, namespaces, clusters, templates } = grant;
+    let namespaces = list(namespaces);
+    let clusters = clusters.as_ref().map(|clusters| format!(" clusters={}", list(clusters))).unwrap_or_default();
+    let templates = if templates.is_empty() { String::new() } else { format!(" templates={}", list(templates)) };
+    format!("{name} role={role} namespaces={namespaces}{clusters}{templates} sha256={hash}")
 }
 
 /// A plain hash suffices: a random key cannot be guessed.
@@ -131,13 +136,14 @@ impl Keys {
                 "the name must be 1 to {MAX_NAME_LEN} letters, digits and -_.@ (and one * after cert:)"
             ));
         }
-        let (mut role, mut namespaces, mut clusters, mut sha256) = (None, None, None, None);
+        let (mut role, mut namespaces, mut clusters, mut templates, mut sha256) = (None, None, None, None, None);
         for word in words {
             let (field, value) = word.split_once('=').unwrap_or((word, ""));
             let is_new = match field {
                 "role" => role.replace(value).is_none(),
                 "namespaces" => namespaces.replace(value).is_none(),
                 "clusters" => clusters.replace(value).is_none(),
+                "templates" => templates.replace(value).is_none(),
                 "sha256" if pattern.is_none() => sha256.replace(value).is_none(),
                 // The message leaves the word out: it could be a key.
                 _ => return Err(UNKNOWN_WORD.to_owned()),
@@ -146,20 +152,23 @@ impl Keys {
                 return Err(format!("{field} is given twice"));
             }
         }
-        let role = role.and_then(Role::parse).ok_or("role= must be read, write or admin")?;
+        let role = role.and_then(Role::parse).ok_or("role= must be read, run, write or admin")?;
         let patterns = |list: &str| Patterns::parse(list).ok().filter(|list| !list.is_empty());
         let namespaces =
             namespaces.and_then(patterns).ok_or("namespaces= must be names or patterns such as a,team-*")?;
         let clusters =
             clusters.map(|list| patterns(list).ok_or("clusters= must be names or patterns such as prod,eu-*"));
         let clusters = clusters.transpose()?;
-        let grant =
-            Arc::new(Grant { name: name.into(), role, namespaces, clusters, templates: TemplatePatterns::default() });
+        // The message leaves the pattern out: it could be a key.
+        let templates =
+            TemplatePatterns::for_role(role, templates).map_err(|error| error.text("role=", "templates="))?;
+        let grant = Arc::new(Grant { name: name.into(), role, namespaces, clusters, templates });
         if pattern.is_some() {
             self.certificates.push(grant);
             return Ok(());
         }
-        let hash = sha256.and_then(from_hex).ok_or("sha256= must be 64 hexadecimal digits, as keygen prints them")?;
+        let hash =
+            sha256.and_then(hex::decode).ok_or("sha256= must be 64 hexadecimal digits, as keygen prints them")?;
         if self.keys.iter().any(|(known, _)| *known == hash) {
             return Err("this key is in the file already".to_owned());
         }
@@ -234,19 +243,6 @@ fn is_certificate_pattern(pattern: &str) -> bool {
     (1..=253).contains(&pattern.len())
         && pattern.bytes().all(|c| c.is_ascii_graphic())
         && pattern.bytes().filter(|c| *c == b'*').count() <= 1
-}
-
-fn from_hex(text: &str) -> Option<Hash> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * HASH {
-        return None;
-    }
-    let mut bytes = [0; HASH];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        *byte = value(pair[0])? << 4 | value(pair[1])?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

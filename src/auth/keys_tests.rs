@@ -73,6 +73,34 @@ fn a_line_keeps_the_clusters_and_names_them_only_if_they_are_given() {
 }
 
 #[test]
+fn a_line_with_the_role_run_keeps_its_templates() {
+    for (list, word) in [("*", "*"), ("cronjob/etl, preset/report-*,etl-*", "cronjob/etl,preset/report-*,etl-*")] {
+        let templates = TemplatePatterns::parse(list).unwrap();
+        let clusters = Some(Patterns::parse("eu-*").unwrap());
+        let ci = Grant { clusters, templates, ..grant("ci", Role::Run, "a,team-*") };
+        let key = generate().unwrap();
+        let line = line(&ci, &key);
+        let start = format!("ci role=run namespaces=a,team-* clusters=eu-* templates={word} sha256=");
+        assert!(line.starts_with(&start), "{line}");
+        assert_eq!(**Keys::parse(&line).unwrap().find(key.expose()).unwrap().1, ci);
+
+        let text = format!("cert:ci templates={word} role=run clusters=eu-* namespaces=a,team-*");
+        assert_eq!(**Keys::parse(&text).unwrap().find_certificate("ci").unwrap(), ci);
+    }
+}
+
+#[test]
+fn a_key_with_other_templates_has_not_the_same_grant() {
+    let of = |list| Grant { templates: TemplatePatterns::parse(list).unwrap(), ..grant("ci", Role::Run, "*") };
+    let (keys, key) = one(&of("cronjob/etl"));
+    let (hash, grant) = keys.find(key.expose()).unwrap();
+    for (list, is_same) in [("cronjob/etl", true), ("etl", false), ("preset/etl", false), ("cronjob/etl,x", false)] {
+        let changed = Keys::parse(&line(&of(list), &key)).unwrap();
+        assert_eq!(changed.grants(grant, &Holder::Key(hash)), is_same, "{list}");
+    }
+}
+
+#[test]
 fn a_key_with_other_clusters_has_not_the_same_grant() {
     let (keys, key) = one(&grant("ci", Role::Read, "*"));
     let (hash, grant) = keys.find(key.expose()).unwrap();
@@ -158,6 +186,20 @@ fn an_error_names_its_line_and_never_repeats_a_possible_key() {
         (format!("ci role=read namespaces=* clusters=a clusters=b sha256={hash}"), "clusters is given twice"),
         (format!("ci role=read namespaces=* cluster=a sha256={hash}"), "clusters="),
         ("cert:a role=read namespaces=* clusters=A".to_owned(), "clusters="),
+        (format!("ci role=root namespaces=* sha256={hash}"), "role= must be read, run, write or admin"),
+        (format!("ci role=run namespaces=* sha256={hash}"), "role=run needs templates=, such as cronjob/etl,"),
+        ("cert:a role=run namespaces=*".to_owned(), "role=run needs templates="),
+        (format!("ci role=run namespaces=* templates= sha256={hash}"), "role=run needs templates="),
+        (format!("ci role=run namespaces=* templates=, sha256={hash}"), "role=run needs templates="),
+        (
+            format!("ci role=run namespaces=* templates=job/a sha256={hash}"),
+            "templates= must be a list of cronjob/NAME",
+        ),
+        (format!("ci role=run namespaces=* templates=eks-api-SECRET sha256={hash}"), "templates= must be"),
+        (format!("ci role=run namespaces=* templates=a templates=b sha256={hash}"), "templates is given twice"),
+        (format!("ci role=write namespaces=* templates=a sha256={hash}"), "templates= is for role=run only"),
+        ("cert:a role=admin namespaces=* templates=a".to_owned(), "templates= is for role=run only"),
+        (format!("ci role=run namespaces=* template=a sha256={hash}"), "templates="),
         ("ci role=read namespaces=*".to_owned(), "sha256="),
         ("ci role=read namespaces=* sha256=eks-api-SECRET".to_owned(), "sha256="),
         (format!("ci role=read namespaces=* sha256={}", "é".repeat(32)), "sha256="),

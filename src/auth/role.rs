@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Role {
     /// See jobs, their logs, and namespaces.
     Read,
-    /// Create jobs from the templates that the key names.
+    /// Create jobs from the templates that the line of the keys file names.
     Run,
     /// Create, delete, suspend and resume jobs.
     Write,
@@ -27,6 +27,11 @@ impl Role {
             Self::Write => "write",
             Self::Admin => "admin",
         }
+    }
+
+    /// Whether a line of the keys file with this role names templates.
+    pub const fn has_templates(self) -> bool {
+        matches!(self, Self::Run)
     }
 }
 

@@ -10,23 +10,26 @@ use crate::app::error::Error;
 use crate::auth::keyring::MAX_FILE_BYTES;
 use crate::auth::keys::{Grant, Keys, generate, is_name, line};
 use crate::auth::role::Role;
-use crate::auth::templates::TemplatePatterns;
+use crate::auth::templates::{self, TemplatePatterns};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, WRONG_ARGUMENTS};
 use crate::config::pattern::Patterns;
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "keygen",
-    usage: "NAME --role read|write|admin --namespaces PATTERNS [--clusters PATTERNS] [--add FILE]",
+    usage: "NAME --role ROLE --namespaces PATTERNS [--clusters PATTERNS] [--templates PATTERNS] [--add FILE]",
     summary: "make an API key, and its line for EKS_API_KEYS_FILE",
     options: &[
-        option("", "role", "read|write|admin", "what the key allows"),
+        option("", "role", "read|run|write|admin", "what the key allows"),
         option("", "namespaces", "PATTERNS", "names or patterns, such as 'a,team-*'"),
         option("", "clusters", "PATTERNS", "names or patterns, such as 'prod,eu-*' [the default cluster only]"),
+        option("", "templates", "PATTERNS", "the templates of --role run, such as 'cronjob/etl,preset/report-*'"),
         option("", "add", "FILE", "append the line to this file [print it on stderr]"),
     ],
     help: "\
 Without --clusters the key is for the default cluster only.
+--role run needs --templates. The key may create jobs from these CronJobs and presets, and change nothing else.
+In --templates a name without cronjob/ or preset/ is for both.
 stdout has only the key. It is stored nowhere else: the line has its SHA-256.
 If the file does not exist, it is created for its owner only (mode 600). The service must be able to read it.",
     exit_codes: &[
@@ -50,10 +53,16 @@ fn parse(arguments: &Arguments) -> Result<Grant, String> {
         [_, extra, ..] => return Err(format!("keygen takes one name, but {extra:?} is given too")),
     };
     let role = arguments.value("role").and_then(Role::parse);
-    let role = role.ok_or("--role must be read, write or admin")?;
+    let role = role.ok_or("--role must be read, run, write or admin")?;
     let namespaces = patterns("namespaces", "namespace", "team-*", arguments.value("namespaces").unwrap_or_default())?;
     let clusters = arguments.value("clusters").map(|list| patterns("clusters", "cluster", "eu-*", list)).transpose()?;
-    Ok(Grant { name, role, namespaces, clusters, templates: TemplatePatterns::default() })
+    let templates = TemplatePatterns::for_role(role, arguments.value("templates")).map_err(|error| match error {
+        templates::Error::Invalid(bad) => {
+            format!("--templates: {bad:?} is invalid: use cronjob/NAME, preset/NAME or NAME, with at most one *")
+        }
+        error => error.text("--role ", "--templates"),
+    })?;
+    Ok(Grant { name, role, namespaces, clusters, templates })
 }
 
 /// Parses the value of an option that takes names or patterns.

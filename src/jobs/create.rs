@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::jobs::idempotency::{Owner, OwnershipStamp};
+use crate::jobs::manifest::JobManifest;
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{JobManifest, TEMPLATE};
 use crate::kube::client::reply::Reply;
 use crate::kube::client::retry::Attempts;
 use crate::kube::client::{Client, json};
@@ -26,8 +26,6 @@ pub struct Submitted {
     pub namespace: Namespace,
     pub name: JobName,
     pub job: Job,
-    /// The value of the annotation that names its template.
-    pub template: Option<String>,
     /// Whether this call created the job, rather than another call with the same Idempotency-Key.
     pub created: bool,
     pub namespace_created: bool,
@@ -85,7 +83,7 @@ pub async fn submit(
     validation: FieldValidation,
     prepared: JobManifest,
 ) -> Result<Submitted, Error> {
-    let JobManifest { namespace, name, stamp, manifest, template, .. } = prepared;
+    let JobManifest { namespace, name, stamp, manifest, .. } = prepared;
     let (jobs, job) = (Path::new_job(&namespace, validation, false), Path::job(&namespace, &name));
     let mut namespace_created = false;
     let (mut attempts, mut backoff) = (Attempts::default(), BACKOFF);
@@ -94,7 +92,7 @@ pub async fn submit(
     loop {
         let error = match client.post::<Job>(&jobs, manifest.clone()).await {
             Ok(Reply { object: job, warnings }) => {
-                return Ok(Submitted { namespace, name, job, template, created: true, namespace_created, warnings });
+                return Ok(Submitted { namespace, name, job, created: true, namespace_created, warnings });
             }
             Err(error) => error,
         };
@@ -158,9 +156,8 @@ fn recognized(
         Owner::SameKeyOtherBody => return Err(Error::KeyReused { job: name.to_string() }),
         Owner::Another => return Ok(None),
     };
-    let template = job.metadata.annotations.get(TEMPLATE).cloned();
     let (namespace_created, warnings) = (false, Vec::new());
-    Ok(Some(Submitted { namespace, name, job: job.into(), template, created, namespace_created, warnings }))
+    Ok(Some(Submitted { namespace, name, job: job.into(), created, namespace_created, warnings }))
 }
 
 /// Has the API server check the job without creating it. Returns the object that it would store. Every attempt is a dry

@@ -36,7 +36,13 @@ pub(crate) struct Key {
 }
 
 pub(crate) async fn keygen(name: &str, role: &str, namespaces: &str) -> Key {
-    let output = run(BINARY, &["keygen", name, "--role", role, "--namespaces", namespaces], &[]).await;
+    keygen_with(name, role, namespaces, &[]).await
+}
+
+/// A key that is made with more options.
+pub(crate) async fn keygen_with(name: &str, role: &str, namespaces: &str, options: &[&str]) -> Key {
+    let arguments = [&["keygen", name, "--role", role, "--namespaces", namespaces], options].concat();
+    let output = run(BINARY, &arguments, &[]).await;
     let [secret, line] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     Key { secret: secret.trim_end().to_owned(), line: line.trim_end().to_owned() }
 }

@@ -85,7 +85,7 @@ fn bash_completes_commands_options_files_and_fixed_values() {
         assert_eq!(bash(&[&["eks-api", "run"][..], file].concat()), ["job.json"], "{file:?}");
     }
     assert_eq!(bash(&["eks-api", "run", "--key-file", "="]).len(), 2, "a name with a blank is one");
-    assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", ""]), ["read", "write", "admin"]);
+    assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", ""]), ["read", "run", "write", "admin"]);
     assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", "=", "w"]), ["write"]);
     assert_eq!(bash(&["eks-api", "list", "--state", "c"]), ["completed"]);
     assert_eq!(bash(&["eks-api", "completion", "f"]), ["fish"]);
@@ -160,7 +160,7 @@ fn zsh_offers_commands_options_files_and_fixed_values() {
     assert_eq!(shell("_eks_api_templates", FAILS), ["-a"]);
     let keygen = zsh("eks-api keygen ''", 3);
     assert!(keygen.contains(&"*: : ".to_owned()), "{keygen:?}");
-    assert!(keygen.iter().any(|spec| spec.ends_with("]:role:(read write admin)")), "{keygen:?}");
+    assert!(keygen.iter().any(|spec| spec.ends_with("]:role:(read run write admin)")), "{keygen:?}");
     assert!(zsh("eks-api completion ''", 3).contains(&"1:argument:(bash zsh fish)".to_owned()));
 }
 

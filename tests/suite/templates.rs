@@ -4,6 +4,7 @@ mod create;
 mod dry_run;
 mod failures;
 mod forms;
+mod from_presets;
 mod list;
 mod presets;
 mod repeat;

@@ -44,7 +44,7 @@ pub(super) async fn dry_run(
                 namespace: prepared.namespace.as_str(),
                 creation_timestamp: None,
                 status: "dry_run",
-                provenance: Provenance::new(prepared.template.as_deref()),
+                provenance: Provenance::new(prepared.template.as_deref().and_then(|template| template.split_once('@'))),
                 warnings: [prepared.warnings, checked.warnings].concat(),
                 job_manifest: checked.object,
             },

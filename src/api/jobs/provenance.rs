@@ -12,9 +12,9 @@ pub(super) struct Provenance<'a> {
 }
 
 impl<'a> Provenance<'a> {
-    /// Reads the annotation `eks-api/template`.
-    pub(super) fn new(annotation: Option<&'a str>) -> Self {
-        let (template, template_version) = annotation.and_then(|text| text.split_once('@')).unzip();
+    /// Takes the name and the version of the template.
+    pub(super) fn new(template: Option<(&'a str, &'a str)>) -> Self {
+        let (template, template_version) = template.unzip();
         Self { template, template_version }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use eks_api::auth::Caller;
 use eks_api::auth::keys::{Holder, Keys};
+use eks_api::auth::role::Role;
 use eks_api::http::browser::origin::HostAllowlist;
 use eks_api::http::client_cert::Certificate;
 use eks_api::http::peer::Peer;
@@ -35,6 +36,7 @@ pub(super) fn keys_file(data: &[u8]) {
                 let granting = lines.clone().find(|(pattern, _)| *pattern == &*grant.name);
                 let has_clusters = granting.is_some_and(|(_, words)| words.contains("clusters="));
                 assert_eq!(grant.clusters.is_some(), has_clusters, "{name:?}");
+                assert_eq!(grant.templates.is_empty(), grant.role != Role::Run, "{name:?}");
                 let caller = Caller::Granted(Arc::clone(grant), Holder::Certificate(name.into()));
                 assert!(has_clusters || caller.may_use_cluster("x", false).is_err(), "{name:?}");
             }

@@ -83,6 +83,27 @@ async fn keygen_writes_the_clusters_into_the_line() {
 }
 
 #[tokio::test]
+async fn keygen_writes_the_templates_into_the_line() {
+    let folder = Folder::new();
+    let keys = folder.path().join("keys");
+    let arguments = ["keygen", "ci", "--role", "run", "--namespaces=*", "--templates", "cronjob/etl, preset/report-*"];
+    let output = run(BINARY, &arguments, &[]).await;
+    let line = String::from_utf8(output.stderr).unwrap();
+    let start = "ci role=run namespaces=* templates=cronjob/etl,preset/report-* sha256=";
+    assert!(line.starts_with(start), "{line}");
+    // The second reads the line of the first.
+    for _ in 0..2 {
+        let added = run(BINARY, &[&arguments[..], &["--add", keys.to_str().unwrap()]].concat(), &[]).await;
+        assert_eq!(added.status.code(), Some(0), "{added:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&keys).unwrap().matches(start).count(), 2);
+    let help = String::from_utf8(run(BINARY, &["keygen", "--help"], &[]).await.stdout).unwrap();
+    for text in ["--role read|run|write|admin", "--role run needs --templates."] {
+        assert!(help.contains(text), "{help}");
+    }
+}
+
+#[tokio::test]
 async fn keygen_says_what_is_wrong_with_what_it_is_told() {
     for (arguments, told) in [
         (&["keygen"][..], "name"),
@@ -97,6 +118,18 @@ async fn keygen_says_what_is_wrong_with_what_it_is_told() {
         (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters", "eu-"], "did you mean 'eu-*'?"),
         (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters", ","], "--clusters must be"),
         (&["keygen", "ci", "--role", "read", "--namespaces", "*", "--clusters="], "needs a value"),
+        (&["keygen", "ci", "--namespaces", "*"], "--role must be read, run, write or admin"),
+        (&["keygen", "ci", "--role", "run", "--namespaces", "*"], "--role run needs --templates, such as cronjob/etl"),
+        (&["keygen", "ci", "--role", "run", "--namespaces", "*", "--templates", ","], "--role run needs --templates"),
+        (&["keygen", "ci", "--role", "run", "--namespaces", "*", "--templates="], "needs a value"),
+        (
+            &["keygen", "ci", "--role", "run", "--namespaces", "*", "--templates", "etl,job/x"],
+            "--templates: \"job/x\" is invalid: use cronjob/NAME, preset/NAME or NAME, with at most one *",
+        ),
+        (
+            &["keygen", "ci", "--role", "write", "--namespaces", "*", "--templates", "etl"],
+            "--templates is for --role run only",
+        ),
         (&["keygen", "c i", "--role", "read", "--namespaces", "*"], "name"),
         (&["keygen", "cert:x", "--role", "read", "--namespaces", "*"], "name"),
         (&["keygen", "ci", "more", "--role", "read", "--namespaces", "*"], "one name"),
@@ -307,7 +340,7 @@ async fn a_file_that_is_wrong_is_told_of_before_anything_is_begun() {
     let twice = file(&[&key, &key]);
     let aws = AwsMock::start().await;
     for (text, told) in [
-        (Some(misspelt.as_str()), "line 2: role= must be read, write or admin"),
+        (Some(misspelt.as_str()), "line 2: role= must be read, run, write or admin"),
         (Some(&twice), "line 2: this key is in the file already"),
         (Some("# none yet\n"), "there is no key in it: make one with eks-api keygen"),
         (Some(&key.secret), "line 1: role="),

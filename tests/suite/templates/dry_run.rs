@@ -24,8 +24,8 @@ async fn a_dry_run_shows_the_job_that_the_template_makes_and_creates_nothing() {
     }
     let calls = [format!("GET {CRON_JOBS}/etl"), format!("POST {JOBS}")];
     assert_eq!(sent(&lab.cluster), [calls.clone(), calls].concat());
-    let posts = lab.cluster.requests().into_iter().filter(|request| request.method == "POST");
-    assert!(posts.map(|post| post.parameter("dryRun") == Some("All")).all(|is_dry| is_dry));
+    let mut posts = lab.cluster.requests().into_iter().filter(|request| request.method == "POST");
+    assert!(posts.all(|post| post.parameter("dryRun") == Some("All")));
     assert_eq!(lab.cluster.job("default", "etl-dry"), None);
 }
 

@@ -29,18 +29,18 @@ use crate::http::response::reply::Reply;
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::{self, CreateJobInput, JobManifest};
 use crate::jobs::policy::Policy;
-use crate::jobs::status::Status;
+use crate::jobs::status::{Status, template_of};
 use crate::kube::types::{Job, Time};
 use crate::kube::url::FieldValidation;
 
 #[derive(Serialize)]
 struct CreatedJob<'a> {
     cluster: &'a str,
-    job_name: String,
-    namespace: String,
+    job_name: &'a str,
+    namespace: &'a str,
     creation_timestamp: Option<Time>,
     status: &'static str,
-    uid: String,
+    uid: &'a str,
     #[serde(flatten)]
     provenance: Provenance<'a>,
     #[serde(skip_serializing_if = "Not::not")]
@@ -80,7 +80,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     if let Source::Template(call) = &source {
         // The log names the template also if the call is refused.
         ctx.info.object.template = Some(call.template.clone());
-        ctx.info.object.job = call.job_name.clone();
+        ctx.info.object.job.clone_from(&call.job_name);
     }
     run_role::check(ctx, &source, validation.is_some())?;
     // Boxed: 4,096 calls whose bodies are on their way have no room for the rest.
@@ -132,15 +132,15 @@ async fn create_from(
         None => None,
     };
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
-    let metadata = submitted.job.metadata;
+    let metadata = &submitted.job.metadata;
     let created = CreatedJob {
         cluster: ctx.cluster.name(),
-        job_name: metadata.name,
-        namespace: metadata.namespace,
-        creation_timestamp: metadata.creation_timestamp,
+        job_name: &metadata.name,
+        namespace: &metadata.namespace,
+        creation_timestamp: metadata.creation_timestamp.clone(),
         status: "created",
-        uid: metadata.uid,
-        provenance: Provenance::new(submitted.template.as_deref()),
+        uid: &metadata.uid,
+        provenance: Provenance::new(template_of(&submitted.job)),
         namespace_created: submitted.namespace_created,
         warnings: submitted.warnings,
         waited,
