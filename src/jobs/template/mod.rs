@@ -1,4 +1,4 @@
-//! Templates: the manifest of a CronJob, a Job or a preset, from which create-job makes a Job with parameters and
+//! Templates: the manifest of a `CronJob`, a Job or a preset, from which create-job makes a Job with parameters and
 //! overrides. Everything here is a pure function; `api` reads the templates.
 
 pub mod declaration;
@@ -41,3 +41,11 @@ pub fn apply(manifest: Manifest, overrides: &Members) -> Result<Manifest, Error>
 #[cfg(test)]
 #[path = "template_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "property_tests.rs"]
+mod properties;
+
+#[cfg(test)]
+#[path = "expansion_tests.rs"]
+mod expansion;

@@ -1,4 +1,4 @@
-//! Reads a template from the CronJob or the Job that the API server returned, or from the YAML of a preset.
+//! Reads a template from the `CronJob` or the Job that the API server returned, or from the YAML of a preset.
 
 use ring::digest::{SHA256, digest};
 
@@ -18,7 +18,7 @@ const MAX_PRESET_BYTES: usize = 1 << 20;
 const VERSION_BYTES: usize = 6;
 
 impl Template {
-    /// Reads the CronJob that the API server returned: its `spec.jobTemplate` with labels and annotations.
+    /// Reads the `CronJob` that the API server returned: its `spec.jobTemplate` with labels and annotations.
     pub fn from_cron_job(name: TemplateName, cron_job: &Members) -> Result<Self, Error> {
         let read = || {
             let cron_job_metadata = object(cron_job, "metadata", "metadata")?;

@@ -8,10 +8,12 @@ use eks_api::http::response::problem::Problem;
 use eks_api::jobs::idempotency::{IdempotencyKey, Owner};
 use eks_api::jobs::manifest::{CreateJobInput, Manifest, explain, prepare, raw};
 use eks_api::jobs::status::Status;
+use eks_api::jobs::template::{Error, Template, instantiate};
 use eks_api::kube::client::reply::decode;
 use eks_api::kube::client::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
 use eks_api::util::strict_json;
+use eks_api::util::template_name::TemplateName;
 use eks_api::util::yaml::to_json;
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -97,6 +99,39 @@ pub(super) fn job_manifest(data: &[u8]) {
     if key.is_some() {
         let again = prepare(wanted()).unwrap_or_else(|invalid| panic!("not the second time: {invalid}"));
         assert_eq!(again.name, prepared.name, "the same key gives another name");
+    }
+}
+
+/// The first line has the parameters, the second the overrides, the rest is a preset.
+pub(super) fn template(data: &[u8]) {
+    let (parameters, rest) = first_line(text(data));
+    let (overrides, yaml) = first_line(rest);
+    let Some(name) = TemplateName::parse("preset/etl") else { return };
+    let members = |text: &str| {
+        strict_json::check(text).ok()?;
+        serde_json::from_str::<Manifest>(text).ok()
+    };
+    let (Some(parameters), Some(overrides)) = (members(parameters), members(overrides)) else { return };
+    let made = Template::from_preset(name, yaml.as_bytes()).and_then(|template| {
+        let made = instantiate(&template, &parameters, &overrides)?;
+        Ok((template, made))
+    });
+    match made {
+        Ok((template, made)) => {
+            if template.parameters.is_empty() && overrides.is_empty() {
+                assert_eq!(format!("{:?}", made.manifest), format!("{:?}", template.manifest));
+            }
+            assert!(template.parameters.iter().all(|p| !p.is_required || parameters.contains_key(&p.name)));
+            assert!(parameters.keys().all(|name| template.parameters.iter().any(|p| p.name == *name)));
+        }
+        Err(Error::InvalidTemplate(message)) => {
+            assert!(message.starts_with("preset/etl: ") && message.chars().count() < 1500, "{message}");
+        }
+        Err(Error::Invalid(invalid)) => {
+            let problem = Problem::from(invalid);
+            assert!(matches!(problem.status.as_u16(), 400 | 422), "{problem:?}");
+            assert!(problem.detail.chars().count() < 5000, "{problem:?}");
+        }
     }
 }
 

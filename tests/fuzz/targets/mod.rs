@@ -12,7 +12,7 @@ type Target = (&'static str, fn(&[u8]));
 
 /// Every target with its name, which is also its folder in fixtures/fuzz. A new parser of what comes from outside gets
 /// its line here: the suite asks for its corpus, and `tests/fuzz/run` and CI take it up by themselves.
-pub(crate) const TARGETS: [Target; 24] = [
+pub(crate) const TARGETS: [Target; 25] = [
     ("keys_file", access::keys_file),
     ("credentials", access::credentials),
     ("host", access::host),
@@ -32,6 +32,7 @@ pub(crate) const TARGETS: [Target; 24] = [
     ("strict_json", bodies::strict_json),
     ("yaml", bodies::yaml),
     ("job_manifest", bodies::job_manifest),
+    ("template", bodies::template),
     ("job_object", bodies::job_object),
     ("status_body", bodies::status_body),
     ("dotenv", settings::dotenv),

@@ -11,6 +11,7 @@ use super::file;
 use super::likeness::Likeness;
 use super::shown::{Call, Event, Shown, blocks};
 use super::stream::Stream;
+use crate::given::cron_job;
 use crate::support::aws::AwsMock;
 use crate::support::service::{Reply, Service};
 use crate::support::stub::{AutoRun, Fault, Kind, StubCluster, StubConfig};
@@ -48,13 +49,14 @@ async fn answer_as_shown(blocks: &[Vec<Call>]) {
     }
 }
 
-/// A lab in which jobs run by themselves, at once, and with a namespace that cannot go.
+/// A lab in which jobs run by themselves, at once, with a namespace that cannot go and a `CronJob` in `default`.
 async fn lab() -> Lab {
     let pace = Duration::from_millis(10);
     let auto = Some(AutoRun { pending: pace, running: pace, terminating: pace });
     let cluster = StubCluster::start(StubConfig { auto, ..StubConfig::default() }).await;
     let stuck = Kind::Reply { status: 200, headers: Vec::new(), body: stuck("old") };
     cluster.fault(Fault::new("GET", "/api/v1/namespaces/old", stuck));
+    cluster.put_cron_job(cron_job("etl"));
     let aws = AwsMock::start().await;
     aws.describes(&cluster.endpoint(), &cluster.ca_pem());
     let service = builder(BINARY, &aws).start().await;

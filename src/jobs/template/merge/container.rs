@@ -20,17 +20,17 @@ const FIELD: &str = "overrides.container";
 /// The objects from a Job's spec down to its containers.
 pub(in crate::jobs::template) struct Pod {
     template: Members,
-    pod: Members,
+    spec: Members,
     containers: Vec<Box<RawValue>>,
 }
 
 impl Pod {
     pub(in crate::jobs::template) fn open(spec: &Members) -> Result<Self, Invalid> {
         let template = object(spec, "template", TEMPLATE)?;
-        let pod = object(&template, "spec", POD)?;
-        let containers = raw::get(&pod, "containers").map_or(Some(Vec::new()), raw::parse);
+        let spec = object(&template, "spec", POD)?;
+        let containers = raw::get(&spec, "containers").map_or(Some(Vec::new()), raw::parse);
         let containers = containers.ok_or_else(|| Invalid::form(CONTAINERS, "must be an array"))?;
-        Ok(Self { template, pod, containers })
+        Ok(Self { template, spec, containers })
     }
 
     /// Returns an error unless there is a container, and each is an object.
@@ -43,16 +43,16 @@ impl Pod {
 
     /// Returns the place of the named container, else of the only one, else of the one that the pod template's
     /// annotation names.
-    pub(super) fn choose(&self, named: Option<&str>, base: &str) -> Result<usize, Invalid> {
+    pub(super) fn choose(&self, wanted: Option<&str>, base: &str) -> Result<usize, Invalid> {
         let names: Vec<Option<String>> = self.containers.iter().map(|container| name(container)).collect();
-        let find = |wanted: &str| names.iter().position(|name| name.as_deref() == Some(wanted));
+        let find = |name: &str| names.iter().position(|known| known.as_deref() == Some(name));
         let list = || {
             let names: Vec<String> = names.iter().flatten().map(|name| shortened(name).to_owned()).collect();
             listed(&names, MAX_LISTED)
         };
-        if let Some(named) = named {
-            let missing = || format!("the {base} has no container {:?}; it has {}", shortened(named), list());
-            return find(named).ok_or_else(|| Invalid::value(FIELD, missing()));
+        if let Some(wanted) = wanted {
+            let missing = || format!("the {base} has no container {:?}; it has {}", shortened(wanted), list());
+            return find(wanted).ok_or_else(|| Invalid::value(FIELD, missing()));
         }
         if names.len() == 1 {
             return Ok(0);
@@ -73,8 +73,8 @@ impl Pod {
         if let Some(old) = self.containers.get_mut(at) {
             *old = raw::write(container);
         }
-        self.pod.insert("containers".to_owned(), raw::write(&self.containers));
-        self.template.insert("spec".to_owned(), raw::write(&self.pod));
+        self.spec.insert("containers".to_owned(), raw::write(&self.containers));
+        self.template.insert("spec".to_owned(), raw::write(&self.spec));
         spec.insert("template".to_owned(), raw::write(&self.template));
     }
 }

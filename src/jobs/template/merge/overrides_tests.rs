@@ -77,7 +77,7 @@ fn an_unknown_override_has_a_hint_and_the_list() {
     let invalid = refusal(&json!({ "resources": { "limit": {} } }));
     assert_eq!((&*invalid.field, invalid.malformed), ("overrides.resources.limit", true));
     assert_eq!(invalid.message, "is unknown: did you mean limits? the resource overrides are requests, limits");
-    assert_eq!(&*refusal(&json!({ "volumes": null })).message.split(':').next().unwrap(), "is unknown");
+    assert!(refusal(&json!({ "volumes": null })).message.starts_with("is unknown: "));
 }
 
 #[test]
