@@ -16,6 +16,7 @@ use crate::util::{hex, strict_json, yaml};
 const MAX_PRESET_BYTES: usize = 1 << 20;
 /// The version of a preset has twice as many digits.
 const VERSION_BYTES: usize = 6;
+const DECLARATION: &str = "metadata.annotations[eks-api/parameters]";
 
 impl Template {
     /// Reads the `CronJob` that the API server returned: its `spec.jobTemplate` with labels and annotations.
@@ -29,7 +30,9 @@ impl Template {
             metadata.retain(|member, _| ["labels", "annotations"].contains(&member.as_str()));
             manifest.insert("metadata".to_owned(), raw::write(&metadata));
             refuse_reserved(&metadata)?;
-            let parameters = declared(&cron_job_metadata)?.or(declared(&metadata)?);
+            let own = declaration(&cron_job_metadata)?;
+            let inner = if own.is_some() { None } else { declaration(&metadata)? };
+            let parameters = declaration::of(own.as_deref(), inner.as_deref()).map_err(malformed)?;
             Ok((version(&cron_job_metadata)?, manifest, parameters))
         };
         Self::checked(name, read())
@@ -69,13 +72,10 @@ impl Template {
     }
 
     /// Returns the template if it has a container.
-    fn checked(
-        name: TemplateName,
-        read: Result<(String, Manifest, Option<Vec<Parameter>>), Invalid>,
-    ) -> Result<Self, Error> {
+    fn checked(name: TemplateName, read: Result<(String, Manifest, Vec<Parameter>), Invalid>) -> Result<Self, Error> {
         let checked = read.and_then(|(version, manifest, parameters)| {
             Pod::open(&object(&manifest, "spec", "spec")?)?.check()?;
-            Ok((version, manifest, parameters.unwrap_or_default()))
+            Ok((version, manifest, parameters))
         });
         match checked {
             Ok((version, manifest, parameters)) => Ok(Self { name, version, manifest, parameters }),
@@ -109,13 +109,20 @@ fn version(metadata: &Members) -> Result<String, Invalid> {
     Ok(text(metadata, "resourceVersion", "metadata.resourceVersion")?.unwrap_or_default())
 }
 
-/// Returns the declared parameters; `None` without the annotation.
-fn declared(metadata: &Members) -> Result<Option<Vec<Parameter>>, Invalid> {
-    const FIELD: &str = "metadata.annotations[eks-api/parameters]";
+/// Returns the parameters that an object declares.
+fn declared(metadata: &Members) -> Result<Vec<Parameter>, Invalid> {
+    declaration(metadata)?.map_or_else(|| Ok(Vec::new()), |text| declaration::parse(&text).map_err(malformed))
+}
+
+/// Returns the text of the annotation that declares parameters.
+fn declaration(metadata: &Members) -> Result<Option<String>, Invalid> {
     let annotations = object(metadata, "annotations", "metadata.annotations")?;
     let Some(raw) = raw::get(&annotations, ANNOTATION) else { return Ok(None) };
-    let text: String = raw::parse(raw).ok_or_else(|| Invalid::form(FIELD, "must be a string"))?;
-    declaration::parse(&text).map(Some).map_err(|why| Invalid::value(FIELD, why))
+    raw::parse(raw).map(Some).ok_or_else(|| Invalid::form(DECLARATION, "must be a string"))
+}
+
+fn malformed(why: String) -> Invalid {
+    Invalid::value(DECLARATION, why)
 }
 
 /// Refuses labels and annotations that only the service sets.
