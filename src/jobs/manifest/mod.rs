@@ -18,7 +18,7 @@ pub use crate::jobs::manifest::explain::explain;
 pub use crate::jobs::manifest::invalid::Invalid;
 use crate::jobs::manifest::invalid::{object, text};
 use crate::jobs::manifest::raw::Members;
-use crate::jobs::text::{listed, shortened};
+use crate::jobs::text::{MAX_LISTED, listed, shortened};
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
 pub use crate::kube::types::TEMPLATE_ANNOTATION as TEMPLATE;
@@ -28,8 +28,6 @@ use crate::util::template_name::{TemplateKind, TemplateName};
 const MAX_ANNOTATIONS: usize = 256 << 10;
 /// kubectl sets it on a job from a CronJob.
 const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
-/// A warning does not name further removed fields.
-const MAX_REMOVED: usize = 30;
 
 /// The caller's manifest.
 pub type Manifest = Members;
@@ -88,7 +86,7 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let mut warnings = Vec::new();
     let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     if dump::is_dump(&metadata) {
-        let removed = listed(&dump::strip(&mut manifest), MAX_REMOVED);
+        let removed = listed(&dump::strip(&mut manifest), MAX_LISTED);
         warnings
             .push(format!("the manifest is the dump of an existing Job; a new Job is created without its {removed}"));
         metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
@@ -222,7 +220,7 @@ fn annotations(metadata: &Members, stamp: &OwnershipStamp, origin: Option<&Origi
 }
 
 /// Refuses labels and annotations that only the service sets.
-fn refuse_reserved(found: &Members, field: &'static str) -> Result<(), Invalid> {
+pub(in crate::jobs) fn refuse_reserved(found: &Members, field: &'static str) -> Result<(), Invalid> {
     let Some(name) = found.keys().find(|name| dump::is_of_service(name)) else { return Ok(()) };
     let name = shortened(name);
     Err(Invalid::value(field, format!("{name:?} is reserved: only the service sets names with eks-api/; remove it")))

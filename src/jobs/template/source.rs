@@ -4,11 +4,10 @@ use ring::digest::{SHA256, digest};
 
 use crate::jobs::manifest::invalid::{object, text};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, Manifest, dump, kind};
+use crate::jobs::manifest::{self, Invalid, Manifest, dump, kind};
 use crate::jobs::template::declaration::{self, ANNOTATION};
 use crate::jobs::template::merge::container::Pod;
 use crate::jobs::template::types::{Error, Parameter, Template};
-use crate::jobs::text::shortened;
 use crate::util::template_name::TemplateName;
 use crate::util::{hex, strict_json, yaml};
 
@@ -38,13 +37,16 @@ impl Template {
         Self::checked(name, read())
     }
 
-    /// Reads the Job that the API server returned, without what the cluster and the service set.
+    /// Reads the Job that the API server returned, without what the cluster and the service set. Its variables have the
+    /// values of its run. So they are no longer required, and no default replaces them.
     pub fn from_job(name: TemplateName, mut job: Members) -> Result<Self, Error> {
         let mut read = || {
             let version = version(&object(&job, "metadata", "metadata")?)?;
             dump::strip(&mut job);
             let metadata = without(&mut job, &["name", "generateName", "namespace"])?;
-            Ok((version, std::mem::take(&mut job), declared(&metadata)?))
+            let declared = declared(&metadata)?.into_iter();
+            let optional = declared.map(|declared| Parameter { is_required: false, default: None, ..declared });
+            Ok((version, std::mem::take(&mut job), optional.collect()))
         };
         let read = read();
         Self::checked(name, read)
@@ -128,12 +130,7 @@ fn malformed(why: String) -> Invalid {
 /// Refuses labels and annotations that only the service sets.
 fn refuse_reserved(metadata: &Members) -> Result<(), Invalid> {
     for (member, field) in [("labels", "metadata.labels"), ("annotations", "metadata.annotations")] {
-        let found = object(metadata, member, field)?;
-        if let Some(name) = found.keys().find(|name| dump::is_of_service(name)) {
-            let name = shortened(name);
-            let message = format!("{name:?} is reserved: only the service sets names with eks-api/; remove it");
-            return Err(Invalid::value(field, message));
-        }
+        manifest::refuse_reserved(&object(metadata, member, field)?, field)?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jobs::manifest::raw;
+use crate::jobs::manifest::Invalid;
+use crate::jobs::manifest::raw::Members;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 fn members(value: &Value) -> Members {
@@ -16,11 +17,12 @@ fn template(declaration: &str, containers: &Value) -> Template {
         "metadata": { "annotations": { "eks-api/parameters": declaration } },
         "spec": { "template": { "spec": { "containers": containers } } },
     });
-    Template::from_job(TemplateName::new(TemplateKind::Job, "etl").unwrap(), members(&job)).unwrap()
+    Template::from_preset(TemplateName::new(TemplateKind::Preset, "etl").unwrap(), job.to_string().as_bytes()).unwrap()
 }
 
 fn instance(template: &Template, parameters: &Value, overrides: &Value) -> Result<(Value, Vec<String>), Error> {
-    let instance = instantiate(template, &members(parameters), &members(overrides))?;
+    let parameters = parameters::parse(&members(parameters))?;
+    let instance = instantiate(template, &parameters, &Overrides::parse(&members(overrides))?)?;
     Ok((serde_json::to_value(instance.manifest).unwrap(), instance.warnings))
 }
 
@@ -94,16 +96,41 @@ fn parameters_that_are_wrong_undeclared_or_missing_are_named() {
     }
 }
 
+/// As in the contract's own example.
 #[test]
-fn a_parameter_is_no_variable_to_override() {
-    let template = template("DATE,MODE", &main_with(&json!([{ "name": "MODE", "value": "1" }])));
-    for overrides in [json!({ "env": { "MODE": "x" } }), json!({ "env": { "MODE": null } })] {
-        let (field, message, malformed) = invalid(&template, &json!({}), &overrides);
-        assert_eq!((field.as_str(), malformed), ("overrides.env.MODE", false));
-        assert_eq!(message, "is a parameter of this template: give it in parameters");
+fn an_override_replaces_or_removes_a_parameter_that_is_not_given() {
+    let own = json!([{ "name": "URL", "value": "/$(LEVEL)" }, { "name": "MODE", "value": "1" }]);
+    let template = template("DATE!,MODE,LEVEL=info", &main_with(&own));
+    let made = |env: Value| {
+        let made = instance(&template, &json!({ "DATE": "1" }), &json!({ "env": env })).unwrap();
+        let env = made.0["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+        let shown = |v: &Value| format!("{}={}", v["name"].as_str().unwrap(), v["value"].as_str().unwrap());
+        (env.iter().map(shown).collect::<Vec<_>>(), made.1)
+    };
+    let none = Vec::<String>::new();
+    let gone =
+        |name: &str| vec![format!("overrides.env.{name}: the template has no such variable, so nothing was removed")];
+    for (env, variables, warnings) in [
+        (json!({}), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=1"], none.clone()),
+        (json!({ "MODE": "full" }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=full"], none.clone()),
+        (json!({ "MODE": "a", "OLD": null }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=a"], gone("OLD")),
+        (json!({ "MODE": null }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)"], none.clone()),
+        (json!({ "LEVEL": "$(DATE)" }), vec!["DATE=1", "LEVEL=$(DATE)", "URL=/$(LEVEL)", "MODE=1"], none.clone()),
+        (json!({ "LEVEL": null, "URL": null, "MODE": null }), vec!["DATE=1"], none),
+        (json!({ "X": "$(DATE)" }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=1", "X=$(DATE)"], vec![]),
+    ] {
+        assert_eq!(made(env.clone()), (variables.into_iter().map(str::to_owned).collect(), warnings), "{env}");
     }
-    let wanted = json!([{ "name": "DATE", "value": "1" }, { "name": "MODE", "value": "1" }, { "name": "X", "value": "$(DATE)" }]);
-    assert_eq!(env(&template, &json!({ "DATE": "1" }), &json!({ "env": { "X": "$(DATE)" } })), wanted);
+    for value in [json!("x"), json!(null)] {
+        for name in ["DATE", "LEVEL"] {
+            let given = json!({ "DATE": "1", name: "2" });
+            let (field, message, malformed) = invalid(&template, &given, &json!({ "env": { name: value } }));
+            assert_eq!((field, malformed), (format!("overrides.env.{name}"), false));
+            assert_eq!(message, "is given in parameters too; give it once");
+        }
+        let (field, message, _) = invalid(&template, &json!({}), &json!({ "env": { "DATE": value } }));
+        assert_eq!((&*field, &*message), ("parameters.DATE", "is required by the template; give it a value"));
+    }
 }
 
 #[test]
@@ -166,7 +193,7 @@ fn a_template_that_cannot_take_the_change_is_invalid_and_named() {
         ),
     ] {
         match instance(&template("", &container), &json!({}), &overrides).unwrap_err() {
-            Error::InvalidTemplate(message) => assert_eq!(message, format!("job/etl: {wrong}")),
+            Error::InvalidTemplate(message) => assert_eq!(message, format!("preset/etl: {wrong}")),
             Error::Invalid(invalid) => panic!("{invalid}"),
         }
     }
@@ -204,7 +231,8 @@ fn nothing_to_apply_gives_the_template_byte_for_byte() {
         json!({ "env": {}, "labels": {}, "annotations": {}, "resources": {} }),
         json!({ "resources": { "requests": {}, "limits": {} } }),
     ] {
-        let made = instantiate(&template, &Members::new(), &members(&overrides)).unwrap().manifest;
+        let made =
+            instantiate(&template, &Values::new(), &Overrides::parse(&members(&overrides)).unwrap()).unwrap().manifest;
         for (member, value) in &template.manifest {
             assert_eq!(made[member].get(), value.get(), "{overrides}");
         }
@@ -213,19 +241,15 @@ fn nothing_to_apply_gives_the_template_byte_for_byte() {
 }
 
 #[test]
-fn a_plain_manifest_takes_overrides_and_its_faults_are_the_callers() {
-    let manifest = members(&json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main" }] } } } }));
-    let made = apply(manifest.clone(), &members(&json!({ "image": "x", "backoff_limit": 0 }))).unwrap();
-    let wanted = json!({ "spec": {
-        "backoffLimit": 0, "template": { "spec": { "containers": [{ "name": "main", "image": "x" }] } } } });
-    assert_eq!(serde_json::to_value(made).unwrap(), wanted);
-    let error = |manifest: Members, overrides: Value| match apply(manifest, &members(&overrides)).unwrap_err() {
-        Error::Invalid(invalid) => invalid.to_string(),
-        Error::InvalidTemplate(message) => panic!("{message}"),
-    };
-    let removed = error(manifest, json!({ "labels": { "a": null } }));
-    assert_eq!(removed, "overrides.labels.a: the manifest has no such label");
-    let wrong = Members::from([("spec".to_owned(), raw::write("x"))]);
-    assert_eq!(error(wrong, json!({ "image": "x" })), "job_manifest.spec: must be an object");
-    assert!(error(Members::new(), json!({ "image": "x" })).starts_with("overrides.container: "));
+fn a_job_that_runs_again_keeps_its_values_unless_others_are_given() {
+    let preset = template("DATE!,LEVEL=info", &main_with(&json!([{ "name": "URL", "value": "/$(DATE)" }])));
+    let given = json!({ "DATE": "a$b", "LEVEL": "debug" });
+    let run = instance(&preset, &given, &json!({})).unwrap().0;
+    let again = Template::from_job(TemplateName::parse("job/etl-x7").unwrap(), members(&run)).unwrap();
+    let of_run = env(&preset, &given, &json!({}));
+    assert_eq!(env(&again, &json!({}), &json!({})), of_run);
+    let made = env(&again, &json!({ "LEVEL": "warn" }), &json!({}));
+    let wanted = json!([{ "name": "LEVEL", "value": "warn" }, of_run[0], of_run[2]]);
+    assert_eq!(made, wanted);
+    assert_eq!(invalid(&again, &json!({ "X": "1" }), &json!({})).0, "parameters.X");
 }

@@ -38,10 +38,12 @@ pub enum Error {
     InvalidTemplate(String),
 }
 
-/// What is wrong when a manifest and a call are merged.
-pub(super) enum Wrong {
-    Call(Invalid),
-    Manifest(Invalid),
+/// Why overrides cannot be applied to a template.
+pub(super) enum MergeError {
+    /// An override is wrong.
+    Override(Invalid),
+    /// The template is wrong.
+    Template(Invalid),
 }
 
 impl From<Invalid> for Error {

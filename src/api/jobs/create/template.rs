@@ -13,7 +13,7 @@ use crate::jobs::create::{self, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{self, CreateJobInput, Invalid, JobManifest, Manifest, Origin};
-use crate::jobs::template::{self, Template, instantiate};
+use crate::jobs::template::{self, Overrides, Template, instantiate, parameters};
 use crate::kube::error::Error as KubeError;
 use crate::kube::names::{CronJobName, JobName, Namespace};
 use crate::kube::url::Path;
@@ -29,6 +29,8 @@ pub(super) struct FromTemplate {
     pub(super) namespace: Namespace,
     key: Option<IdempotencyKey>,
     preset: Option<Arc<Template>>,
+    parameters: parameters::Values,
+    overrides: Overrides,
 }
 
 impl FromTemplate {
@@ -39,6 +41,7 @@ impl FromTemplate {
         given: Option<String>,
         key: Option<IdempotencyKey>,
     ) -> Result<Self, Problem> {
+        let (parameters, overrides) = (parameters::parse(&call.parameters)?, Overrides::parse(&call.overrides)?);
         let is_preset = call.template.kind() == TemplateKind::Preset;
         let preset = ctx.state.presets.current().get(call.template.name()).filter(|_| is_preset).cloned();
         let own = preset.as_ref().and_then(|preset| namespace_of(&preset.manifest));
@@ -50,7 +53,7 @@ impl FromTemplate {
             return Err(Problem::malformed("namespace", &message));
         }
         let namespace = parse_namespace("namespace", given.as_deref().or(own.as_deref()).unwrap_or("default"))?;
-        Ok(Self { call, given, namespace, key, preset })
+        Ok(Self { call, given, namespace, key, preset, parameters, overrides })
     }
 
     pub(super) const fn job_name(&self) -> Option<&JobName> {
@@ -60,8 +63,7 @@ impl FromTemplate {
     /// Reads the template and returns the manifest to send.
     pub(super) async fn prepare(&self, ctx: &mut RequestContext) -> Result<JobManifest, Problem> {
         let template = self.read(ctx).await?;
-        let (parameters, overrides) = (&self.call.parameters, &self.call.overrides);
-        let instance = instantiate(&template, parameters, overrides).map_err(problem)?;
+        let instance = instantiate(&template, &self.parameters, &self.overrides).map_err(problem)?;
         let prepared = self.prepared(ctx, instance.manifest, template.version.clone());
         let mut prepared = prepared.map_err(|invalid| self.explain(invalid))?;
         prepared.warnings.splice(..0, instance.warnings);
