@@ -17,6 +17,7 @@ use crate::jobs::idempotency::{IdempotencyKey, OwnershipStamp};
 pub use crate::jobs::manifest::explain::explain;
 pub use crate::jobs::manifest::invalid::Invalid;
 use crate::jobs::manifest::invalid::{object, text};
+pub use crate::jobs::manifest::name::generate_name;
 use crate::jobs::manifest::raw::Members;
 use crate::jobs::text::{MAX_LISTED, listed, shortened};
 use crate::kube::client::Body;
@@ -94,7 +95,9 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let spec = raw::object(&manifest, "spec");
     let pod_template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
     let namespace = agreed_namespace(namespace, &metadata)?;
-    let index = if origin.is_some() { name::MAX_INDEX } else { name::index_length(spec.as_ref()) };
+    // With a key the name must not depend on the content of the template.
+    let is_fixed = origin.is_some() && key.is_some();
+    let index = if is_fixed { 0 } else { name::index_length(spec.as_ref()) };
     let (name, is_made) = name::choose(&metadata, index, key.as_ref(), now)?;
     metadata.insert("name".to_owned(), raw::write(name.as_str()));
     metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
