@@ -28,6 +28,10 @@ pub fn instantiate(template: &Template, parameters: &Values, overrides: &Overrid
 mod tests;
 
 #[cfg(test)]
+#[path = "again_tests.rs"]
+mod again;
+
+#[cfg(test)]
 #[path = "property_tests.rs"]
 mod properties;
 

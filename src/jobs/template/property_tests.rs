@@ -1,4 +1,4 @@
-//! What holds for any template, parameters and overrides. The generator has a seed, so a failure can be repeated.
+//! Properties of any template with any parameters and overrides. The generator has a seed, so a failure can be repeated.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn changed_container(template: &Template) -> usize {
     usize::from(raw::object(&template.manifest, "spec").unwrap()["template"].get().contains("side"))
 }
 
-/// The text of every value that is no object or array, by its path.
+/// The text of every value except objects and arrays, by its path.
 fn leaves(value: &RawValue, path: &str, found: &mut BTreeMap<String, String>) {
     if let Some(members) = raw::parse::<Members>(value) {
         for (name, value) in &members {

@@ -1,4 +1,4 @@
-//! Reads a template from the `CronJob` or the Job that the API server returned, or from the YAML of a preset.
+//! Reads a template from a `CronJob` or a Job of the API server, or from the YAML of a preset.
 
 use ring::digest::{SHA256, digest};
 
@@ -8,6 +8,7 @@ use crate::jobs::manifest::{self, Invalid, Manifest, dump, kind};
 use crate::jobs::template::declaration::{self, ANNOTATION};
 use crate::jobs::template::merge::container::Pod;
 use crate::jobs::template::types::{Error, Parameter, Template};
+use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
 use crate::util::{hex, strict_json, yaml};
 
@@ -70,7 +71,10 @@ impl Template {
             Ok((version, std::mem::take(&mut manifest), declared(&metadata)?))
         };
         let read = read();
-        Self::checked(name, read)
+        let mut template = Self::checked(name, read)?;
+        let namespace = namespace(&template.manifest);
+        template.namespace = namespace.map_err(|invalid| Error::of_template(&template.name, &invalid))?;
+        Ok(template)
     }
 
     /// Returns the template if it has a container.
@@ -80,7 +84,7 @@ impl Template {
             Ok((version, manifest, parameters))
         });
         match checked {
-            Ok((version, manifest, parameters)) => Ok(Self { name, version, manifest, parameters }),
+            Ok((version, manifest, parameters)) => Ok(Self { name, version, namespace: None, manifest, parameters }),
             Err(invalid) => Err(Error::of_template(&name, &invalid)),
         }
     }
@@ -105,6 +109,14 @@ fn without(manifest: &mut Manifest, members: &[&str]) -> Result<Members, Invalid
     metadata.retain(|member, _| !members.contains(&member.as_str()));
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
     Ok(metadata)
+}
+
+/// Returns the namespace of a preset.
+fn namespace(manifest: &Manifest) -> Result<Option<Namespace>, Invalid> {
+    const FIELD: &str = "metadata.namespace";
+    let name = text(&object(manifest, "metadata", "metadata")?, "namespace", FIELD)?;
+    let namespace = name.map(|name| Namespace::parse(&name)).transpose();
+    namespace.map_err(|error| Invalid::value(FIELD, error.to_string()))
 }
 
 fn version(metadata: &Members) -> Result<String, Invalid> {

@@ -7,12 +7,12 @@ use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::raw::Members;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
-fn members(value: &Value) -> Members {
+pub(super) fn members(value: &Value) -> Members {
     serde_json::from_value(value.clone()).unwrap()
 }
 
 /// A template of these containers.
-fn template(declaration: &str, containers: &Value) -> Template {
+pub(super) fn template(declaration: &str, containers: &Value) -> Template {
     let job = json!({
         "metadata": { "annotations": { "eks-api/parameters": declaration } },
         "spec": { "template": { "spec": { "containers": containers } } },
@@ -20,25 +20,29 @@ fn template(declaration: &str, containers: &Value) -> Template {
     Template::from_preset(TemplateName::new(TemplateKind::Preset, "etl").unwrap(), job.to_string().as_bytes()).unwrap()
 }
 
-fn instance(template: &Template, parameters: &Value, overrides: &Value) -> Result<(Value, Vec<String>), Error> {
+pub(super) fn instance(
+    template: &Template,
+    parameters: &Value,
+    overrides: &Value,
+) -> Result<(Value, Vec<String>), Error> {
     let parameters = parameters::parse(&members(parameters))?;
     let instance = instantiate(template, &parameters, &Overrides::parse(&members(overrides))?)?;
     Ok((serde_json::to_value(instance.manifest).unwrap(), instance.warnings))
 }
 
-fn env(template: &Template, parameters: &Value, overrides: &Value) -> Value {
+pub(super) fn env(template: &Template, parameters: &Value, overrides: &Value) -> Value {
     let mut made = instance(template, parameters, overrides).unwrap().0;
     made["spec"]["template"]["spec"]["containers"][0]["env"].take()
 }
 
-fn invalid(template: &Template, parameters: &Value, overrides: &Value) -> (String, String, bool) {
+pub(super) fn invalid(template: &Template, parameters: &Value, overrides: &Value) -> (String, String, bool) {
     match instance(template, parameters, overrides).unwrap_err() {
         Error::Invalid(Invalid { field, message, malformed }) => (field.into_owned(), message, malformed),
         Error::InvalidTemplate(message) => panic!("{message}"),
     }
 }
 
-fn main_with(env: &Value) -> Value {
+pub(super) fn main_with(env: &Value) -> Value {
     json!([{ "name": "main", "env": env }])
 }
 
@@ -93,43 +97,6 @@ fn parameters_that_are_wrong_undeclared_or_missing_are_named() {
         let (got, text, is_malformed) = invalid(template, &parameters, &json!({}));
         assert_eq!((got.as_str(), is_malformed), (field, malformed), "{parameters}");
         assert!(text.contains(message), "{text}");
-    }
-}
-
-/// As in the contract's own example.
-#[test]
-fn an_override_replaces_or_removes_a_parameter_that_is_not_given() {
-    let own = json!([{ "name": "URL", "value": "/$(LEVEL)" }, { "name": "MODE", "value": "1" }]);
-    let template = template("DATE!,MODE,LEVEL=info", &main_with(&own));
-    let made = |env: Value| {
-        let made = instance(&template, &json!({ "DATE": "1" }), &json!({ "env": env })).unwrap();
-        let env = made.0["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
-        let shown = |v: &Value| format!("{}={}", v["name"].as_str().unwrap(), v["value"].as_str().unwrap());
-        (env.iter().map(shown).collect::<Vec<_>>(), made.1)
-    };
-    let none = Vec::<String>::new();
-    let gone =
-        |name: &str| vec![format!("overrides.env.{name}: the template has no such variable, so nothing was removed")];
-    for (env, variables, warnings) in [
-        (json!({}), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=1"], none.clone()),
-        (json!({ "MODE": "full" }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=full"], none.clone()),
-        (json!({ "MODE": "a", "OLD": null }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=a"], gone("OLD")),
-        (json!({ "MODE": null }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)"], none.clone()),
-        (json!({ "LEVEL": "$(DATE)" }), vec!["DATE=1", "LEVEL=$(DATE)", "URL=/$(LEVEL)", "MODE=1"], none.clone()),
-        (json!({ "LEVEL": null, "URL": null, "MODE": null }), vec!["DATE=1"], none),
-        (json!({ "X": "$(DATE)" }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=1", "X=$(DATE)"], vec![]),
-    ] {
-        assert_eq!(made(env.clone()), (variables.into_iter().map(str::to_owned).collect(), warnings), "{env}");
-    }
-    for value in [json!("x"), json!(null)] {
-        for name in ["DATE", "LEVEL"] {
-            let given = json!({ "DATE": "1", name: "2" });
-            let (field, message, malformed) = invalid(&template, &given, &json!({ "env": { name: value } }));
-            assert_eq!((field, malformed), (format!("overrides.env.{name}"), false));
-            assert_eq!(message, "is given in parameters too; give it once");
-        }
-        let (field, message, _) = invalid(&template, &json!({}), &json!({ "env": { "DATE": value } }));
-        assert_eq!((&*field, &*message), ("parameters.DATE", "is required by the template; give it a value"));
     }
 }
 
@@ -238,18 +205,4 @@ fn nothing_to_apply_gives_the_template_byte_for_byte() {
         }
         assert_eq!(made.len(), 2);
     }
-}
-
-#[test]
-fn a_job_that_runs_again_keeps_its_values_unless_others_are_given() {
-    let preset = template("DATE!,LEVEL=info", &main_with(&json!([{ "name": "URL", "value": "/$(DATE)" }])));
-    let given = json!({ "DATE": "a$b", "LEVEL": "debug" });
-    let run = instance(&preset, &given, &json!({})).unwrap().0;
-    let again = Template::from_job(TemplateName::parse("job/etl-x7").unwrap(), members(&run)).unwrap();
-    let of_run = env(&preset, &given, &json!({}));
-    assert_eq!(env(&again, &json!({}), &json!({})), of_run);
-    let made = env(&again, &json!({ "LEVEL": "warn" }), &json!({}));
-    let wanted = json!([{ "name": "LEVEL", "value": "warn" }, of_run[0], of_run[2]]);
-    assert_eq!(made, wanted);
-    assert_eq!(invalid(&again, &json!({ "X": "1" }), &json!({})).0, "parameters.X");
 }

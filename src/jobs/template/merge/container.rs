@@ -6,6 +6,7 @@ use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::invalid::object;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::text::{MAX_LISTED, listed, shortened};
+use crate::util::text::shown_name;
 
 /// The annotation of the pod template that names the container that kubectl takes.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -39,8 +40,8 @@ impl Pod {
         (0..self.containers.len()).try_for_each(|at| self.container(at).map(drop))
     }
 
-    /// Returns the place of the named container, else of the only one, else of the one that the pod template's
-    /// annotation names.
+    /// Returns the place of the container that is named, else of the only one. Else the pod template's annotation names
+    /// it.
     pub(super) fn choose(&self, wanted: Option<&str>) -> Result<usize, Invalid> {
         let names: Vec<Option<String>> = self.containers.iter().map(|container| name(container)).collect();
         let find = |name: &str| names.iter().position(|known| known.as_deref() == Some(name));
@@ -49,7 +50,7 @@ impl Pod {
             listed(&names, MAX_LISTED)
         };
         if let Some(wanted) = wanted {
-            let missing = || format!("the template has no container {:?}; it has {}", shortened(wanted), list());
+            let missing = || format!("the template has no container \"{}\"; it has {}", shown_name(wanted), list());
             return find(wanted).ok_or_else(|| Invalid::value(FIELD, missing()));
         }
         if names.len() == 1 {

@@ -9,14 +9,14 @@ use crate::jobs::template::merge::container::name;
 use crate::jobs::template::merge::overrides::Patch;
 use crate::jobs::template::types::Parameter;
 
-/// The variables, and the names of those that an override removes although they are not there.
+/// The variables. `missing` has the names that an override removes and no variable has.
 pub(super) struct Merged {
     pub(super) env: Vec<Box<RawValue>>,
     pub(super) missing: Vec<String>,
 }
 
-/// Puts the variables of parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the last
-/// variable of a name win, so the container's own variables of these names are removed: they would hide the parameters.
+/// Puts the variables of parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the
+/// last variable of a name win, so the container's own variables of these names are removed: they would hide the parameters.
 /// An override replaces a variable in its place. Else it takes the place of the parameter, or is added at the end.
 pub(super) fn merged(
     own: Vec<Box<RawValue>>,

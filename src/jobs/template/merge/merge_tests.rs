@@ -11,7 +11,7 @@ fn members(value: &Value) -> Members {
 
 fn made(manifest: Members, overrides: &Value) -> Instance {
     let name = TemplateName::parse("job/etl").unwrap();
-    let template = Template { name, version: String::new(), manifest, parameters: Vec::new() };
+    let template = Template { name, version: String::new(), namespace: None, manifest, parameters: Vec::new() };
     let made = merge(&template, &[], &Overrides::parse(&members(overrides)).unwrap());
     made.unwrap_or_else(|error| match error {
         MergeError::Override(invalid) | MergeError::Template(invalid) => panic!("{invalid}"),
