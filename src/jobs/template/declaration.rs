@@ -1,4 +1,4 @@
-//! The parameters that a template declares: [`parse`].
+//! The parameters that a template declares: [`parse`], and [`of`] for a `CronJob`.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,27 @@ use crate::jobs::text::shortened;
 /// The annotation that declares the parameters of a template.
 pub const ANNOTATION: &str = "eks-api/parameters";
 
+/// A template declares no more.
+const MAX_PARAMETERS: usize = 100;
+
+/// Returns the parameters of a `CronJob`. The annotation of its `jobTemplate` counts only if the `CronJob` has none.
+pub fn of(cron_job: Option<&str>, job_template: Option<&str>) -> Result<Vec<Parameter>, String> {
+    cron_job.or(job_template).map_or_else(|| Ok(Vec::new()), parse)
+}
+
 /// Parses `DATE!,MODE,LEVEL=info`: a required parameter, an optional one, and one with a default. A default ends before
 /// the next comma. Blanks around a name and line breaks at the end do not count. The error quotes the wrong item.
 pub fn parse(text: &str) -> Result<Vec<Parameter>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
+    let text = text.trim_end_matches(['\r', '\n']);
+    let count = text.split(',').count();
+    if count > MAX_PARAMETERS {
+        return Err(format!("declares {count} parameters; declare at most {MAX_PARAMETERS}"));
+    }
     let mut names = BTreeSet::new();
-    let items = text.trim_end_matches(['\r', '\n']).split(',').map(|item| {
+    let items = text.split(',').map(|item| {
         let parameter = item_of(item).and_then(|parameter| {
             let is_new = names.insert(parameter.name.clone());
             if is_new { Ok(parameter) } else { Err("is declared twice") }
@@ -73,6 +86,24 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(declared), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_job_templates_declaration_counts_only_without_that_of_the_cron_job() {
+        let (a, b) = (parameter("A", false, None), parameter("B", false, None));
+        assert_eq!(of(Some("A"), Some("B")), Ok(vec![a.clone()]));
+        assert_eq!(of(Some("A"), Some("!")), Ok(vec![a]));
+        assert_eq!(of(Some(""), Some("B")), Ok(vec![]));
+        assert_eq!(of(None, Some("B")), Ok(vec![b]));
+        assert_eq!(of(None, None), Ok(vec![]));
+        assert!(of(Some("!"), Some("B")).is_err() && of(None, Some("!")).is_err());
+    }
+
+    #[test]
+    fn there_are_at_most_100_parameters() {
+        let declaration = |count: usize| (0..count).map(|at| format!("P{at}")).collect::<Vec<_>>().join(",");
+        assert_eq!(parse(&declaration(100)).unwrap().len(), 100);
+        assert_eq!(parse(&declaration(101)).unwrap_err(), "declares 101 parameters; declare at most 100");
     }
 
     #[test]

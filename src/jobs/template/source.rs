@@ -1,14 +1,14 @@
-//! Reads a template from the `CronJob` or the Job that the API server returned, or from the YAML of a preset.
+//! Reads a template from a `CronJob` or a Job of the API server, or from the YAML of a preset.
 
 use ring::digest::{SHA256, digest};
 
 use crate::jobs::manifest::invalid::{object, text};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, Manifest, dump, kind};
+use crate::jobs::manifest::{self, Invalid, Manifest, dump, kind};
 use crate::jobs::template::declaration::{self, ANNOTATION};
 use crate::jobs::template::merge::container::Pod;
 use crate::jobs::template::types::{Error, Parameter, Template};
-use crate::jobs::text::shortened;
+use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
 use crate::util::{hex, strict_json, yaml};
 
@@ -16,6 +16,7 @@ use crate::util::{hex, strict_json, yaml};
 const MAX_PRESET_BYTES: usize = 1 << 20;
 /// The version of a preset has twice as many digits.
 const VERSION_BYTES: usize = 6;
+const DECLARATION: &str = "metadata.annotations[eks-api/parameters]";
 
 impl Template {
     /// Reads the `CronJob` that the API server returned: its `spec.jobTemplate` with labels and annotations.
@@ -29,19 +30,24 @@ impl Template {
             metadata.retain(|member, _| ["labels", "annotations"].contains(&member.as_str()));
             manifest.insert("metadata".to_owned(), raw::write(&metadata));
             refuse_reserved(&metadata)?;
-            let parameters = declared(&cron_job_metadata)?.or(declared(&metadata)?);
+            let own = declaration(&cron_job_metadata)?;
+            let inner = if own.is_some() { None } else { declaration(&metadata)? };
+            let parameters = declaration::of(own.as_deref(), inner.as_deref()).map_err(malformed)?;
             Ok((version(&cron_job_metadata)?, manifest, parameters))
         };
         Self::checked(name, read())
     }
 
-    /// Reads the Job that the API server returned, without what the cluster and the service set.
+    /// Reads the Job that the API server returned, without what the cluster and the service set. Its variables have the
+    /// values of its run. So they are no longer required, and no default replaces them.
     pub fn from_job(name: TemplateName, mut job: Members) -> Result<Self, Error> {
         let mut read = || {
             let version = version(&object(&job, "metadata", "metadata")?)?;
             dump::strip(&mut job);
             let metadata = without(&mut job, &["name", "generateName", "namespace"])?;
-            Ok((version, std::mem::take(&mut job), declared(&metadata)?))
+            let declared = declared(&metadata)?.into_iter();
+            let optional = declared.map(|declared| Parameter { is_required: false, default: None, ..declared });
+            Ok((version, std::mem::take(&mut job), optional.collect()))
         };
         let read = read();
         Self::checked(name, read)
@@ -65,20 +71,20 @@ impl Template {
             Ok((version, std::mem::take(&mut manifest), declared(&metadata)?))
         };
         let read = read();
-        Self::checked(name, read)
+        let mut template = Self::checked(name, read)?;
+        let namespace = namespace(&template.manifest);
+        template.namespace = namespace.map_err(|invalid| Error::of_template(&template.name, &invalid))?;
+        Ok(template)
     }
 
     /// Returns the template if it has a container.
-    fn checked(
-        name: TemplateName,
-        read: Result<(String, Manifest, Option<Vec<Parameter>>), Invalid>,
-    ) -> Result<Self, Error> {
+    fn checked(name: TemplateName, read: Result<(String, Manifest, Vec<Parameter>), Invalid>) -> Result<Self, Error> {
         let checked = read.and_then(|(version, manifest, parameters)| {
             Pod::open(&object(&manifest, "spec", "spec")?)?.check()?;
-            Ok((version, manifest, parameters.unwrap_or_default()))
+            Ok((version, manifest, parameters))
         });
         match checked {
-            Ok((version, manifest, parameters)) => Ok(Self { name, version, manifest, parameters }),
+            Ok((version, manifest, parameters)) => Ok(Self { name, version, namespace: None, manifest, parameters }),
             Err(invalid) => Err(Error::of_template(&name, &invalid)),
         }
     }
@@ -105,28 +111,38 @@ fn without(manifest: &mut Manifest, members: &[&str]) -> Result<Members, Invalid
     Ok(metadata)
 }
 
+/// Returns the namespace of a preset.
+fn namespace(manifest: &Manifest) -> Result<Option<Namespace>, Invalid> {
+    const FIELD: &str = "metadata.namespace";
+    let name = text(&object(manifest, "metadata", "metadata")?, "namespace", FIELD)?;
+    let namespace = name.map(|name| Namespace::parse(&name)).transpose();
+    namespace.map_err(|error| Invalid::value(FIELD, error.to_string()))
+}
+
 fn version(metadata: &Members) -> Result<String, Invalid> {
     Ok(text(metadata, "resourceVersion", "metadata.resourceVersion")?.unwrap_or_default())
 }
 
-/// Returns the declared parameters; `None` without the annotation.
-fn declared(metadata: &Members) -> Result<Option<Vec<Parameter>>, Invalid> {
-    const FIELD: &str = "metadata.annotations[eks-api/parameters]";
+/// Returns the parameters that an object declares.
+fn declared(metadata: &Members) -> Result<Vec<Parameter>, Invalid> {
+    declaration(metadata)?.map_or_else(|| Ok(Vec::new()), |text| declaration::parse(&text).map_err(malformed))
+}
+
+/// Returns the text of the annotation that declares parameters.
+fn declaration(metadata: &Members) -> Result<Option<String>, Invalid> {
     let annotations = object(metadata, "annotations", "metadata.annotations")?;
     let Some(raw) = raw::get(&annotations, ANNOTATION) else { return Ok(None) };
-    let text: String = raw::parse(raw).ok_or_else(|| Invalid::form(FIELD, "must be a string"))?;
-    declaration::parse(&text).map(Some).map_err(|why| Invalid::value(FIELD, why))
+    raw::parse(raw).map(Some).ok_or_else(|| Invalid::form(DECLARATION, "must be a string"))
+}
+
+fn malformed(why: String) -> Invalid {
+    Invalid::value(DECLARATION, why)
 }
 
 /// Refuses labels and annotations that only the service sets.
 fn refuse_reserved(metadata: &Members) -> Result<(), Invalid> {
     for (member, field) in [("labels", "metadata.labels"), ("annotations", "metadata.annotations")] {
-        let found = object(metadata, member, field)?;
-        if let Some(name) = found.keys().find(|name| dump::is_of_service(name)) {
-            let name = shortened(name);
-            let message = format!("{name:?} is reserved: only the service sets names with eks-api/; remove it");
-            return Err(Invalid::value(field, message));
-        }
+        manifest::refuse_reserved(&object(metadata, member, field)?, field)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is read of a `CronJob`, a Job and a preset, and what is refused.
+//! Templates from a `CronJob`, a Job and a preset, and those that are refused.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,6 @@ use crate::util::template_name::TemplateKind;
 fn name(kind: TemplateKind) -> TemplateName {
     TemplateName::new(kind, "etl").unwrap()
 }
-
 fn members(value: &Value) -> Members {
     serde_json::from_value(value.clone()).unwrap()
 }
@@ -73,14 +72,15 @@ fn raw_values_of_a_cron_job_keep_their_text() {
 #[test]
 fn the_cron_jobs_declaration_counts_before_that_of_its_job_template() {
     let mut cron_job = recorded("cronjob-get");
+    cron_job["spec"]["jobTemplate"]["metadata"]["annotations"]["eks-api/parameters"] = json!(7);
+    assert_eq!(names(&of_cron_job(&cron_job).unwrap()), ["DATE", "MODE", "LEVEL"], "the other is not read");
     cron_job["spec"]["jobTemplate"]["metadata"]["annotations"]["eks-api/parameters"] = json!("OTHER");
-    assert_eq!(names(&of_cron_job(&cron_job).unwrap()), ["DATE", "MODE", "LEVEL"]);
     cron_job["metadata"]["annotations"] = json!({});
     assert_eq!(names(&of_cron_job(&cron_job).unwrap()), ["OTHER"]);
     cron_job["spec"]["jobTemplate"]["metadata"]["annotations"] = json!(null);
     assert_eq!(names(&of_cron_job(&cron_job).unwrap()), [""; 0]);
-    cron_job["metadata"]["annotations"] = json!({ "eks-api/parameters": "" });
     cron_job["spec"]["jobTemplate"]["metadata"]["annotations"] = json!({ "eks-api/parameters": "OTHER" });
+    cron_job["metadata"]["annotations"] = json!({ "eks-api/parameters": "" });
     assert_eq!(names(&of_cron_job(&cron_job).unwrap()), [""; 0], "it says that there are none");
 }
 
@@ -142,8 +142,7 @@ fn each_member_of_the_list_is_removed_from_a_job_and_no_other() {
     assert_eq!(manifest(&template)["metadata"], wanted["metadata"], "also without the marks of a dump");
 }
 
-const PRESET: &str = "
-apiVersion: batch/v1
+const PRESET: &str = "apiVersion: batch/v1
 kind: Job
 metadata: {name: etl, generateName: etl-, namespace: demo, annotations: {eks-api/parameters: 'DATE!'}}
 spec: {suspend: true, template: {spec: {containers: [{name: main, image: busybox}]}}}
@@ -158,9 +157,9 @@ fn a_preset_is_yaml_with_a_version_of_its_bytes() {
         "spec": { "suspend": true, "template": { "spec": { "containers": [{ "name": "main", "image": "busybox" }] } } },
     });
     assert_eq!(manifest(&template), wanted);
-    assert_eq!(names(&template), ["DATE"]);
-    let json = r#"{"spec":{"template":{"spec":{"containers":[{}]}}}}"#;
+    assert_eq!((names(&template), template.namespace.as_ref().unwrap().as_str()), (vec!["DATE"], "demo"));
     // printf '%s' "$json" | sha256sum
+    let json = r#"{"spec":{"template":{"spec":{"containers":[{}]}}}}"#;
     assert_eq!(preset(json).unwrap().version, "5930e5a2b113");
     assert_ne!(preset(&format!("{json} ")).unwrap().version, "5930e5a2b113");
 }
@@ -170,7 +169,7 @@ fn a_preset_that_is_a_dump_is_stripped_and_keeps_its_namespace() {
     let job = recorded("job-get-complete");
     let template = preset(&job.to_string()).unwrap();
     let mut wanted = manifest(&of_job(&job).unwrap());
-    wanted["metadata"]["namespace"] = json!("rec");
+    wanted["metadata"]["namespace"] = json!(template.namespace.as_ref().unwrap().as_str());
     assert_eq!(manifest(&template), wanted);
 }
 
@@ -183,18 +182,19 @@ fn a_broken_preset_says_what_is_wrong() {
         ("", "preset/etl: the YAML has no document"),
         ("a: 1\n---\nb: 1", "a second document"),
         ("[]", "preset/etl: must be an object"),
-        ("text", "preset/etl: must be an object"),
         (r#"{"spec": {"a": 1, "a": 2}}"#, "a"),
         ("kind: Pod", "preset/etl: kind: got Pod without apiVersion"),
         ("{kind: CronJob, apiVersion: batch/v1}", "preset/etl: kind: got batch/v1 CronJob"),
-        ("apiVersion: batch/v1beta1", "preset/etl: apiVersion: got batch/v1beta1"),
+        (&PRESET.replace("demo", "A"), "metadata.namespace: \"A\" is not a namespace name"),
+        (&PRESET.replace("demo", "[]"), "metadata.namespace: must be a string"),
+        ("apiVersion: batch/v1beta1", "got batch/v1beta1"),
         (&large, "preset/etl: is larger than 1048576 bytes"),
         (&aliases, "larger than 1048576 bytes"),
     ] {
         let message = refusal(preset(yaml));
         assert!(message.starts_with("preset/etl: ") && message.contains(wrong), "{yaml:.40}: {message}");
     }
-    assert!(Template::from_preset(name(TemplateKind::Preset), b"\xff").is_err());
+    Template::from_preset(name(TemplateKind::Preset), b"\xff").unwrap_err();
 }
 
 #[test]
@@ -246,5 +246,5 @@ fn a_malformed_declaration_and_reserved_names_are_refused() {
         assert_eq!(manifest(&of_job(&job).unwrap())["metadata"][member], json!({}));
     }
     let theirs = with(&json!({ "annotations": { "eks-api/parameters": "A", "eks-api/notify": "n" } }));
-    assert!(preset(&theirs.to_string()).is_ok());
+    preset(&theirs.to_string()).unwrap();
 }
