@@ -157,18 +157,14 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     notifier.stopping();
     drain.send_replace(true);
     shared.clusters.current().all().for_each(|cluster| cluster.drain());
-    let drained = tokio::select! {
+    let is_drained = tokio::select! {
         drained = serving => drained.unwrap_or(false),
         // A second signal ends the drain.
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
     };
     request_log::report_repeats_now(&shared);
-    if drained {
-        log::info!("stopped");
-    } else {
-        log::warn!("stopped with requests still open");
-    }
+    log_stopped(is_drained);
     Ok(())
 }
 
@@ -189,6 +185,14 @@ fn log_unmatched(state: &AppState) {
 fn log_clusters(settings: &Settings, default: &str, names: &[String]) {
     if let ClusterSource::File(path) = &settings.clusters {
         log::info!(file = path.display().to_string(), default, clusters = names.join(","); "clusters");
+    }
+}
+
+fn log_stopped(is_drained: bool) {
+    if is_drained {
+        log::info!("stopped");
+    } else {
+        log::warn!("stopped with requests still open");
     }
 }
 

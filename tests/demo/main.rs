@@ -1,6 +1,7 @@
 //! `cargo run --example demo`: the service, unchanged and as a process of its own, on loopback between stand-ins for
 //! EKS and for the Kubernetes API (real TLS, real checking of tokens). Shows each call as curl would, and fails if an
-//! answer is not the expected one. With `--serve` all of it stays up to be tried by hand.
+//! answer is not the expected one. With `--serve` all of it stays up to be tried by hand, and the cluster has the `CronJob`
+//! of docs/TEMPLATES.md.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,6 +16,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use support::aws::AwsMock;
@@ -80,7 +82,11 @@ async fn demonstrate(stays: bool) -> io::Result<()> {
         aws.url(),
         cluster.endpoint()
     ))?;
-    if stays { serve(&service).await } else { tour::run(&service, &cluster).await }
+    if !stays {
+        return tour::run(&service, &cluster).await;
+    }
+    cluster.put_cron_job(etl());
+    serve(&service).await
 }
 
 /// The service, ready: the binary that `EKS_API_BINARY` names, or this program again with another argument.
@@ -99,6 +105,18 @@ async fn start(aws: &AwsMock, on_usual_port: bool) -> io::Result<Service> {
     Ok(service)
 }
 
+/// The `CronJob` of docs/TEMPLATES.md. The cluster never runs it by its schedule.
+fn etl() -> Value {
+    let script = r#"etl --date "$DATE""#;
+    let container = json!({ "name": "main", "image": "busybox:1.36", "command": ["sh", "-c", script] });
+    let pod = json!({ "restartPolicy": "Never", "containers": [container] });
+    let annotations = json!({ "eks-api/parameters": "DATE!,MODE,LEVEL=info" });
+    json!({
+        "metadata": { "name": "etl", "namespace": "demo", "annotations": annotations },
+        "spec": { "schedule": "0 3 * * *", "jobTemplate": { "spec": { "template": { "spec": pod } } } },
+    })
+}
+
 /// Stays up until Ctrl-C or SIGTERM.
 async fn serve(service: &Service) -> io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -113,6 +131,7 @@ async fn serve(service: &Service) -> io::Result<()> {
     show::stream(&format!("{url}/api/eks-get-job-logs?job_name=hello&namespace=demo&follow=true"), "")?;
     show::curl("DELETE", &format!("{url}/api/eks-delete-job?job_name=hello&namespace=demo"), None)?;
     show::stream(&format!("{url}/api/eks-watch-jobs"), "")?;
+    show::curl("GET", &format!("{url}/api/eks-list-templates"), None)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -6,6 +6,7 @@ mod failures;
 mod forms;
 mod from_presets;
 mod list;
+mod pages;
 mod presets;
 mod repeat;
 mod run_role;

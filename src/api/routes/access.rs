@@ -53,9 +53,7 @@ pub const GET_JOB_LOGS: &[Permission] = &[
     permission("list", "", "pods", "get-job-logs"),
     permission("get", "", "pods/log", "get-job-logs"),
 ];
-/// The permission that a caller needs to see `CronJobs` among the templates.
-pub const SEE_CRON_JOBS: Permission = permission("list", "batch", "cronjobs", "list-templates");
-pub const LIST_TEMPLATES: &[Permission] = &[SEE_CRON_JOBS];
+pub const LIST_TEMPLATES: &[Permission] = &[permission("list", "batch", "cronjobs", "list-templates")];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
 pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
 pub const DELETE_NAMESPACE: &[Permission] = &[

@@ -1,17 +1,17 @@
-//! list-templates: CronJobs and presets, in pages, for those who may see them.
+//! list-templates: CronJobs and presets, for those who may see them. Their order and pages are in `pages`.
 
 use serde_json::{Value, json};
 
 use super::presets::{folder, lab_with, preset};
 use crate::access::{ALICE, ask, bearer};
-use crate::calls::{BINARY, lab, problem, sent};
+use crate::calls::{lab, problem, sent};
 use crate::given;
 use crate::support::Lab;
 use crate::support::service::Reply;
 use crate::support::stub::{Fault, Kind, Right};
 
-const LIST: &str = "/api/eks-list-templates";
-const ALL: &str = "/apis/batch/v1/cronjobs";
+pub(super) const LIST: &str = "/api/eks-list-templates";
+pub(super) const ALL: &str = "/apis/batch/v1/cronjobs";
 
 /// The templates of a reply, in its order.
 pub(super) fn names(reply: &Reply) -> Vec<String> {
@@ -20,19 +20,19 @@ pub(super) fn names(reply: &Reply) -> Vec<String> {
     templates.iter().map(|template| template["template"].as_str().unwrap().to_owned()).collect()
 }
 
-fn put(lab: &Lab, namespace: &str, name: &str) {
+pub(super) fn put(lab: &Lab, namespace: &str, name: &str) {
     let mut cron_job = given::cron_job(name);
     cron_job["metadata"]["namespace"] = json!(namespace);
     lab.cluster.put_cron_job(cron_job);
 }
 
-fn warnings(reply: &Reply) -> Vec<String> {
+pub(super) fn warnings(reply: &Reply) -> Vec<String> {
     let reply = reply.json();
     reply["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn every_template_has_all_members_and_cron_jobs_come_first() {
+async fn every_template_has_all_members() {
     let declared = "  annotations:\n    eks-api/parameters: \"DAY!,LEVEL=info\"\n";
     let presets = folder(&[
         ("report.yaml", &preset("registry.example.com/report:2", declared)),
@@ -83,40 +83,6 @@ async fn without_templates_the_list_is_empty() {
 }
 
 #[tokio::test]
-async fn the_pages_are_the_whole_list_in_its_order() {
-    let good = preset("busybox", "");
-    let presets = folder(&[("a.yaml", &good), ("b.yaml", &good), ("c.yaml", &good)]);
-    let lab = lab_with(&presets, &[]).await;
-    for (namespace, name) in [("team-b", "a"), ("team-a", "z"), ("team-a", "b"), ("team-b", "c")] {
-        put(&lab, namespace, name);
-    }
-    let whole =
-        ["cronjob/b", "cronjob/z", "cronjob/a", "cronjob/c", "preset/a", "preset/b", "preset/c"].map(str::to_owned);
-    for limit in 1..=8 {
-        let (mut found, mut token) = (Vec::new(), String::new());
-        loop {
-            let before = lab.cluster.count("GET", ALL);
-            let page = lab.service.get(&format!("{LIST}?limit={limit}&continue={token}")).await.expect_status(200);
-            let page_names = names(&page);
-            if token.is_empty() || page_names.iter().any(|name| name.starts_with("cronjob/")) {
-                assert!(lab.cluster.count("GET", ALL) > before);
-            } else {
-                assert_eq!(lab.cluster.count("GET", ALL), before, "a page of presets needs no cluster");
-            }
-            found.extend(page_names.iter().cloned());
-            match page.json()["continue"].as_str() {
-                Some(next) => {
-                    assert_eq!(page_names.len(), limit, "every page but the last is full");
-                    next.clone_into(&mut token);
-                }
-                None => break,
-            }
-        }
-        assert_eq!(found, whole, "limit={limit}");
-    }
-}
-
-#[tokio::test]
 async fn a_wrong_declaration_is_a_warning_and_the_list_goes_on() {
     let lab = lab().await;
     put(&lab, "demo", "etl");
@@ -144,27 +110,12 @@ async fn only_allowed_namespaces_are_listed_of_cron_jobs_and_of_presets() {
         put(&lab, namespace, &format!("of-{namespace}"));
     }
     let list = async |query: &str| names(&lab.service.get(&format!("{LIST}{query}")).await.expect_status(200));
-    let all = ["cronjob/of-team-a", "cronjob/of-team-b", "preset/all", "preset/in-a", "preset/in-b"];
+    let all = ["cronjob/of-team-a", "preset/in-a", "cronjob/of-team-b", "preset/in-b", "preset/all"];
     assert_eq!(list("").await, all);
-    assert_eq!(list("?namespace=team-a").await, ["cronjob/of-team-a", "preset/all", "preset/in-a"]);
+    assert_eq!(list("?namespace=team-a").await, ["cronjob/of-team-a", "preset/in-a", "preset/all"]);
     assert_eq!(list("?namespace=team-c").await, ["preset/all"]);
     problem(&lab.service.get(&format!("{LIST}?namespace=other")).await, 403, "namespace_not_allowed");
     problem(&lab.service.get(&format!("{LIST}?namespace=Not_A_Name")).await, 422, "Invalid");
-}
-
-#[tokio::test]
-async fn one_call_reads_ten_pages_at_most_and_the_next_one_goes_on() {
-    let lab = Lab::with(BINARY, &[("EKS_API_ALLOWED_NAMESPACES", "team-*")]).await;
-    for number in 10..22 {
-        put(&lab, "other", &format!("cron-{number}"));
-    }
-    put(&lab, "team-a", "etl");
-    let reply = lab.service.get(&format!("{LIST}?limit=1")).await.expect_status(200);
-    assert_eq!((names(&reply), lab.cluster.count("GET", ALL)), (vec![], 10));
-    let token = reply.json()["continue"].as_str().unwrap().to_owned();
-    let reply = lab.service.get(&format!("{LIST}?limit=1&continue={token}")).await.expect_status(200);
-    assert_eq!((names(&reply), lab.cluster.count("GET", ALL)), (vec!["cronjob/etl".to_owned()], 13));
-    assert_eq!(reply.json()["continue"], Value::Null);
 }
 
 #[tokio::test]
@@ -206,7 +157,7 @@ async fn with_tokens_of_the_cluster_the_callers_own_rights_count() {
     let (status, nothing) = get("bobs-own.token", "?namespace=team-a&limit=1").await;
     assert_eq!((status, &nothing["templates"][0]["template"], warned(&nothing)), (200, &json!("preset/a"), true));
 
-    // A page of presets needs no cluster, but a token that the cluster accepts.
+    // Also a page of presets needs a token that the cluster accepts.
     let more = format!("?namespace=team-a&continue={}", nothing["continue"].as_str().unwrap());
     let (status, last) = get("bobs-own.token", &more).await;
     assert_eq!((status, &last["templates"][0]["template"], warned(&last)), (200, &json!("preset/b"), true));
@@ -239,13 +190,10 @@ async fn a_token_of_no_list_is_refused_and_an_expired_one_is_gone() {
     }
     assert_eq!(lab.cluster.count("GET", ALL), before, "nothing was asked of the cluster");
     problem(&lab.service.get(&format!("/api/eks-list-jobs?continue={token}")).await, 400, "BadRequest");
-    lab.cluster.fault(Fault::new(
-        "GET",
-        ALL,
-        Kind::status(410, "Expired", "The provided continue parameter is too old"),
-    ));
+    let kind = Kind::status(410, "Expired", "The provided continue parameter is too old");
+    lab.cluster.fault(Fault::new("GET", ALL, kind));
     let told = problem(&lab.service.get(&path).await, 410, "Expired");
-    assert_eq!(told["detail"], "continue: the list has expired; list again without it");
+    assert_eq!(told["detail"], "the cluster's list of CronJobs expired while it was read; call again");
     assert_eq!(names(&lab.service.get(&path).await), ["cronjob/b"]);
 }
 

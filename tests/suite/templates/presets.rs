@@ -3,13 +3,12 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::list::names;
+use super::list::{LIST, names};
 use crate::calls::BINARY;
 use crate::support::service::{Folder, Service};
 use crate::support::{Lab, builder, surroundings};
 
 const SETTING: &str = "EKS_API_PRESETS_DIR";
-const LIST: &str = "/api/eks-list-templates";
 
 /// A preset with one container, and these lines of metadata.
 pub(super) fn preset(image: &str, metadata: &str) -> String {
@@ -22,7 +21,9 @@ pub(super) fn preset(image: &str, metadata: &str) -> String {
 /// A folder with these presets.
 pub(super) fn folder(presets: &[(&str, &str)]) -> Folder {
     let folder = Folder::new();
-    presets.iter().for_each(|(name, text)| folder.write(name, text));
+    for (name, text) in presets {
+        folder.write(name, text);
+    }
     folder
 }
 

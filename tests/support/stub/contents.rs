@@ -35,6 +35,14 @@ impl StubCluster {
         self.replace(Resource::CronJobs, cron_job);
     }
 
+    /// Puts many `CronJobs` at once.
+    pub fn put_cron_jobs(&self, cron_jobs: impl IntoIterator<Item = Value>) {
+        let mut store = self.server.store();
+        for cron_job in cron_jobs {
+            store.put(Resource::CronJobs, cron_job);
+        }
+    }
+
     /// Removes a `CronJob`. The jobs that were made of it stay.
     pub fn remove_cron_job(&self, namespace: &str, name: &str) {
         let removed = self.server.store().remove(Resource::CronJobs, namespace, name);
