@@ -13,7 +13,6 @@ mod run_role;
 
 use serde_json::{Value, json};
 
-use crate::access::ask;
 use crate::calls::{CREATE_JOB, lab};
 use crate::given::cron_job;
 use crate::support::Lab;
@@ -49,9 +48,10 @@ async fn post_with_key(lab: &Lab, key: &str, body: &Value) -> Told {
 }
 
 async fn send(lab: &Lab, target: &str, lines: &str, body: &Value) -> Told {
-    let answer = ask(&lab.service, "POST", target, lines, Some(body)).await;
-    let document = serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
-    (answer.status(), document)
+    let lines = lines.lines().filter_map(|line| line.split_once(": "));
+    let headers: Vec<_> = [("Content-Type", "application/json")].into_iter().chain(lines).collect();
+    let reply = lab.service.send("POST", target, &headers, body.to_string()).await;
+    (reply.status.as_u16(), reply.json())
 }
 
 /// Checks status, reason and field of a problem. Returns its detail.

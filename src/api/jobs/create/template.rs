@@ -37,7 +37,7 @@ pub(super) struct FromTemplate {
 }
 
 impl FromTemplate {
-    /// Finds the namespace: that of the call, else that of the preset, else `default`. Checks that the caller may create
+    /// Finds the namespace: that of the call, else that of the preset, else `default`. The caller may create
     /// jobs there.
     pub(super) async fn new(
         ctx: &mut RequestContext,

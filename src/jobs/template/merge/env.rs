@@ -16,7 +16,7 @@ pub(super) struct Merged {
 }
 
 /// Puts the variables of parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the
-/// last variable of a name win, so the container's own variables of these names are removed: they would hide the parameters.
+/// last variable of a name win, so the container's own variables of these names are removed.
 /// An override replaces a variable in its place. Else it takes the place of the parameter, or is added at the end.
 pub(super) fn merged(
     own: Vec<Box<RawValue>>,
