@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::template::{Parameter, Template};
-use crate::kube::types::CronJob;
 use crate::util::template_name::TemplateName;
 
 /// Every kind of template has all members.
@@ -37,50 +36,49 @@ impl From<Parameter> for ParameterView {
 }
 
 impl<'a> Entry<'a> {
+    /// `cron_job` is as the API server returned it. `parameters` are what it declares.
     pub(super) fn of_cron_job(
         cluster: &'a str,
         name: &TemplateName,
-        cron_job: CronJob,
+        namespace: String,
+        cron_job: &Members,
         parameters: Vec<Parameter>,
     ) -> Self {
-        let containers = cron_job.spec.job_template.spec.template.spec.containers;
+        let spec = raw::object(cron_job, "spec").unwrap_or_default();
+        let manifest = raw::object(&spec, "jobTemplate").unwrap_or_default();
         Self {
-            template: name.to_string(),
-            cluster,
-            namespace: Some(cron_job.metadata.namespace),
-            suspended: Some(cron_job.spec.suspend.unwrap_or_default()),
-            schedule: Some(cron_job.spec.schedule),
-            containers: containers.iter().map(|container| container.name.clone()).collect(),
-            images: containers.into_iter().map(|container| (container.name, container.image)).collect(),
-            parameters: parameters.into_iter().map(ParameterView::from).collect(),
+            namespace: Some(namespace),
+            suspended: Some(raw::get(&spec, "suspend").and_then(raw::parse).unwrap_or_default()),
+            schedule: Some(text(&spec, "schedule")),
+            ..Self::new(cluster, name, &manifest, parameters)
         }
     }
 
     pub(super) fn of_preset(cluster: &'a str, preset: &Template) -> Self {
-        let containers = containers(&preset.manifest);
+        let namespace = preset.namespace.as_ref().map(ToString::to_string);
+        Self { namespace, ..Self::new(cluster, &preset.name, &preset.manifest, preset.parameters.clone()) }
+    }
+
+    fn new(cluster: &'a str, name: &TemplateName, manifest: &Members, parameters: Vec<Parameter>) -> Self {
+        let pod = || raw::object(&raw::object(&raw::object(manifest, "spec")?, "template")?, "spec");
+        let containers: Vec<Members> =
+            pod().and_then(|pod| raw::get(&pod, "containers").and_then(raw::parse)).unwrap_or_default();
+        let mut images = BTreeMap::new();
+        images.extend(containers.iter().map(|container| (text(container, "name"), text(container, "image"))));
         Self {
-            template: preset.name.to_string(),
+            template: name.to_string(),
             cluster,
-            namespace: namespace(preset),
+            namespace: None,
             suspended: None,
             schedule: None,
-            containers: containers.iter().map(|(name, _)| name.clone()).collect(),
-            images: containers.into_iter().collect(),
-            parameters: preset.parameters.iter().cloned().map(ParameterView::from).collect(),
+            containers: containers.iter().map(|container| text(container, "name")).collect(),
+            images,
+            parameters: parameters.into_iter().map(ParameterView::from).collect(),
         }
     }
 }
 
-/// Returns the namespace that a preset's manifest has.
-pub(super) fn namespace(preset: &Template) -> Option<String> {
-    let metadata = raw::object(&preset.manifest, "metadata")?;
-    raw::get(&metadata, "namespace").and_then(raw::parse).filter(|namespace: &String| !namespace.is_empty())
-}
-
-/// Returns the containers of a manifest's pods, each with its image.
-fn containers(manifest: &Members) -> Vec<(String, String)> {
-    let pod = || raw::object(&raw::object(&raw::object(manifest, "spec")?, "template")?, "spec");
-    let all: Option<Vec<Members>> = pod().and_then(|pod| raw::get(&pod, "containers").and_then(raw::parse));
-    let text = |container: &Members, key| raw::get(container, key).and_then(raw::parse::<String>).unwrap_or_default();
-    all.iter().flatten().map(|container| (text(container, "name"), text(container, "image"))).collect()
+/// Returns the text under a name; an empty one if it is missing.
+pub(super) fn text(parent: &Members, name: &str) -> String {
+    raw::get(parent, name).and_then(raw::parse).unwrap_or_default()
 }

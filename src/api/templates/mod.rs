@@ -11,22 +11,28 @@ use serde::Serialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::list::pages::MAX_PAGE;
-use crate::api::templates::entry::Entry;
+use crate::api::templates::entry::{Entry, text};
 use crate::api::templates::key::Key;
 use crate::api::templates::page::{Page, Row};
 use crate::http::request::parameters::parse_namespace;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::filter::Filter;
+use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::policy::Policy;
-use crate::jobs::template::declaration;
+use crate::jobs::template::Template;
 use crate::kube::error::Error;
-use crate::kube::types::{CronJob, List};
+use crate::kube::types::List;
 use crate::kube::url::Path;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// The most pages of `CronJobs` that a call reads.
-const MAX_PAGES: u32 = 10;
+const MAX_PAGES: u32 = 50;
+/// The warning if the API server does not know batch/v1 CronJobs. An empty namespace is no error.
+const NOT_SERVED: &str =
+    "the CronJobs are missing: this cluster does not serve them as batch/v1, as Kubernetes does from 1.21";
+/// The `CronJobs` of a page. A reply of the API server may have 16 MiB, and a large CronJob has some 100 kB.
+const PAGE: u32 = 100;
 
 /// The answer.
 #[derive(Serialize)]
@@ -87,21 +93,22 @@ impl Reading<'_> {
         let _turn = limits.acquire_list(ctx.caller_id()).await?;
         let mut token = None;
         for _ in 0..MAX_PAGES {
-            let path = Path::cron_jobs_page(self.filter.namespace.as_ref(), MAX_PAGE, token.as_deref());
-            let list: List<CronJob> = match ctx.client()?.get(&path).await {
+            let path = Path::cron_jobs_page(self.filter.namespace.as_ref(), PAGE, token.as_deref());
+            let list: List<Members> = match ctx.client()?.get(&path).await {
                 Err(Error::Refused(refusal)) if refusal.code == 410 => return Err(expired()),
                 Err(error @ Error::Refused(_)) => {
                     let problem = Problem::from(error);
-                    if problem.status != StatusCode::FORBIDDEN {
-                        return Err(problem);
-                    }
-                    self.warnings.push(missing(&problem));
+                    self.warnings.push(match problem.status {
+                        StatusCode::FORBIDDEN => missing(&problem),
+                        StatusCode::NOT_FOUND => NOT_SERVED.to_owned(),
+                        _ => return Err(problem),
+                    });
                     return Ok(());
                 }
                 list => list?,
             };
             for cron_job in list.items.unwrap_or_default() {
-                self.add_cron_job(ctx, cron_job);
+                self.add_cron_job(ctx, &cron_job);
             }
             if list.metadata.r#continue.is_empty() {
                 return Ok(());
@@ -112,21 +119,22 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn add_cron_job(&mut self, ctx: &RequestContext, cron_job: CronJob) {
-        let (namespace, name) = (&cron_job.metadata.namespace, &cron_job.metadata.name);
-        let Some(template) = TemplateName::new(TemplateKind::CronJob, name) else { return };
-        if !self.filter.selects(namespace, name) || !may_see(ctx, &template) {
+    fn add_cron_job(&mut self, ctx: &RequestContext, cron_job: &Members) {
+        let metadata = raw::object(cron_job, "metadata").unwrap_or_default();
+        let (namespace, name) = (text(&metadata, "namespace"), text(&metadata, "name"));
+        let Some(template) = TemplateName::new(TemplateKind::CronJob, &name) else { return };
+        if !self.filter.selects(&namespace, &name) || !may_see(ctx, &template) {
             return;
         }
         let cluster = self.cluster;
         let key = Key::new(Some(namespace.clone()), template.clone());
-        self.page.add(key, || row(cluster, &template, cron_job));
+        self.page.add(key, || row(cluster, template, namespace, cron_job));
     }
 
     fn read_presets(&mut self, ctx: &RequestContext) {
         let cluster = self.cluster;
         for preset in ctx.state.presets.current().values() {
-            let namespace = entry::namespace(preset);
+            let namespace = preset.namespace.as_ref().map(ToString::to_string);
             let is_selected = |namespace: &String| self.filter.selects(namespace, preset.name.name());
             if namespace.as_ref().is_none_or(is_selected) && may_see(ctx, &preset.name) {
                 let row = || Row { entry: Entry::of_preset(cluster, preset), warning: None };
@@ -136,7 +144,7 @@ impl Reading<'_> {
     }
 
     fn incomplete(&self) -> String {
-        let read = MAX_PAGES * MAX_PAGE;
+        let read = MAX_PAGES * PAGE;
         match &self.filter.namespace {
             Some(namespace) => {
                 format!(
@@ -148,18 +156,12 @@ impl Reading<'_> {
     }
 }
 
-fn row<'a>(cluster: &'a str, template: &TemplateName, cron_job: CronJob) -> Row<'a> {
-    let annotations = [&cron_job.metadata.annotations, &cron_job.spec.job_template.metadata.annotations];
-    let [own, inner] = annotations.map(|annotations| annotations.get(declaration::ANNOTATION).map(String::as_str));
-    let (parameters, warning) = match declaration::of(own, inner) {
-        Ok(parameters) => (parameters, None),
-        Err(why) => {
-            let (namespace, annotation) = (&cron_job.metadata.namespace, declaration::ANNOTATION);
-            let warning = format!("{template} in namespace {namespace}: the annotation {annotation} is wrong: {why}");
-            (Vec::new(), Some(warning))
-        }
+fn row<'a>(cluster: &'a str, name: TemplateName, namespace: String, cron_job: &Members) -> Row<'a> {
+    let (parameters, warning) = match Template::from_cron_job(name.clone(), cron_job) {
+        Ok(template) => (template.parameters, None),
+        Err(error) => (Vec::new(), Some(format!("namespace {namespace}: {error}"))),
     };
-    Row { entry: Entry::of_cron_job(cluster, template, cron_job, parameters), warning }
+    Row { entry: Entry::of_cron_job(cluster, &name, namespace, cron_job, parameters), warning }
 }
 
 /// A key of the role `run` sees only the templates that it names.

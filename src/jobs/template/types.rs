@@ -1,5 +1,7 @@
 //! The types of templates: [`Template`], [`Instance`] and [`Error`].
 
+use std::fmt;
+
 use crate::jobs::manifest::{Invalid, Manifest};
 use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
@@ -54,6 +56,17 @@ impl From<Invalid> for Error {
         Self::Invalid(invalid)
     }
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::InvalidTemplate(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl Error {
     /// Returns the error for a wrong field of the template.

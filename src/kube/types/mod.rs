@@ -1,7 +1,6 @@
 //! Kubernetes' objects, with only the fields that the service reads or writes. Every field may be missing, as API servers
 //! of different versions differ.
 
-mod cron_job;
 mod job;
 pub mod json;
 mod meta;
@@ -11,7 +10,6 @@ mod pod_failure_policy;
 pub mod request;
 mod template_annotation;
 
-pub use cron_job::CronJob;
 pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
 pub use meta::{Cause, Condition, Ignored, List, ListMetadata, Metadata, OwnerReference, Status, StatusDetails, Time};
 pub use namespace::{Namespace, NamespaceStatus};
