@@ -22,7 +22,9 @@ pub(super) fn preset(image: &str, metadata: &str) -> String {
 /// A folder with these presets.
 pub(super) fn folder(presets: &[(&str, &str)]) -> Folder {
     let folder = Folder::new();
-    presets.iter().for_each(|(name, text)| folder.write(name, text));
+    for (name, text) in presets {
+        folder.write(name, text);
+    }
     folder
 }
 
