@@ -29,7 +29,7 @@ pub enum Denied {
         allowed: String,
     },
     /// The role `run` does not include this. The text completes "the role run may not".
-    RunMayNot(String),
+    NotForRoleRun(String),
     /// The caller may not use the cluster with this name, or it is unknown.
     ClusterNotAllowed(String),
     /// The cluster denies it, or cannot evaluate its rules.
@@ -60,7 +60,7 @@ impl fmt::Display for Denied {
             Self::Template { template, allowed } => {
                 write!(f, "you may create jobs from the templates {allowed} only, not from {template}")
             }
-            Self::RunMayNot(what) => write!(f, "the role run may not {what}: this needs the role write"),
+            Self::NotForRoleRun(what) => write!(f, "the role run may not {what}: this needs the role write"),
             Self::ClusterNotAllowed(name) => {
                 write!(f, "you may not use the cluster {name}; ask for a key with clusters= that includes it")
             }

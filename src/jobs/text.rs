@@ -1,6 +1,10 @@
 //! Text in messages.
 
+use crate::util::strict_json::push_member;
 use crate::util::text::truncate;
+
+/// A message does not list further names.
+pub(super) const MAX_LISTED: usize = 30;
 
 /// The first 100 characters.
 pub(super) fn shortened(text: &str) -> &str {
@@ -15,4 +19,11 @@ pub(super) fn listed(names: &[String], max: usize) -> String {
         (_, 0) => shown.join(", "),
         (_, more) => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// The field of a member.
+pub(super) fn member(parent: &str, name: &str) -> String {
+    let mut field = parent.to_owned();
+    push_member(&mut field, name);
+    field
 }

@@ -1,9 +1,10 @@
-//! Names of Kubernetes objects, validated: [`Namespace`], [`JobName`], [`CronJobName`], [`PodName`] and [`ContainerName`]. Only valid names
-//! can be parsed, so every name is safe in a URL.
+//! Names of Kubernetes objects, validated: [`Namespace`], [`JobName`], [`PodName`] and [`ContainerName`]. Only valid
+//! names can be parsed, so every name is safe in a URL.
 
 use std::fmt;
 
 use crate::util::dns::{MAX_LABEL_LEN, is_label, is_subdomain};
+use crate::util::template_name::TemplateName;
 use crate::util::text::truncate;
 
 /// A job's name is the value of a label (`job-id`), which has the length of a DNS label.
@@ -69,12 +70,12 @@ name!(
     "a job name: use at most 63 lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
 );
 
-name!(
-    /// A DNS-1123 subdomain. Kubernetes allows 52 characters, so that the names of its jobs fit.
-    CronJobName,
-    is_short_subdomain,
-    "a name of a CronJob: use lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
-);
+/// Both names follow the same rule.
+impl From<&TemplateName> for JobName {
+    fn from(template: &TemplateName) -> Self {
+        Self(template.name().to_owned())
+    }
+}
 
 name!(
     /// A DNS-1123 subdomain.
@@ -142,6 +143,15 @@ mod tests {
         for name in hostile {
             assert!(Namespace::parse(name).is_err(), "{name:?}");
             assert!(JobName::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_template_is_a_job_name() {
+        let long = format!("cronjob/{}", "n".repeat(63));
+        for name in ["job/a", "cronjob/my.job-7", "preset/0", &long] {
+            let template = TemplateName::parse(name).unwrap();
+            assert_eq!(JobName::parse(template.name()).unwrap(), JobName::from(&template));
         }
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::kube::names::{ContainerName, CronJobName, JobName, Namespace, PodName};
+use crate::kube::names::{ContainerName, JobName, Namespace, PodName};
+use crate::util::template_name::TemplateName;
 
 /// Path and query of a request to the API server, with its resource and verb.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,8 @@ impl Path {
         Self::object(Resource::Jobs, format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"))
     }
 
-    pub fn cron_job(namespace: &Namespace, name: &CronJobName) -> Self {
+    pub fn cron_job(namespace: &Namespace, template: &TemplateName) -> Self {
+        let name = template.name();
         Self::object(Resource::CronJobs, format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}"))
     }
 

@@ -40,7 +40,8 @@ pub struct TemplateName {
 }
 
 impl TemplateName {
-    /// Returns `None` unless the name is a DNS-1123 subdomain of at most 63 characters, as names of Jobs and CronJobs are.
+    /// Returns `None` unless the name is a DNS-1123 subdomain of at most 63 characters. Jobs and CronJobs have the same
+    /// rule.
     pub fn new(kind: TemplateKind, name: &str) -> Option<Self> {
         let is_valid = name.len() <= MAX_LABEL_LEN && is_subdomain(name);
         is_valid.then(|| Self { kind, name: name.to_owned() })

@@ -24,7 +24,7 @@ impl From<Denied> for Problem {
             Denied::Missing(_) | Denied::Unknown(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
             Denied::NotNamed => (StatusCode::FORBIDDEN, "certificate_not_named"),
             Denied::Template { .. } => (StatusCode::FORBIDDEN, "template_not_allowed"),
-            Denied::Role { .. } | Denied::RunMayNot(_) => (StatusCode::FORBIDDEN, "role_not_sufficient"),
+            Denied::Role { .. } | Denied::NotForRoleRun(_) => (StatusCode::FORBIDDEN, "role_not_sufficient"),
             Denied::Namespace { .. } => (StatusCode::FORBIDDEN, "namespace_not_allowed"),
             Denied::ClusterNotAllowed(_) => (StatusCode::FORBIDDEN, "cluster_not_allowed"),
             Denied::Cluster(_) => (StatusCode::FORBIDDEN, "Forbidden"),

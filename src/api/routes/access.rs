@@ -21,8 +21,10 @@ const fn permission(
     Permission { verb, group, resource, needed_for }
 }
 
+/// The permission that a caller needs before anything of a preset is told.
+pub const MAKE_JOB: Permission = permission("create", "batch", "jobs", "create-job");
 pub const CREATE_JOB: &[Permission] = &[
-    permission("create", "batch", "jobs", "create-job"),
+    MAKE_JOB,
     permission("get", "batch", "jobs", "create-job, to recognize its own job after a lost reply"),
     permission("create", "", "namespaces", "create-job into a missing namespace"),
     permission("get", "batch", "cronjobs", "create-job from a CronJob"),

@@ -17,8 +17,9 @@ use crate::jobs::idempotency::{IdempotencyKey, OwnershipStamp};
 pub use crate::jobs::manifest::explain::explain;
 pub use crate::jobs::manifest::invalid::Invalid;
 use crate::jobs::manifest::invalid::{object, text};
+pub use crate::jobs::manifest::name::generate_name;
 use crate::jobs::manifest::raw::Members;
-use crate::jobs::text::{listed, shortened};
+use crate::jobs::text::{MAX_LISTED, listed, shortened};
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
 pub use crate::kube::types::TEMPLATE_ANNOTATION as TEMPLATE;
@@ -28,8 +29,6 @@ use crate::util::template_name::{TemplateKind, TemplateName};
 const MAX_ANNOTATIONS: usize = 256 << 10;
 /// kubectl sets it on a job from a CronJob.
 const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
-/// A warning does not name further removed fields.
-const MAX_REMOVED: usize = 30;
 
 /// The caller's manifest.
 pub type Manifest = Members;
@@ -88,7 +87,7 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let mut warnings = Vec::new();
     let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     if dump::is_dump(&metadata) {
-        let removed = listed(&dump::strip(&mut manifest), MAX_REMOVED);
+        let removed = listed(&dump::strip(&mut manifest), MAX_LISTED);
         warnings
             .push(format!("the manifest is the dump of an existing Job; a new Job is created without its {removed}"));
         metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
@@ -96,7 +95,9 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let spec = raw::object(&manifest, "spec");
     let pod_template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));
     let namespace = agreed_namespace(namespace, &metadata)?;
-    let index = if origin.is_some() { name::MAX_INDEX } else { name::index_length(spec.as_ref()) };
+    // With a key the name must not depend on the content of the template.
+    let is_fixed = origin.is_some() && key.is_some();
+    let index = if is_fixed { 0 } else { name::index_length(spec.as_ref()) };
     let (name, is_made) = name::choose(&metadata, index, key.as_ref(), now)?;
     metadata.insert("name".to_owned(), raw::write(name.as_str()));
     metadata.insert("namespace".to_owned(), raw::write(namespace.as_str()));
@@ -222,7 +223,7 @@ fn annotations(metadata: &Members, stamp: &OwnershipStamp, origin: Option<&Origi
 }
 
 /// Refuses labels and annotations that only the service sets.
-fn refuse_reserved(found: &Members, field: &'static str) -> Result<(), Invalid> {
+pub(in crate::jobs) fn refuse_reserved(found: &Members, field: &'static str) -> Result<(), Invalid> {
     let Some(name) = found.keys().find(|name| dump::is_of_service(name)) else { return Ok(()) };
     let name = shortened(name);
     Err(Invalid::value(field, format!("{name:?} is reserved: only the service sets names with eks-api/; remove it")))

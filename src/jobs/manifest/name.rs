@@ -8,13 +8,21 @@ use crate::jobs::idempotency::{IdempotencyKey, random_letters};
 use crate::jobs::manifest::invalid::{Invalid, text};
 use crate::jobs::manifest::raw::{self, Members};
 use crate::kube::names::JobName;
+use crate::util::template_name::TemplateName;
 
 /// The host name of an Indexed job's pod is the job's name, `-` and the index. It is a DNS label.
 const MAX_HOST_NAME: usize = 63;
 /// Kubernetes adds as many random letters to a `generateName`.
 const RANDOM_LETTERS: usize = 5;
-/// The length of `-2147483646`. A job of a template has room for it, so its name does not depend on the template.
-pub(super) const MAX_INDEX: usize = 11;
+/// Kubernetes allows a `CronJob` as many characters. With `-` and the ten letters of a key they are 63.
+const MAX_TEMPLATE_NAME: usize = 52;
+
+/// Returns the `generateName` of the jobs that come from a template.
+pub fn generate_name(template: &TemplateName) -> String {
+    let name = template.name();
+    let name = name.get(..MAX_TEMPLATE_NAME).unwrap_or(name).trim_end_matches(['.', '-']);
+    format!("{name}-")
+}
 
 /// Returns the given name, else `generateName` with letters, else a name with the time. The same key gives the same
 /// name at any time. `index` is the length of a pod's index. The flag says whether the name was made here.
@@ -92,6 +100,29 @@ mod tests {
         }
         let short = chosen("etl-", r#"{"completionMode":"Indexed","completions":10}"#, Some("k")).0;
         assert!(short.starts_with("etl-") && short.len() == 14, "{short}");
+    }
+
+    #[test]
+    fn a_template_name_of_52_characters_fits_before_a_dash_and_letters() {
+        let indexed = r#"{"completionMode":"Indexed","completions":2147483647}"#;
+        for (name, stem) in [
+            ("etl".to_owned(), "etl".to_owned()),
+            ("n".repeat(52), "n".repeat(52)),
+            ("n".repeat(63), "n".repeat(52)),
+            ("n".repeat(50) + "--" + "x", "n".repeat(50)),
+            ("n".repeat(51) + "-" + "x", "n".repeat(51)),
+        ] {
+            let prefix = generate_name(&TemplateName::parse(&format!("cronjob/{name}")).unwrap());
+            assert_eq!(prefix, format!("{stem}-"));
+            for (key, letters) in [(None, 5), (Some("k"), 10)] {
+                let (chosen, _) = chosen(&prefix, "{}", key);
+                assert!(chosen.starts_with(&prefix) && chosen.len() == prefix.len() + letters, "{chosen}");
+            }
+            let (chosen, _) = chosen(&prefix, indexed, None);
+            assert_eq!(chosen.len(), (prefix.len() + 5).min(63 - 11), "{chosen}");
+        }
+        let dotted = TemplateName::parse(&format!("preset/{}.x", "n".repeat(51))).unwrap();
+        assert_eq!(generate_name(&dotted), "n".repeat(51) + "-");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::*;
-use crate::jobs::manifest::raw;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// Kubernetes' expansion, by `third_party/forked/golang/expansion`.
@@ -56,8 +55,8 @@ fn kubernetes_expansion_gives_the_value_of_a_parameter_back() {
     for _ in 0..3000 {
         let value: String =
             (0..rng.usize(..20)).map(|_| *rng.choice(&['$', '$', '(', ')', 'A', 'é']).unwrap()).collect();
-        let given = Members::from([("DATE".to_owned(), raw::write(&*value))]);
-        let made = instantiate(&template, &given, &Members::new()).unwrap().manifest;
+        let given = Values::from([("DATE".to_owned(), value.clone())]);
+        let made = instantiate(&template, &given, &Overrides::default()).unwrap().manifest;
         let made = serde_json::to_value(made).unwrap();
         let written = made["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].as_str().unwrap();
         assert_eq!(expand(written, &environment), value);

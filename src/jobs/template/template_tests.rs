@@ -3,40 +3,46 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jobs::manifest::raw;
+use crate::jobs::manifest::Invalid;
+use crate::jobs::manifest::raw::Members;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
-fn members(value: &Value) -> Members {
+pub(super) fn members(value: &Value) -> Members {
     serde_json::from_value(value.clone()).unwrap()
 }
 
 /// A template of these containers.
-fn template(declaration: &str, containers: &Value) -> Template {
+pub(super) fn template(declaration: &str, containers: &Value) -> Template {
     let job = json!({
         "metadata": { "annotations": { "eks-api/parameters": declaration } },
         "spec": { "template": { "spec": { "containers": containers } } },
     });
-    Template::from_job(TemplateName::new(TemplateKind::Job, "etl").unwrap(), members(&job)).unwrap()
+    Template::from_preset(TemplateName::new(TemplateKind::Preset, "etl").unwrap(), job.to_string().as_bytes()).unwrap()
 }
 
-fn instance(template: &Template, parameters: &Value, overrides: &Value) -> Result<(Value, Vec<String>), Error> {
-    let instance = instantiate(template, &members(parameters), &members(overrides))?;
+pub(super) fn instance(
+    template: &Template,
+    parameters: &Value,
+    overrides: &Value,
+) -> Result<(Value, Vec<String>), Error> {
+    let parameters = parameters::parse(&members(parameters))?;
+    let instance = instantiate(template, &parameters, &Overrides::parse(&members(overrides))?)?;
     Ok((serde_json::to_value(instance.manifest).unwrap(), instance.warnings))
 }
 
-fn env(template: &Template, parameters: &Value, overrides: &Value) -> Value {
+pub(super) fn env(template: &Template, parameters: &Value, overrides: &Value) -> Value {
     let mut made = instance(template, parameters, overrides).unwrap().0;
     made["spec"]["template"]["spec"]["containers"][0]["env"].take()
 }
 
-fn invalid(template: &Template, parameters: &Value, overrides: &Value) -> (String, String, bool) {
+pub(super) fn invalid(template: &Template, parameters: &Value, overrides: &Value) -> (String, String, bool) {
     match instance(template, parameters, overrides).unwrap_err() {
         Error::Invalid(Invalid { field, message, malformed }) => (field.into_owned(), message, malformed),
         Error::InvalidTemplate(message) => panic!("{message}"),
     }
 }
 
-fn main_with(env: &Value) -> Value {
+pub(super) fn main_with(env: &Value) -> Value {
     json!([{ "name": "main", "env": env }])
 }
 
@@ -92,18 +98,6 @@ fn parameters_that_are_wrong_undeclared_or_missing_are_named() {
         assert_eq!((got.as_str(), is_malformed), (field, malformed), "{parameters}");
         assert!(text.contains(message), "{text}");
     }
-}
-
-#[test]
-fn a_parameter_is_no_variable_to_override() {
-    let template = template("DATE,MODE", &main_with(&json!([{ "name": "MODE", "value": "1" }])));
-    for overrides in [json!({ "env": { "MODE": "x" } }), json!({ "env": { "MODE": null } })] {
-        let (field, message, malformed) = invalid(&template, &json!({}), &overrides);
-        assert_eq!((field.as_str(), malformed), ("overrides.env.MODE", false));
-        assert_eq!(message, "is a parameter of this template: give it in parameters");
-    }
-    let wanted = json!([{ "name": "DATE", "value": "1" }, { "name": "MODE", "value": "1" }, { "name": "X", "value": "$(DATE)" }]);
-    assert_eq!(env(&template, &json!({ "DATE": "1" }), &json!({ "env": { "X": "$(DATE)" } })), wanted);
 }
 
 #[test]
@@ -166,7 +160,7 @@ fn a_template_that_cannot_take_the_change_is_invalid_and_named() {
         ),
     ] {
         match instance(&template("", &container), &json!({}), &overrides).unwrap_err() {
-            Error::InvalidTemplate(message) => assert_eq!(message, format!("job/etl: {wrong}")),
+            Error::InvalidTemplate(message) => assert_eq!(message, format!("preset/etl: {wrong}")),
             Error::Invalid(invalid) => panic!("{invalid}"),
         }
     }
@@ -204,28 +198,11 @@ fn nothing_to_apply_gives_the_template_byte_for_byte() {
         json!({ "env": {}, "labels": {}, "annotations": {}, "resources": {} }),
         json!({ "resources": { "requests": {}, "limits": {} } }),
     ] {
-        let made = instantiate(&template, &Members::new(), &members(&overrides)).unwrap().manifest;
+        let made =
+            instantiate(&template, &Values::new(), &Overrides::parse(&members(&overrides)).unwrap()).unwrap().manifest;
         for (member, value) in &template.manifest {
             assert_eq!(made[member].get(), value.get(), "{overrides}");
         }
         assert_eq!(made.len(), 2);
     }
-}
-
-#[test]
-fn a_plain_manifest_takes_overrides_and_its_faults_are_the_callers() {
-    let manifest = members(&json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main" }] } } } }));
-    let made = apply(manifest.clone(), &members(&json!({ "image": "x", "backoff_limit": 0 }))).unwrap();
-    let wanted = json!({ "spec": {
-        "backoffLimit": 0, "template": { "spec": { "containers": [{ "name": "main", "image": "x" }] } } } });
-    assert_eq!(serde_json::to_value(made).unwrap(), wanted);
-    let error = |manifest: Members, overrides: Value| match apply(manifest, &members(&overrides)).unwrap_err() {
-        Error::Invalid(invalid) => invalid.to_string(),
-        Error::InvalidTemplate(message) => panic!("{message}"),
-    };
-    let removed = error(manifest, json!({ "labels": { "a": null } }));
-    assert_eq!(removed, "overrides.labels.a: the manifest has no such label");
-    let wrong = Members::from([("spec".to_owned(), raw::write("x"))]);
-    assert_eq!(error(wrong, json!({ "image": "x" })), "job_manifest.spec: must be an object");
-    assert!(error(Members::new(), json!({ "image": "x" })).starts_with("overrides.container: "));
 }

@@ -1,6 +1,7 @@
-//! What a template is, what it makes, and what can be wrong: [`Template`], [`Instance`], [`Error`].
+//! The types of templates: [`Template`], [`Instance`] and [`Error`].
 
 use crate::jobs::manifest::{Invalid, Manifest};
+use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
 
 /// A template as it was read.
@@ -9,6 +10,8 @@ pub struct Template {
     pub name: TemplateName,
     /// The resource version; of a preset the first 12 hex digits of its SHA-256.
     pub version: String,
+    /// The only namespace that a preset is for.
+    pub namespace: Option<Namespace>,
     /// `metadata` with labels and annotations, and `spec`. A preset may have a namespace too.
     pub manifest: Manifest,
     /// The parameters that its annotation declares, in their order.
@@ -38,10 +41,12 @@ pub enum Error {
     InvalidTemplate(String),
 }
 
-/// What is wrong when a manifest and a call are merged.
-pub(super) enum Wrong {
-    Call(Invalid),
-    Manifest(Invalid),
+/// Why overrides cannot be applied to a template.
+pub(super) enum MergeError {
+    /// An override is wrong.
+    Override(Invalid),
+    /// The template is wrong.
+    Template(Invalid),
 }
 
 impl From<Invalid> for Error {

@@ -8,7 +8,7 @@ use eks_api::http::response::problem::Problem;
 use eks_api::jobs::idempotency::{IdempotencyKey, Owner};
 use eks_api::jobs::manifest::{CreateJobInput, Manifest, explain, prepare, raw};
 use eks_api::jobs::status::Status;
-use eks_api::jobs::template::{Error, Template, instantiate};
+use eks_api::jobs::template::{Error, Overrides, Template, instantiate, parameters};
 use eks_api::kube::client::reply::decode;
 use eks_api::kube::client::transport::RawReply;
 use eks_api::kube::types::{DeletedJob, Event, Ignored, Job, JobInFull, List, Namespace, Pod};
@@ -113,7 +113,7 @@ pub(super) fn template(data: &[u8]) {
     };
     let (Some(parameters), Some(overrides)) = (members(parameters), members(overrides)) else { return };
     let made = Template::from_preset(name, yaml.as_bytes()).and_then(|template| {
-        let made = instantiate(&template, &parameters, &overrides)?;
+        let made = instantiate(&template, &parameters::parse(&parameters)?, &Overrides::parse(&overrides)?)?;
         Ok((template, made))
     });
     match made {

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use eks_api::api::routes::Route;
+use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{BINARY, World, manifest, rules_of_all_routes};
+use super::{BINARY, World, manifest};
 use crate::support::judge::Key;
 use crate::support::real::{MODEST, Webhook, eventually};
 use crate::support::service::{Builder, Service, run};
@@ -37,6 +39,16 @@ pub(super) async fn command(world: &World, key: &Key, argument: &str) -> (bool, 
     ];
     let output = run(BINARY, &[argument], &environment).await;
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// One RBAC rule for each permission that a route names.
+fn rules_of_all_routes() -> Vec<Value> {
+    let permissions = Route::ALL.into_iter().flat_map(|route| match route.access() {
+        Access::Cluster(_, permissions) => permissions,
+        Access::Open => &[],
+    });
+    let rule = |verb, group, resource| json!({ "verbs": [verb], "apiGroups": [group], "resources": [resource] });
+    permissions.map(|permission| rule(permission.verb, permission.group, permission.resource)).collect()
 }
 
 fn named(rule: &Value) -> String {

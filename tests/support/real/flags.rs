@@ -127,6 +127,9 @@ impl Files {
             format!("--kubeconfig={}", self.path("manager.yaml")),
             format!("--controllers={controllers}"),
             "--leader-elect=false".to_owned(),
+            // All scenarios share it, and many run at a time: by default it makes 20 requests a second.
+            "--kube-api-qps=300".to_owned(),
+            "--kube-api-burst=600".to_owned(),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={}", self.controller_manager),
             format!("--cert-dir={}", self.path("manager")),

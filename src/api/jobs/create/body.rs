@@ -43,7 +43,7 @@ pub(super) struct TemplateCall {
     pub(super) parameters: Members,
     pub(super) overrides: Members,
     /// The members as they were given. An Idempotency-Key is bound to them.
-    pub(super) given: Members,
+    pub(super) members: Members,
 }
 
 impl CreateJob {
@@ -68,7 +68,7 @@ impl CreateJob {
                 job_name: given.get("job_name").map(|raw| job_name(raw)).transpose()?,
                 parameters: object(&given, "parameters")?,
                 overrides: object(&given, "overrides")?,
-                given,
+                members: given,
             })),
         }
     }

@@ -63,17 +63,17 @@ fn null_counts_as_missing_and_the_given_members_are_kept_as_they_are() {
     let call = template(&json!({ "template": { "cron_job": null, "preset": "etl" }, "job_manifest": null,
         "job_name": null, "parameters": null, "overrides": null }));
     assert_eq!((call.template.to_string().as_str(), call.job_name.is_none()), ("preset/etl", true));
-    assert_eq!(call.given.keys().collect::<Vec<_>>(), ["template"]);
+    assert_eq!(call.members.keys().collect::<Vec<_>>(), ["template"]);
 
     let body = json!({ "template": { "cron_job": "etl" }, "namespace": "demo", "wait": "1s", "dry_run": false,
         "job_name": "etl-manual", "parameters": { "DATE": "x" }, "overrides": { "image": "i" },
         "field_validation": "warn", "cluster": "prod" });
     let call = template(&body);
     assert_eq!(call.job_name.as_ref().map(JobName::as_str), Some("etl-manual"));
-    for (name, raw) in &call.given {
+    for (name, raw) in &call.members {
         assert_eq!(serde_json::from_str::<Value>(raw.get()).unwrap(), body[name.as_str()]);
     }
-    assert_eq!(call.given.keys().collect::<Vec<_>>(), ["job_name", "overrides", "parameters", "template"]);
+    assert_eq!(call.members.keys().collect::<Vec<_>>(), ["job_name", "overrides", "parameters", "template"]);
     assert_eq!((call.parameters.len(), call.overrides.len()), (1, 1));
     assert!(matches!(source(&json!({ "job_manifest": { "template": 1 } })), Ok(Source::Manifest(_))));
 }

@@ -107,9 +107,7 @@ async fn create_from(
             send(ctx, validation, prepared).await?
         }
         Source::Template(call) => {
-            let call = FromTemplate::new(ctx, call, namespace, key)?;
-            ctx.set_object(&call.namespace, call.job_name());
-            ctx.check_namespace(Policy::may_create_in, &call.namespace)?;
+            let call = FromTemplate::new(ctx, call, namespace, key).await?;
             match create_from_template(ctx, validation, &call).await {
                 Ok(outcome) => outcome,
                 Err(problem) => Outcome::Created(Box::new(call.find_repeated(ctx, problem).await?)),

@@ -20,18 +20,18 @@ pub(super) fn check(ctx: &RequestContext, source: &Source, has_field_validation:
         return Err(Denied::Role { has: Role::Run, needs: Role::Write });
     };
     if call.template.kind() == TemplateKind::Job {
-        return Err(Denied::RunMayNot("run a Job again".to_owned()));
+        return Err(Denied::NotForRoleRun("run a Job again".to_owned()));
     }
     caller.may_use_template(&call.template)?;
     if let Some(name) = call.overrides.keys().find(|name| *name != ALLOWED_OVERRIDE) {
-        return Err(Denied::RunMayNot(format!("set overrides.{}", shown_name(name))));
+        return Err(Denied::NotForRoleRun(format!("set overrides.{}", shown_name(name))));
     }
     // The reply shows the environment of the template.
     if ctx.info.is_dry_run {
-        return Err(Denied::RunMayNot("make a dry run".to_owned()));
+        return Err(Denied::NotForRoleRun("make a dry run".to_owned()));
     }
     if has_field_validation {
-        return Err(Denied::RunMayNot("set field_validation".to_owned()));
+        return Err(Denied::NotForRoleRun("set field_validation".to_owned()));
     }
     Ok(())
 }

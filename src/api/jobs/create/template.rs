@@ -7,15 +7,18 @@ use hyper::StatusCode;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::body::TemplateCall;
+use crate::api::routes::access::MAKE_JOB;
+use crate::auth::AccessRequest;
 use crate::http::request::parameters::parse_namespace;
 use crate::http::response::problem::Problem;
 use crate::jobs::create::{self, Submitted};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{self, CreateJobInput, Invalid, JobManifest, Manifest, Origin};
-use crate::jobs::template::{self, Template, instantiate};
+use crate::jobs::policy::Policy;
+use crate::jobs::template::{self, Overrides, Template, instantiate, parameters};
 use crate::kube::error::Error as KubeError;
-use crate::kube::names::{CronJobName, JobName, Namespace};
+use crate::kube::names::{JobName, Namespace};
 use crate::kube::url::Path;
 use crate::util::template_name::TemplateKind;
 
@@ -24,44 +27,69 @@ const INVALID_TEMPLATE: &str = "invalid_template";
 /// A call for a job from a template, in its namespace.
 pub(super) struct FromTemplate {
     call: TemplateCall,
-    /// The namespace that the call gives. An Idempotency-Key is bound to it.
-    given: Option<String>,
-    pub(super) namespace: Namespace,
+    /// An Idempotency-Key is bound to the namespace that the call gives.
+    namespace_in_call: Option<String>,
+    namespace: Namespace,
     key: Option<IdempotencyKey>,
     preset: Option<Arc<Template>>,
+    parameters: parameters::Values,
+    overrides: Overrides,
 }
 
 impl FromTemplate {
-    /// Finds the namespace: that of the call, else that of the preset, else `default`.
-    pub(super) fn new(
-        ctx: &RequestContext,
+    /// Finds the namespace: that of the call, else that of the preset, else `default`. Checks that the caller may create
+    /// jobs there.
+    pub(super) async fn new(
+        ctx: &mut RequestContext,
         call: TemplateCall,
-        given: Option<String>,
+        namespace_in_call: Option<String>,
         key: Option<IdempotencyKey>,
     ) -> Result<Self, Problem> {
-        let is_preset = call.template.kind() == TemplateKind::Preset;
-        let preset = ctx.state.presets.current().get(call.template.name()).filter(|_| is_preset).cloned();
-        let own = preset.as_ref().and_then(|preset| namespace_of(&preset.manifest));
-        if let (Some(given), Some(own)) = (&given, &own)
-            && given != own
-        {
-            let message =
-                format!("differs from {own}, which {} is for: leave namespace out, or send that one", call.template);
-            return Err(Problem::malformed("namespace", &message));
+        let (parameters, overrides) = (parameters::parse(&call.parameters)?, Overrides::parse(&call.overrides)?);
+        let namespace = parse_namespace("namespace", namespace_in_call.as_deref().unwrap_or("default"))?;
+        ctx.set_object(&namespace, call.job_name.as_ref());
+        let mut made = Self { call, namespace_in_call, namespace, key, preset: None, parameters, overrides };
+        if made.call.template.kind() == TemplateKind::Preset {
+            made.find_preset(ctx).await?;
+        } else {
+            ctx.check_namespace(Policy::may_create_in, &made.namespace)?;
         }
-        let namespace = parse_namespace("namespace", given.as_deref().or(own.as_deref()).unwrap_or("default"))?;
-        Ok(Self { call, given, namespace, key, preset })
+        Ok(made)
     }
 
-    pub(super) const fn job_name(&self) -> Option<&JobName> {
-        self.call.job_name.as_ref()
+    /// Finds the preset. The caller's token and rights are checked first, so a refusal reveals nothing of it. A preset
+    /// for a namespace that the caller may not use counts as unknown.
+    async fn find_preset(&mut self, ctx: &mut RequestContext) -> Result<(), Problem> {
+        if self.namespace_in_call.is_some() {
+            ctx.check_namespace(Policy::may_create_in, &self.namespace)?;
+            authorize(ctx, &self.namespace).await?;
+        }
+        let preset = ctx.state.presets.current().get(self.call.template.name()).cloned();
+        let own = preset.as_ref().and_then(|preset| preset.namespace.clone());
+        let is_hidden = match &own {
+            Some(own) => !may_create_in(ctx, own).await?,
+            None => false,
+        };
+        self.preset = preset.filter(|_| !is_hidden);
+        if self.namespace_in_call.is_some() {
+            return Ok(());
+        }
+        if let Some(own) = own.filter(|_| !is_hidden) {
+            self.namespace = own;
+            ctx.set_object(&self.namespace, self.call.job_name.as_ref());
+            return Ok(());
+        }
+        authorize(ctx, &self.namespace).await?;
+        match ctx.check_namespace(Policy::may_create_in, &self.namespace) {
+            Err(_) if self.preset.is_none() => Err(self.not_found()),
+            checked => checked,
+        }
     }
 
     /// Reads the template and returns the manifest to send.
     pub(super) async fn prepare(&self, ctx: &mut RequestContext) -> Result<JobManifest, Problem> {
         let template = self.read(ctx).await?;
-        let (parameters, overrides) = (&self.call.parameters, &self.call.overrides);
-        let instance = instantiate(&template, parameters, overrides).map_err(problem)?;
+        let instance = instantiate(&template, &self.parameters, &self.overrides).map_err(problem)?;
         let prepared = self.prepared(ctx, instance.manifest, template.version.clone());
         let mut prepared = prepared.map_err(|invalid| self.explain(invalid))?;
         prepared.warnings.splice(..0, instance.warnings);
@@ -70,16 +98,10 @@ impl FromTemplate {
 
     async fn read(&self, ctx: &mut RequestContext) -> Result<Arc<Template>, Problem> {
         let name = &self.call.template;
-        let invalid_name = |error: crate::kube::names::BadName| Problem::invalid("template", &error.to_string());
         let (path, is_cron_job) = match name.kind() {
-            TemplateKind::Preset => return self.preset.clone().ok_or_else(|| self.not_found()),
-            TemplateKind::CronJob => {
-                let cron_job = CronJobName::parse(name.name()).map_err(invalid_name)?;
-                (Path::cron_job(&self.namespace, &cron_job), true)
-            }
-            TemplateKind::Job => {
-                (Path::job(&self.namespace, &JobName::parse(name.name()).map_err(invalid_name)?), false)
-            }
+            TemplateKind::Preset => return self.preset_of_namespace(),
+            TemplateKind::CronJob => (Path::cron_job(&self.namespace, name), true),
+            TemplateKind::Job => (Path::job(&self.namespace, &JobName::from(name)), false),
         };
         let object = match ctx.client()?.get::<Members>(&path).await {
             Ok(object) => object,
@@ -91,6 +113,19 @@ impl FromTemplate {
             Template::from_job(name.clone(), object)
         };
         read.map(Arc::new).map_err(problem)
+    }
+
+    fn preset_of_namespace(&self) -> Result<Arc<Template>, Problem> {
+        let preset = self.preset.clone().ok_or_else(|| self.not_found())?;
+        match preset.namespace.as_ref().filter(|own| **own != self.namespace) {
+            Some(own) => {
+                let template = &self.call.template;
+                let message =
+                    format!("differs from {own}, which {template} is for: leave namespace out, or send that one");
+                Err(Problem::malformed("namespace", &message))
+            }
+            None => Ok(preset),
+        }
     }
 
     fn unreadable(&self, ctx: &RequestContext, error: KubeError) -> Problem {
@@ -126,7 +161,7 @@ impl FromTemplate {
         let template = &self.call.template;
         let (name, value, other) = match &self.call.job_name {
             Some(name) => ("name", name.to_string(), "generateName"),
-            None => ("generateName", format!("{}-", template.name()), "name"),
+            None => ("generateName", manifest::generate_name(template), "name"),
         };
         metadata.remove(other);
         metadata.insert(name.to_owned(), raw::write(&value));
@@ -134,11 +169,11 @@ impl FromTemplate {
         manifest.insert("metadata".to_owned(), raw::write(&metadata));
         manifest::prepare(CreateJobInput {
             manifest,
-            namespace: self.given.as_deref(),
+            namespace: self.namespace_in_call.as_deref(),
             key: self.key.clone(),
             request_id: &ctx.info.request_id,
             now: SystemTime::now(),
-            origin: Some(Origin { template: template.clone(), version, call: self.call.given.clone() }),
+            origin: Some(Origin { template: template.clone(), version, call: self.call.members.clone() }),
         })
     }
 
@@ -154,8 +189,8 @@ impl FromTemplate {
         }
     }
 
-    /// Returns the job of an earlier call with the same Idempotency-Key after this call failed on its template. The template
-    /// may have changed since. Without such a job the failure stays.
+    /// Returns the job of an earlier call with the same Idempotency-Key after this call failed on its template. The
+    /// template may have changed since. Without such a job the failure stays.
     pub(super) async fn find_repeated(&self, ctx: &mut RequestContext, problem: Problem) -> Result<Submitted, Problem> {
         let is_about_template = matches!(
             problem.status,
@@ -172,10 +207,20 @@ impl FromTemplate {
     }
 }
 
-/// Returns the namespace of a preset. Empty counts as missing.
-fn namespace_of(manifest: &Manifest) -> Option<String> {
-    let metadata = raw::object(manifest, "metadata")?;
-    raw::get(&metadata, "namespace").and_then(raw::parse).filter(|namespace: &String| !namespace.is_empty())
+/// Returns whether the caller may create jobs in the namespace.
+async fn may_create_in(ctx: &mut RequestContext, namespace: &Namespace) -> Result<bool, Problem> {
+    if ctx.check_namespace(Policy::may_create_in, namespace).is_err() {
+        return Ok(false);
+    }
+    match authorize(ctx, namespace).await {
+        Err(problem) if problem.status == StatusCode::FORBIDDEN => Ok(false),
+        checked => checked.map(|()| true),
+    }
+}
+
+/// Asks the cluster whether the caller may create jobs in the namespace. A preset costs no request that would show it.
+async fn authorize(ctx: &mut RequestContext, namespace: &Namespace) -> Result<(), Problem> {
+    ctx.authorize(&[AccessRequest { permission: MAKE_JOB, namespace: Some(namespace), name: None }]).await
 }
 
 fn problem(error: template::Error) -> Problem {

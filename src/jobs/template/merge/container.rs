@@ -5,16 +5,15 @@ use serde_json::value::RawValue;
 use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::invalid::object;
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::text::{listed, shortened};
+use crate::jobs::text::{MAX_LISTED, listed, shortened};
+use crate::util::text::shown_name;
 
 /// The annotation of the pod template that names the container that kubectl takes.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
-/// A message does not name further containers.
-const MAX_LISTED: usize = 30;
 
 const TEMPLATE: &str = "job_manifest.spec.template";
 const POD: &str = "job_manifest.spec.template.spec";
-const CONTAINERS: &str = "job_manifest.spec.template.spec.containers";
+pub(super) const CONTAINERS: &str = "job_manifest.spec.template.spec.containers";
 const FIELD: &str = "overrides.container";
 
 /// The objects from a Job's spec down to its containers.
@@ -41,9 +40,9 @@ impl Pod {
         (0..self.containers.len()).try_for_each(|at| self.container(at).map(drop))
     }
 
-    /// Returns the place of the named container, else of the only one, else of the one that the pod template's
-    /// annotation names.
-    pub(super) fn choose(&self, wanted: Option<&str>, base: &str) -> Result<usize, Invalid> {
+    /// Returns the place of the container that is named, else of the only one. Else the pod template's annotation names
+    /// it.
+    pub(super) fn choose(&self, wanted: Option<&str>) -> Result<usize, Invalid> {
         let names: Vec<Option<String>> = self.containers.iter().map(|container| name(container)).collect();
         let find = |name: &str| names.iter().position(|known| known.as_deref() == Some(name));
         let list = || {
@@ -51,7 +50,7 @@ impl Pod {
             listed(&names, MAX_LISTED)
         };
         if let Some(wanted) = wanted {
-            let missing = || format!("the {base} has no container {:?}; it has {}", shortened(wanted), list());
+            let missing = || format!("the template has no container \"{}\"; it has {}", shown_name(wanted), list());
             return find(wanted).ok_or_else(|| Invalid::value(FIELD, missing()));
         }
         if names.len() == 1 {
@@ -59,7 +58,7 @@ impl Pod {
         }
         let annotations = raw::object(&self.template, "metadata").and_then(|m| raw::object(&m, "annotations"));
         let default = annotations.and_then(|a| raw::get(&a, DEFAULT_CONTAINER).and_then(raw::parse::<String>));
-        let missing = || format!("name the container to change: the {base} has {}", list());
+        let missing = || format!("name the container to change: the template has {}", list());
         default.and_then(|default| find(&default)).ok_or_else(|| Invalid::value(FIELD, missing()))
     }
 

@@ -4,38 +4,57 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::template::merge::container::name;
-use crate::jobs::template::merge::overrides::{Patch, field};
+use crate::jobs::template::merge::overrides::Patch;
+use crate::jobs::template::types::Parameter;
 
-/// Puts the parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the last variable of
-/// a name win, so the container's own variables of these names are removed: they would hide the parameters. An override
-/// replaces a variable in its place, or adds it at the end.
+/// The variables. `missing` has the names that an override removes and no variable has.
+pub(super) struct Merged {
+    pub(super) env: Vec<Box<RawValue>>,
+    pub(super) missing: Vec<String>,
+}
+
+/// Puts the variables of parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the
+/// last variable of a name win, so the container's own variables of these names are removed: they would hide the parameters.
+/// An override replaces a variable in its place. Else it takes the place of the parameter, or is added at the end.
 pub(super) fn merged(
     own: Vec<Box<RawValue>>,
-    parameters: &[(String, String)],
+    declared: &[Parameter],
+    variables: &[(String, String)],
     overrides: &Patch,
-    base: &str,
-) -> Result<Vec<Box<RawValue>>, Invalid> {
-    let parameter_names: BTreeSet<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
-    let mut env: Vec<_> = parameters.iter().map(|(name, value)| variable(name, raw::write(value.as_str()))).collect();
+) -> Merged {
+    let set: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let mut env: Vec<_> = variables.iter().map(|(name, value)| variable(name, raw::write(value.as_str()))).collect();
+    let own: Vec<(String, Box<RawValue>)> = own.into_iter().map(|old| (name(&old).unwrap_or_default(), old)).collect();
     let mut found = BTreeSet::new();
-    for old in own {
-        let name = name(&old).unwrap_or_default();
+    for Parameter { name, .. } in declared {
+        let is_own = own.iter().any(|(own, _)| own == name);
+        if let Some(value) = overrides.get(name).and_then(Option::as_ref).filter(|_| !is_own) {
+            env.push(variable(name, value.clone()));
+            found.insert(name.clone());
+        }
+    }
+    for (name, old) in own {
         match overrides.get(&name) {
             // A second variable of this name would win over the new one.
             Some(Some(value)) => env.extend(found.insert(name.clone()).then(|| variable(&name, value.clone()))),
             Some(None) => drop(found.insert(name)),
-            None if parameter_names.contains(name.as_str()) => {}
+            None if set.contains(name.as_str()) => {}
             None => env.push(old),
         }
     }
+    let has_default = |name: &str| declared.iter().any(|declared| declared.name == name && declared.default.is_some());
+    let mut missing = Vec::new();
     for (name, value) in overrides.iter().filter(|(name, _)| !found.contains(*name)) {
-        let missing = || Invalid::value(field("env", name), format!("the {base} has no such variable"));
-        env.push(variable(name, value.clone().ok_or_else(missing)?));
+        match value {
+            Some(value) => env.push(variable(name, value.clone())),
+            // It removes the default.
+            None if has_default(name) => {}
+            None => missing.push(name.clone()),
+        }
     }
-    Ok(env)
+    Merged { env, missing }
 }
 
 fn variable(name: &str, value: Box<RawValue>) -> Box<RawValue> {

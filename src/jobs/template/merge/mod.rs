@@ -1,4 +1,4 @@
-//! Changes a manifest by parameters and overrides: [`merge`]. Everything that they do not name keeps its text.
+//! Changes a template by parameters and overrides: [`merge`]. Everything that they do not name keeps its text.
 
 pub(super) mod container;
 mod env;
@@ -8,31 +8,36 @@ mod shell;
 use crate::jobs::manifest::invalid::object;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{Invalid, Manifest, labels_of_pods};
-use crate::jobs::template::merge::container::Pod;
-use crate::jobs::template::merge::overrides::{Overrides, Patch, field, path};
-use crate::jobs::template::types::{Instance, Wrong};
+use crate::jobs::template::merge::container::{CONTAINERS, Pod};
+use crate::jobs::template::merge::env::Merged;
+use crate::jobs::template::merge::overrides::{Overrides, Patch, field};
+use crate::jobs::template::types::{Instance, MergeError, Parameter, Template};
+use crate::jobs::text::member;
 
-const CONTAINERS: &str = "job_manifest.spec.template.spec.containers";
+/// Further warnings are counted.
+const MAX_WARNINGS: usize = 10;
 
-/// Returns the manifest with the overrides and with the variables of the parameters. `base` is the word for the
-/// manifest in messages.
+/// Returns the template's manifest with the overrides and with the variables of the parameters. An override that
+/// removes what is not there is a warning.
 pub(super) fn merge(
-    mut manifest: Manifest,
+    template: &Template,
+    variables: &[(String, String)],
     overrides: &Overrides,
-    parameters: &[(String, String)],
-    base: &str,
-) -> Result<Instance, Wrong> {
-    change_metadata(&mut manifest, overrides, base)?;
-    let mut spec = object(&manifest, "spec", "job_manifest.spec").map_err(Wrong::Manifest)?;
+) -> Result<Instance, MergeError> {
+    let mut manifest = template.manifest.clone();
+    let mut removals = Removals::default();
+    change_metadata(&mut manifest, overrides, &mut removals)?;
+    let mut spec = object(&manifest, "spec", "job_manifest.spec").map_err(MergeError::Template)?;
     let mut warnings = Vec::new();
-    let changes_container = overrides.change_container() || !parameters.is_empty();
+    let changes_container = overrides.change_container() || !variables.is_empty();
     if changes_container || overrides.container.is_some() {
-        let pod = Pod::open(&spec).map_err(Wrong::Manifest)?;
-        let at = pod.choose(overrides.container.as_deref(), base).map_err(Wrong::Call)?;
+        let pod = Pod::open(&spec).map_err(MergeError::Template)?;
+        let at = pod.choose(overrides.container.as_deref()).map_err(MergeError::Override)?;
         if changes_container {
-            let mut container = pod.container(at).map_err(Wrong::Manifest)?;
-            change_container(&mut container, at, overrides, parameters, base)?;
-            warnings = shell::warnings(&container, parameters);
+            let mut container = pod.container(at).map_err(MergeError::Template)?;
+            change_env(&mut container, at, &template.parameters, variables, &overrides.env, &mut removals)?;
+            change_container(&mut container, at, overrides, &mut removals)?;
+            warnings = shell::warnings(&container, variables);
             pod.replace(at, &container, &mut spec);
         }
     }
@@ -40,39 +45,90 @@ pub(super) fn merge(
         spec.extend(overrides.of_spec.iter().map(|(member, value)| ((*member).to_owned(), value.clone())));
         manifest.insert("spec".to_owned(), raw::write(&spec));
     }
+    warnings.extend(removals.warnings());
     Ok(Instance { manifest, warnings })
 }
 
-fn change_metadata(manifest: &mut Manifest, overrides: &Overrides, base: &str) -> Result<(), Wrong> {
+/// The overrides that remove what is not there.
+#[derive(Default)]
+struct Removals(Vec<(String, String)>);
+
+impl Removals {
+    /// `what` is the missing thing.
+    fn add(&mut self, field: String, what: impl Into<String>) {
+        self.0.push((field, what.into()));
+    }
+
+    fn warnings(self) -> Vec<String> {
+        let more = self.0.len().saturating_sub(MAX_WARNINGS);
+        let mut warnings: Vec<String> = self
+            .0
+            .into_iter()
+            .take(MAX_WARNINGS)
+            .map(|(field, what)| format!("{field}: the template has no such {what}, so nothing was removed"))
+            .collect();
+        if more > 0 {
+            warnings.push(format!("{more} more overrides removed nothing"));
+        }
+        warnings
+    }
+}
+
+fn change_metadata(manifest: &mut Manifest, overrides: &Overrides, removals: &mut Removals) -> Result<(), MergeError> {
     let Overrides { labels, annotations, .. } = overrides;
     if labels.is_empty() && annotations.is_empty() {
         return Ok(());
     }
-    let mut metadata = object(manifest, "metadata", "job_manifest.metadata").map_err(Wrong::Manifest)?;
+    let mut metadata = object(manifest, "metadata", "job_manifest.metadata").map_err(MergeError::Template)?;
     if !labels.is_empty() {
-        let mut own = object(&metadata, "labels", "job_manifest.metadata.labels").map_err(Wrong::Manifest)?;
+        let own = object(&metadata, "labels", "job_manifest.metadata.labels");
+        let mut own = own.map_err(MergeError::Template)?;
         if own.is_empty() {
             // Kubernetes gives a Job without labels those of its pods. With the new labels it would not.
             let template = raw::object(manifest, "spec").and_then(|spec| raw::object(&spec, "template"));
             own = labels_of_pods(template.as_ref());
             own.retain(|name, _| !overrides::SERVICE_LABELS.contains(&name.as_str()));
         }
-        let field = |name: &str| field("labels", name);
-        change(&mut own, labels, field, &format!("the {base} has no such label"))?;
+        let is_changed = change(&mut own, labels, |name| removals.add(field("labels", name), "label"));
         if own.is_empty() {
             // Without any label the Job would get those of its pods. The service sets this one anyway.
             own.insert("app".to_owned(), raw::write("eks-api"));
         }
-        metadata.insert("labels".to_owned(), raw::write(&own));
+        if is_changed {
+            metadata.insert("labels".to_owned(), raw::write(&own));
+        }
     }
     if !annotations.is_empty() {
         let own = object(&metadata, "annotations", "job_manifest.metadata.annotations");
-        let mut own = own.map_err(Wrong::Manifest)?;
-        let field = |name: &str| field("annotations", name);
-        change(&mut own, annotations, field, &format!("the {base} has no such annotation"))?;
-        metadata.insert("annotations".to_owned(), raw::write(&own));
+        let mut own = own.map_err(MergeError::Template)?;
+        if change(&mut own, annotations, |name| removals.add(field("annotations", name), "annotation")) {
+            metadata.insert("annotations".to_owned(), raw::write(&own));
+        }
     }
     manifest.insert("metadata".to_owned(), raw::write(&metadata));
+    Ok(())
+}
+
+fn change_env(
+    container: &mut Members,
+    at: usize,
+    declared: &[Parameter],
+    variables: &[(String, String)],
+    overrides: &Patch,
+    removals: &mut Removals,
+) -> Result<(), MergeError> {
+    if variables.is_empty() && overrides.is_empty() {
+        return Ok(());
+    }
+    let own = raw::get(container, "env").map_or(Some(Vec::new()), raw::parse);
+    let own = own.ok_or_else(|| of_type(at, "env", "an array"))?;
+    let Merged { env, missing } = env::merged(own, declared, variables, overrides);
+    for name in &missing {
+        removals.add(field("env", name), "variable");
+    }
+    if !env.is_empty() || container.contains_key("env") {
+        container.insert("env".to_owned(), raw::write(&env));
+    }
     Ok(())
 }
 
@@ -80,42 +136,45 @@ fn change_container(
     container: &mut Members,
     at: usize,
     overrides: &Overrides,
-    parameters: &[(String, String)],
-    base: &str,
-) -> Result<(), Wrong> {
-    let of_type = |member: &str, kind: &str| {
-        Wrong::Manifest(Invalid::form(format!("{CONTAINERS}[{at}].{member}"), format!("must be {kind}")))
-    };
+    removals: &mut Removals,
+) -> Result<(), MergeError> {
     container.extend(overrides.of_container.iter().map(|(member, value)| ((*member).to_owned(), value.clone())));
-    if !parameters.is_empty() || !overrides.env.is_empty() {
-        let own = raw::get(container, "env").map_or(Some(Vec::new()), raw::parse);
-        let own = own.ok_or_else(|| of_type("env", "an array"))?;
-        let env = env::merged(own, parameters, &overrides.env, base).map_err(Wrong::Call)?;
-        container.insert("env".to_owned(), raw::write(&env));
-    }
     for (section, patch) in overrides.resources.iter().filter(|(_, patch)| !patch.is_empty()) {
         let open = |parent: &Members, name: &str| raw::get(parent, name).map_or(Some(Members::new()), raw::parse);
-        let mut resources = open(container, "resources").ok_or_else(|| of_type("resources", "an object"))?;
+        let mut resources = open(container, "resources").ok_or_else(|| of_type(at, "resources", "an object"))?;
         let own = open(&resources, section);
-        let mut own = own.ok_or_else(|| of_type(&format!("resources.{section}"), "an object"))?;
-        let field = |key: &str| path(&field("resources", section), key);
-        change(&mut own, patch, field, &format!("the {base} has no such resource in its {section}"))?;
-        resources.insert((*section).to_owned(), raw::write(&own));
-        container.insert("resources".to_owned(), raw::write(&resources));
+        let mut own = own.ok_or_else(|| of_type(at, &format!("resources.{section}"), "an object"))?;
+        let missing = |key: &str| {
+            removals.add(member(&field("resources", section), key), format!("resource in its {section}"));
+        };
+        if change(&mut own, patch, missing) {
+            resources.insert((*section).to_owned(), raw::write(&own));
+            container.insert("resources".to_owned(), raw::write(&resources));
+        }
     }
     Ok(())
 }
 
-/// Sets and removes keys. To remove a key that is not there is an error.
-fn change(own: &mut Members, patch: &Patch, field: impl Fn(&str) -> String, missing: &str) -> Result<(), Wrong> {
+fn of_type(at: usize, member: &str, kind: &str) -> MergeError {
+    MergeError::Template(Invalid::form(format!("{CONTAINERS}[{at}].{member}"), format!("must be {kind}")))
+}
+
+/// Sets and removes keys. `missing` gets each key that is to be removed and is not there. Returns whether there is a
+/// change.
+fn change(own: &mut Members, patch: &Patch, mut missing: impl FnMut(&str)) -> bool {
+    let mut is_changed = false;
     for (key, value) in patch {
         match value {
             Some(value) => drop(own.insert(key.clone(), value.clone())),
             None if own.remove(key).is_some() => {}
-            None => return Err(Wrong::Call(Invalid::value(field(key), missing))),
+            None => {
+                missing(key);
+                continue;
+            }
         }
+        is_changed = true;
     }
-    Ok(())
+    is_changed
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{Invalid, dump};
 use crate::jobs::template::declaration::ANNOTATION;
-use crate::util::strict_json::push_member;
+use crate::jobs::text::member;
 use crate::util::text::closest;
 
 const NAMES: [&str; 14] = [
@@ -34,9 +34,9 @@ const SECTIONS: [&str; 2] = ["requests", "limits"];
 /// New values by key. `None` removes the key.
 pub(in crate::jobs::template) type Patch = BTreeMap<String, Option<Box<RawValue>>>;
 
-/// The values keep the caller's text.
-#[derive(Default)]
-pub(in crate::jobs::template) struct Overrides {
+/// The overrides of a call. The values keep the caller's text.
+#[derive(Debug, Default)]
+pub struct Overrides {
     pub(super) container: Option<String>,
     /// `image`, `command` and `args` of the container.
     pub(super) of_container: BTreeMap<&'static str, Box<RawValue>>,
@@ -51,7 +51,7 @@ pub(in crate::jobs::template) struct Overrides {
 
 impl Overrides {
     /// Parses the overrides. The error names the first wrong field.
-    pub(in crate::jobs::template) fn parse(given: &Members) -> Result<Self, Invalid> {
+    pub fn parse(given: &Members) -> Result<Self, Invalid> {
         let mut overrides = Self::default();
         for (name, value) in given {
             overrides.add(name, value)?;
@@ -66,7 +66,7 @@ impl Overrides {
     }
 
     fn add(&mut self, name: &str, value: &RawValue) -> Result<(), Invalid> {
-        let field = path("overrides", name);
+        let field = member("overrides", name);
         if value.get() == "null" && NAMES.contains(&name) {
             return Err(Invalid::form(field, "null removes nothing here; leave it out"));
         }
@@ -116,14 +116,8 @@ impl Overrides {
 }
 
 /// Returns the field of a member of an override.
-pub(in crate::jobs::template) fn field(name: &str, key: &str) -> String {
-    path(&path("overrides", name), key)
-}
-
-pub(super) fn path(parent: &str, name: &str) -> String {
-    let mut path = parent.to_owned();
-    push_member(&mut path, name);
-    path
+pub(super) fn field(name: &str, key: &str) -> String {
+    member(&member("overrides", name), key)
 }
 
 fn not_one_of(name: &str, what: &str, known: &[&str]) -> String {
@@ -157,7 +151,7 @@ fn patch(
     let mut patch = Patch::new();
     for (key, value) in members(value, field)? {
         let new = Some(value).filter(|value| value.get() != "null");
-        check(&key, new.as_deref(), &path(field, &key))?;
+        check(&key, new.as_deref(), &member(field, &key))?;
         patch.insert(key, new);
     }
     Ok(patch)
@@ -166,7 +160,7 @@ fn patch(
 fn resources(value: &RawValue, field: &str) -> Result<BTreeMap<&'static str, Patch>, Invalid> {
     let mut resources = BTreeMap::new();
     for (name, value) in members(value, field)? {
-        let field = path(field, &name);
+        let field = member(field, &name);
         let Some(section) = SECTIONS.into_iter().find(|section| *section == name) else {
             return Err(Invalid::form(field, not_one_of(&name, "resource override", &SECTIONS)));
         };
