@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::template::{Parameter, Template};
 use crate::kube::types::CronJob;
 use crate::util::template_name::TemplateName;
@@ -57,11 +56,11 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn of_preset(cluster: &'a str, preset: &Template) -> Self {
-        let containers = containers(&preset.manifest);
+        let containers = preset.containers();
         Self {
             template: preset.name.to_string(),
             cluster,
-            namespace: namespace(preset),
+            namespace: preset.namespace.as_ref().map(ToString::to_string),
             suspended: None,
             schedule: None,
             containers: containers.iter().map(|(name, _)| name.clone()).collect(),
@@ -69,18 +68,4 @@ impl<'a> Entry<'a> {
             parameters: preset.parameters.iter().cloned().map(ParameterView::from).collect(),
         }
     }
-}
-
-/// Returns the namespace that a preset's manifest has.
-pub(super) fn namespace(preset: &Template) -> Option<String> {
-    let metadata = raw::object(&preset.manifest, "metadata")?;
-    raw::get(&metadata, "namespace").and_then(raw::parse).filter(|namespace: &String| !namespace.is_empty())
-}
-
-/// Returns the containers of a manifest's pods, each with its image.
-fn containers(manifest: &Members) -> Vec<(String, String)> {
-    let pod = || raw::object(&raw::object(&raw::object(manifest, "spec")?, "template")?, "spec");
-    let all: Option<Vec<Members>> = pod().and_then(|pod| raw::get(&pod, "containers").and_then(raw::parse));
-    let text = |container: &Members, key| raw::get(container, key).and_then(raw::parse::<String>).unwrap_or_default();
-    all.iter().flatten().map(|container| (text(container, "name"), text(container, "image"))).collect()
 }

@@ -21,6 +21,7 @@ use crate::jobs::filter::Filter;
 use crate::jobs::policy::Policy;
 use crate::jobs::template::declaration;
 use crate::kube::error::Error;
+use crate::kube::names::Namespace;
 use crate::kube::types::{CronJob, List};
 use crate::kube::url::Path;
 use crate::util::template_name::{TemplateKind, TemplateName};
@@ -119,18 +120,18 @@ impl Reading<'_> {
             return;
         }
         let cluster = self.cluster;
-        let key = Key::new(Some(namespace.clone()), template.clone());
+        let key = Key::new(Some(namespace), &template);
         self.page.add(key, || row(cluster, &template, cron_job));
     }
 
     fn read_presets(&mut self, ctx: &RequestContext) {
         let cluster = self.cluster;
         for preset in ctx.state.presets.current().values() {
-            let namespace = entry::namespace(preset);
-            let is_selected = |namespace: &String| self.filter.selects(namespace, preset.name.name());
-            if namespace.as_ref().is_none_or(is_selected) && may_see(ctx, &preset.name) {
+            let namespace = preset.namespace.as_ref().map(Namespace::as_str);
+            let is_selected = |namespace| self.filter.selects(namespace, preset.name.name());
+            if namespace.is_none_or(is_selected) && may_see(ctx, &preset.name) {
                 let row = || Row { entry: Entry::of_preset(cluster, preset), warning: None };
-                self.page.add(Key::new(namespace, preset.name.clone()), row);
+                self.page.add(Key::new(namespace, &preset.name), row);
             }
         }
     }
