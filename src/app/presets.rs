@@ -9,14 +9,13 @@ use crate::app::error::Error;
 use crate::app::reload::Reload;
 use crate::config::Settings;
 use crate::jobs::template::presets::{PresetMap, Presets};
-use crate::jobs::template::{Error as TemplateError, Template};
+use crate::jobs::template::{Error as TemplateError, MAX_PRESET_BYTES, Template};
 use crate::util::files;
 use crate::util::template_name::{TemplateKind, TemplateName};
 
 const DIRECTORY: &str = "EKS_API_PRESETS_DIR";
 const EXTENSION: &str = ".yaml";
 const MAX_FILES: usize = 1000;
-const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A warning names no more files.
 const MAX_SHOWN: usize = 10;
 
@@ -86,7 +85,7 @@ fn preset(name: &str, path: &Path) -> Result<Template, String> {
         "the name of the file is not valid: NAME in NAME.yaml has at most 63 lower case letters, digits, '-' and '.'; \
          begin and end each part with a letter or digit",
     )?;
-    let text = files::read_text(path, MAX_FILE_BYTES).map_err(|error| error.to_string())?;
+    let text = files::read_text(path, MAX_PRESET_BYTES as u64).map_err(|error| error.to_string())?;
     let own = format!("{name}: ");
     Template::from_preset(name, text.as_bytes()).map_err(|error| match error {
         TemplateError::Invalid(invalid) => invalid.to_string(),

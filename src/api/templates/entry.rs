@@ -36,49 +36,42 @@ impl From<Parameter> for ParameterView {
 }
 
 impl<'a> Entry<'a> {
-    /// `cron_job` is as the API server returned it. `parameters` are what it declares.
+    /// `cron_job` is as the API server returned it. `template` is `None` if no job can be made from it.
     pub(super) fn of_cron_job(
         cluster: &'a str,
         name: &TemplateName,
         namespace: String,
         cron_job: &Members,
-        parameters: Vec<Parameter>,
+        template: Option<&Template>,
     ) -> Self {
         let spec = raw::object(cron_job, "spec").unwrap_or_default();
-        let manifest = raw::object(&spec, "jobTemplate").unwrap_or_default();
         Self {
             namespace: Some(namespace),
             suspended: Some(raw::get(&spec, "suspend").and_then(raw::parse).unwrap_or_default()),
-            schedule: Some(text(&spec, "schedule")),
-            ..Self::new(cluster, name, &manifest, parameters)
+            schedule: Some(raw::get(&spec, "schedule").and_then(raw::parse).unwrap_or_default()),
+            ..Self::new(cluster, name, template)
         }
     }
 
     pub(super) fn of_preset(cluster: &'a str, preset: &Template) -> Self {
         let namespace = preset.namespace.as_ref().map(ToString::to_string);
-        Self { namespace, ..Self::new(cluster, &preset.name, &preset.manifest, preset.parameters.clone()) }
+        Self { namespace, ..Self::new(cluster, &preset.name, Some(preset)) }
     }
 
-    fn new(cluster: &'a str, name: &TemplateName, manifest: &Members, parameters: Vec<Parameter>) -> Self {
-        let pod = || raw::object(&raw::object(&raw::object(manifest, "spec")?, "template")?, "spec");
-        let containers: Vec<Members> =
-            pod().and_then(|pod| raw::get(&pod, "containers").and_then(raw::parse)).unwrap_or_default();
+    fn new(cluster: &'a str, name: &TemplateName, template: Option<&Template>) -> Self {
+        let containers = template.map(Template::containers).unwrap_or_default();
+        let parameters = template.map(|template| template.parameters.clone()).unwrap_or_default();
         let mut images = BTreeMap::new();
-        images.extend(containers.iter().map(|container| (text(container, "name"), text(container, "image"))));
+        images.extend(containers.iter().cloned());
         Self {
             template: name.to_string(),
             cluster,
             namespace: None,
             suspended: None,
             schedule: None,
-            containers: containers.iter().map(|container| text(container, "name")).collect(),
+            containers: containers.into_iter().map(|(name, _)| name).collect(),
             images,
             parameters: parameters.into_iter().map(ParameterView::from).collect(),
         }
     }
-}
-
-/// Returns the text under a name; an empty one if it is missing.
-pub(super) fn text(parent: &Members, name: &str) -> String {
-    raw::get(parent, name).and_then(raw::parse).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::http::response::problem::Problem;
+use crate::kube::names::Namespace;
 use crate::util::template_name::TemplateName;
 
 /// No `continue` of list-jobs begins with it.
@@ -22,9 +23,9 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn new(namespace: Option<String>, template: TemplateName) -> Self {
+    pub(super) fn new(namespace: Option<&str>, template: &TemplateName) -> Self {
         let is_for_all = namespace.is_none();
-        Self { is_for_all, namespace: namespace.unwrap_or_default(), template }
+        Self { is_for_all, namespace: namespace.unwrap_or_default().to_owned(), template: template.clone() }
     }
 
     pub(super) fn encode(&self, prefix: &str) -> String {
@@ -35,11 +36,10 @@ impl Key {
     pub(super) fn parse(prefix: &str, token: &str) -> Result<Self, Problem> {
         let parse = || {
             let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-            // A preset's namespace may be any text.
-            let (rest, name) = text.strip_prefix(prefix)?.strip_prefix(MARK)?.rsplit_once('/')?;
-            let (namespace, kind) = rest.rsplit_once('/')?;
-            let template = TemplateName::parse(&format!("{kind}/{name}"))?;
-            Some(Self::new(Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()), template))
+            let (namespace, template) = text.strip_prefix(prefix)?.strip_prefix(MARK)?.split_once('/')?;
+            let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
+            namespace.map(Namespace::parse).transpose().ok()?;
+            Some(Self::new(namespace, &TemplateName::parse(template)?))
         };
         let message = "is not a value that list-templates returned for this cluster; list again without it";
         parse().ok_or_else(|| Problem::malformed("continue", message))
@@ -51,23 +51,30 @@ mod tests {
     use super::*;
 
     fn key(namespace: &str, template: &str) -> Key {
-        let namespace = Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty());
-        Key::new(namespace, TemplateName::parse(template).unwrap())
+        Key::new(Some(namespace).filter(|namespace| !namespace.is_empty()), &TemplateName::parse(template).unwrap())
     }
 
     #[test]
     fn a_token_returns_its_key_and_nothing_else_is_accepted() {
-        for (namespace, template) in
-            [("demo", "cronjob/etl"), ("", "preset/report.v2"), ("No/Name", "preset/a"), ("1", "cronjob/job")]
-        {
+        for (namespace, template) in [("demo", "cronjob/etl"), ("", "preset/report.v2"), ("1", "cronjob/job")] {
             let key = key(namespace, template);
             let token = key.encode("lab-");
             assert_eq!(Key::parse("lab-", &token).unwrap(), key);
             assert_eq!(Key::parse("eu-", &token).unwrap_err().status, 400, "of another cluster");
         }
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(format!("lab-{text}"));
-        let own =
-            ["t/", "t/demo", "t/cronjob/etl", "t/a/cronjob/Etl", "t/a/cron/etl", "t/a/cronjob/", "1/a/b", "k/a", ""];
+        let own = [
+            "t/",
+            "t/demo",
+            "t/cronjob/etl",
+            "t/a/cronjob/Etl",
+            "t/a/cron/etl",
+            "t/a/cronjob/",
+            "t/No/cronjob/etl",
+            "t/a/b/cronjob/etl",
+            "1/a/b",
+            "",
+        ];
         for bad in own.map(encoded).iter().map(String::as_str).chain(["garbage", "%%%", ""]) {
             assert_eq!(Key::parse("lab-", bad).unwrap_err().status, 400, "{bad}");
         }
@@ -80,7 +87,7 @@ mod tests {
             ("team", "preset/a"),
             ("team-a", "cronjob/a"),
             ("team-a", "cronjob/a-b"),
-            ("team.a", "cronjob/a"),
+            ("team0", "cronjob/a"),
             ("", "preset/a"),
         ];
         assert!(sorted.map(|(namespace, template)| key(namespace, template)).is_sorted());

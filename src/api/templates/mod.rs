@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::list::pages::MAX_PAGE;
-use crate::api::templates::entry::{Entry, text};
+use crate::api::templates::entry::Entry;
 use crate::api::templates::key::Key;
 use crate::api::templates::page::{Page, Row};
 use crate::http::request::parameters::parse_namespace;
@@ -121,13 +121,14 @@ impl Reading<'_> {
 
     fn add_cron_job(&mut self, ctx: &RequestContext, cron_job: &Members) {
         let metadata = raw::object(cron_job, "metadata").unwrap_or_default();
-        let (namespace, name) = (text(&metadata, "namespace"), text(&metadata, "name"));
+        let text = |key| raw::get(&metadata, key).and_then(raw::parse::<String>).unwrap_or_default();
+        let (namespace, name) = (text("namespace"), text("name"));
         let Some(template) = TemplateName::new(TemplateKind::CronJob, &name) else { return };
         if !self.filter.selects(&namespace, &name) || !may_see(ctx, &template) {
             return;
         }
         let cluster = self.cluster;
-        let key = Key::new(Some(namespace.clone()), template.clone());
+        let key = Key::new(Some(&namespace), &template);
         self.page.add(key, || row(cluster, template, namespace, cron_job));
     }
 
@@ -138,7 +139,7 @@ impl Reading<'_> {
             let is_selected = |namespace: &String| self.filter.selects(namespace, preset.name.name());
             if namespace.as_ref().is_none_or(is_selected) && may_see(ctx, &preset.name) {
                 let row = || Row { entry: Entry::of_preset(cluster, preset), warning: None };
-                self.page.add(Key::new(namespace, preset.name.clone()), row);
+                self.page.add(Key::new(namespace.as_deref(), &preset.name), row);
             }
         }
     }
@@ -157,11 +158,11 @@ impl Reading<'_> {
 }
 
 fn row<'a>(cluster: &'a str, name: TemplateName, namespace: String, cron_job: &Members) -> Row<'a> {
-    let (parameters, warning) = match Template::from_cron_job(name.clone(), cron_job) {
-        Ok(template) => (template.parameters, None),
-        Err(error) => (Vec::new(), Some(format!("namespace {namespace}: {error}"))),
+    let (template, warning) = match Template::from_cron_job(name.clone(), cron_job) {
+        Ok(template) => (Some(template), None),
+        Err(error) => (None, Some(format!("namespace {namespace}: {error}"))),
     };
-    Row { entry: Entry::of_cron_job(cluster, &name, namespace, cron_job, parameters), warning }
+    Row { entry: Entry::of_cron_job(cluster, &name, namespace, cron_job, template.as_ref()), warning }
 }
 
 /// A key of the role `run` sees only the templates that it names.

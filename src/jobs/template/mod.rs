@@ -11,6 +11,7 @@ mod types;
 use crate::jobs::template::merge::merge;
 pub use crate::jobs::template::merge::overrides::Overrides;
 use crate::jobs::template::parameters::Values;
+pub use crate::jobs::template::source::MAX_PRESET_BYTES;
 use crate::jobs::template::types::MergeError;
 pub use crate::jobs::template::types::{Error, Instance, Parameter, Template};
 

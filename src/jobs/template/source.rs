@@ -13,7 +13,7 @@ use crate::util::template_name::TemplateName;
 use crate::util::{hex, strict_json, yaml};
 
 /// The size of a preset, as YAML and as JSON with its aliases.
-const MAX_PRESET_BYTES: usize = 1 << 20;
+pub const MAX_PRESET_BYTES: usize = 1 << 20;
 /// The version of a preset has twice as many digits.
 const VERSION_BYTES: usize = 6;
 const DECLARATION: &str = "metadata.annotations[eks-api/parameters]";
@@ -75,6 +75,12 @@ impl Template {
         let namespace = namespace(&template.manifest);
         template.namespace = namespace.map_err(|invalid| Error::of_template(&template.name, &invalid))?;
         Ok(template)
+    }
+
+    /// Returns the containers of the pods, each with its image.
+    pub fn containers(&self) -> Vec<(String, String)> {
+        let pod = object(&self.manifest, "spec", "spec").and_then(|spec| Pod::open(&spec));
+        pod.map(|pod| pod.images()).unwrap_or_default()
     }
 
     /// Returns the template if it has a container.

@@ -93,7 +93,7 @@ async fn a_wrong_declaration_is_a_warning_and_the_list_goes_on() {
     assert_eq!(names(&reply), ["cronjob/wrong", "cronjob/etl"]);
     assert_eq!(reply.json()["templates"][0]["parameters"], json!([]));
     let [warning] = &warnings(&reply)[..] else { panic!("{}", reply.text()) };
-    let begin = "cronjob/wrong in namespace default: the annotation eks-api/parameters is wrong: ";
+    let begin = "namespace default: cronjob/wrong: metadata.annotations[eks-api/parameters]: ";
     assert!(warning.starts_with(begin) && warning.contains("A-B"), "{warning}");
 }
 
@@ -201,6 +201,37 @@ async fn a_token_of_no_list_is_refused_and_an_expired_one_is_gone() {
 async fn other_errors_of_the_cluster_are_those_of_the_call() {
     let presets = folder(&[("report.yaml", &preset("busybox", ""))]);
     let lab = lab_with(&presets, &[]).await;
+    lab.cluster.fault(Fault::new("GET", ALL, Kind::status(422, "Invalid", "the list is invalid")).always());
+    problem(&lab.service.get(LIST).await, 422, "Invalid");
+}
+
+#[tokio::test]
+async fn a_cluster_without_cron_jobs_of_batch_v1_has_the_presets_and_a_warning() {
+    let presets = folder(&[("report.yaml", &preset("busybox", ""))]);
+    let lab = lab_with(&presets, &[]).await;
     lab.cluster.fault(Fault::new("GET", ALL, Kind::status(404, "NotFound", "the server could not find it")).always());
-    problem(&lab.service.get(LIST).await, 404, "NotFound");
+    let reply = lab.service.get(LIST).await.expect_status(200);
+    assert_eq!(names(&reply), ["preset/report"]);
+    let [warning] = &warnings(&reply)[..] else { panic!("{}", reply.text()) };
+    assert!(warning.contains("from 1.21"), "{warning}");
+}
+
+#[tokio::test]
+async fn a_cron_job_from_which_no_job_can_be_made_is_a_warning() {
+    let lab = lab().await;
+    for (name, pointer, wrong) in [
+        ("a", "/spec/jobTemplate/metadata/labels", json!({ "eks-api/x": "1" })),
+        ("b", "/spec/jobTemplate/spec/template/spec/containers", json!([])),
+        ("c", "/spec/jobTemplate/metadata", json!(null)),
+        ("d", "/spec", json!(null)),
+    ] {
+        let mut cron_job = given::cron_job(name);
+        *cron_job.pointer_mut(pointer).unwrap() = wrong;
+        lab.cluster.put_cron_job(cron_job);
+    }
+    let reply = lab.service.get(LIST).await.expect_status(200);
+    assert_eq!(names(&reply), ["cronjob/a", "cronjob/b", "cronjob/c", "cronjob/d"]);
+    let told = warnings(&reply);
+    let expected = ["a", "b", "d"].map(|name| format!("namespace default: cronjob/{name}: "));
+    assert!(told.len() == 3 && told.iter().zip(expected).all(|(told, begin)| told.starts_with(&begin)), "{told:?}");
 }

@@ -166,12 +166,13 @@ async fn a_call_reads_5000_cron_jobs_and_says_so_if_there_are_more() {
     let lab = lab().await;
     lab.cluster.put_cron_jobs((0..5001).map(|number| {
         let metadata = json!({ "name": format!("cron-{number:04}"), "namespace": "demo" });
-        json!({ "metadata": metadata, "spec": { "schedule": "@daily", "jobTemplate": {} } })
+        let pod = json!({ "spec": { "containers": [{ "name": "main" }] } });
+        json!({ "metadata": metadata, "spec": { "schedule": "@daily", "jobTemplate": { "spec": { "template": pod } } } })
     }));
     let list = async |query: &str| lab.service.get(&format!("{LIST}?limit=1{query}")).await.expect_status(200);
     let begin = "the list is not complete: the service reads the first 5000 CronJobs";
     assert_eq!(warnings(&list("").await), [format!("{begin}; name a namespace")]);
-    assert_eq!(lab.cluster.count("GET", ALL), 10);
+    assert_eq!(lab.cluster.count("GET", ALL), 50);
     let of_demo = list("&namespace=demo").await;
     assert_eq!(
         (names(&of_demo), warnings(&of_demo)),
@@ -193,7 +194,10 @@ async fn a_wrong_declaration_is_told_on_its_own_page() {
     let pages = walk(&lab, "", 1, "").await;
     let told: Vec<&str> = pages.iter().map(|page| page["warnings"][0].as_str().unwrap()).collect();
     assert!(
-        ["a", "b", "c"].iter().zip(&told).all(|(name, told)| told.starts_with(&format!("cronjob/{name} in "))),
+        ["a", "b", "c"]
+            .iter()
+            .zip(&told)
+            .all(|(name, told)| told.starts_with(&format!("namespace default: cronjob/{name}: "))),
         "{told:?}"
     );
     assert!(pages.iter().all(|page| page["warnings"].as_array().unwrap().len() == 1), "{pages:?}");

@@ -40,6 +40,13 @@ impl Pod {
         (0..self.containers.len()).try_for_each(|at| self.container(at).map(drop))
     }
 
+    /// Returns the name and the image of each container.
+    pub(in crate::jobs::template) fn images(&self) -> Vec<(String, String)> {
+        let text = |container: &Members, member| raw::get(container, member).and_then(raw::parse).unwrap_or_default();
+        let containers = self.containers.iter().filter_map(|container| raw::parse(container));
+        containers.map(|container| (text(&container, "name"), text(&container, "image"))).collect()
+    }
+
     /// Returns the place of the container that is named, else of the only one. Else the pod template's annotation names
     /// it.
     pub(super) fn choose(&self, wanted: Option<&str>) -> Result<usize, Invalid> {
