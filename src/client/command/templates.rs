@@ -77,7 +77,8 @@ pub(super) async fn templates(service: &Service<'_>, command: &Command) -> Resul
 
 /// Returns each name once, for completion. A shell may expand these words, so it leaves out what is not a valid name.
 fn names(templates: &[Template]) -> String {
-    let names: BTreeSet<TemplateName> = templates.iter().filter_map(|t| TemplateName::parse(&t.name)).collect();
+    let mut names = BTreeSet::new();
+    names.extend(templates.iter().filter_map(|t| TemplateName::parse(&t.name)));
     names.iter().flat_map(|name| [name.to_string(), "\n".to_owned()]).collect()
 }
 

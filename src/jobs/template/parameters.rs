@@ -14,14 +14,15 @@ pub type Values = BTreeMap<String, String>;
 
 /// Parses the parameters of a call. The error names the first wrong field.
 pub fn parse(given: &Members) -> Result<Values, Invalid> {
-    let values = given.iter().map(|(name, value)| {
+    let mut values = Values::new();
+    for (name, value) in given {
         let value: String = raw::parse(value).ok_or_else(|| Invalid::form(field(name), "must be a string"))?;
         if value.contains('\0') {
             return Err(Invalid::value(field(name), "contains a NUL character, which no variable can hold"));
         }
-        Ok((name.clone(), value))
-    });
-    values.collect()
+        values.insert(name.clone(), value);
+    }
+    Ok(values)
 }
 
 /// Returns the environment variables of the parameters that are given or have a default, in the order of the

@@ -120,7 +120,10 @@ fn the_container_is_the_named_one_the_only_one_or_the_default() {
     ] {
         let (field, message, malformed) = invalid(&two, parameters, &overrides);
         assert_eq!((field.as_str(), malformed), ("overrides.container", false), "{overrides}");
-        assert_eq!(message, "name the container to change: the template has side, main");
+        assert_eq!(
+            message,
+            "name the container to change: the template has side, main; its annotation kubectl.kubernetes.io/default-container can choose too"
+        );
     }
     for overrides in [
         json!({}),

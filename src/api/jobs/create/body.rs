@@ -55,7 +55,8 @@ impl CreateJob {
             ("parameters", self.parameters.take()),
             ("overrides", self.overrides.take()),
         ];
-        let given: Members = members.into_iter().filter_map(|(name, raw)| Some((name.to_owned(), raw?))).collect();
+        let mut given = Members::new();
+        given.extend(members.into_iter().filter_map(|(name, raw)| Some((name.to_owned(), raw?))));
         match (self.job_manifest.take(), given.get("template")) {
             (Some(_), Some(_)) => Err(Problem::malformed("template", "is given beside job_manifest: send one of them")),
             (None, None) => Err(Problem::malformed("body", "has no job_manifest and no template: send one of them")),

@@ -65,7 +65,12 @@ impl Pod {
         }
         let annotations = raw::object(&self.template, "metadata").and_then(|m| raw::object(&m, "annotations"));
         let default = annotations.and_then(|a| raw::get(&a, DEFAULT_CONTAINER).and_then(raw::parse::<String>));
-        let missing = || format!("name the container to change: the template has {}", list());
+        let missing = || {
+            let list = list();
+            format!(
+                "name the container to change: the template has {list}; its annotation {DEFAULT_CONTAINER} can choose too"
+            )
+        };
         default.and_then(|default| find(&default)).ok_or_else(|| Invalid::value(FIELD, missing()))
     }
 

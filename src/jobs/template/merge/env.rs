@@ -24,7 +24,7 @@ pub(super) fn merged(
     variables: &[(String, String)],
     overrides: &Patch,
 ) -> Merged {
-    let set: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let is_set = |name: &str| variables.iter().any(|(set, _)| set == name);
     let mut env: Vec<_> = variables.iter().map(|(name, value)| variable(name, raw::write(value.as_str()))).collect();
     let own: Vec<(String, Box<RawValue>)> = own.into_iter().map(|old| (name(&old).unwrap_or_default(), old)).collect();
     let mut found = BTreeSet::new();
@@ -40,7 +40,7 @@ pub(super) fn merged(
             // A second variable of this name would win over the new one.
             Some(Some(value)) => env.extend(found.insert(name.clone()).then(|| variable(&name, value.clone()))),
             Some(None) => drop(found.insert(name)),
-            None if set.contains(name.as_str()) => {}
+            None if is_set(&name) => {}
             None => env.push(old),
         }
     }

@@ -126,7 +126,17 @@ fn not_one_of(name: &str, what: &str, known: &[&str]) -> String {
 }
 
 fn string(value: &RawValue, field: &str) -> Result<String, Invalid> {
-    raw::parse(value).ok_or_else(|| Invalid::form(field.to_owned(), "must be a string"))
+    let text: String = raw::parse(value).ok_or_else(|| Invalid::form(field.to_owned(), "must be a string"))?;
+    refuse_nul(&text, field)?;
+    Ok(text)
+}
+
+/// A process takes its arguments and variables up to the first NUL.
+fn refuse_nul(text: &str, field: &str) -> Result<(), Invalid> {
+    if text.contains('\0') {
+        return Err(Invalid::value(field.to_owned(), "contains a NUL character, which no process can take"));
+    }
+    Ok(())
 }
 
 fn strings(value: &RawValue, field: &str) -> Result<Box<RawValue>, Invalid> {
@@ -177,6 +187,7 @@ fn variable(name: &str, value: Option<&RawValue>, field: &str) -> Result<(), Inv
     if name.is_empty() || name.contains('=') {
         return Err(Invalid::value(field.to_owned(), "is not a name of a variable: it is empty or contains ="));
     }
+    refuse_nul(name, field)?;
     value.map_or(Ok(()), |value| string_or_null(value, field))
 }
 
@@ -206,8 +217,8 @@ fn is_of_service(name: &str) -> bool {
 }
 
 fn string_or_null(value: &RawValue, field: &str) -> Result<(), Invalid> {
-    let is_string = raw::parse::<String>(value).is_some();
-    if is_string { Ok(()) } else { Err(Invalid::form(field.to_owned(), "must be a string, or null to remove it")) }
+    let wrong = || Invalid::form(field.to_owned(), "must be a string, or null to remove it");
+    refuse_nul(&raw::parse::<String>(value).ok_or_else(wrong)?, field)
 }
 
 fn quantity(_: &str, value: Option<&RawValue>, field: &str) -> Result<(), Invalid> {

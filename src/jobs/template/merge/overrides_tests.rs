@@ -141,3 +141,17 @@ fn a_name_that_no_variable_can_have_is_refused() {
     }
     assert!(Overrides::parse(&serde_json::from_value(json!({ "env": { "a.b-c": "" } })).unwrap()).is_ok());
 }
+
+#[test]
+fn a_nul_character_is_refused_with_its_field() {
+    for (overrides, field) in [
+        (json!({ "env": { "A": "x\0y" } }), "overrides.env.A"),
+        (json!({ "env": { "A\0": "x" } }), "overrides.env[A\\0]"),
+        (json!({ "command": ["a", "b\0"] }), "overrides.command[1]"),
+        (json!({ "image": "a\0" }), "overrides.image"),
+    ] {
+        let refused = refusal(&overrides);
+        assert!(refused.message.contains("NUL") && !refused.malformed, "{refused}");
+        assert_eq!(&*refused.field, field, "{overrides}");
+    }
+}

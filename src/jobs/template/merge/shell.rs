@@ -20,7 +20,8 @@ pub(super) fn warnings(container: &Members, parameters: &[(String, String)]) -> 
     let list = |member| raw::get(container, member).and_then(raw::parse::<Vec<String>>).unwrap_or_default();
     let words = [list("command"), list("args")].concat();
     let Some(script) = script(&words) else { return Vec::new() };
-    let mut holders: BTreeSet<String> = parameters.iter().map(|(name, _)| name.clone()).collect();
+    let mut holders = BTreeSet::new();
+    holders.extend(parameters.iter().map(|(name, _)| name.clone()));
     let env: Vec<Box<RawValue>> = raw::get(container, "env").and_then(raw::parse).unwrap_or_default();
     // Kubernetes expands the variables in their order.
     for variable in env.iter().skip(parameters.len()) {
@@ -33,7 +34,8 @@ pub(super) fn warnings(container: &Members, parameters: &[(String, String)]) -> 
             holders.remove(&name);
         }
     }
-    let found: BTreeSet<&str> = references(script).filter(|referred| holders.contains(*referred)).collect();
+    let mut found = BTreeSet::new();
+    found.extend(references(script).filter(|referred| holders.contains(*referred)));
     let warnings = found.into_iter().take(MAX_WARNINGS).map(|name| {
         let name = shortened(name);
         format!(
