@@ -28,7 +28,7 @@ use crate::util::template_name::{TemplateKind, TemplateName};
 
 /// The most pages of `CronJobs` that a call reads.
 const MAX_PAGES: u32 = 50;
-/// The warning if the API server does not know batch/v1 CronJobs. An empty namespace is no error.
+/// The warning if the API server does not know batch/v1 CronJobs. A list of an empty or missing namespace is never 404.
 const NOT_SERVED: &str =
     "the CronJobs are missing: this cluster does not serve them as batch/v1, as Kubernetes does from 1.21";
 /// The `CronJobs` of a page. A reply of the API server may have 16 MiB, and a large CronJob has some 100 kB.
@@ -129,7 +129,7 @@ impl Reading<'_> {
         }
         let cluster = self.cluster;
         let key = Key::new(Some(&namespace), &template);
-        self.page.add(key, || row(cluster, template, namespace, cron_job));
+        self.page.add(key, || row(cluster, &template, namespace, cron_job));
     }
 
     fn read_presets(&mut self, ctx: &RequestContext) {
@@ -157,12 +157,12 @@ impl Reading<'_> {
     }
 }
 
-fn row<'a>(cluster: &'a str, name: TemplateName, namespace: String, cron_job: &Members) -> Row<'a> {
+fn row<'a>(cluster: &'a str, name: &TemplateName, namespace: String, cron_job: &Members) -> Row<'a> {
     let (template, warning) = match Template::from_cron_job(name.clone(), cron_job) {
         Ok(template) => (Some(template), None),
         Err(error) => (None, Some(format!("namespace {namespace}: {error}"))),
     };
-    Row { entry: Entry::of_cron_job(cluster, &name, namespace, cron_job, template.as_ref()), warning }
+    Row { entry: Entry::of_cron_job(cluster, name, namespace, cron_job, template.as_ref()), warning }
 }
 
 /// A key of the role `run` sees only the templates that it names.
