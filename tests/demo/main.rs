@@ -105,7 +105,7 @@ async fn start(aws: &AwsMock, on_usual_port: bool) -> io::Result<Service> {
     Ok(service)
 }
 
-/// The `CronJob` of docs/TEMPLATES.md. The cluster never runs it by its schedule.
+/// A `CronJob` like that of docs/TEMPLATES.md. The cluster never runs it by its schedule.
 fn etl() -> Value {
     let script = r#"etl --date "$DATE""#;
     let container = json!({ "name": "main", "image": "busybox:1.36", "command": ["sh", "-c", script] });

@@ -18,7 +18,7 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("aws", 2, 712),
     ("client", 2, 2726),
     ("kube", 3, 2314),
-    ("jobs", 4, 3566),
+    ("jobs", 4, 3569),
     ("clusters", 5, 431),
     ("auth", 6, 779),
     ("audit", 7, 258),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::tests::template as declaring;
 use super::tests::{env, instance, invalid, main_with, members, template};
 use super::*;
 use crate::util::template_name::TemplateName;
@@ -30,6 +31,14 @@ fn an_override_replaces_or_removes_a_parameter_that_is_not_given() {
         (json!({ "X": "$(DATE)" }), vec!["DATE=1", "LEVEL=info", "URL=/$(LEVEL)", "MODE=1", "X=$(DATE)"], vec![]),
     ] {
         assert_eq!(made(env.clone()), (variables.into_iter().map(str::to_owned).collect(), warnings), "{env}");
+    }
+    let own = json!([{ "name": "URL", "value": "/$(LEVEL)" }, { "name": "LEVEL", "value": "warn" }]);
+    let with_own = declaring("LEVEL=info", &main_with(&own));
+    for (overrides, made) in [
+        (json!({}), json!([{ "name": "LEVEL", "value": "info" }, own[0]])),
+        (json!({ "env": { "LEVEL": "debug" } }), json!([{ "name": "LEVEL", "value": "debug" }, own[0]])),
+    ] {
+        assert_eq!(env(&with_own, &json!({}), &overrides), made, "the place is that of the default");
     }
     for value in [json!("x"), json!(null)] {
         for name in ["DATE", "LEVEL"] {

@@ -170,24 +170,24 @@ fn a_template_that_cannot_take_the_change_is_invalid_and_named() {
 }
 
 #[test]
-fn a_shell_script_that_contains_a_set_parameter_is_a_warning() {
+fn a_shell_script_that_contains_a_parameter_is_a_warning() {
     let container = json!([{
         "name": "main", "command": ["/bin/sh", "-c"], "args": ["run $(MODE) $(URL) $(DATE)"],
         "env": [{ "name": "URL", "value": "/$(DATE)" }],
     }]);
     let template = template("DATE,MODE", &container);
     let warned = |parameters: Value, overrides: Value| instance(&template, &parameters, &overrides).unwrap().1;
-    assert_eq!(warned(json!({}), json!({})), [""; 0], "no parameter is set");
     let warnings = warned(json!({ "DATE": "1" }), json!({}));
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
-    for (warning, name) in warnings.iter().zip(["DATE", "URL"]) {
+    assert_eq!(warned(json!({}), json!({})), warnings, "a parameter that is not set counts too");
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    for (warning, name) in warnings.iter().zip(["DATE", "MODE", "URL"]) {
         assert!(warning.contains(&format!("contains $({name})")), "{warning}");
         assert!(warning.contains("puts the value into the text of the script"), "{warning}");
         assert!(warning.ends_with(&format!("write \"${name}\" instead")), "{warning}");
     }
     let fixed = json!({ "args": ["run \"$DATE\" $$(DATE)"] });
     assert_eq!(warned(json!({ "DATE": "1" }), fixed), [""; 0], "the container after the merge counts");
-    assert_eq!(warned(json!({ "DATE": "1" }), json!({ "env": { "URL": "/" } })).len(), 1);
+    assert_eq!(warned(json!({ "DATE": "1" }), json!({ "env": { "URL": "/" } })).len(), 2);
 }
 
 #[test]

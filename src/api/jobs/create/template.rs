@@ -67,7 +67,7 @@ impl FromTemplate {
         let preset = ctx.state.presets.current().get(self.call.template.name()).cloned();
         let own = preset.as_ref().and_then(|preset| preset.namespace.clone());
         let is_hidden = match &own {
-            Some(own) => !may_create_in(ctx, own).await?,
+            Some(own) => !may_use(ctx, own).await?,
             None => false,
         };
         self.preset = preset.filter(|_| !is_hidden);
@@ -77,7 +77,7 @@ impl FromTemplate {
         if let Some(own) = own.filter(|_| !is_hidden) {
             self.namespace = own;
             ctx.set_object(&self.namespace, self.call.job_name.as_ref());
-            return Ok(());
+            return ctx.check_namespace(Policy::may_create_in, &self.namespace);
         }
         authorize(ctx, &self.namespace).await?;
         match ctx.check_namespace(Policy::may_create_in, &self.namespace) {
@@ -207,9 +207,9 @@ impl FromTemplate {
     }
 }
 
-/// Returns whether the caller may create jobs in the namespace.
-async fn may_create_in(ctx: &mut RequestContext, namespace: &Namespace) -> Result<bool, Problem> {
-    if ctx.check_namespace(Policy::may_create_in, namespace).is_err() {
+/// Returns whether the caller may use the namespace, and create jobs there by the cluster's rules.
+async fn may_use(ctx: &mut RequestContext, namespace: &Namespace) -> Result<bool, Problem> {
+    if ctx.check_namespace(Policy::may_use, namespace).is_err() {
         return Ok(false);
     }
     match authorize(ctx, namespace).await {

@@ -17,7 +17,8 @@ pub(super) struct Merged {
 
 /// Puts the variables of parameters first, so that `$(NAME)` in all other variables finds them. Kubernetes lets the
 /// last variable of a name win, so the container's own variables of these names are removed.
-/// An override replaces a variable in its place. Else it takes the place of the parameter, or is added at the end.
+/// An override of a parameter with a default takes that place. Else it replaces a variable in its place, takes the
+/// place of the parameter, or is added at the end.
 pub(super) fn merged(
     own: Vec<Box<RawValue>>,
     declared: &[Parameter],
@@ -28,9 +29,9 @@ pub(super) fn merged(
     let mut env: Vec<_> = variables.iter().map(|(name, value)| variable(name, raw::write(value.as_str()))).collect();
     let own: Vec<(String, Box<RawValue>)> = own.into_iter().map(|old| (name(&old).unwrap_or_default(), old)).collect();
     let mut found = BTreeSet::new();
-    for Parameter { name, .. } in declared {
-        let is_own = own.iter().any(|(own, _)| own == name);
-        if let Some(value) = overrides.get(name).and_then(Option::as_ref).filter(|_| !is_own) {
+    for Parameter { name, default, .. } in declared {
+        let stays_in_place = default.is_none() && own.iter().any(|(own, _)| own == name);
+        if let Some(value) = overrides.get(name).and_then(Option::as_ref).filter(|_| !stays_in_place) {
             env.push(variable(name, value.clone()));
             found.insert(name.clone());
         }

@@ -37,9 +37,12 @@ pub(super) fn merge(
             let mut container = pod.container(at).map_err(MergeError::Template)?;
             change_env(&mut container, at, &template.parameters, variables, &overrides.env, &mut removals)?;
             change_container(&mut container, at, overrides, &mut removals)?;
-            warnings = shell::warnings(&container, variables);
+            warnings = shell::warnings(&container, &template.parameters);
             pod.replace(at, &container, &mut spec);
         }
+    } else if let Ok(container) = Pod::open(&spec).and_then(|pod| pod.container(pod.choose(None)?)) {
+        // A parameter without a value is dangerous, too: the shell runs the name.
+        warnings = shell::warnings(&container, &template.parameters);
     }
     if changes_container || !overrides.of_spec.is_empty() {
         spec.extend(overrides.of_spec.iter().map(|(member, value)| ((*member).to_owned(), value.clone())));

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::template::merge::container::name;
+use crate::jobs::template::types::Parameter;
 use crate::jobs::text::shortened;
 
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "ksh", "zsh"];
@@ -14,23 +15,22 @@ const WITH_VALUE: [&str; 2] = ["--rcfile", "--init-file"];
 /// Further references are not named.
 const MAX_WARNINGS: usize = 10;
 
-/// Returns a warning for each variable in the text of the container's shell script that holds a parameter. The
-/// parameters are the first variables of the container.
-pub(super) fn warnings(container: &Members, parameters: &[(String, String)]) -> Vec<String> {
+/// Returns a warning for each variable in the text of the container's shell script that holds a parameter.
+pub(super) fn warnings(container: &Members, parameters: &[Parameter]) -> Vec<String> {
     let list = |member| raw::get(container, member).and_then(raw::parse::<Vec<String>>).unwrap_or_default();
     let words = [list("command"), list("args")].concat();
     let Some(script) = script(&words) else { return Vec::new() };
     let mut holders = BTreeSet::new();
-    holders.extend(parameters.iter().map(|(name, _)| name.clone()));
+    holders.extend(parameters.iter().map(|parameter| parameter.name.clone()));
     let env: Vec<Box<RawValue>> = raw::get(container, "env").and_then(raw::parse).unwrap_or_default();
     // Kubernetes expands the variables in their order.
-    for variable in env.iter().skip(parameters.len()) {
+    for variable in &env {
         let Some(name) = name(variable) else { continue };
         let value = raw::parse::<Members>(variable).and_then(|variable| raw::parse(raw::get(&variable, "value")?));
         let value: String = value.unwrap_or_default();
         if references(&value).any(|referred| holders.contains(referred)) {
             holders.insert(name);
-        } else {
+        } else if parameters.iter().all(|parameter| parameter.name != name) {
             holders.remove(&name);
         }
     }

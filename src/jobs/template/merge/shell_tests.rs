@@ -69,13 +69,17 @@ fn references_are_those_that_kubernetes_expands() {
     }
 }
 
+fn parameter(name: &str) -> Parameter {
+    Parameter { name: name.to_owned(), is_required: false, default: None }
+}
+
 /// The names in the warnings for a script and variables after the parameters A and B.
 fn warned(script: &str, env: &[(&str, &str)]) -> Vec<String> {
     let parameters = ["A", "B"].map(|name| (name.to_owned(), "$$(Z)".to_owned()));
     let all = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(env.iter().copied());
     let env: Vec<_> = all.map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let container = json!({ "command": ["sh", "-c", script, "sh", "$(A)"], "env": env });
-    let warnings = warnings(&serde_json::from_value(container).unwrap(), &parameters);
+    let warnings = warnings(&serde_json::from_value(container).unwrap(), &["A", "B"].map(parameter));
     let name = |warning: &String| warning.split("$(").nth(1).unwrap().split(')').next().unwrap().to_owned();
     warnings.iter().map(name).collect()
 }
@@ -104,8 +108,16 @@ fn the_most_expensive_commands_take_linear_time() {
         let started = std::time::Instant::now();
         let container =
             json!({ "command": ["sh"], "args": command, "env": [{ "name": "A", "value": command.last() }] });
-        warnings(&serde_json::from_value(container).unwrap(), &[("B".to_owned(), String::new())]);
+        warnings(&serde_json::from_value(container).unwrap(), &[parameter("B")]);
         // Not optimized and on a busy machine. Quadratic time would be minutes.
         assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
+}
+
+#[test]
+fn a_parameter_without_a_value_is_warned_of_too() {
+    let container = json!({ "command": ["sh", "-c", "etl $(MODE)"], "env": [{ "name": "MODE", "value": "full" }] });
+    let container = serde_json::from_value(container).unwrap();
+    assert_eq!(warnings(&container, &[parameter("MODE")]).len(), 1);
+    assert_eq!(warnings(&container, &[parameter("OTHER")]), [""; 0]);
 }
