@@ -48,7 +48,7 @@ pub fn create(store: &mut Store, call: &Call, namespace: &str) -> Reply {
     }
     let mut reply = Reply::new(201, job);
     if call.parameter("fieldValidation").is_none_or(|mode| mode == "Warn") {
-        let warning = |field: &String| format!(r#"299 - "unknown field \"{field}\"""#);
+        let warning = |field: &String| format!(r#"299 - "unknown field \"{}\"""#, field.escape_debug());
         reply.headers = unknown.iter().map(|field| ("warning".to_owned(), warning(field))).collect();
     }
     reply

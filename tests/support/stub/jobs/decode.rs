@@ -74,6 +74,15 @@ pub fn decode(call: &Call) -> Result<(Value, Vec<String>), Reply> {
             return Err(refused(&message));
         }
     }
+    for container in job["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten() {
+        for field in ["command", "args"] {
+            let fits = |words: &Vec<Value>| words.iter().all(|word| word.is_string() || word.is_null());
+            if !container[field].is_null() && !container[field].as_array().is_some_and(fits) {
+                let place = format!("Container.spec.template.spec.containers.{field}");
+                return Err(refused(&format!("json: cannot unmarshal into Go struct field {place} of type string")));
+            }
+        }
+    }
     let mut unknown = strip(&mut job, &FIELDS, "");
     if let Some(spec) = job.get_mut("spec") {
         unknown.extend(strip(spec, &SPEC_FIELDS, "spec."));
