@@ -6,19 +6,19 @@ use crate::jobs::template::types::Parameter;
 use crate::jobs::text::shortened;
 
 /// The annotation that declares the parameters of a template.
-pub const ANNOTATION: &str = "eks-api/parameters";
+pub(super) const ANNOTATION: &str = "eks-api/parameters";
 
 /// A template declares no more.
 const MAX_PARAMETERS: usize = 100;
 
 /// Returns the parameters of a `CronJob`. The annotation of its `jobTemplate` counts only if the `CronJob` has none.
-pub fn of(cron_job: Option<&str>, job_template: Option<&str>) -> Result<Vec<Parameter>, String> {
+pub(super) fn of(cron_job: Option<&str>, job_template: Option<&str>) -> Result<Vec<Parameter>, String> {
     cron_job.or(job_template).map_or_else(|| Ok(Vec::new()), parse)
 }
 
 /// Parses `DATE!,MODE,LEVEL=info`: a required parameter, an optional one, and one with a default. A default ends before
 /// the next comma. Blanks around a name and line breaks at the end do not count. The error quotes the wrong item.
-pub fn parse(text: &str) -> Result<Vec<Parameter>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<Parameter>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! Templates: the manifest of a `CronJob`, a Job or a preset, from which create-job makes a Job with parameters and
 //! overrides. Everything here is a pure function; `api` reads the templates.
 
-pub mod declaration;
+mod declaration;
 mod merge;
 pub mod parameters;
 pub mod presets;

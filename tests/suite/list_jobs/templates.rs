@@ -21,7 +21,7 @@ fn created(day: usize) -> String {
     format!("2026-11-{day:02}T00:00:00Z")
 }
 
-/// Jobs of several templates. Of some the annotation is no template's.
+/// Jobs of several templates. The annotation of some names no template.
 fn jobs() -> Vec<Value> {
     let annotations = [
         json!("cronjob/etl@71"),

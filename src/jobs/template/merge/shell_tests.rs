@@ -87,7 +87,7 @@ fn warned(script: &str, env: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn a_warning_names_each_variable_with_a_parameter_in_the_script() {
     assert_eq!(warned("$(B) $(A) $(A) $(C)", &[]), ["A", "B"]);
-    assert_eq!(warned("\"$A\" \"$1\" $$(A)", &[]), [""; 0], "words after the script are no text of it");
+    assert_eq!(warned("\"$A\" \"$1\" $$(A)", &[]), [""; 0], "words after the script are not part of its text");
     assert_eq!(warned("$(C) $(D)", &[("C", "x$(A)"), ("D", "$$(A)")]), ["C"]);
     assert_eq!(warned("$(D)", &[("C", "$(A)"), ("D", "-$(C)-")]), ["D"]);
     assert_eq!(warned("$(D)", &[("D", "$(C)"), ("C", "$(A)")]), [""; 0], "C has no value yet");

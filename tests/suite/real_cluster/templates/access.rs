@@ -1,4 +1,4 @@
-//! Who may run templates: keys with the role `run`, and callers by what RBAC lets them.
+//! Tests who may run templates: keys with the role `run`, and callers whose RBAC allows it.
 
 use std::rc::Rc;
 

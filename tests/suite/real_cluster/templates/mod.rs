@@ -114,7 +114,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 /// The job without what differs between any two: its identity, its status, and what the service says of its making. The
-/// variables of its containers are told by their names; of two with one name the container would see the last.
+/// variables of a container are a map by name; the last of two with one name counts, as in the container.
 fn plain(job: &Value) -> Value {
     let is_own = |key: &str| {
         key.starts_with("eks-api/")

@@ -57,7 +57,7 @@ fn overrides(minor: u32) -> Vec<(Value, Vec<(String, Value)>)> {
         (json!({ "parallelism": 4 }), vec![(spec("parallelism"), json!(4))]),
         (json!({ "completions": 4 }), vec![(spec("completions"), json!(4))]),
     ];
-    // An older server drops both without a word, whoever sends them.
+    // An older server drops both fields, without a warning.
     if minor >= HAS_SUSPEND_AND_TTL {
         all.push((
             json!({ "ttl_seconds_after_finished": 86_400 }),
