@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::context::RequestContext;
 use crate::api::routes::Route;
-use crate::api::{clusters, docs, jobs, metrics, namespaces, probes, templates};
+use crate::api::{batches, clusters, docs, jobs, metrics, namespaces, probes, templates};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
@@ -31,6 +31,12 @@ async fn run(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Probl
         Route::GetJobLogs => Box::pin(jobs::logs::get_job_logs(ctx)).await,
         Route::SuspendJob => Box::pin(jobs::suspend::suspend_job(ctx, body, true)).await,
         Route::ResumeJob => Box::pin(jobs::suspend::suspend_job(ctx, body, false)).await,
+        Route::CreateBatch => Box::pin(batches::create::create_batch(ctx, body)).await,
+        Route::GetBatchStatus => Box::pin(batches::status::get_batch_status(ctx)).await,
+        Route::ListBatches => Box::pin(batches::list::list_batches(ctx)).await,
+        Route::DeleteBatch => Box::pin(batches::delete::delete_batch(ctx, body)).await,
+        Route::SuspendBatch => Box::pin(batches::suspend::suspend_batch(ctx, body, true)).await,
+        Route::ResumeBatch => Box::pin(batches::suspend::suspend_batch(ctx, body, false)).await,
         Route::ListTemplates => Box::pin(templates::list_templates(ctx)).await,
         Route::CreateNamespace => Box::pin(namespaces::create_namespace(ctx, body)).await,
         Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(ctx, body)).await,

@@ -1,5 +1,6 @@
 //! The API: the route table, the path of every request, and one handler for each route.
 
+mod batches;
 pub mod clusters;
 pub mod context;
 pub mod docs;

@@ -1,10 +1,11 @@
 //! Selects the jobs that a caller asks for, among those that it may see.
 
 use crate::config::pattern::Patterns;
+use crate::jobs::batches::membership;
 use crate::jobs::label_selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
-use crate::kube::names::{JobName, Namespace};
+use crate::kube::names::{BatchName, JobName, Namespace};
 use crate::util::template_name::TemplateName;
 
 #[derive(Clone, Debug, Default)]
@@ -16,17 +17,22 @@ pub struct Filter {
     pub selector: Selector,
     pub state: Option<State>,
     pub template: Option<TemplateName>,
+    /// The members of the batches with this name.
+    pub batch: Option<BatchName>,
 }
 
 impl Filter {
+    /// Whether a job matches. The head of a batch never does.
     pub fn matches(&self, status: &Status) -> bool {
         self.state.is_none_or(|wanted| wanted == status.state)
             && self.template.as_ref().is_none_or(|wanted| status.is_from(wanted))
+            && self.batch.as_ref().is_none_or(|wanted| membership::is_member_of(status, wanted))
+            && !status.is_batch_head()
             && self.selects(status.namespace(), status.name())
             && self.selector.matches(status.labels())
     }
 
-    /// Whether a job of this name can match, with some state, labels and template.
+    /// Whether a job of this name can match, with some state, labels, template and batch.
     pub fn selects(&self, namespace: &str, name: &str) -> bool {
         self.namespace.as_ref().is_none_or(|wanted| wanted.as_str() == namespace)
             && self.job.as_ref().is_none_or(|wanted| wanted.as_str() == name)
@@ -48,7 +54,7 @@ mod tests {
         job.metadata.namespace = namespace.to_owned();
         job.metadata.name = name.to_owned();
         job.metadata.labels = Labels(vec![("job-id".into(), name.into()), ("team".into(), "x".into())]);
-        job.metadata.template = (namespace == "a").then(|| format!("cronjob/{name}@7").into());
+        job.metadata.annotations.template = (namespace == "a").then(|| format!("cronjob/{name}@7").into());
         job.status.active = active;
         Status::new("lab", &job)
     }

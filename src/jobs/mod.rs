@@ -1,5 +1,6 @@
 //! Jobs: turns requests into manifests and Jobs into statuses, and keeps the statuses of all jobs in memory.
 
+pub mod batches;
 pub mod create;
 pub mod filter;
 pub mod idempotency;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::jobs::batches::membership::Membership;
 use crate::jobs::pods::exit::Exit;
 use crate::jobs::state::{State, state};
 use crate::kube::client::Body;
@@ -60,15 +61,16 @@ pub struct Status {
     /// In seconds since 1970; 0 if unknown.
     pub created: i64,
     pub state: State,
-    /// When the job failed, in seconds since 1970.
-    pub failed_at: Option<i64>,
-    /// From the start to the end; none before the end, or if one of the two is unknown.
-    pub run_seconds: Option<u32>,
+    /// In seconds since 1970, as is the end.
+    pub started_at: Option<i64>,
+    /// None before the end.
+    pub ended_at: Option<i64>,
     /// All keys and values in one allocation.
     labels: Box<str>,
     /// Where each key and each value ends.
     label_ends: Box<[(u32, u32)]>,
     template: Option<Box<str>>,
+    batch: Option<Box<Membership>>,
     json: Body,
     exit: Option<Box<KnownExit>>,
 }
@@ -89,18 +91,18 @@ impl Status {
         let (labels, label_ends) = joined(&metadata.labels);
         let decided_at = seconds(decided.and_then(|condition| condition.last_transition_time.as_ref()));
         let ended_at = seconds(job.status.completion_time.as_ref()).or(decided_at).filter(|_| state.is_final());
-        let run_time = ended_at.zip(seconds(job.status.start_time.as_ref())).map(|(end, start)| end - start);
         Self {
             key: [&*metadata.namespace, "/", &*metadata.name].concat().into(),
             uid: metadata.uid.as_str().into(),
             version: version(job),
             created: seconds(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
             state,
-            failed_at: decided_at.filter(|_| state == State::Failed),
-            run_seconds: run_time.and_then(|seconds| seconds.try_into().ok()),
+            started_at: seconds(job.status.start_time.as_ref()),
+            ended_at,
             labels,
             label_ends: label_ends.into(),
             template: template_of(job).map(|(template, _)| template.into()),
+            batch: Membership::of(job).map(Box::new),
             json: json(cluster, job, None),
             exit: None,
         }
@@ -134,6 +136,22 @@ impl Status {
 
     pub fn name(&self) -> &str {
         self.key.split_once('/').map_or("", |(_, name)| name)
+    }
+
+    /// Returns how long the job ran. None before the end, or if its start is unknown.
+    pub fn run_seconds(&self) -> Option<u32> {
+        let (start, end) = self.started_at.zip(self.ended_at)?;
+        (end - start).try_into().ok()
+    }
+
+    /// Returns the job's part in a batch, if it has one.
+    pub fn batch(&self) -> Option<&Membership> {
+        self.batch.as_deref()
+    }
+
+    /// Whether it is the head of a batch. To callers a head is not a job.
+    pub fn is_batch_head(&self) -> bool {
+        matches!(self.batch(), Some(Membership::Head(_)))
     }
 
     /// Returns the entity tag without quotes. It changes with the resource version, and when the exit becomes known.
@@ -228,7 +246,7 @@ fn json(cluster: &str, job: &Job, exit: Option<&Exit>) -> Body {
 /// Returns the template that a job was made from, such as `cronjob/etl`, and its version. An invalid annotation counts as
 /// none.
 pub fn template_of(job: &Job) -> Option<(&str, &str)> {
-    let (template, version) = job.metadata.template.as_deref()?.rsplit_once('@')?;
+    let (template, version) = job.metadata.annotations.template.as_deref()?.rsplit_once('@')?;
     let is_valid = (1..=MAX_TEMPLATE_VERSION_LEN).contains(&version.len())
         && version.bytes().all(|c| c.is_ascii_graphic())
         && TemplateName::parse(template).is_some();

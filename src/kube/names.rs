@@ -70,6 +70,25 @@ name!(
     "a job name: use at most 63 lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
 );
 
+name!(
+    /// The name of a batch: that of its head, with room for the index of a member.
+    BatchName,
+    is_batch_name,
+    "a batch name: use at most 58 lower case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"
+);
+
+impl BatchName {
+    /// Returns the name of the batch's head.
+    pub fn head(&self) -> JobName {
+        JobName(self.0.clone())
+    }
+
+    /// Returns the name of a member, such as `nightly-0000`.
+    pub fn member(&self, index: u32) -> JobName {
+        JobName(format!("{}-{index:04}", self.0))
+    }
+}
+
 /// Both names follow the same rule.
 impl From<&TemplateName> for JobName {
     fn from(template: &TemplateName) -> Self {
@@ -93,6 +112,11 @@ name!(
 
 fn is_short_subdomain(name: &str) -> bool {
     name.len() <= MAX_NAME_LEN && is_subdomain(name)
+}
+
+/// A member's name is `-` and four digits longer.
+fn is_batch_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_LEN - 5 && is_subdomain(name)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const MAX_STALENESS: Duration = Duration::from_secs(30);
 
 /// How long a read of a stale job waits for the API server.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
+pub(in crate::api) const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub(super) struct FoundJob {
@@ -37,7 +37,7 @@ pub(super) struct FoundJob {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
+pub(in crate::api) enum Source {
     /// With an age while the watch is down.
     Store {
         age: Option<Duration>,
@@ -46,17 +46,17 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn is_stale(self) -> bool {
+    pub(in crate::api) fn is_stale(self) -> bool {
         matches!(self, Self::Store { age: Some(age) } if age > MAX_STALENESS)
     }
 
     /// Returns whether the watch reports every change of what was found.
-    pub(super) const fn is_watched(self) -> bool {
+    pub(in crate::api) const fn is_watched(self) -> bool {
         matches!(self, Self::Store { age: None })
     }
 
     /// Sets `X-Cache` and, if the answer may be outdated, `Age`.
-    pub(super) fn set_headers(self, headers: &mut HeaderMap) {
+    pub(in crate::api) fn set_headers(self, headers: &mut HeaderMap) {
         let name = if matches!(self, Self::Store { .. }) { "hit" } else { "miss" };
         headers.insert(X_CACHE, HeaderValue::from_static(name));
         if let Self::Store { age: Some(age) } = self {
@@ -128,7 +128,7 @@ async fn refresh(ctx: &mut RequestContext, job: &JobRef, stale: FoundJob) -> Res
 }
 
 /// Returns whether the API server refused the caller's own token.
-pub(super) fn refuses_caller(ctx: &RequestContext, problem: &Problem) -> bool {
+pub(in crate::api) fn refuses_caller(ctx: &RequestContext, problem: &Problem) -> bool {
     let is_forbidden = problem.status == StatusCode::FORBIDDEN && problem.reason == "Forbidden";
     (is_forbidden || problem.status == StatusCode::UNAUTHORIZED) && ctx.caller().bearer().is_some()
 }

@@ -55,6 +55,26 @@ pub const GET_JOB_LOGS: &[Permission] = &[
 ];
 pub const LIST_TEMPLATES: &[Permission] = &[permission("list", "batch", "cronjobs", "list-templates")];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
+pub const CREATE_BATCH: &[Permission] = &[
+    permission("create", "batch", "jobs", "create-batch"),
+    permission("get", "batch", "jobs", "create-batch, to recognize its own jobs"),
+    permission("list", "batch", "jobs", "create-batch, to complete a batch"),
+    permission("create", "", "namespaces", "create-batch into a missing namespace"),
+    permission("get", "batch", "cronjobs", "create-batch from a CronJob"),
+];
+pub const GET_BATCH_STATUS: &[Permission] =
+    &[permission("get", "batch", "jobs", "get-batch-status"), permission("list", "batch", "jobs", "get-batch-status")];
+pub const LIST_BATCHES: &[Permission] = &[permission("list", "batch", "jobs", "list-batches")];
+pub const DELETE_BATCH: &[Permission] = &[
+    permission("delete", "batch", "jobs", "delete-batch"),
+    permission("get", "batch", "jobs", "delete-batch"),
+    permission("list", "batch", "jobs", "delete-batch"),
+];
+pub const PATCH_BATCH: &[Permission] = &[
+    permission("patch", "batch", "jobs", "suspend-batch and resume-batch"),
+    permission("get", "batch", "jobs", "suspend-batch and resume-batch"),
+    permission("list", "batch", "jobs", "suspend-batch and resume-batch"),
+];
 pub const CREATE_NAMESPACE: &[Permission] = &[permission("create", "", "namespaces", "create-namespace")];
 pub const DELETE_NAMESPACE: &[Permission] = &[
     permission("delete", "", "namespaces", "delete-namespace"),

@@ -135,7 +135,7 @@ mod tests {
         for route in Route::ALL {
             let expected = match route.operation() {
                 name if name.contains("namespace") => "Namespace",
-                name if name.contains("job") => "Job",
+                name if name.contains("job") || name.contains("batch") => "Job",
                 name if name.contains("template") => "CronJob",
                 _ => "",
             };

@@ -38,6 +38,9 @@ fn unknown(route: Route, name: &str) -> Problem {
 const fn body_members(route: Route) -> &'static [&'static str] {
     match route {
         Route::CreateJob => &["job_manifest", "template", "job_name", "parameters", "overrides"],
+        Route::CreateBatch => {
+            &["job_manifest", "template", "parameters", "overrides", "jobs", "on_error", "ttl_seconds_after_finished"]
+        }
         Route::CreateNamespace => &["labels", "annotations"],
         _ => &[],
     }

@@ -17,6 +17,12 @@ pub enum Route {
     GetJobLogs,
     SuspendJob,
     ResumeJob,
+    CreateBatch,
+    GetBatchStatus,
+    ListBatches,
+    DeleteBatch,
+    SuspendBatch,
+    ResumeBatch,
     ListTemplates,
     CreateNamespace,
     DeleteNamespace,
@@ -63,7 +69,7 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 24] = {
+pub(super) static TABLE: [Row; 30] = {
     use Access::Cluster;
     use Role::{Admin, Read, Run, Write};
     use access as needs;
@@ -81,18 +87,30 @@ pub(super) static TABLE: [Row; 24] = {
             &["cluster", "job_name", "namespace", "propagation_policy", "grace_period_seconds", "uid", "wait"]),
         row(Route::ListJobs, GET, "/api/eks-list-jobs", "list_jobs",
             Cluster(Read, needs::LIST_JOBS),
-            &["cluster", "namespace", "state", "label_selector", "template", "limit", "continue", "wait"]),
+            &["cluster", "namespace", "state", "label_selector", "template", "batch_name", "limit", "continue", "wait"]),
         Row { media: Media::EventStream, ..row(Route::WatchJobs, GET, "/api/eks-watch-jobs", "watch_jobs",
             Cluster(Read, needs::WATCH_JOBS),
-            &["cluster", "namespace", "job_name", "state", "label_selector", "template"]) },
+            &["cluster", "namespace", "job_name", "state", "label_selector", "template", "batch_name"]) },
         Row { media: Media::Text, ..row(Route::GetJobLogs, GET, "/api/eks-get-job-logs", "get_job_logs",
             Cluster(Read, needs::GET_JOB_LOGS),
-            &["cluster", "job_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds",
+            &["cluster", "job_name", "batch_name", "namespace", "pod", "container", "follow", "tail_lines", "since_seconds",
               "since_time", "timestamps", "previous", "all"]) },
         row(Route::SuspendJob, POST, "/api/eks-suspend-job", "suspend_job",
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
         row(Route::ResumeJob, POST, "/api/eks-resume-job", "resume_job",
             Cluster(Write, needs::PATCH_JOB), &["cluster", "job_name", "namespace", "wait"]),
+        row(Route::CreateBatch, POST, "/api/eks-create-batch", "create_batch",
+            Cluster(Run, needs::CREATE_BATCH), &["cluster", "namespace", "batch_name"]),
+        row(Route::GetBatchStatus, GET, "/api/eks-get-batch-status", "get_batch_status",
+            Cluster(Read, needs::GET_BATCH_STATUS), &["cluster", "batch_name", "namespace", "details", "wait"]),
+        row(Route::ListBatches, GET, "/api/eks-list-batches", "list_batches",
+            Cluster(Read, needs::LIST_BATCHES), &["cluster", "namespace", "state", "limit", "continue"]),
+        row(Route::DeleteBatch, DELETE, "/api/eks-delete-batch", "delete_batch",
+            Cluster(Write, needs::DELETE_BATCH), &["cluster", "batch_name", "namespace", "propagation_policy", "wait"]),
+        row(Route::SuspendBatch, POST, "/api/eks-suspend-batch", "suspend_batch",
+            Cluster(Write, needs::PATCH_BATCH), &["cluster", "batch_name", "namespace"]),
+        row(Route::ResumeBatch, POST, "/api/eks-resume-batch", "resume_batch",
+            Cluster(Write, needs::PATCH_BATCH), &["cluster", "batch_name", "namespace"]),
         row(Route::ListTemplates, GET, "/api/eks-list-templates", "list_templates",
             Cluster(Read, needs::LIST_TEMPLATES), &["cluster", "namespace", "limit", "continue"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",

@@ -7,7 +7,7 @@ use hyper::Uri;
 
 use crate::config::duration::{self, Upto};
 use crate::http::response::problem::Problem;
-use crate::kube::names::{JobName, Namespace};
+use crate::kube::names::{BatchName, JobName, Namespace};
 
 /// The names and values of a query. A call has so few that a list is the fastest map.
 #[derive(Debug, Default)]
@@ -41,6 +41,10 @@ impl Parameters {
 
     pub fn job_name(&self) -> Result<JobName, Problem> {
         parse_job_name(self.required("job_name")?)
+    }
+
+    pub fn batch_name(&self) -> Result<BatchName, Problem> {
+        parse_batch_name(self.required("batch_name")?)
     }
 
     pub fn namespace(&self) -> Result<Namespace, Problem> {
@@ -84,6 +88,10 @@ pub fn parse_namespace(field: &str, name: &str) -> Result<Namespace, Problem> {
 
 pub fn parse_job_name(name: &str) -> Result<JobName, Problem> {
     JobName::parse(name).map_err(|error| Problem::invalid("job_name", &error.to_string()))
+}
+
+pub fn parse_batch_name(name: &str) -> Result<BatchName, Problem> {
+    BatchName::parse(name).map_err(|error| Problem::invalid("batch_name", &error.to_string()))
 }
 
 const MAX_WAIT: Duration = Duration::from_mins(5);

@@ -42,6 +42,9 @@ impl Default for FinishedJobs {
 impl FinishedJobs {
     /// Counts a job if it has just finished. `before` is its status before; none if the store does not have the job.
     pub(super) fn note(&mut self, status: &Status, before: Option<&Status>) {
+        if status.is_batch_head() {
+            return;
+        }
         let was_unfinished =
             before.map_or_else(|| self.forgotten.remove(&status.uid), |before| !before.state.is_final());
         let has_finished = was_unfinished && status.state.is_final();
@@ -54,7 +57,7 @@ impl FinishedJobs {
         if has_finished {
             let index = usize::from(status.state == State::Failed);
             counts[index] += 1;
-            if let Some(seconds) = status.run_seconds {
+            if let Some(seconds) = status.run_seconds() {
                 self.run_times[index].note(Duration::from_secs(seconds.into()));
             }
         }

@@ -4,6 +4,7 @@ pub mod change_log;
 mod ended;
 pub mod finished;
 pub mod index;
+mod page;
 mod reflector;
 mod staleness;
 mod tombstones;
@@ -16,12 +17,15 @@ use tokio::sync::{Notify, watch};
 use self::change_log::Change;
 use self::finished::FinishedJobs;
 use self::index::{Counts, PageCursor};
+pub use self::page::Page;
 use self::reflector::JobReflector;
 pub use self::staleness::Found;
+use crate::jobs::batches::Batch;
+use crate::jobs::batches::submissions::Submissions;
 use crate::jobs::filter::Filter;
 use crate::jobs::pods::exit::Exit;
 use crate::jobs::status::{Status, key};
-use crate::kube::names::{JobName, Namespace};
+use crate::kube::names::{BatchName, JobName, Namespace};
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
 
@@ -34,16 +38,10 @@ pub struct JobStore {
     change_notifications: watch::Sender<()>,
     /// Tells the change numbers of this store from those of another cluster or an earlier run of the program.
     pub instance_id: String,
+    /// The batches that a call of this process submits.
+    pub submissions: Arc<Submissions>,
     /// Notified when a job proves that the API server's store was reset. All jobs must be listed again.
     pub store_was_reset: Notify,
-}
-
-/// Some jobs, newest first. `next` is where the next page begins.
-#[derive(Debug)]
-pub struct Page {
-    pub jobs: Vec<Arc<Status>>,
-    pub next: Option<PageCursor>,
-    pub remaining: usize,
 }
 
 impl JobStore {
@@ -53,6 +51,7 @@ impl JobStore {
             reflector: RwLock::new(JobReflector::new(cluster)),
             change_notifications: watch::Sender::default(),
             instance_id: format!("{:08x}", fastrand::u32(..)),
+            submissions: Arc::default(),
             store_was_reset: Notify::new(),
         }
     }
@@ -71,14 +70,24 @@ impl JobStore {
         reflector.staleness.answer(reflector.index.get(&key(namespace, name)).cloned(), now)
     }
 
+    /// Returns a batch with its members.
+    pub fn batch(&self, namespace: &Namespace, name: &BatchName, now: Instant) -> Found<Batch> {
+        let reflector = self.read();
+        reflector.staleness.answer(reflector.index.batch(namespace, name), now)
+    }
+
+    /// Returns the heads of batches after a place, and the number of the others. The filter selects their names.
+    pub fn batch_heads(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
+        let reflector = self.read();
+        let page = Page::new(reflector.index.heads(filter, after), limit);
+        reflector.staleness.answer(Some(page), now)
+    }
+
     /// Returns at most `limit` matching jobs after a place, and the number of the other matches.
     pub fn page(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
         let reflector = self.read();
-        let mut matching = reflector.index.matching(filter, after);
-        let jobs: Vec<_> = matching.by_ref().take(limit).cloned().collect();
-        let remaining = matching.count();
-        let next = jobs.last().filter(|_| remaining > 0).map(|last| PageCursor::from(&**last));
-        reflector.staleness.answer(Some(Page { jobs, next, remaining }), now)
+        let page = Page::new(reflector.index.matching(filter, after), limit);
+        reflector.staleness.answer(Some(page), now)
     }
 
     /// Returns a matching job that has not ended, if there is one.
@@ -120,7 +129,7 @@ impl JobStore {
         self.change_notifications.subscribe()
     }
 
-    /// Notifies of every later change of one job. Subscribe first, then look at the job.
+    /// Notifies of every later change of one job. For the head of a batch, also of every change of its members. Subscribe first, then look at the job.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
@@ -173,7 +182,7 @@ impl JobStore {
         self.notify();
     }
 
-    /// Returns the last status of a job that is gone for at most ten minutes. Without a uid it is the last job of that
+    /// Returns the last status of a job that is gone for at most ten minutes. The head of a batch is not a job. Without a uid it is the last job of that
     /// name.
     pub fn last_known(
         &self,
@@ -182,7 +191,8 @@ impl JobStore {
         uid: Option<&str>,
         now: Instant,
     ) -> Option<Arc<Status>> {
-        self.read().ended.last(&key(namespace, name), uid, now).cloned()
+        let last = self.read().ended.last(&key(namespace, name), uid, now).cloned();
+        last.filter(|last| !last.is_batch_head())
     }
 
     /// Removes a job that one of our own calls deleted. The watch may still report its earlier changes.

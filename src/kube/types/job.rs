@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::kube::types::meta::{Condition, Metadata, Status, Time};
+use crate::kube::types::annotations::OwnAnnotations;
+use crate::kube::types::meta::{Condition, Metadata, OwnerReference, Status, Time};
 use crate::kube::types::pod::{LabelSelector, PodTemplate};
 use crate::kube::types::pod_failure_policy::PodFailurePolicy;
-use crate::kube::types::template_annotation::{self, TEMPLATE_ANNOTATION};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -28,9 +28,9 @@ pub struct JobMetadata {
     pub creation_timestamp: Option<Time>,
     pub deletion_timestamp: Option<Time>,
     pub labels: Labels,
-    /// The annotation [`TEMPLATE_ANNOTATION`]. The other annotations are not kept.
-    #[serde(rename = "annotations", deserialize_with = "template_annotation::read")]
-    pub template: Option<Box<str>>,
+    /// The other annotations are not kept.
+    pub annotations: OwnAnnotations,
+    pub owner_references: Vec<OwnerReference>,
 }
 
 /// Labels, sorted by key. They need less memory than a map.
@@ -135,7 +135,8 @@ impl From<JobInFull> for Job {
             creation_timestamp: metadata.creation_timestamp,
             deletion_timestamp: metadata.deletion_timestamp,
             labels: Labels(labels.collect()),
-            template: metadata.annotations.get(TEMPLATE_ANNOTATION).map(|template| template.as_str().into()),
+            annotations: OwnAnnotations::from(&metadata.annotations),
+            owner_references: metadata.owner_references,
         };
         let spec = JobSpec { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by };
         Self { metadata, spec, status }

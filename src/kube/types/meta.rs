@@ -46,6 +46,8 @@ pub struct Metadata {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OwnerReference {
+    pub kind: String,
+    pub name: String,
     pub uid: String,
     pub controller: Option<bool>,
 }

@@ -18,11 +18,12 @@ pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
     let state = parameters.optional("state").map(state).transpose()?;
     let template = parameters.optional("template").map(template).transpose()?;
+    let batch = parameters.optional("batch_name").map(|_| parameters.batch_name()).transpose()?;
     (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
     if let Some(namespace) = &namespace {
         ctx.check_namespace(Policy::may_use, namespace)?;
     }
-    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state, template })
+    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state, template, batch })
 }
 
 fn state(name: &str) -> Result<State, Problem> {

@@ -31,7 +31,7 @@ impl JobReflector {
         let failed_before = before.is_some_and(|before| before.state == State::Failed);
         let has_failed = status.state == State::Failed && !failed_before;
         let since = OffsetDateTime::now_utc() - MAX_AGE;
-        let is_recent = status.failed_at.is_none_or(|time| time > since.unix_timestamp());
+        let is_recent = status.ended_at.is_none_or(|time| time > since.unix_timestamp());
         if has_failed && is_recent && status.exit().is_none() && self.failed.len() < MAX_QUEUED {
             self.failed.push_back(Arc::clone(status));
         }
@@ -56,7 +56,7 @@ impl JobReflector {
             return false;
         }
         let before = self.index.insert(Arc::clone(&status));
-        self.wake(status.key());
+        self.wake(&status);
         self.changes.updated(before, status);
         true
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::jobs::batches::membership;
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
@@ -169,7 +170,7 @@ impl JobReflector {
             self.ended.note(Arc::clone(&other), now);
             self.changes.deleted(other);
         }
-        self.wake(status.key());
+        self.wake(&status);
         self.queue_exit(&status, before.as_deref());
         self.finished.note(&status, before.as_deref());
         self.changes.updated(before, status);
@@ -192,7 +193,7 @@ impl JobReflector {
 
     fn remove(&mut self, key: &str, now: Instant) {
         if let Some(status) = self.index.remove(key) {
-            self.wake(key);
+            self.wake(&status);
             self.ended.note(Arc::clone(&status), now);
             self.changes.deleted(status);
         }
@@ -202,9 +203,16 @@ impl JobReflector {
         self.waiting.values().for_each(|waiting| waiting.send_modify(|()| ()));
     }
 
-    fn wake(&self, key: &str) {
-        if let Some(waiting) = self.waiting.get(key) {
-            waiting.send_replace(());
+    /// Wakes the callers that wait for the job, or for its batch.
+    fn wake(&self, status: &Status) {
+        let wake = |key: &str| {
+            if let Some(waiting) = self.waiting.get(key) {
+                waiting.send_replace(());
+            }
+        };
+        wake(status.key());
+        if let Some(batch) = membership::batch_of(status) {
+            wake(&[status.namespace(), "/", batch].concat());
         }
     }
 }

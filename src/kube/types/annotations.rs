@@ -1,20 +1,41 @@
-//! Reads one annotation of a job, and skips all others without an allocation: [`read`].
+//! Reads the annotations of a job that the service sets, and skips all others without an allocation: [`OwnAnnotations`].
 
-use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 
 /// The annotation that names the template of a job, and its version.
 pub const TEMPLATE_ANNOTATION: &str = "eks-api/template";
+/// The annotation that describes a batch. Its head has it.
+pub const BATCH_ANNOTATION: &str = "eks-api/batch";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<Annotations>")]
+pub struct OwnAnnotations {
+    pub template: Option<Box<str>>,
+    pub batch: Option<Box<str>>,
+}
 
 #[derive(Deserialize)]
 struct Annotations {
     #[serde(rename = "eks-api/template")]
     template: Option<Box<str>>,
+    #[serde(rename = "eks-api/batch")]
+    batch: Option<Box<str>>,
 }
 
-/// Returns the value of [`TEMPLATE_ANNOTATION`] in a map of annotations, which may be null.
-pub(super) fn read<'de, D: Deserializer<'de>>(annotations: D) -> Result<Option<Box<str>>, D::Error> {
-    let annotations: Option<Annotations> = Deserialize::deserialize(annotations)?;
-    Ok(annotations.and_then(|annotations| annotations.template))
+/// The map may be null.
+impl From<Option<Annotations>> for OwnAnnotations {
+    fn from(annotations: Option<Annotations>) -> Self {
+        annotations.map_or_else(Self::default, |Annotations { template, batch }| Self { template, batch })
+    }
+}
+
+impl From<&BTreeMap<String, String>> for OwnAnnotations {
+    fn from(annotations: &BTreeMap<String, String>) -> Self {
+        let value = |name| annotations.get(name).map(|value| value.as_str().into());
+        Self { template: value(TEMPLATE_ANNOTATION), batch: value(BATCH_ANNOTATION) }
+    }
 }
 
 #[cfg(test)]
@@ -27,7 +48,7 @@ mod tests {
         let job = json!({ "metadata": { "name": "a", "annotations": annotations, "uid": "u" } }).to_string();
         let job: Job = json::read(job.as_bytes()).unwrap();
         assert_eq!((&*job.metadata.name, &*job.metadata.uid), ("a", "u"), "the fields beside it");
-        job.metadata.template.map(Into::into)
+        job.metadata.annotations.template.map(Into::into)
     }
 
     #[test]
@@ -46,13 +67,13 @@ mod tests {
         ] {
             assert_eq!(template(&annotations).as_deref(), expected, "{annotations}");
         }
-        assert_eq!(json::read::<Job>(br#"{"metadata":{}}"#).unwrap().metadata.template, None);
+        assert_eq!(json::read::<Job>(br#"{"metadata":{}}"#).unwrap().metadata.annotations.template, None);
     }
 
     #[test]
     fn an_escaped_name_is_the_same_name() {
         let job = br#"{"metadata":{"annotations":{"eks\u002dapi/template":"job/a@1","\ud83d\ude00":"b"}}}"#;
-        assert_eq!(json::read::<Job>(job).unwrap().metadata.template.as_deref(), Some("job/a@1"));
+        assert_eq!(json::read::<Job>(job).unwrap().metadata.annotations.template.as_deref(), Some("job/a@1"));
     }
 
     #[test]
@@ -70,7 +91,7 @@ mod tests {
         {
             let full: JobInFull =
                 serde_json::from_value(json!({ "metadata": { "annotations": annotations } })).unwrap();
-            assert_eq!(Job::from(full).metadata.template.as_deref(), expected);
+            assert_eq!(Job::from(full).metadata.annotations.template.as_deref(), expected);
         }
     }
 }

@@ -1,0 +1,45 @@
+//! [`BatchRef`]: the batch that a call names.
+
+use crate::api::context::RequestContext;
+use crate::http::response::problem::Problem;
+use crate::jobs::policy::Policy;
+use crate::kube::error::Error;
+use crate::kube::names::{BatchName, Namespace};
+use crate::kube::refusal::Refusal;
+use crate::kube::types::Status;
+use crate::kube::url::Path;
+
+#[derive(Clone, Debug)]
+pub(super) struct BatchRef {
+    pub(super) namespace: Namespace,
+    pub(super) name: BatchName,
+}
+
+impl BatchRef {
+    /// Returns this batch, after the check of its namespace.
+    pub(super) fn new(ctx: &mut RequestContext, namespace: Namespace, name: BatchName) -> Result<Self, Problem> {
+        // The log names the batch also if the call is refused.
+        ctx.set_object(&namespace, Some(&name.head()));
+        ctx.check_namespace(Policy::may_use, &namespace)?;
+        Ok(Self { namespace, name })
+    }
+
+    /// Returns the batch that the query names.
+    pub(super) fn from_query(ctx: &mut RequestContext) -> Result<Self, Problem> {
+        let (namespace, name) = (ctx.parameters.namespace()?, ctx.parameters.batch_name()?);
+        Self::new(ctx, namespace, name)
+    }
+
+    /// Returns the path of its head.
+    pub(super) fn path(&self) -> Path {
+        Path::job(&self.namespace, &self.name.head())
+    }
+
+    /// Returns the 404 for a name without a batch. A job may have it.
+    pub(super) fn not_found(&self) -> Error {
+        let Self { namespace, name } = self;
+        let message = format!("batch \"{name}\" not found in namespace {namespace}");
+        let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
+        Error::Refused(Box::new(Refusal::new(404, status, None)))
+    }
+}
