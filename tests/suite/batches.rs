@@ -1,0 +1,5 @@
+//! Batches: many jobs that are created, read and deleted as one.
+
+mod lists;
+mod status;
+mod waits;
