@@ -2,4 +2,5 @@
 
 mod lists;
 mod status;
+mod stub_garbage;
 mod waits;
