@@ -70,7 +70,7 @@ pub(crate) async fn list_batches(ctx: &mut RequestContext) -> Result<Reply, Prob
     let with_exits = has_exits && exits::caller_may_see(ctx, query.filter.namespace.as_ref()).await?;
     let view = View { with_members: false, with_exits };
     let object = |(batch, may_grow): &Listing| json(&BatchStatus::new(&rest.cluster, batch, *may_grow, view));
-    let objects = batches.iter().map(|listing| object(listing).map(Into::into)).collect::<Result<_, _>>()?;
+    let objects = batches.iter().map(object).collect::<Result<_, _>>()?;
     reply(r#"{"batches":["#, objects, &rest, source)
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn see(
     let may_grow = may_grow_for(ctx, batch).is_some();
     let json = json(&BatchStatus::new(ctx.cluster.name(), batch, may_grow, View { with_members, with_exits }))?;
     let tag = [&*ctx.cluster.tag_prefix, &hash(&json)].concat();
-    Ok(Seen { json: json.into(), tag })
+    Ok(Seen { json, tag })
 }
 
 /// 409 if the head does not describe the batch any more.

@@ -75,9 +75,8 @@ enum Slot {
 fn slot_job(index: u32, slot: Slot) -> Option<Arc<Status>> {
     let (mut job, state) = match slot {
         Slot::Nothing => return None,
-        Slot::Member(state) => (member(index, "u1", 7, state), state),
         Slot::Other(0, state) => (member(index, "u0", 7, state), state),
-        Slot::Other(_, state) => (member(index, "u1", 7, state), state),
+        Slot::Member(state) | Slot::Other(_, state) => (member(index, "u1", 7, state), state),
     };
     match slot {
         Slot::Other(1, _) => job.metadata.owner_references[0].kind = "CronJob".to_owned(),
@@ -121,7 +120,7 @@ fn the_status_is_that_of_the_contract_for_any_members() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut seen = std::collections::HashSet::new();
+    let mut reached = std::collections::HashSet::new();
     for _ in 0..2000 {
         // Few states, so that every state of a batch is frequent.
         let states: Vec<State> = (0..=rng.usize(..3)).map(|_| State::ALL[rng.usize(..5)]).collect();
@@ -142,7 +141,7 @@ fn the_status_is_that_of_the_contract_for_any_members() {
 
         let object = status(&batch, may_grow);
         let state = expected_state(&slots, is_deleting, may_grow);
-        seen.insert(state);
+        reached.insert(state);
         let count = |wanted| slots.iter().filter(|slot| **slot == Slot::Member(wanted)).count();
         let known: usize = State::ALL.into_iter().map(count).sum();
         let counts = json!({
@@ -175,7 +174,7 @@ fn the_status_is_that_of_the_contract_for_any_members() {
         let has_ended = ["completed", "failed", "incomplete"].contains(&state);
         assert_eq!(object["completion_time"], json!(last.filter(|_| has_ended)));
     }
-    assert_eq!(seen.len(), BatchState::ALL.len(), "{seen:?}");
+    assert_eq!(reached.len(), BatchState::ALL.len(), "{reached:?}");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 
 use crate::jobs::batches::Batch;
-use crate::jobs::batches::state::BatchState;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 
@@ -26,8 +25,7 @@ pub struct BatchStatus<'a> {
     batch_name: &'a str,
     namespace: &'a str,
     cluster: &'a str,
-    #[serde(serialize_with = "name")]
-    pub state: BatchState,
+    state: &'static str,
     size: usize,
     counts: Counts,
     failed_jobs: Vec<FailedJob<'a>>,
@@ -80,10 +78,6 @@ struct Reason {
     reason: Option<String>,
 }
 
-fn name<S: Serializer>(state: &BatchState, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.name())
-}
-
 impl<'a> BatchStatus<'a> {
     /// `may_grow` is whether missing members may still be submitted.
     pub fn new(cluster: &'a str, batch: &'a Batch, may_grow: bool, view: View) -> Self {
@@ -103,7 +97,7 @@ impl<'a> BatchStatus<'a> {
             batch_name: batch.head.name(),
             namespace: batch.head.namespace(),
             cluster,
-            state,
+            state: state.name(),
             size: batch.members.len(),
             counts: Counts {
                 pending: counts.get(State::Pending),

@@ -79,15 +79,13 @@ impl JobStore {
     /// Returns the heads of batches after a place, and the number of the others. The filter selects their names.
     pub fn batch_heads(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
         let reflector = self.read();
-        let page = Page::new(reflector.index.heads(filter, after), limit);
-        reflector.staleness.answer(Some(page), now)
+        reflector.staleness.answer(Some(Page::new(reflector.index.heads(filter, after), limit)), now)
     }
 
     /// Returns at most `limit` matching jobs after a place, and the number of the other matches.
     pub fn page(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
         let reflector = self.read();
-        let page = Page::new(reflector.index.matching(filter, after), limit);
-        reflector.staleness.answer(Some(page), now)
+        reflector.staleness.answer(Some(Page::new(reflector.index.matching(filter, after), limit)), now)
     }
 
     /// Returns a matching job that has not ended, if there is one.
@@ -134,8 +132,7 @@ impl JobStore {
         self.change_notifications.subscribe()
     }
 
-    /// Notifies of every later change of one job. For the head of a batch, also of every change of its members.
-    /// Subscribe first, then look at the job.
+    /// Notifies of every later change of one job, and of the members of a head. Subscribe first, then look at the job.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();

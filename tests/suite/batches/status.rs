@@ -77,8 +77,9 @@ async fn a_status_comes_from_memory_and_is_the_same_from_the_cluster() {
         assert!(is_hit(&known) && !is_hit(&direct));
     }
     let details = lab.service.get(&format!("{}&details=true", path("etl"))).await;
-    let states: Vec<_> = details.json()["members"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
-    assert_eq!(states, ["completed", "running", "pending"]);
+    let of_members: Vec<_> =
+        details.json()["members"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
+    assert_eq!(of_members, ["completed", "running", "pending"]);
     assert_ne!(etag(&details), etag(&known));
 }
 
