@@ -147,7 +147,7 @@ fn a_value_that_is_not_opened_keeps_its_text() {
         "template": {"c": 1E+2, "spec": {"d": {"e" :-0.0}, "containers": [{"f":  1.50}, {"name": "main", "g": [ ]}]}}}}"#;
     let overrides = json!({ "container": "main", "env": { "A": "1" }, "labels": { "l": "1" }, "suspend": true,
         "resources": { "limits": { "cpu": 1 } } });
-    let made = made(serde_json::from_str(text).unwrap(), &overrides);
+    let made = made(&serde_json::from_str(text).unwrap(), &overrides);
     let wanted = concat!(
         r#"{"metadata":{"a":1.0,"labels":{"l":"1","x":"\u00e9"}},"spec":{"b":[1e400, 2],"suspend":true,"#,
         r#""template":{"c":1E+2,"spec":{"containers":[{"f":  1.50},{"env":[{"name":"A","value":"1"}],"g":[ ],"#,
