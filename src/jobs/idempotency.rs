@@ -124,7 +124,7 @@ fn create_id() -> String {
 }
 
 /// Returns the first 128 bits of the SHA-256 in hex.
-fn hash(bytes: &[u8]) -> String {
+pub fn hash(bytes: &[u8]) -> String {
     hex::encode(&digest(&SHA256, bytes).as_ref()[..16])
 }
 
