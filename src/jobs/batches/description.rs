@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::batches::MAX_MEMBERS;
+/// The most members of a batch. Their indexes have four digits.
+pub const MAX_MEMBERS: u32 = 1000;
 
 /// The value of the annotation `eks-api/batch`, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

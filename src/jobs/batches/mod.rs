@@ -13,12 +13,10 @@ pub mod submissions;
 use std::sync::Arc;
 
 use crate::jobs::batches::description::Description;
+pub use crate::jobs::batches::description::MAX_MEMBERS;
 use crate::jobs::batches::membership::{Head, Membership};
 use crate::jobs::batches::state::{BatchState, MemberCounts, state};
 use crate::jobs::status::Status;
-
-/// The most members of a batch. Their indexes have four digits.
-pub const MAX_MEMBERS: u32 = 1000;
 
 /// A batch at one moment.
 #[derive(Clone, Debug)]
