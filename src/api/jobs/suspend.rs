@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::lookup::refuse_head;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
 use crate::http::request::body_stream::RequestBody;
@@ -33,6 +34,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
     let wait = agreed("wait", ctx.parameters.wait()?, wait)?;
     let job = resolve_job(ctx, &in_body)?;
     let patch = json(&Suspension::new(suspend))?;
+    refuse_head(ctx, &job).await?;
     ctx.acquire_write_permit().await?;
     let patched: Job = ctx.client()?.merge_patch(&job.path(), patch).await?;
     ctx.set_object_uid(&patched.metadata.uid);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::context::RequestContext;
 use crate::api::jobs::list::pagination::expired;
 use crate::http::response::problem::Problem;
+use crate::jobs::batches::membership::MEMBER_LABEL;
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::LABEL_SELECTOR;
@@ -22,10 +23,14 @@ pub(super) async fn page(
     limit: usize,
     token: Option<&str>,
 ) -> Result<(Vec<Arc<Status>>, Option<String>), Problem> {
-    let selector = match filter.selector.to_string() {
-        own if own.is_empty() => LABEL_SELECTOR.to_owned(),
-        own => format!("{LABEL_SELECTOR},{own}"),
-    };
+    let mut selector = LABEL_SELECTOR.to_owned();
+    if let Some(batch) = &filter.batch {
+        selector += &format!(",{MEMBER_LABEL}={batch}");
+    }
+    match filter.selector.to_string() {
+        own if own.is_empty() => {}
+        own => selector += &format!(",{own}"),
+    }
     let limit = u32::try_from(limit).unwrap_or(MAX_PAGE);
     let path = Path::jobs_page(filter.namespace.as_ref(), &selector, limit, token);
     let list: List<Job> = match ctx.client()?.get(&path).await {
