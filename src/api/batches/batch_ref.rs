@@ -1,6 +1,7 @@
 //! [`BatchRef`]: the batch that a call names.
 
 use crate::api::context::RequestContext;
+use crate::api::routes::Route;
 use crate::http::response::problem::Problem;
 use crate::jobs::policy::Policy;
 use crate::kube::error::Error;
@@ -10,14 +11,18 @@ use crate::kube::types::Status;
 use crate::kube::url::Path;
 
 #[derive(Clone, Debug)]
-pub(super) struct BatchRef {
-    pub(super) namespace: Namespace,
-    pub(super) name: BatchName,
+pub(in crate::api) struct BatchRef {
+    pub(in crate::api) namespace: Namespace,
+    pub(in crate::api) name: BatchName,
 }
 
 impl BatchRef {
     /// Returns this batch, after the check of its namespace.
-    pub(super) fn new(ctx: &mut RequestContext, namespace: Namespace, name: BatchName) -> Result<Self, Problem> {
+    pub(in crate::api) fn new(
+        ctx: &mut RequestContext,
+        namespace: Namespace,
+        name: BatchName,
+    ) -> Result<Self, Problem> {
         // The log names the batch also if the call is refused.
         ctx.set_object(&namespace, Some(&name.head()));
         ctx.check_namespace(Policy::may_use, &namespace)?;
@@ -25,7 +30,7 @@ impl BatchRef {
     }
 
     /// Returns the batch that the query names.
-    pub(super) fn from_query(ctx: &mut RequestContext) -> Result<Self, Problem> {
+    pub(in crate::api) fn from_query(ctx: &mut RequestContext) -> Result<Self, Problem> {
         let (namespace, name) = (ctx.parameters.namespace()?, ctx.parameters.batch_name()?);
         Self::new(ctx, namespace, name)
     }
@@ -35,10 +40,30 @@ impl BatchRef {
         Path::job(&self.namespace, &self.name.head())
     }
 
-    /// Returns the 404 for a name without a batch. A job may have it.
+    /// Returns the 404 for a name without a batch.
     pub(super) fn not_found(&self) -> Error {
         let Self { namespace, name } = self;
-        let message = format!("batch \"{name}\" not found in namespace {namespace}");
+        Self::missing(format!("batch \"{name}\" not found in namespace {namespace}"))
+    }
+
+    /// Returns the 404 for the name of a job. Names the call for jobs.
+    pub(super) fn is_a_job(&self, route: Route) -> Error {
+        let call = match route {
+            Route::DeleteBatch => Route::DeleteJob,
+            Route::SuspendBatch => Route::SuspendJob,
+            Route::ResumeBatch => Route::ResumeJob,
+            Route::GetJobLogs => Route::GetJobLogs,
+            _ => Route::GetJobStatus,
+        };
+        let Self { namespace, name } = self;
+        let parameter = if call == route { " with job_name" } else { "" };
+        let path = call.path();
+        Self::missing(format!(
+            "batch \"{name}\" not found in namespace {namespace}: it is a job; call {path}{parameter}"
+        ))
+    }
+
+    fn missing(message: String) -> Error {
         let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
         Error::Refused(Box::new(Refusal::new(404, status, None)))
     }

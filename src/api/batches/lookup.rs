@@ -76,14 +76,28 @@ pub(super) fn from_store(ctx: &RequestContext, batch: &BatchRef) -> Option<Found
     }
 }
 
-/// Reads the head, and lists the members by their label.
-pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<FoundBatch, Problem> {
+/// Returns the head for a caller who may see it: from the store unless the request says `no-cache`.
+pub(in crate::api) async fn head(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
+    if !ctx.wants_no_cache()
+        && let Some(found) = from_store(ctx, batch).filter(|found| !found.source.is_stale())
+    {
+        let [access, _] = access_requests(batch, found.batch.head.name());
+        ctx.authorize(&[access]).await?;
+        return Ok(found.batch.head);
+    }
+    head_in_cluster(ctx, batch).await
+}
+
+async fn head_in_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
     let head: Job = ctx.client()?.get(&batch.path()).await.map_err(|error| problem(batch, error))?;
     ctx.store().insert_if_newer(&head);
     let head = Arc::new(ctx.store().status(&head));
-    if !head.is_batch_head() {
-        return Err(batch.not_found().into());
-    }
+    if head.is_batch_head() { Ok(head) } else { Err(batch.is_a_job(ctx.route).into()) }
+}
+
+/// Reads the head, and lists the members by their label.
+pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<FoundBatch, Problem> {
+    let head = head_in_cluster(ctx, batch).await?;
     let listed = members_in_cluster(ctx, batch).await?;
     let mut members: HashMap<u32, Arc<Status>> = HashMap::new();
     members.extend(listed.into_iter().filter_map(|member| Some((index_of(&member)?, member))));
@@ -107,7 +121,7 @@ pub(super) async fn members_in_cluster(ctx: &mut RequestContext, batch: &BatchRe
 }
 
 /// A 404 names the batch.
-fn problem(batch: &BatchRef, error: Error) -> Problem {
+pub(super) fn problem(batch: &BatchRef, error: Error) -> Problem {
     if error.is_not_found() { batch.not_found().into() } else { error.into() }
 }
 

@@ -79,7 +79,7 @@ async fn wait_until_gone(ctx: &mut RequestContext, job: &JobRef, time: Duration)
 }
 
 /// Foreground by default: the API server's own default would leave the pods behind.
-fn propagation(ctx: &RequestContext) -> Result<Propagation, Problem> {
+pub(in crate::api) fn propagation(ctx: &RequestContext) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
     match ctx.parameters.optional(NAME).map(str::to_ascii_lowercase).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),

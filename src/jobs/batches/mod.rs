@@ -52,7 +52,8 @@ impl Batch {
     }
 }
 
-fn description(head: &Status) -> Option<&Description> {
+/// Returns what the annotation of a head says. `None` if another tool has damaged it.
+pub fn description(head: &Status) -> Option<&Description> {
     match head.batch() {
         Some(Membership::Head(head)) => head.description.as_ref(),
         _ => None,
