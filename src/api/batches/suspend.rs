@@ -79,25 +79,25 @@ pub(crate) async fn suspend_batch(
     let batch = resolve_batch(ctx, &in_body)?;
     let found = lookup::find(ctx, &batch).await?.batch;
     ctx.set_object_uid(&found.head.uid);
-    let patch = json(&Suspension::new(suspend))?;
-    let (mut outcome, mut first_failure, mut changes) = (Outcome::default(), None, JoinSet::new());
+    let suspension = json(&Suspension::new(suspend))?;
+    let (mut outcome, mut first_failure, mut running) = (Outcome::default(), None, JoinSet::new());
     let mut members = found.known();
     loop {
-        let next = if changes.len() < MAX_CHANGES { members.next() } else { None };
+        let next = if running.len() < MAX_CHANGES { members.next() } else { None };
         let done = match next {
             Some(member) if !needs_change(member, suspend) => Ok(false),
             // Acquired one after the other, so that the call waits for few permits at a time.
             Some(member) => match (JobName::parse(member.name()), ctx.write_client().await) {
                 (Ok(name), Ok(client)) => {
                     let (path, store) = (Path::job(&batch.namespace, &name), Arc::clone(ctx.store()));
-                    let changed = change(client, path, patch.clone(), store, suspend);
-                    changes.spawn(async move { changed.await.map_err(|failure| (name, failure)) });
+                    let changed = change(client, path, suspension.clone(), store, suspend);
+                    running.spawn(async move { changed.await.map_err(|failure| (name, failure)) });
                     continue;
                 }
                 (Ok(name), Err(problem)) => Err((name, Failure { problem, may_pass: true })),
                 (Err(_), _) => Ok(false),
             },
-            None => match changes.join_next().await {
+            None => match running.join_next().await {
                 Some(ended) => ended.unwrap_or(Ok(false)),
                 None => break,
             },
@@ -138,8 +138,14 @@ fn needs_change(member: &Status, suspend: bool) -> bool {
 }
 
 /// Changes one member. Returns false if it is gone.
-async fn change(client: Client, path: Path, patch: Body, store: Arc<JobStore>, suspend: bool) -> Result<bool, Failure> {
-    match client.merge_patch::<Job>(&path, patch).await {
+async fn change(
+    client: Client,
+    path: Path,
+    suspension: Body,
+    store: Arc<JobStore>,
+    suspend: bool,
+) -> Result<bool, Failure> {
+    match client.merge_patch::<Job>(&path, suspension).await {
         Ok(patched) => {
             store.insert_if_newer(&patched);
             check_result(&patched, suspend).map_err(|problem| Failure { problem, may_pass: false })?;
@@ -167,5 +173,5 @@ fn incomplete(batch: &BatchRef, outcome: &Outcome, member: &JobName, first: Fail
     };
     let retry_after = problem.retry_after.or(may_pass.then_some(RETRY_AFTER));
     let Problem { cause, causes, .. } = problem;
-    Problem { retry_after, cause, causes, ..Problem::new(status, "batch_incomplete", detail) }
+    Problem { causes, retry_after, cause, ..Problem::new(status, "batch_incomplete", detail) }
 }

@@ -4,6 +4,7 @@
 //! callers see. `submissions` remembers the batches that are being submitted. `expiry` deletes ended batches.
 
 pub mod description;
+pub mod expiry;
 pub mod membership;
 pub mod plan;
 pub mod state;

@@ -23,14 +23,10 @@ pub(super) async fn page(
     limit: usize,
     token: Option<&str>,
 ) -> Result<(Vec<Arc<Status>>, Option<String>), Problem> {
-    let mut selector = LABEL_SELECTOR.to_owned();
-    if let Some(batch) = &filter.batch {
-        selector += &format!(",{MEMBER_LABEL}={batch}");
-    }
-    match filter.selector.to_string() {
-        own if own.is_empty() => {}
-        own => selector += &format!(",{own}"),
-    }
+    let batch = filter.batch.as_ref().map(|batch| format!("{MEMBER_LABEL}={batch}"));
+    let own = Some(filter.selector.to_string()).filter(|own| !own.is_empty());
+    let selector: Vec<String> = [Some(LABEL_SELECTOR.to_owned()), batch, own].into_iter().flatten().collect();
+    let selector = selector.join(",");
     let limit = u32::try_from(limit).unwrap_or(MAX_PAGE);
     let path = Path::jobs_page(filter.namespace.as_ref(), &selector, limit, token);
     let list: List<Job> = match ctx.client()?.get(&path).await {

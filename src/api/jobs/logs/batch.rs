@@ -11,7 +11,7 @@ use crate::kube::names::JobName;
 
 /// What a call reads.
 pub(super) enum Logs {
-    Job(JobPods),
+    Job(Box<JobPods>),
     Batch(Members),
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Members {
 impl Reading<ClusterLogs> {
     pub(super) async fn run_all(&self, logs: Logs) -> Result<(), LogError> {
         match logs {
-            Logs::Job(seen) => self.run(seen).await,
+            Logs::Job(seen) => self.run(*seen).await,
             // Boxed: most calls are for one job.
             Logs::Batch(members) => Box::pin(self.batch(&members)).await,
         }

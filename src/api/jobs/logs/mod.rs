@@ -46,7 +46,7 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
     ctx.acquire_stream_permit()?;
     let logs = match batch {
         Some(batch) => Logs::Batch(members(ctx, &batch).await?),
-        None => Logs::Job(pods(ctx, &job).await?),
+        None => Logs::Job(Box::new(pods(ctx, &job).await?)),
     };
     ctx.forget_request();
     let (sink, body) = ReplyBody::stream();
