@@ -42,28 +42,29 @@ impl BatchRef {
 
     /// Returns the 404 for a name without a batch.
     pub(super) fn not_found(&self) -> Error {
-        let Self { namespace, name } = self;
-        Self::missing(format!("batch \"{name}\" not found in namespace {namespace}"))
+        self.missing("")
     }
 
     /// Returns the 404 for the name of a job. Names the call for jobs.
     pub(super) fn is_a_job(&self, route: Route) -> Error {
         let call = match route {
-            Route::DeleteBatch => Route::DeleteJob,
-            Route::SuspendBatch => Route::SuspendJob,
-            Route::ResumeBatch => Route::ResumeJob,
-            Route::GetJobLogs => Route::GetJobLogs,
-            _ => Route::GetJobStatus,
+            Route::DeleteBatch => "delete-job",
+            Route::SuspendBatch => "suspend-job",
+            Route::ResumeBatch => "resume-job",
+            Route::GetJobLogs => "get-job-logs with job_name",
+            _ => "get-job-status",
         };
-        let Self { namespace, name } = self;
-        let parameter = if call == route { " with job_name" } else { "" };
-        let path = call.path();
-        Self::missing(format!(
-            "batch \"{name}\" not found in namespace {namespace}: it is a job; call {path}{parameter}"
-        ))
+        self.missing(&format!(": a job has the name; use {call}"))
     }
 
-    fn missing(message: String) -> Error {
+    /// Returns the 404 for a name that another batch has now.
+    pub(super) fn replaced(&self) -> Error {
+        self.missing(": another batch has the name")
+    }
+
+    fn missing(&self, why: &str) -> Error {
+        let Self { namespace, name } = self;
+        let message = format!("batch \"{name}\" not found in namespace {namespace}{why}");
         let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
         Error::Refused(Box::new(Refusal::new(404, status, None)))
     }

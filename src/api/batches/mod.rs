@@ -7,3 +7,5 @@ pub(crate) mod list;
 pub(super) mod lookup;
 pub(crate) mod status;
 pub(crate) mod suspend;
+pub(super) mod view;
+mod wait;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::lookup;
+use crate::api::batches::view::check_description;
 use crate::api::context::RequestContext;
 use crate::api::jobs::suspend::check_result;
 use crate::http::request::body_stream::RequestBody;
@@ -79,6 +80,7 @@ pub(crate) async fn suspend_batch(
     let batch = resolve_batch(ctx, &in_body)?;
     let found = lookup::find(ctx, &batch).await?.batch;
     ctx.set_object_uid(&found.head.uid);
+    check_description(&batch, &found)?;
     let suspension = json(&Suspension::new(suspend))?;
     let (mut outcome, mut first_failure, mut running) = (Outcome::default(), None, JoinSet::new());
     let mut members = found.known();

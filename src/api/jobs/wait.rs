@@ -131,8 +131,8 @@ pub(super) async fn wait_for(
     Ok(seen)
 }
 
-/// Returns the time for which a job of this source is known to hold.
-fn valid_at(source: Source) -> Instant {
+/// Returns the time for which an object of this source is known to hold.
+pub(in crate::api) fn valid_at(source: Source) -> Instant {
     let now = Instant::now();
     match source {
         Source::Store { age: Some(age) } => now.checked_sub(age).unwrap_or(now),

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::lookup;
+use crate::api::batches::view::check_description;
 use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::logs::batch::{Logs, Members};
@@ -30,7 +31,7 @@ use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
-use crate::jobs::batches::{self, membership};
+use crate::jobs::batches::{Batch, membership};
 use crate::jobs::logs::JobPods;
 
 pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
@@ -78,6 +79,8 @@ async fn pods(ctx: &mut RequestContext, job: &JobRef) -> Result<JobPods, Problem
 
 async fn members(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Members, Problem> {
     let head = lookup::head(ctx, batch).await?;
-    let size = batches::description(&head).map_or(0, |description| description.size);
-    Ok(Members { names: (0..size).map(|index| batch.name.member(index)).collect(), head: head.uid.to_string() })
+    let found = Batch::new(head, |_| None);
+    check_description(batch, &found)?;
+    let names = (0..).zip(&found.members).map(|(index, _)| batch.name.member(index)).collect();
+    Ok(Members { names, head: found.head.uid.to_string() })
 }
