@@ -56,7 +56,7 @@ async fn every_recipe_for_batches_runs() {
     {
         assert!(printed.contains(shown), "{shown}\n{printed}\n{stderr}");
     }
-    for (batch, size) in [("hello", 2), ("import", 2), ("files", 2), ("etl-november", 30)] {
+    for (batch, size) in [("hello", 2), ("import", 2), ("etl-november", 30)] {
         assert_eq!(state(&lab, batch).await, json!(["completed", size]), "{batch}");
     }
     let (_, label) = page.split_once(r#"{"labels": {""#).unwrap();
