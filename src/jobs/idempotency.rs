@@ -31,6 +31,11 @@ impl IdempotencyKey {
         (!key.is_empty() && key.len() <= 255 && printable).then(|| Self(hash(key.as_bytes())))
     }
 
+    /// Binds the key to a body.
+    pub fn bind(&self, body: &[u8]) -> BoundKey {
+        BoundKey { key: self.0.clone(), body: hash(body) }
+    }
+
     /// Returns letters for a job's name. The same key gives the same letters.
     pub fn letters(&self) -> String {
         let bytes = digest(&SHA256, self.0.as_bytes());
@@ -47,19 +52,20 @@ fn letter(number: usize) -> char {
     char::from(LETTERS[number % LETTERS.len()])
 }
 
+/// An Idempotency-Key and the body that it is bound to, both as hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundKey {
+    pub key: String,
+    pub body: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnershipStamp {
     request_id: String,
     /// Random and new for every call, since callers choose and reuse request ids. If the system has no randomness, it is
     /// empty and no job is recognized by it.
     create_id: String,
-    idempotency: Option<Idempotency>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Idempotency {
-    key: String,
-    body: String,
+    key: Option<BoundKey>,
 }
 
 /// Which call created an existing job.
@@ -75,16 +81,12 @@ pub enum Owner {
 }
 
 impl OwnershipStamp {
-    pub fn new(request_id: &str, key: Option<&IdempotencyKey>, body: &[u8]) -> Self {
-        Self {
-            request_id: request_id.to_owned(),
-            create_id: create_id(),
-            idempotency: key.map(|key| Idempotency { key: key.0.clone(), body: hash(body) }),
-        }
+    pub fn new(request_id: &str, key: Option<BoundKey>) -> Self {
+        Self { request_id: request_id.to_owned(), create_id: create_id(), key }
     }
 
     pub const fn has_key(&self) -> bool {
-        self.idempotency.is_some()
+        self.key.is_some()
     }
 
     pub fn annotate(&self, annotations: &mut Members) {
@@ -92,7 +94,7 @@ impl OwnershipStamp {
         annotations.insert(CREATE_ID.to_owned(), raw::write(&self.create_id));
         // The manifest may be the copy of another job.
         annotations.remove(IDEMPOTENCY);
-        if let Some(Idempotency { key, body }) = &self.idempotency {
+        if let Some(BoundKey { key, body }) = &self.key {
             annotations.insert(IDEMPOTENCY.to_owned(), raw::write(&format!("{key}.{body}")));
         }
     }
@@ -102,7 +104,7 @@ impl OwnershipStamp {
             return Owner::Ours;
         }
         let theirs = annotations.get(IDEMPOTENCY).and_then(|value| value.split_once('.'));
-        match (&self.idempotency, theirs) {
+        match (&self.key, theirs) {
             (Some(ours), Some((key, body))) if ours.key == key => {
                 if ours.body == body {
                     Owner::SameKeyAndBody
@@ -122,7 +124,7 @@ fn create_id() -> String {
 }
 
 /// Returns the first 128 bits of the SHA-256 in hex.
-fn hash(bytes: &[u8]) -> String {
+pub fn hash(bytes: &[u8]) -> String {
     hex::encode(&digest(&SHA256, bytes).as_ref()[..16])
 }
 
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_stamp_knows_its_own_job_and_no_other() {
-        let (one, two) = (OwnershipStamp::new("id", None, b"body"), OwnershipStamp::new("id", None, b"body"));
+        let (one, two) = (OwnershipStamp::new("id", None), OwnershipStamp::new("id", None));
         assert_eq!(one.owner(&annotations(&one)), Owner::Ours);
         assert_eq!(one.owner(&annotations(&two)), Owner::Another, "the caller's request id proves nothing");
         assert_eq!(one.owner(&BTreeMap::new()), Owner::Another);
@@ -150,7 +152,7 @@ mod tests {
             (0..2)
                 .map(|_| {
                     fastrand::seed(7);
-                    OwnershipStamp::new("id", None, b"body").create_id
+                    OwnershipStamp::new("id", None).create_id
                 })
                 .collect(),
             fastrand::u64(..),
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn b15_without_a_create_id_no_job_is_recognized() {
-        let mut stamp = OwnershipStamp::new("id", None, b"body");
+        let mut stamp = OwnershipStamp::new("id", None);
         stamp.create_id.clear();
         assert_eq!(stamp.owner(&annotations(&stamp)), Owner::Another);
     }
@@ -171,13 +173,14 @@ mod tests {
     #[test]
     fn a_key_is_recognized_across_calls() {
         let key = IdempotencyKey::parse("nightly 2026-01-20").unwrap();
-        let first = OwnershipStamp::new("1", Some(&key), b"body");
-        assert_eq!(OwnershipStamp::new("2", Some(&key), b"body").owner(&annotations(&first)), Owner::SameKeyAndBody);
+        let with = |key: &IdempotencyKey, body: &[u8]| OwnershipStamp::new("2", Some(key.bind(body)));
+        let first = OwnershipStamp::new("1", Some(key.bind(b"body")));
+        assert_eq!(with(&key, b"body").owner(&annotations(&first)), Owner::SameKeyAndBody);
         assert_eq!(first.owner(&annotations(&first)), Owner::Ours);
-        assert_eq!(OwnershipStamp::new("2", Some(&key), b"other").owner(&annotations(&first)), Owner::SameKeyOtherBody);
+        assert_eq!(with(&key, b"other").owner(&annotations(&first)), Owner::SameKeyOtherBody);
         let other = IdempotencyKey::parse("weekly").unwrap();
-        assert_eq!(OwnershipStamp::new("2", Some(&other), b"body").owner(&annotations(&first)), Owner::Another);
-        assert_eq!(OwnershipStamp::new("2", None, b"body").owner(&annotations(&first)), Owner::Another);
+        assert_eq!(with(&other, b"body").owner(&annotations(&first)), Owner::Another);
+        assert_eq!(OwnershipStamp::new("2", None).owner(&annotations(&first)), Owner::Another);
         assert_eq!(key.letters(), IdempotencyKey::parse("nightly 2026-01-20").unwrap().letters());
         assert_ne!(key.letters(), other.letters());
     }

@@ -18,6 +18,7 @@ mod abuse;
 mod access;
 mod assumed_roles;
 mod audit;
+mod batches;
 mod bench;
 mod cached_status;
 mod calls;

@@ -35,10 +35,24 @@ impl BatchRef {
         Path::job(&self.namespace, &self.name.head())
     }
 
-    /// Returns the 404 for a name without a batch. A job may have it.
+    /// Returns the 404 for a name without a batch.
     pub(super) fn not_found(&self) -> Error {
+        self.missing("")
+    }
+
+    /// Returns the 404 for the name of a job.
+    pub(super) fn is_a_job(&self) -> Error {
+        self.missing(": a job has the name; use get-job-status")
+    }
+
+    /// Returns the 404 for a name that another batch has now.
+    pub(super) fn replaced(&self) -> Error {
+        self.missing(": another batch has the name")
+    }
+
+    fn missing(&self, why: &str) -> Error {
         let Self { namespace, name } = self;
-        let message = format!("batch \"{name}\" not found in namespace {namespace}");
+        let message = format!("batch \"{name}\" not found in namespace {namespace}{why}");
         let status = Status { message, reason: "NotFound".to_owned(), code: 404, ..Status::default() };
         Error::Refused(Box::new(Refusal::new(404, status, None)))
     }

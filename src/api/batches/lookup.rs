@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::context::RequestContext;
+use crate::api::jobs::list::pages::MAX_PAGE;
 use crate::api::jobs::lookup::{REFRESH_TIMEOUT, Source, refuses_caller};
 use crate::api::routes::access::{SEE_JOB, SEE_JOBS};
 use crate::auth::AccessRequest;
@@ -20,9 +21,6 @@ use crate::jobs::store::{Found, LABEL_SELECTOR};
 use crate::kube::error::Error;
 use crate::kube::types::{Job, List};
 use crate::kube::url::Path;
-
-/// The most jobs of a page, as many as kubectl asks for.
-const MAX_PAGE: u32 = 500;
 
 #[derive(Clone, Debug)]
 pub(super) struct FoundBatch {
@@ -82,12 +80,24 @@ pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> 
     ctx.store().insert_if_newer(&head);
     let head = Arc::new(ctx.store().status(&head));
     if !head.is_batch_head() {
-        return Err(batch.not_found().into());
+        return Err(batch.is_a_job().into());
     }
+    // A list costs the cluster far more than any other call. So a caller has one at a time.
+    let limits = Arc::clone(&ctx.limits);
+    let _turn = limits.acquire_list(ctx.caller_id()).await?;
+    Ok(FoundBatch { batch: with_members(ctx, batch, head).await?, source: Source::Cluster })
+}
+
+/// Returns the batch of this head with the members in the cluster.
+pub(super) async fn with_members(
+    ctx: &mut RequestContext,
+    batch: &BatchRef,
+    head: Arc<Status>,
+) -> Result<Batch, Problem> {
     let listed = members_in_cluster(ctx, batch).await?;
     let mut members: HashMap<u32, Arc<Status>> = HashMap::new();
     members.extend(listed.into_iter().filter_map(|member| Some((index_of(&member)?, member))));
-    Ok(FoundBatch { batch: Batch::new(head, |index| members.remove(&index)), source: Source::Cluster })
+    Ok(Batch::new(head, |index| members.remove(&index)))
 }
 
 /// Lists the jobs with the label of this batch. They may belong to an earlier batch of that name.

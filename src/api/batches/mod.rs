@@ -7,3 +7,5 @@ pub(crate) mod list;
 mod lookup;
 pub(crate) mod status;
 pub(crate) mod suspend;
+mod view;
+mod wait;

@@ -44,7 +44,10 @@ impl From<Denied> for Problem {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        if invalid.malformed {
+        if invalid.is_too_large {
+            let detail = format!("{}: {}", invalid.field, invalid.message);
+            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail)
+        } else if invalid.malformed {
             Self::malformed(&invalid.field, &invalid.message)
         } else {
             Self::invalid(&invalid.field, &invalid.message)

@@ -19,7 +19,24 @@ fn have_exits(jobs: &[Arc<Status>]) -> bool {
     jobs.iter().any(|status| status.exit().is_some())
 }
 
-/// Hides what the caller may not see. `namespace` is that of the jobs, or None if they can be of any.
+/// Returns whether the caller may see the exits of jobs. `namespace` is that of the jobs, or None if they can be of any.
+async fn may_see(state: &AppState, cluster: &Cluster, caller: &Caller, namespace: Option<&Namespace>) -> bool {
+    // Boxed: the future is large and seldom needed.
+    Box::pin(state.auth.authorize(&cluster.api_server, caller, &[access_request(namespace)])).await.is_ok()
+}
+
+/// Returns whether the caller of this request may see them. Counts the call if the cluster has to decide that.
+pub(in crate::api) async fn caller_may_see(
+    ctx: &mut RequestContext,
+    namespace: Option<&Namespace>,
+) -> Result<bool, Problem> {
+    if ctx.authorize_cached(&access_request(namespace)).is_none() {
+        ctx.enter()?;
+    }
+    Ok(may_see(&ctx.state, &ctx.cluster, ctx.caller(), namespace).await)
+}
+
+/// Hides what the caller may not see.
 pub(super) async fn hide(
     state: &AppState,
     cluster: &Cluster,
@@ -27,23 +44,20 @@ pub(super) async fn hide(
     namespace: Option<&Namespace>,
     jobs: &mut [Arc<Status>],
 ) {
-    // Boxed: the future is large and seldom needed.
-    let access = [access_request(namespace)];
-    if have_exits(jobs) && Box::pin(state.auth.authorize(&cluster.api_server, caller, &access)).await.is_err() {
+    if have_exits(jobs) && !may_see(state, cluster, caller, namespace).await {
         remove(jobs);
     }
 }
 
-/// Hides what the caller of this request may not see. Counts the call if the cluster has to decide that.
+/// Hides what the caller of this request may not see.
 pub(super) async fn hide_in_answer(
     ctx: &mut RequestContext,
     namespace: Option<&Namespace>,
     jobs: &mut [Arc<Status>],
 ) -> Result<(), Problem> {
-    if have_exits(jobs) && ctx.authorize_cached(&access_request(namespace)).is_none() {
-        ctx.enter()?;
+    if have_exits(jobs) && !caller_may_see(ctx, namespace).await? {
+        remove(jobs);
     }
-    hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, jobs).await;
     Ok(())
 }
 

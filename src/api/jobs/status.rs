@@ -1,6 +1,7 @@
 //! get-job-status: from the store, from the cluster, or after a wait.
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue};
 
 use crate::api::context::RequestContext;
@@ -27,7 +28,10 @@ pub(crate) async fn get_job_status(ctx: &mut RequestContext) -> Result<Reply, Pr
         None => Some(lookup::find(ctx, &job).await?),
     };
     match found {
-        Some(found) if !with_details => Ok(reply(&ctx.cluster.tag_prefix, if_none_match.as_ref(), &found)),
+        Some(found) if !with_details => {
+            let tag = found.status.tag(&ctx.cluster.tag_prefix);
+            Ok(tagged(&tag, found.status.json(), if_none_match.as_ref(), found.source))
+        }
         // Boxed: all waiting calls would have room for it.
         found => Box::pin(with_pods_and_events(ctx, &job, found.as_ref())).await,
     }
@@ -66,16 +70,15 @@ async fn with_pods_and_events(
     Ok(with_source(Reply::encoded(StatusCode::OK, body), Source::Cluster))
 }
 
-/// Returns the status with its `ETag`, or 304 if the caller has it already.
-fn reply(tag_prefix: &str, if_none_match: Option<&IfNoneMatch>, found: &FoundJob) -> Reply {
-    let tag = found.status.tag(tag_prefix);
-    let reply = if if_none_match.is_some_and(|tags| tags.has(&tag)) {
+/// Returns a status object with its `ETag`, or 304 if the caller has it already.
+pub(in crate::api) fn tagged(tag: &str, json: Bytes, if_none_match: Option<&IfNoneMatch>, source: Source) -> Reply {
+    let reply = if if_none_match.is_some_and(|tags| tags.has(tag)) {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
-        Reply::bytes(StatusCode::OK, found.status.json())
+        Reply::bytes(StatusCode::OK, json)
     };
     let reply = reply.with(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    with_source(reply.with(ETAG, etag::quote(&tag)), found.source)
+    with_source(reply.with(ETAG, etag::quote(tag)), source)
 }
 
 fn with_source(mut reply: Reply, source: Source) -> Reply {

@@ -21,9 +21,9 @@ use crate::kube::error::Error;
 use crate::util::backoff::Backoff;
 
 /// The pauses between reads from the cluster while the watch does not report the job.
-pub(super) const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+pub(in crate::api) const POLL: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
 /// How long each of these reads may take.
-const POLL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(in crate::api) const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WaitCondition<'a> {
@@ -131,8 +131,8 @@ pub(super) async fn wait_for(
     Ok(seen)
 }
 
-/// Returns the time for which a job of this source is known to hold.
-fn valid_at(source: Source) -> Instant {
+/// Returns the time for which an object of this source is known to hold.
+pub(in crate::api) fn valid_at(source: Source) -> Instant {
     let now = Instant::now();
     match source {
         Source::Store { age: Some(age) } => now.checked_sub(age).unwrap_or(now),

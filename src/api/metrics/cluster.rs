@@ -127,6 +127,8 @@ fn watch(text: &mut Exposition, clusters: &Clusters) {
             jobs.sample(&[label, &[("state", state.name())]].concat(), count);
         }
     });
+    let mut batches = text.family(Gauge, "eks_api_batches", "Batches in memory.");
+    clusters.each(|label, cluster| batches.sample(label, cluster.store.batch_count()));
 }
 
 /// These metrics have the label also without a clusters file.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::jobs::batches::description::Description;
 use crate::jobs::batches::membership::{Head, Membership};
+use crate::jobs::batches::state::{BatchState, MemberCounts, state};
 use crate::jobs::status::Status;
 
 /// The most members of a batch. Their indexes have four digits.
@@ -41,6 +42,11 @@ impl Batch {
         description(&self.head)
     }
 
+    /// Returns the id of a member, if it has one.
+    pub fn id(&self, index: usize) -> Option<&str> {
+        self.description()?.id(index)
+    }
+
     /// Whether the head is being deleted.
     pub fn is_deleting(&self) -> bool {
         matches!(self.head.batch(), Some(Membership::Head(Head { is_deleting: true, .. })))
@@ -50,6 +56,23 @@ impl Batch {
     pub fn known(&self) -> impl Iterator<Item = &Arc<Status>> {
         self.members.iter().flatten()
     }
+
+    pub fn has_exits(&self) -> bool {
+        self.known().any(|member| member.exit().is_some())
+    }
+
+    pub fn counts(&self) -> MemberCounts {
+        MemberCounts::of(self.members.iter().map(|member| Some(member.as_ref()?.state)))
+    }
+
+    /// Returns the state. `may_grow` is whether missing members may still be submitted. A batch with a damaged head is
+    /// incomplete: its members are unknown.
+    pub fn state(&self, may_grow: bool) -> BatchState {
+        match self.description() {
+            None if !self.is_deleting() => BatchState::Incomplete,
+            _ => state(self.is_deleting(), &self.counts(), may_grow),
+        }
+    }
 }
 
 fn description(head: &Status) -> Option<&Description> {
@@ -58,3 +81,7 @@ fn description(head: &Status) -> Option<&Description> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+pub(in crate::jobs) mod tests;

@@ -1,38 +1,43 @@
 //! The status object of a batch: [`BatchStatus`].
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::jobs::batches::Batch;
-use crate::jobs::batches::state::{BatchState, MemberCounts, state};
+use crate::jobs::batches::state::BatchState;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
-use crate::kube::types::Time;
 
 /// The most failed members that the status lists.
 const MAX_FAILED: usize = 20;
 
+/// What a reply shows of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Every member. Without them only failed ones, and not all.
+    pub with_members: bool,
+    /// The exit codes, which only callers that may list pods may see.
+    pub with_exits: bool,
+}
+
 /// The status object in the replies of get-batch-status and list-batches.
 #[derive(Debug, Serialize)]
-pub struct BatchStatus {
-    batch_name: String,
-    namespace: String,
-    cluster: String,
+pub struct BatchStatus<'a> {
+    batch_name: &'a str,
+    namespace: &'a str,
+    cluster: &'a str,
     #[serde(serialize_with = "name")]
     pub state: BatchState,
     size: usize,
     counts: Counts,
-    failed_jobs: Vec<FailedJob>,
-    start_time: Option<Time>,
-    completion_time: Option<Time>,
-    creation_timestamp: Option<Time>,
-    uid: Box<str>,
+    failed_jobs: Vec<FailedJob<'a>>,
+    start_time: Option<Seconds>,
+    completion_time: Option<Seconds>,
+    creation_timestamp: Option<Seconds>,
+    uid: &'a str,
     ttl_seconds_after_finished: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<Vec<Member>>,
+    members: Option<Vec<Member<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,27 +51,27 @@ struct Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct FailedJob {
+struct FailedJob<'a> {
     index: usize,
-    id: Option<Box<str>>,
-    job_name: String,
+    id: Option<&'a str>,
+    job_name: &'a str,
     reason: Option<String>,
     exit_code: Option<i32>,
 }
 
 /// A member in the details.
 #[derive(Debug, Serialize)]
-struct Member {
+struct Member<'a> {
     index: usize,
-    id: Option<Box<str>>,
+    id: Option<&'a str>,
     job_name: String,
     /// A state of a job, or `missing`.
     state: &'static str,
-    uid: Option<Box<str>>,
+    uid: Option<&'a str>,
     reason: Option<String>,
     exit_code: Option<i32>,
-    start_time: Option<Time>,
-    completion_time: Option<Time>,
+    start_time: Option<Seconds>,
+    completion_time: Option<Seconds>,
 }
 
 /// The field that only the job's own status object has.
@@ -75,31 +80,29 @@ struct Reason {
     reason: Option<String>,
 }
 
-fn name<S: serde::Serializer>(state: &BatchState, serializer: S) -> Result<S::Ok, S::Error> {
+fn name<S: Serializer>(state: &BatchState, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.name())
 }
 
-impl BatchStatus {
+impl<'a> BatchStatus<'a> {
     /// `may_grow` is whether missing members may still be submitted.
-    pub fn new(cluster: &str, batch: &Batch, may_grow: bool, with_details: bool) -> Self {
-        let counts = MemberCounts::of(batch.members.iter().map(|member| Some(member.as_ref()?.state)));
-        let state = state(batch.is_deleting(), &counts, may_grow);
-        let id = |index| Some(batch.description()?.id(index)?.into());
+    pub fn new(cluster: &'a str, batch: &'a Batch, may_grow: bool, view: View) -> Self {
+        let (counts, state) = (batch.counts(), batch.state(may_grow));
+        let description = batch.description();
         let failed = batch.members.iter().enumerate().filter_map(|(index, member)| Some((index, member.as_ref()?)));
         let failed = failed.filter(|(_, member)| member.state == State::Failed).take(MAX_FAILED);
         let failed_jobs = failed.map(|(index, member)| FailedJob {
             index,
-            id: id(index),
-            job_name: member.name().to_owned(),
+            id: batch.id(index),
+            job_name: member.name(),
             reason: reason(member),
-            exit_code: member.exit().map(|exit| exit.code),
+            exit_code: exit_code(member, view),
         });
-        let members =
-            || batch.members.iter().enumerate().map(|(index, job)| member(batch, index, id(index), job.as_ref()));
+        let members = || (0..batch.members.len()).map(|index| member(batch, index, view)).collect();
         Self {
-            batch_name: batch.head.name().to_owned(),
-            namespace: batch.head.namespace().to_owned(),
-            cluster: cluster.to_owned(),
+            batch_name: batch.head.name(),
+            namespace: batch.head.namespace(),
+            cluster,
             state,
             size: batch.members.len(),
             counts: Counts {
@@ -111,12 +114,12 @@ impl BatchStatus {
                 missing: counts.missing,
             },
             failed_jobs: failed_jobs.collect(),
-            start_time: batch.known().filter_map(|member| member.started_at).min().and_then(time),
-            completion_time: ended_at(batch).filter(|_| state.is_final()).and_then(time),
-            creation_timestamp: time(batch.head.created),
-            uid: batch.head.uid.clone(),
-            ttl_seconds_after_finished: batch.description().and_then(|known| known.ttl_seconds_after_finished),
-            members: with_details.then(|| members().collect()),
+            start_time: batch.known().filter_map(|member| member.started_at).min().map(Seconds),
+            completion_time: ended_at(batch).filter(|_| state.is_final()).map(Seconds),
+            creation_timestamp: Some(batch.head.created).filter(|created| *created != 0).map(Seconds),
+            uid: &batch.head.uid,
+            ttl_seconds_after_finished: description.and_then(|known| known.ttl_seconds_after_finished),
+            members: view.with_members.then(members),
         }
     }
 }
@@ -130,25 +133,39 @@ pub fn ended_at(batch: &Batch) -> Option<i64> {
     last
 }
 
-fn member(batch: &Batch, index: usize, id: Option<Box<str>>, job: Option<&Arc<Status>>) -> Member {
-    let is_failed = |job: &&Arc<Status>| job.state == State::Failed;
+fn member(batch: &Batch, index: usize, view: View) -> Member<'_> {
+    let job = batch.members.get(index).and_then(Option::as_ref);
     Member {
         index,
-        id,
-        job_name: format!("{}-{index:04}", batch.head.name()),
+        id: batch.id(index),
+        job_name: job.map_or_else(|| format!("{}-{index:04}", batch.head.name()), |job| job.name().to_owned()),
         state: job.map_or("missing", |job| job.state.name()),
-        uid: job.map(|job| job.uid.clone()),
-        reason: job.filter(is_failed).and_then(|job| reason(job)),
-        exit_code: job.and_then(|job| job.exit()).map(|exit| exit.code),
-        start_time: job.and_then(|job| job.started_at).and_then(time),
-        completion_time: job.and_then(|job| job.ended_at).and_then(time),
+        uid: job.map(|job| &*job.uid),
+        reason: job.filter(|job| job.state == State::Failed).and_then(|job| reason(job)),
+        exit_code: job.and_then(|job| exit_code(job, view)),
+        start_time: job.and_then(|job| job.started_at).map(Seconds),
+        completion_time: job.and_then(|job| job.ended_at).map(Seconds),
     }
+}
+
+fn exit_code(job: &Status, view: View) -> Option<i32> {
+    job.exit().filter(|_| view.with_exits).map(|exit| exit.code)
 }
 
 fn reason(job: &Status) -> Option<String> {
     serde_json::from_slice::<Reason>(&job.json()).unwrap_or_default().reason
 }
 
-fn time(seconds: i64) -> Option<Time> {
-    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok().map(Time)
+/// A time in seconds since 1970. It is serialized as [`crate::kube::types::Time`] is.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(i64);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Ok(time) = OffsetDateTime::from_unix_timestamp(self.0) else { return serializer.serialize_none() };
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second) = time.to_hms();
+        let month = u8::from(month);
+        serializer.collect_str(&format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00"))
+    }
 }

@@ -58,3 +58,7 @@ impl Drop for Submission {
         self.submissions.ends.send_replace(());
     }
 }
+
+#[cfg(test)]
+#[path = "submissions_tests.rs"]
+mod tests;

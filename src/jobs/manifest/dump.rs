@@ -1,6 +1,11 @@
 //! Turns the dump of an existing Job into a manifest, without the fields that the cluster and the service set.
 
-use crate::jobs::manifest::raw::{self, Members};
+use std::collections::BTreeSet;
+
+use crate::jobs::batches::membership::MEMBER_LABEL;
+use crate::jobs::manifest::raw::{self, Members, edit};
+use crate::jobs::manifest::variables::{self, BATCH_VARIABLES};
+use crate::jobs::text::{MAX_LISTED, listed};
 use crate::util::strict_json::push_member;
 
 /// The members of `metadata` that only the cluster sets.
@@ -26,6 +31,15 @@ pub(in crate::jobs) fn is_of_service(name: &str) -> bool {
     name.starts_with(SERVICE_PREFIX) && !FOR_CALLERS.contains(&name)
 }
 
+/// Strips a manifest that is the dump of a Job. Returns the warning, or nothing if it is none.
+pub(in crate::jobs) fn strip_dump(manifest: &mut Members) -> Option<String> {
+    if !raw::object(manifest, "metadata").is_some_and(|metadata| is_dump(&metadata)) {
+        return None;
+    }
+    let removed = listed(&strip(manifest), MAX_LISTED);
+    Some(format!("the manifest is the dump of an existing Job; a new Job is created without its {removed}"))
+}
+
 /// Whether the manifest is the dump of a Job. Some tools write these members empty; those do not count.
 pub(in crate::jobs) fn is_dump(metadata: &Members) -> bool {
     let is_set = |name| raw::get(metadata, name).is_some_and(|value| value.get() != r#""""#);
@@ -35,11 +49,13 @@ pub(in crate::jobs) fn is_dump(metadata: &Members) -> bool {
 /// Removes the members that belong to the dumped Job, except its name. Returns their paths.
 pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
     let mut removed = Removed(Vec::new());
+    let mut is_member = false;
     removed.remove(manifest, "", |name| name == "status");
     edit(manifest, "metadata", &mut |metadata| {
         removed.remove(metadata, "metadata", |name| METADATA.contains(&name));
         edit(metadata, "labels", &mut |labels| {
             let is_ours = raw::get(labels, "app").is_some_and(|app| app.get() == r#""eks-api""#);
+            is_member = labels.contains_key(MEMBER_LABEL);
             let ours = |name: &str| is_ours && ["app", "job-id"].contains(&name);
             removed
                 .remove(labels, "metadata.labels", |name| is_of_controller(name) || is_of_service(name) || ours(name));
@@ -52,6 +68,9 @@ pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
         // A manual selector must still match the labels of the pods.
         let is_manual = raw::get(spec, "manualSelector").is_some_and(|value| value.get() == "true");
         removed.remove(spec, "spec", |name| name == "suspend" || (name == "selector" && !is_manual));
+        if is_member {
+            removed.remove_variables(spec);
+        }
         if is_manual {
             return;
         }
@@ -78,16 +97,23 @@ pub(in crate::jobs) fn is_of_tool(name: &str) -> bool {
         || name.starts_with("cronjob.kubernetes.io/")
 }
 
-/// Changes the object under a name.
-fn edit(parent: &mut Members, name: &str, change: &mut dyn FnMut(&mut Members)) {
-    let Some(mut object) = raw::object(parent, name) else { return };
-    change(&mut object);
-    parent.insert(name.to_owned(), raw::write(&object));
-}
-
 struct Removed(Vec<String>);
 
 impl Removed {
+    /// Removes the variables that a member of a batch gets.
+    fn remove_variables(&mut self, spec: &mut Members) {
+        let mut found = BTreeSet::new();
+        variables::edit(spec, &mut |env| {
+            env.retain(|variable| {
+                let name = variables::name(variable);
+                let ours = BATCH_VARIABLES.into_iter().find(|ours| Some(*ours) == name.as_deref());
+                found.extend(ours);
+                ours.is_none()
+            });
+        });
+        self.0.extend(found.into_iter().map(str::to_owned));
+    }
+
     fn remove(&mut self, parent: &mut Members, path: &str, is_removed: impl Fn(&str) -> bool) {
         parent.retain(|name, value| {
             let is_gone = is_removed(name);

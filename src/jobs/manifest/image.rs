@@ -9,7 +9,7 @@ use crate::jobs::text::shortened;
 const MAX_WARNINGS: usize = 10;
 
 /// Returns a warning for each image that cannot be a reference to an image.
-pub(super) fn warnings(template: Option<&Members>) -> Vec<String> {
+pub(in crate::jobs) fn warnings(template: Option<&Members>) -> Vec<String> {
     let pod = template.and_then(|template| raw::object(template, "spec")).unwrap_or_default();
     let lists = ["initContainers", "containers"].into_iter().flat_map(|list| {
         let containers: Vec<Box<RawValue>> = raw::get(&pod, list).and_then(raw::parse).unwrap_or_default();

@@ -11,6 +11,8 @@ pub struct Invalid {
     pub message: String,
     /// Whether the form is wrong (a type, a contradiction) rather than a value.
     pub malformed: bool,
+    /// Whether the manifest is larger than the service sends.
+    pub is_too_large: bool,
 }
 
 impl fmt::Display for Invalid {
@@ -23,11 +25,15 @@ impl std::error::Error for Invalid {}
 
 impl Invalid {
     pub(in crate::jobs) fn form(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into(), malformed: true }
+        Self { field: field.into(), message: message.into(), malformed: true, is_too_large: false }
     }
 
     pub(in crate::jobs) fn value(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into(), malformed: false }
+        Self { field: field.into(), message: message.into(), malformed: false, is_too_large: false }
+    }
+
+    pub(in crate::jobs) fn too_large(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { is_too_large: true, ..Self::value(field, message) }
     }
 }
 

@@ -23,6 +23,13 @@ pub fn object(parent: &Members, name: &str) -> Option<Members> {
     get(parent, name).and_then(parse)
 }
 
+/// Changes the object under a name. Does nothing if there is none.
+pub fn edit(parent: &mut Members, name: &str, change: &mut dyn FnMut(&mut Members)) {
+    let Some(mut object) = object(parent, name) else { return };
+    change(&mut object);
+    parent.insert(name.to_owned(), write(&object));
+}
+
 /// Writes a string or an object; neither can fail.
 pub fn write<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_default()

@@ -56,6 +56,10 @@ impl JobIndex {
         self.counts
     }
 
+    pub fn batch_count(&self) -> usize {
+        self.heads.len()
+    }
+
     /// The keys of the jobs that the condition holds for.
     pub fn keys_where(&self, holds: impl Fn(&Status) -> bool) -> Vec<Arc<str>> {
         self.by_key.values().filter(|status| holds(status)).map(|status| Arc::clone(&status.key)).collect()

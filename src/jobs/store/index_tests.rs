@@ -125,6 +125,7 @@ fn matching_finds_the_same_jobs_as_a_full_scan() {
             state,
             job: None,
             template: None,
+            batch: None,
         };
         for place in std::iter::once(None).chain(places.iter().map(Some)) {
             let behind = |status: &&Arc<Status>| place.is_none_or(|place| *place < PageCursor::from(&***status));

@@ -109,6 +109,11 @@ impl JobStore {
         self.read().index.counts()
     }
 
+    /// Returns the number of batches.
+    pub fn batch_count(&self) -> usize {
+        self.read().index.batch_count()
+    }
+
     /// Returns the numbers of finished jobs, and how long they ran.
     pub fn finished(&self) -> FinishedJobs {
         self.read().finished.numbers()
@@ -129,7 +134,8 @@ impl JobStore {
         self.change_notifications.subscribe()
     }
 
-    /// Notifies of every later change of one job. For the head of a batch, also of every change of its members. Subscribe first, then look at the job.
+    /// Notifies of every later change of one job. For the head of a batch, also of every change of its members.
+    /// Subscribe first, then look at the job.
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
@@ -182,8 +188,8 @@ impl JobStore {
         self.notify();
     }
 
-    /// Returns the last status of a job that is gone for at most ten minutes. The head of a batch is not a job. Without a uid it is the last job of that
-    /// name.
+    /// Returns the last status of a job that is gone for at most ten minutes. Without a uid it is the last job of that
+    /// name. The head of a batch is not a job.
     pub fn last_known(
         &self,
         namespace: &Namespace,

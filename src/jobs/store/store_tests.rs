@@ -182,3 +182,15 @@ fn before_the_first_list_every_read_is_a_miss() {
     store.apply_event(WatchEvent::InitDone, Instant::now());
     assert!(find(&store, "x").is_some() && store.is_usable());
 }
+
+#[test]
+fn a_deleted_head_is_not_the_last_known_job_of_its_name() {
+    use crate::jobs::batches::tests::{description, head, member};
+
+    let store = following(vec![head("u1", 5, &description(1)), member(0, "u1", 6, State::Completed)]);
+    for job in [head("u1", 12, &description(1)), member(0, "u1", 13, State::Completed)] {
+        store.apply_event(WatchEvent::Delete(job), Instant::now());
+    }
+    let last = |job| store.last_known(&name(job).0, &name(job).1, None, Instant::now());
+    assert!(last("etl").is_none() && last("etl-0000").is_some());
+}

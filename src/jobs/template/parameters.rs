@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::manifest::variables::escaped;
 use crate::jobs::template::declaration::ANNOTATION;
 use crate::jobs::template::merge::overrides::Overrides;
 use crate::jobs::template::types::Parameter;
@@ -52,11 +53,6 @@ pub(super) fn variables(
         Ok(value.map(|value| (name.clone(), escaped(value))))
     });
     values.filter_map(Result::transpose).collect()
-}
-
-/// Kubernetes reads `$(NAME)` in a value as a reference, and `$$` as `$`.
-fn escaped(value: &str) -> String {
-    value.replace('$', "$$")
 }
 
 fn undeclared(declared: &[Parameter]) -> String {

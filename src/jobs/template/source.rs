@@ -3,8 +3,9 @@
 use ring::digest::{SHA256, digest};
 
 use crate::jobs::manifest::invalid::{object, text};
+use crate::jobs::manifest::metadata::refuse_reserved;
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{self, Invalid, Manifest, dump, kind};
+use crate::jobs::manifest::{Invalid, Manifest, dump, kind};
 use crate::jobs::template::declaration::{self, ANNOTATION};
 use crate::jobs::template::merge::container::Pod;
 use crate::jobs::template::types::{Error, Parameter, Template};
@@ -143,14 +144,6 @@ fn declaration(metadata: &Members) -> Result<Option<String>, Invalid> {
 
 fn malformed(why: String) -> Invalid {
     Invalid::value(DECLARATION, why)
-}
-
-/// Refuses labels and annotations that only the service sets.
-fn refuse_reserved(metadata: &Members) -> Result<(), Invalid> {
-    for (member, field) in [("labels", "metadata.labels"), ("annotations", "metadata.annotations")] {
-        manifest::refuse_reserved(&object(metadata, member, field)?, field)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

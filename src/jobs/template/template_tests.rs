@@ -37,7 +37,7 @@ pub(super) fn env(template: &Template, parameters: &Value, overrides: &Value) ->
 
 pub(super) fn invalid(template: &Template, parameters: &Value, overrides: &Value) -> (String, String, bool) {
     match instance(template, parameters, overrides).unwrap_err() {
-        Error::Invalid(Invalid { field, message, malformed }) => (field.into_owned(), message, malformed),
+        Error::Invalid(Invalid { field, message, malformed, .. }) => (field.into_owned(), message, malformed),
         Error::InvalidTemplate(message) => panic!("{message}"),
     }
 }

@@ -70,7 +70,7 @@ impl std::error::Error for Error {}
 
 impl Error {
     /// Returns the error for a wrong field of the template.
-    pub(super) fn of_template(name: &TemplateName, invalid: &Invalid) -> Self {
+    pub(in crate::jobs) fn of_template(name: &TemplateName, invalid: &Invalid) -> Self {
         let Invalid { field, message, .. } = invalid;
         let field = field.strip_prefix("job_manifest.").unwrap_or(field);
         Self::InvalidTemplate(format!("{name}: {field}: {message}"))

@@ -18,6 +18,11 @@ impl StubCluster {
         self.server.store().get(Resource::Namespaces, "", name).map(|namespace| Value::clone(namespace))
     }
 
+    /// The jobs of a namespace, by name.
+    pub fn jobs(&self, namespace: &str) -> Vec<Value> {
+        self.server.store().list(Resource::Jobs, Some(namespace)).map(|job| Value::clone(job)).collect()
+    }
+
     /// Puts a namespace as it is, in place of one with its name. As with the other `put` methods,
     /// the store gives it a new resource version, and a uid and a creation time if it has none.
     pub fn put_namespace(&self, namespace: Value) {
@@ -77,7 +82,7 @@ impl StubCluster {
         assert!(there, "there is no job {namespace}/{name}");
     }
 
-    /// Removes a job without a request, as its time-to-live does.
+    /// Removes a job without a request, as its time-to-live does. What it owns goes, too.
     pub fn remove_job(&self, namespace: &str, name: &str) {
         self.server.store().remove_job(namespace, name);
     }
@@ -85,6 +90,25 @@ impl StubCluster {
     /// Ends what foreground deletion waits for: pods go, and the jobs that were being deleted.
     pub fn settle(&self) {
         self.server.store().settle();
+    }
+
+    /// Stops the garbage collector: what a deleted job owns stays, and the job itself if it is deleted in the foreground.
+    pub fn hold_garbage(&self) {
+        self.server.store().hold_garbage();
+    }
+
+    /// Lets the garbage collector go on, with what it has missed.
+    pub fn release_garbage(&self) {
+        self.server.store().release_garbage();
+    }
+
+    /// Refuses to create jobs while the namespace has this many, as a quota of `count/jobs.batch` does.
+    pub fn set_quota(&self, namespace: &str, limit: Option<usize>) {
+        let quotas = &mut self.server.store().quotas;
+        match limit {
+            Some(limit) => drop(quotas.insert(namespace.to_owned(), limit)),
+            None => drop(quotas.remove(namespace)),
+        }
     }
 
     /// Ends a namespace's deletion: it goes, with all that is in it.

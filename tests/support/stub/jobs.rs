@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::namespaces::{label_fault, metadata_faults};
 use super::routes::{Call, delete_options};
 use super::status::{self, Cause, Reply};
-use super::store::{Deletion, Resource, Store, now, stamp, suffix, text};
+use super::store::{Deletion, Resource, Store, marked, stamp, suffix, text};
 pub use patch::patch;
 
 /// Refuses in the order of an API server: the document, the namespace, the fields, the name that is
@@ -31,6 +31,9 @@ pub fn create(store: &mut Store, call: &Call, namespace: &str) -> Reply {
     if !causes.is_empty() {
         return status::invalid(Resource::Jobs, &name, &causes);
     }
+    if let Some(refused) = over_quota(store, namespace, &name) {
+        return refused;
+    }
     if store.get(Resource::Jobs, namespace, &name).is_some() {
         return status::already_exists(Resource::Jobs, &name);
     }
@@ -45,6 +48,7 @@ pub fn create(store: &mut Store, call: &Call, namespace: &str) -> Reply {
     defaults::fill(&mut job, &name);
     if !call.dry_run() {
         job = Value::clone(&store.put(Resource::Jobs, job));
+        store.collect(namespace, &name);
     }
     let mut reply = Reply::new(201, job);
     if call.parameter("fieldValidation").is_none_or(|mode| mode == "Warn") {
@@ -73,6 +77,17 @@ fn admit(store: &Store, job: &Value, namespace: &str, name: &str) -> Option<Repl
     let cause = json!({"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"});
     refused.body["details"]["causes"] = json!([cause]);
     Some(refused)
+}
+
+/// A quota is looked at before the name: a job that is there is refused, too.
+fn over_quota(store: &Store, namespace: &str, name: &str) -> Option<Reply> {
+    let limit = *store.quotas.get(namespace)?;
+    let used = store.list(Resource::Jobs, Some(namespace)).count();
+    let why = format!(
+        "exceeded quota: jobs, requested: count/jobs.batch=1, used: count/jobs.batch={used}, limited: \
+         count/jobs.batch={limit}"
+    );
+    (used >= limit).then(|| status::forbidden(Resource::Jobs, name, &why))
 }
 
 /// What validation finds, in its order.
@@ -129,26 +144,13 @@ pub fn delete(store: &mut Store, call: &Call, namespace: &str, name: &str) -> Re
         store.deletions.push(Deletion { namespace: namespace.to_owned(), name: name.to_owned(), options });
     }
     if policy == "Foreground" {
-        let mut job = Value::clone(&found);
-        if job["metadata"]["deletionTimestamp"].is_null() {
-            job["metadata"]["deletionTimestamp"] = json!(now());
-            job["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-            job["metadata"]["finalizers"] = json!(["foregroundDeletion"]);
-            job["metadata"]["generation"] = json!(2);
-        }
-        if !call.dry_run() {
-            job = Value::clone(&store.put(Resource::Jobs, job));
-            // With no pods to wait for, the job goes as soon as it is marked.
-            if store.pods_of(&uid).is_empty() {
-                store.remove_job(namespace, name);
-            }
-        }
+        // The answer is the job as it is marked, even if it goes at once.
+        let job = if call.dry_run() { marked(&found) } else { Value::clone(&store.mark(namespace, name)) };
+        store.collect_marked(namespace, name);
         return Reply::new(200, job);
     }
-    if !call.dry_run() && policy == "Orphan" {
-        store.remove(Resource::Jobs, namespace, name);
-    } else if !call.dry_run() {
-        store.remove_job(namespace, name);
+    if !call.dry_run() {
+        store.delete_job(namespace, name, &policy);
     }
     let details = json!({"name": name, "group": "batch", "kind": "jobs", "uid": uid});
     let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});

@@ -2,6 +2,7 @@
 //! resource versions, creation times, who goes with whom. It knows nothing of requests or of what
 //! is valid.
 
+mod garbage;
 mod history;
 mod object;
 mod resource;
@@ -15,6 +16,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
+use garbage::Garbage;
+pub use garbage::marked;
 pub use history::{Change, History};
 pub use object::{Object, Stored};
 pub use resource::Resource;
@@ -45,6 +48,9 @@ pub struct Store {
     pub revision: watch::Sender<u64>,
     pub history: History,
     pub snapshots: Snapshots,
+    garbage: Garbage,
+    /// The most jobs of each namespace that has a quota.
+    pub quotas: BTreeMap<String, usize>,
 }
 
 impl Store {
@@ -55,6 +61,8 @@ impl Store {
             revision: watch::Sender::new(BEGINNING),
             history: History::new(BEGINNING),
             snapshots: Snapshots::default(),
+            garbage: Garbage::default(),
+            quotas: BTreeMap::new(),
         };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             store.put_bare_namespace(name);
@@ -95,6 +103,12 @@ impl Store {
         object["metadata"]["resourceVersion"] = json!(revision.to_string());
         let object = Stored::new(object);
         let before = self.objects.insert((resource, namespace, name), Object::clone(&object));
+        if resource == Resource::Jobs {
+            if let Some(before) = &before {
+                self.garbage.forget(before);
+            }
+            self.garbage.add(&object);
+        }
         self.remember(resource, Change { revision, before, after: Some(Object::clone(&object)) });
         object
     }
@@ -142,15 +156,6 @@ impl Store {
         self.list(Resource::Pods, None).filter(owned).cloned().collect()
     }
 
-    /// Removes a job with its pods.
-    pub fn remove_job(&mut self, namespace: &str, name: &str) {
-        if let Some(job) = self.remove(Resource::Jobs, namespace, name) {
-            for pod in self.pods_of(text(&job["metadata"]["uid"])) {
-                self.remove(Resource::Pods, pod.namespace(), pod.name());
-            }
-        }
-    }
-
     /// Removes a namespace with all that is in it.
     pub fn remove_namespace(&mut self, name: &str) {
         let inside = |key: &&Key| key.1 == name;
@@ -174,6 +179,9 @@ impl Store {
         let removed = self.objects.remove(&(resource, namespace.to_owned(), name.to_owned()));
         let revision = self.next_revision();
         if let Some(removed) = &removed {
+            if resource == Resource::Jobs {
+                self.garbage.forget(removed);
+            }
             self.remember(resource, Change { revision, before: Some(Object::clone(removed)), after: None });
         }
         removed

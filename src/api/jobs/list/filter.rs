@@ -12,18 +12,25 @@ use crate::util::template_name::{TemplateKind, TemplateName};
 /// Returns the jobs that the query selects, within the namespaces that the service and the caller may use.
 pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     let parameters = &ctx.parameters;
-    let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
     let job = parameters.optional("job_name").map(|_| parameters.job_name()).transpose()?;
     let selector = Selector::parse(parameters.optional("label_selector").unwrap_or(""))
         .map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
     let state = parameters.optional("state").map(state).transpose()?;
     let template = parameters.optional("template").map(template).transpose()?;
     let batch = parameters.optional("batch_name").map(|_| parameters.batch_name()).transpose()?;
-    (ctx.info.object.namespace, ctx.info.object.job) = (namespace.clone(), job.clone());
+    ctx.info.object.job.clone_from(&job);
+    Ok(Filter { job, selector, state, template, batch, ..in_namespaces(ctx)? })
+}
+
+/// Returns all jobs of the namespace that the query names, or of all that the service and the caller may use.
+pub(in crate::api) fn in_namespaces(ctx: &mut RequestContext) -> Result<Filter, Problem> {
+    let named = ctx.parameters.optional("namespace");
+    let namespace = named.map(|name| parse_namespace("namespace", name)).transpose()?;
+    ctx.info.object.namespace.clone_from(&namespace);
     if let Some(namespace) = &namespace {
         ctx.check_namespace(Policy::may_use, namespace)?;
     }
-    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, job, selector, state, template, batch })
+    Ok(Filter { allowed: ctx.allowed_namespaces(), namespace, ..Filter::default() })
 }
 
 fn state(name: &str) -> Result<State, Problem> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::jobs::list::filter::filter;
-use crate::api::jobs::list::pages::{MAX_PAGE, page};
+use crate::api::jobs::list::pages::{Listed, MAX_PAGE, page};
 use crate::api::jobs::list::pagination::{Token, expired};
 use crate::api::jobs::lookup::Source;
 use crate::api::routes::access::SEE_JOBS;
@@ -26,10 +26,12 @@ use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::index::PageCursor;
 use crate::jobs::store::{Found, Page};
-use crate::kube::client::json;
+use crate::kube::client::{Body, json};
 
 /// The most pages that are read from the cluster for one page of jobs that match.
-const MAX_PAGES: usize = 10;
+pub(in crate::api) const MAX_PAGES: usize = 10;
+
+const JOBS: &str = r#"{"jobs":["#;
 
 pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     // A list counts also if it comes from memory: it is work.
@@ -65,41 +67,51 @@ pub(crate) async fn list_jobs(ctx: &mut RequestContext) -> Result<Reply, Problem
                 remaining: Some(remaining),
                 all_ended,
             };
-            return reply(&jobs, &rest, Source::Store { age });
+            return reply(JOBS, objects(&jobs), &rest, Source::Store { age });
         }
     }
     ctx.enter()?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
     let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
-    let (mut jobs, rest) = list_in_cluster(ctx, &filter, from, limit).await?;
+    let (mut jobs, rest) = list_in_cluster(ctx, Listed::Jobs, &filter, from, limit).await?;
     exits::hide(&ctx.state, &ctx.cluster, ctx.caller(), namespace, &mut jobs).await;
-    reply(&jobs, &Rest { all_ended, ..rest }, Source::Cluster)
+    reply(JOBS, objects(&jobs), &Rest { all_ended, ..rest }, Source::Cluster)
 }
 
 /// The fields of the answer beside the jobs.
-#[derive(Serialize)]
-struct Rest {
-    cluster: String,
+#[derive(Debug, Serialize)]
+pub(in crate::api) struct Rest {
+    pub(in crate::api) cluster: String,
     /// The start of the next page; null on the last one.
-    r#continue: Option<String>,
+    pub(in crate::api) r#continue: Option<String>,
     /// The number of jobs after this page; null if it is unknown.
-    remaining: Option<usize>,
+    pub(in crate::api) remaining: Option<usize>,
     /// After a wait: whether all jobs that match had ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    all_ended: Option<bool>,
+    pub(in crate::api) all_ended: Option<bool>,
 }
 
-fn reply(jobs: &[Arc<Status>], rest: &Rest, source: Source) -> Result<Reply, Problem> {
-    let jobs = jobs.iter().map(|status| status.json()).collect();
-    let mut reply = Reply::list(ListBody::new(r#"{"jobs":["#, jobs, merged(b"]}", &json(rest)?)));
+fn objects(jobs: &[Arc<Status>]) -> Vec<Body> {
+    jobs.iter().map(|status| status.json()).collect()
+}
+
+/// `head` is the text before the first of the objects.
+pub(in crate::api) fn reply(
+    head: &'static str,
+    objects: Vec<Body>,
+    rest: &Rest,
+    source: Source,
+) -> Result<Reply, Problem> {
+    let mut reply = Reply::list(ListBody::new(head, objects, merged(b"]}", &json(rest)?)));
     source.set_headers(&mut reply.headers);
     Ok(reply)
 }
 
 /// Reads the jobs from the cluster. One page is sorted as in the store; several pages keep the API server's order.
-async fn list_in_cluster(
+pub(in crate::api) async fn list_in_cluster(
     ctx: &mut RequestContext,
+    listed: Listed,
     filter: &Filter,
     from: Option<Token>,
     limit: usize,
@@ -107,7 +119,7 @@ async fn list_in_cluster(
     let max_page = MAX_PAGE as usize;
     let (mut jobs, mut next) = match from {
         Some(Token::Cluster(token)) => (Vec::new(), Some(token)),
-        from => match (page(ctx, filter, max_page, None).await?, from) {
+        from => match (page(ctx, listed, filter, max_page, None).await?, from) {
             ((jobs, None), from) => return Ok(single_page(&ctx.cluster, jobs, from.as_ref(), limit)),
             // The cursor belongs to the order of the store, which the API server's list does not have.
             (_, Some(_)) => return Err(expired()),
@@ -119,7 +131,7 @@ async fn list_in_cluster(
         if jobs.len() >= limit {
             break;
         }
-        let (more, after) = page(ctx, filter, limit - jobs.len(), next.as_deref()).await?;
+        let (more, after) = page(ctx, listed, filter, limit - jobs.len(), next.as_deref()).await?;
         jobs.extend(more);
         next = after;
         if next.is_none() {

@@ -46,7 +46,7 @@ pub fn parse(prefix: &str, token: &str) -> Result<Token, Problem> {
         let created: u32 = created.parse().ok()?;
         Some(Token::PageCursor(PageCursor::new(created.into(), key)))
     };
-    let message = "is not a value that list-jobs returned for this cluster; list again without it";
+    let message = "is not a value that list-jobs or list-batches returned for this cluster; list again without it";
     parse().ok_or_else(|| Problem::malformed("continue", message))
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as TokioInstant, sleep_until};
 
 use crate::api::context::RequestContext;
-use crate::api::jobs::list::pages::{MAX_PAGE, page};
+use crate::api::jobs::list::pages::{Listed, MAX_PAGE, page};
 use crate::api::jobs::lookup::Source;
 use crate::api::jobs::wait::POLL;
 use crate::api::routes::access::SEE_JOBS;
@@ -89,7 +89,7 @@ async fn find_unfinished_in_cluster(
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
     let mut token = None;
     loop {
-        let (jobs, next) = page(ctx, filter, MAX_PAGE as usize, token.as_deref()).await?;
+        let (jobs, next) = page(ctx, Listed::Jobs, filter, MAX_PAGE as usize, token.as_deref()).await?;
         if let Some(unfinished) = jobs.into_iter().find(|status| !status.state.is_final()) {
             return Ok(Some((unfinished, Source::Cluster)));
         }

@@ -240,6 +240,8 @@ fn every_insert_and_remove_is_a_change_and_wakes_the_waiting_callers() {
     check(&harness, &["u3@30"]);
 }
 
+#[path = "batch_tests.rs"]
+mod batches;
 #[path = "ended_tests.rs"]
 mod gone;
 #[path = "more_tests.rs"]

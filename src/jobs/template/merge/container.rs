@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use crate::jobs::manifest::Invalid;
 use crate::jobs::manifest::invalid::object;
 use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::manifest::variables::name;
 use crate::jobs::text::{MAX_LISTED, listed, shortened};
 use crate::util::text::shown_name;
 
@@ -48,8 +49,8 @@ impl Pod {
     }
 
     /// Returns the place of the container that is named, else of the only one. Else the pod template's annotation names
-    /// it.
-    pub(super) fn choose(&self, wanted: Option<&str>) -> Result<usize, Invalid> {
+    /// it. `base` is what the error calls the Job.
+    pub(super) fn choose(&self, wanted: Option<&str>, base: &str) -> Result<usize, Invalid> {
         let names: Vec<Option<String>> = self.containers.iter().map(|container| name(container)).collect();
         let find = |name: &str| names.iter().position(|known| known.as_deref() == Some(name));
         let list = || {
@@ -57,7 +58,7 @@ impl Pod {
             listed(&names, MAX_LISTED)
         };
         if let Some(wanted) = wanted {
-            let missing = || format!("the template has no container \"{}\"; it has {}", shown_name(wanted), list());
+            let missing = || format!("the {base} has no container \"{}\"; it has {}", shown_name(wanted), list());
             return find(wanted).ok_or_else(|| Invalid::value(FIELD, missing()));
         }
         if names.len() == 1 {
@@ -68,7 +69,7 @@ impl Pod {
         let missing = || {
             let list = list();
             format!(
-                "name the container to change: the template has {list}; its annotation {DEFAULT_CONTAINER} can choose too"
+                "name the container to change: the {base} has {list}; its annotation {DEFAULT_CONTAINER} can choose too"
             )
         };
         default.and_then(|default| find(&default)).ok_or_else(|| Invalid::value(FIELD, missing()))
@@ -88,9 +89,4 @@ impl Pod {
         self.template.insert("spec".to_owned(), raw::write(&self.spec));
         spec.insert("template".to_owned(), raw::write(&self.template));
     }
-}
-
-/// Returns the name of a container or a variable.
-pub(super) fn name(raw: &RawValue) -> Option<String> {
-    raw::get(&raw::parse(raw)?, "name").and_then(raw::parse)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::template::merge::container::name;
+use crate::jobs::manifest::raw;
+use crate::jobs::manifest::variables::{name, variable};
 use crate::jobs::template::merge::overrides::Patch;
 use crate::jobs::template::types::Parameter;
 
@@ -56,8 +56,4 @@ pub(super) fn merged(
         }
     }
     Merged { env, missing }
-}
-
-fn variable(name: &str, value: Box<RawValue>) -> Box<RawValue> {
-    raw::write(&Members::from([("name".to_owned(), raw::write(name)), ("value".to_owned(), value)]))
 }

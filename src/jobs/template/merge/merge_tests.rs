@@ -10,9 +10,8 @@ fn members(value: &Value) -> Members {
 }
 
 fn made(manifest: Members, overrides: &Value) -> Instance {
-    let name = TemplateName::parse("job/etl").unwrap();
-    let template = Template { name, version: String::new(), namespace: None, manifest, parameters: Vec::new() };
-    let made = merge(&template, &[], &Overrides::parse(&members(overrides)).unwrap());
+    let base = Base { manifest: &manifest, parameters: &[], noun: "template" };
+    let made = merge(&base, &[], &Overrides::parse(&members(overrides)).unwrap());
     made.unwrap_or_else(|error| match error {
         MergeError::Override(invalid) | MergeError::Template(invalid) => panic!("{invalid}"),
     })

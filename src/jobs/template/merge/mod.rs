@@ -1,30 +1,41 @@
 //! Changes a template by parameters and overrides: [`merge`]. Everything that they do not name keeps its text.
 
+mod common;
 pub(super) mod container;
 mod env;
 pub(super) mod overrides;
 mod shell;
 
 use crate::jobs::manifest::invalid::object;
+use crate::jobs::manifest::metadata::{SERVICE_LABELS, labels_of_pods};
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, Manifest, labels_of_pods};
+use crate::jobs::manifest::{Invalid, Manifest};
 use crate::jobs::template::merge::container::{CONTAINERS, Pod};
 use crate::jobs::template::merge::env::Merged;
 use crate::jobs::template::merge::overrides::{Overrides, Patch, field};
-use crate::jobs::template::types::{Instance, MergeError, Parameter, Template};
+use crate::jobs::template::types::{Instance, MergeError, Parameter};
 use crate::jobs::text::member;
 
 /// Further warnings are counted.
 const MAX_WARNINGS: usize = 10;
 
-/// Returns the template's manifest with the overrides and with the variables of the parameters. An override that
-/// removes what is not there is a warning.
+/// What is changed.
+pub(super) struct Base<'a> {
+    pub(super) manifest: &'a Manifest,
+    /// The parameters that it declares.
+    pub(super) parameters: &'a [Parameter],
+    /// What messages call it: `template` or `manifest`.
+    pub(super) noun: &'static str,
+}
+
+/// Returns the manifest with the overrides and with the variables of the parameters. An override that removes what is
+/// not there is a warning.
 pub(super) fn merge(
-    template: &Template,
+    base: &Base<'_>,
     variables: &[(String, String)],
     overrides: &Overrides,
 ) -> Result<Instance, MergeError> {
-    let mut manifest = template.manifest.clone();
+    let mut manifest = base.manifest.clone();
     let mut removals = Removals::default();
     change_metadata(&mut manifest, overrides, &mut removals)?;
     let mut spec = object(&manifest, "spec", "job_manifest.spec").map_err(MergeError::Template)?;
@@ -32,23 +43,23 @@ pub(super) fn merge(
     let changes_container = overrides.change_container() || !variables.is_empty();
     if changes_container || overrides.container.is_some() {
         let pod = Pod::open(&spec).map_err(MergeError::Template)?;
-        let at = pod.choose(overrides.container.as_deref()).map_err(MergeError::Override)?;
+        let at = pod.choose(overrides.container.as_deref(), base.noun).map_err(MergeError::Override)?;
         if changes_container {
             let mut container = pod.container(at).map_err(MergeError::Template)?;
-            change_env(&mut container, at, &template.parameters, variables, &overrides.env, &mut removals)?;
+            change_env(&mut container, at, base.parameters, variables, &overrides.env, &mut removals)?;
             change_container(&mut container, at, overrides, &mut removals)?;
-            warnings = shell::warnings(&container, &template.parameters);
+            warnings = shell::warnings(&container, base.parameters);
             pod.replace(at, &container, &mut spec);
         }
-    } else if let Ok(container) = Pod::open(&spec).and_then(|pod| pod.container(pod.choose(None)?)) {
+    } else if let Ok(container) = Pod::open(&spec).and_then(|pod| pod.container(pod.choose(None, base.noun)?)) {
         // A parameter without a value is dangerous, too: the shell runs the name.
-        warnings = shell::warnings(&container, &template.parameters);
+        warnings = shell::warnings(&container, base.parameters);
     }
     if changes_container || !overrides.of_spec.is_empty() {
         spec.extend(overrides.of_spec.iter().map(|(member, value)| ((*member).to_owned(), value.clone())));
         manifest.insert("spec".to_owned(), raw::write(&spec));
     }
-    warnings.extend(removals.warnings());
+    warnings.extend(removals.warnings(base.noun));
     Ok(Instance { manifest, warnings })
 }
 
@@ -62,13 +73,13 @@ impl Removals {
         self.0.push((field, what.into()));
     }
 
-    fn warnings(self) -> Vec<String> {
+    fn warnings(self, base: &str) -> Vec<String> {
         let more = self.0.len().saturating_sub(MAX_WARNINGS);
         let mut warnings: Vec<String> = self
             .0
             .into_iter()
             .take(MAX_WARNINGS)
-            .map(|(field, what)| format!("{field}: the template has no such {what}, so nothing was removed"))
+            .map(|(field, what)| format!("{field}: the {base} has no such {what}, so nothing was removed"))
             .collect();
         if more > 0 {
             warnings.push(format!("{more} more overrides removed nothing"));
@@ -90,7 +101,7 @@ fn change_metadata(manifest: &mut Manifest, overrides: &Overrides, removals: &mu
             // Kubernetes gives a Job without labels those of its pods. With the new labels it would not.
             let template = raw::object(manifest, "spec").and_then(|spec| raw::object(&spec, "template"));
             own = labels_of_pods(template.as_ref());
-            own.retain(|name, _| !overrides::SERVICE_LABELS.contains(&name.as_str()));
+            own.retain(|name, _| !SERVICE_LABELS.contains(&name.as_str()));
         }
         let is_changed = change(&mut own, labels, |name| removals.add(field("labels", name), "label"));
         if own.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::jobs::manifest::metadata::SERVICE_LABELS;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{Invalid, dump};
 use crate::jobs::template::declaration::ANNOTATION;
@@ -26,8 +27,7 @@ const NAMES: [&str; 14] = [
     "completions",
     "suspend",
 ];
-/// The labels that the service sets.
-pub(super) const SERVICE_LABELS: [&str; 2] = ["app", "job-id"];
+pub(super) const TTL: &str = "ttlSecondsAfterFinished";
 /// The members of `resources`.
 const SECTIONS: [&str; 2] = ["requests", "limits"];
 
@@ -35,7 +35,7 @@ const SECTIONS: [&str; 2] = ["requests", "limits"];
 pub(in crate::jobs::template) type Patch = BTreeMap<String, Option<Box<RawValue>>>;
 
 /// The overrides of a call. The values keep the caller's text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Overrides {
     pub(super) container: Option<String>,
     /// `image`, `command` and `args` of the container.
@@ -88,7 +88,7 @@ impl Overrides {
             "annotations" => self.annotations = patch(value, &field, annotation)?,
             "backoff_limit" => self.number("backoffLimit", value, i32::MAX.into(), field)?,
             "active_deadline_seconds" => self.number("activeDeadlineSeconds", value, i64::MAX, field)?,
-            "ttl_seconds_after_finished" => self.number("ttlSecondsAfterFinished", value, i32::MAX.into(), field)?,
+            "ttl_seconds_after_finished" => self.number(TTL, value, i32::MAX.into(), field)?,
             "parallelism" => self.number("parallelism", value, i32::MAX.into(), field)?,
             "completions" => self.number("completions", value, i32::MAX.into(), field)?,
             "suspend" if ["true", "false"].contains(&value.get()) => {

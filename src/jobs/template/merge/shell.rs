@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::template::merge::container::name;
+use crate::jobs::manifest::variables::name;
 use crate::jobs::template::types::Parameter;
 use crate::jobs::text::shortened;
 

@@ -1,0 +1,54 @@
+//! The head of a batch: [`Plan::head`].
+
+use crate::jobs::batches::membership::HEAD_LABEL;
+use crate::jobs::batches::plan::Plan;
+use crate::jobs::manifest::metadata::Identity;
+use crate::jobs::manifest::raw::{self, Members};
+use crate::jobs::manifest::{Invalid, JobManifest, Manifest, kind, to_body};
+use crate::jobs::template::Error;
+use crate::kube::types::BATCH_ANNOTATION;
+
+impl Plan {
+    /// Returns the head to create. It never runs. It has the pod template of the first member, so that a policy which
+    /// allows the members allows the head.
+    pub fn head(&self) -> Result<JobManifest, Error> {
+        let name = self.name.head();
+        let description = serde_json::to_string(&self.description).unwrap_or_default();
+        let mut metadata = Members::new();
+        let identity = Identity {
+            namespace: &self.namespace,
+            name: &name,
+            stamp: &self.stamp,
+            origin: None,
+            labels: &[(HEAD_LABEL, "true")],
+            annotations: &[(BATCH_ANNOTATION, &description)],
+        };
+        // Only the ids can be too long.
+        let written = identity.write(&mut metadata, None, &mut Vec::new());
+        written.map_err(|invalid| Invalid { field: "jobs".into(), ..invalid })?;
+        let mut spec = Members::from([
+            ("suspend".to_owned(), raw::write(&true)),
+            ("parallelism".to_owned(), raw::write(&0)),
+            ("completions".to_owned(), raw::write(&1)),
+            ("backoffLimit".to_owned(), raw::write(&0)),
+        ]);
+        let first = self.instance(0, self.job(0)?)?.manifest;
+        if let Some(mut template) = raw::object(&first, "spec").and_then(|spec| raw::object(&spec, "template")) {
+            template.remove("metadata");
+            spec.insert("template".to_owned(), raw::write(&template));
+        }
+        let mut manifest = Manifest::new();
+        kind::set(&mut manifest)?;
+        manifest.insert("metadata".to_owned(), raw::write(&metadata));
+        manifest.insert("spec".to_owned(), raw::write(&spec));
+        Ok(JobManifest {
+            namespace: self.namespace.clone(),
+            name,
+            is_random: false,
+            stamp: self.stamp.clone(),
+            manifest: to_body(&manifest)?,
+            template: None,
+            warnings: Vec::new(),
+        })
+    }
+}
