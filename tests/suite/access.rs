@@ -23,7 +23,7 @@ use crate::wire::{Answer, Wire};
 
 /// The tokens of users whom the stub knows.
 pub(crate) const ALICE: &str = "alices-own.cluster-token";
-const BOB: &str = "bobs-own.cluster-token";
+pub(crate) const BOB: &str = "bobs-own.cluster-token";
 /// A token that the cluster does not know.
 const FORGED: &str = "nobodys.cluster-token";
 

@@ -3,7 +3,7 @@
 use crate::jobs::batches::description::Description;
 use crate::jobs::status::Status;
 use crate::kube::names::BatchName;
-use crate::kube::types::Job;
+use crate::kube::types::{Job, JobInFull};
 
 /// The label of a head. Its value is `true`.
 pub const HEAD_LABEL: &str = "eks-api/batch-head";
@@ -32,7 +32,7 @@ impl Membership {
     /// as its owner.
     pub fn of(job: &Job) -> Option<Self> {
         let metadata = &job.metadata;
-        if metadata.labels.get(HEAD_LABEL) == Some("true") {
+        if is_head_label(metadata.labels.get(HEAD_LABEL)) {
             let description = metadata.annotations.batch.as_deref().and_then(Description::parse);
             return Some(Self::Head(Head { description, is_deleting: metadata.deletion_timestamp.is_some() }));
         }
@@ -42,6 +42,15 @@ impl Membership {
         let owner = owners.find(|owner| owner.kind == "Job" && owner.name == batch).filter(|_| is_named)?;
         Some(Self::Member { owner: owner.uid.as_str().into() })
     }
+}
+
+/// Whether the job is the head of a batch.
+pub fn is_head(job: &JobInFull) -> bool {
+    is_head_label(job.metadata.labels.get(HEAD_LABEL).map(String::as_str))
+}
+
+fn is_head_label(value: Option<&str>) -> bool {
+    value == Some("true")
 }
 
 /// Returns the name of the batch that a job is a member of.

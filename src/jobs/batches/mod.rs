@@ -4,6 +4,7 @@
 //! callers see. `submissions` remembers the batches that are being submitted. `expiry` deletes ended batches.
 
 pub mod description;
+pub mod expiry;
 pub mod membership;
 pub mod plan;
 pub mod state;
@@ -73,7 +74,8 @@ impl Batch {
     }
 }
 
-fn description(head: &Status) -> Option<&Description> {
+/// Returns what the annotation of a head says. `None` if another tool has damaged it.
+pub fn description(head: &Status) -> Option<&Description> {
     match head.batch() {
         Some(Membership::Head(head)) => head.description.as_ref(),
         _ => None,

@@ -74,7 +74,13 @@ fn run(seed: u64) {
             0..=4 => cluster.change(),
             // The reply to one of our own calls is late, or faster than the watch.
             5 if !cluster.lines.is_empty() => match &cluster.lines[cluster.rng.usize(..cluster.lines.len())] {
-                Line::Apply(job) => drop(harness.enter(job)),
+                Line::Apply(job) => {
+                    let status = Status::new("lab", job);
+                    if harness.reflector.insert_if_newer(status, harness.now).store_was_reset {
+                        // It was created and deleted without a watch, which looks like a reset.
+                        read = list(&mut harness, &cluster);
+                    }
+                }
                 Line::Delete(job) => {
                     let key = format!("a/{}", job.metadata.name);
                     harness.reflector.tombstone(&key, &job.metadata.uid, harness.now);
@@ -82,9 +88,7 @@ fn run(seed: u64) {
             },
             6 => {
                 harness.lose();
-                harness.list(cluster.version, &cluster.jobs.values().cloned().collect::<Vec<_>>());
-                harness.apply_event(WatchEvent::Watching);
-                read = cluster.lines.len();
+                read = list(&mut harness, &cluster);
             }
             _ => read += apply_line(&mut harness, cluster.lines.get(read)),
         }
@@ -97,6 +101,13 @@ fn run(seed: u64) {
         assert_eq!(shown(known(&harness)), shown(cluster.batch()));
     }
     assert_eq!(harness.reflector.index.batch_count(), usize::from(cluster.jobs.contains_key("etl")));
+}
+
+/// Lists all jobs, and watches from then on. Returns the number of lines that are read.
+fn list(harness: &mut Harness, cluster: &BatchCluster) -> usize {
+    harness.list(cluster.version, &cluster.jobs.values().cloned().collect::<Vec<_>>());
+    harness.apply_event(WatchEvent::Watching);
+    cluster.lines.len()
 }
 
 fn apply_line(harness: &mut Harness, line: Option<&Line>) -> usize {
