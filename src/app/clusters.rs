@@ -1,6 +1,7 @@
 //! Starts the clusters, and reads their file again on SIGHUP: [`ClusterStarter`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::state::AppState;
 use crate::aws::Sdk;
@@ -15,13 +16,14 @@ pub(super) struct ClusterStarter {
     pub(super) sdk: Sdk,
     pub(super) policy: Policy,
     pub(super) status_line: Arc<StatusLine>,
+    pub(super) request_timeout: Duration,
 }
 
 impl ClusterStarter {
     pub(super) fn start(&self, config: ClusterConfig) -> Cluster {
         let (api_server, describer) = connect(&config, &self.sdk.for_cluster(&config));
         let cluster = Cluster::new(config, api_server, &self.policy);
-        cluster.start(describer, &self.status_line);
+        cluster.start(describer, &self.status_line, self.request_timeout);
         cluster
     }
 

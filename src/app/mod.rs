@@ -99,6 +99,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
             auto_create_namespace: settings.auto_create_namespace,
         },
         status_line: Arc::new(StatusLine::new(Arc::clone(&notifier))),
+        request_timeout: settings.request_timeout,
     };
     let clusters = Registry::new(configs.into_iter().map(|config| starter.start(config)));
     watchdog::start(&notifier);

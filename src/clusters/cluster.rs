@@ -14,7 +14,9 @@ use crate::aws::eks::Describer;
 use crate::aws::token::Tokens;
 use crate::clusters::background::BackgroundTasks;
 use crate::clusters::status_line::StatusLine;
+use crate::clusters::supervisor::supervise;
 use crate::config::clusters::ClusterConfig;
+use crate::jobs::batches::expiry;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
@@ -47,12 +49,15 @@ impl Cluster {
         Self { tag_prefix: tag_prefix(&config), config, api_server, store, policy, draining, tasks }
     }
 
-    /// Starts the background tasks. One that panics starts again.
-    pub fn start(&self, describer: Describer, status_line: &Arc<StatusLine>) {
+    /// Starts the background tasks. One that panics starts again. A batch may grow for twice the request timeout.
+    pub fn start(&self, describer: Describer, status_line: &Arc<StatusLine>, request_timeout: Duration) {
         let (api_server, store) = (Arc::clone(&self.api_server), Arc::clone(&self.store));
         status_line.add(self.name());
-        let tasks = BackgroundTasks::new(api_server, store, Arc::clone(status_line));
-        tasks.start(describer, &mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let checked = BackgroundTasks::new(Arc::clone(&api_server), Arc::clone(&store), Arc::clone(status_line));
+        checked.start(describer, &mut tasks);
+        let expiry = move || expiry::follow(Arc::clone(&api_server), Arc::clone(&store), request_timeout * 2);
+        tasks.spawn(supervise("expiry", expiry, || {}));
     }
 
     /// The name that callers use.

@@ -180,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_a_batch_are_job_names() {
+        let long = "n".repeat(58);
+        for name in ["a", "nightly-2026.01", &long] {
+            let batch = BatchName::parse(name).unwrap();
+            assert_eq!(batch.head(), JobName::parse(name).unwrap());
+            for (index, suffix) in [(0, "-0000"), (7, "-0007"), (999, "-0999")] {
+                assert_eq!(batch.member(index), JobName::parse(&format!("{name}{suffix}")).unwrap());
+            }
+        }
+        for name in ["", "A", "a-", "a/b", &"n".repeat(59)] {
+            assert!(BatchName::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn an_error_shows_the_name_shortened_and_escaped() {
         let error = JobName::parse(&format!("\u{1b}[31m{}", "x".repeat(500))).unwrap_err().to_string();
         assert!(error.starts_with("\"\\u{1b}[31mxxx"), "{error}");

@@ -198,8 +198,10 @@ async fn the_bounds_of_its_parameters_are_those_of_the_service() {
             let (beyond, within) = beyond_and_within(&parameter["schema"]);
             for (value, fits) in beyond.iter().map(|v| (v, false)).chain(within.iter().map(|v| (v, true))) {
                 let mut query = format!("{name}={value}");
-                for other in ["job_name", "namespace_name"] {
-                    if other != name && route.parameters().contains(&other) {
+                for other in ["job_name", "batch_name", "namespace_name"] {
+                    // A log is that of a job or of a batch.
+                    let excludes = route == Route::GetJobLogs && [other, name].contains(&"batch_name");
+                    if other != name && !excludes && route.parameters().contains(&other) {
                         query = format!("{query}&{other}=nothing");
                     }
                 }

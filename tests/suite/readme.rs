@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails, panics")]
 
+mod batches;
 mod calls;
 mod likeness;
 mod links;

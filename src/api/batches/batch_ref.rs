@@ -1,6 +1,7 @@
 //! [`BatchRef`]: the batch that a call names.
 
 use crate::api::context::RequestContext;
+use crate::api::routes::Route;
 use crate::http::response::problem::Problem;
 use crate::jobs::policy::Policy;
 use crate::kube::error::Error;
@@ -10,14 +11,18 @@ use crate::kube::types::Status;
 use crate::kube::url::Path;
 
 #[derive(Clone, Debug)]
-pub(super) struct BatchRef {
-    pub(super) namespace: Namespace,
-    pub(super) name: BatchName,
+pub(in crate::api) struct BatchRef {
+    pub(in crate::api) namespace: Namespace,
+    pub(in crate::api) name: BatchName,
 }
 
 impl BatchRef {
     /// Returns this batch, after the check of its namespace.
-    pub(super) fn new(ctx: &mut RequestContext, namespace: Namespace, name: BatchName) -> Result<Self, Problem> {
+    pub(in crate::api) fn new(
+        ctx: &mut RequestContext,
+        namespace: Namespace,
+        name: BatchName,
+    ) -> Result<Self, Problem> {
         // The log names the batch also if the call is refused.
         ctx.set_object(&namespace, Some(&name.head()));
         ctx.check_namespace(Policy::may_use, &namespace)?;
@@ -25,7 +30,7 @@ impl BatchRef {
     }
 
     /// Returns the batch that the query names.
-    pub(super) fn from_query(ctx: &mut RequestContext) -> Result<Self, Problem> {
+    pub(in crate::api) fn from_query(ctx: &mut RequestContext) -> Result<Self, Problem> {
         let (namespace, name) = (ctx.parameters.namespace()?, ctx.parameters.batch_name()?);
         Self::new(ctx, namespace, name)
     }
@@ -40,9 +45,16 @@ impl BatchRef {
         self.missing("")
     }
 
-    /// Returns the 404 for the name of a job.
-    pub(super) fn is_a_job(&self) -> Error {
-        self.missing(": a job has the name; use get-job-status")
+    /// Returns the 404 for the name of a job. Names the call for jobs.
+    pub(super) fn is_a_job(&self, route: Route) -> Error {
+        let call = match route {
+            Route::DeleteBatch => "delete-job",
+            Route::SuspendBatch => "suspend-job",
+            Route::ResumeBatch => "resume-job",
+            Route::GetJobLogs => "get-job-logs with job_name",
+            _ => "get-job-status",
+        };
+        self.missing(&format!(": a job has the name; use {call}"))
     }
 
     /// Returns the 404 for a name that another batch has now.

@@ -1,13 +1,193 @@
 //! delete-batch.
 
-use hyper::StatusCode;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
+use serde::Serialize;
+use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
+
+use crate::api::batches::batch_ref::BatchRef;
+use crate::api::batches::lookup::{access_requests, head, members_in_cluster, problem};
 use crate::api::context::RequestContext;
+use crate::api::jobs::delete::propagation;
+use crate::api::jobs::lookup::Source;
+use crate::api::jobs::wait::{POLL, POLL_TIMEOUT, wait_for_disconnect};
+use crate::api::routes::Route;
+use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
+use crate::jobs::batches::membership::is_owned_by;
+use crate::jobs::filter::Filter;
+use crate::jobs::status::Status;
+use crate::jobs::store::Found;
+use crate::kube::error::Error;
+use crate::kube::names::JobName;
+use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
+use crate::kube::types::{DeletedJob, Job};
 
-pub(crate) async fn delete_batch(ctx: &mut RequestContext, _body: RequestBody) -> Result<Reply, Problem> {
-    ctx.enter()?;
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", "not built yet"))
+#[derive(Serialize)]
+struct Deleted<'a> {
+    cluster: &'a str,
+    message: String,
+    status: &'static str,
+    batch_name: &'a str,
+    /// The number of members that are not gone yet. None if they could not be counted.
+    remaining: Option<usize>,
+}
+
+/// What is left of a batch.
+struct Left {
+    has_head: bool,
+    members: Vec<Arc<Status>>,
+    /// Whether the watch reports every change of it.
+    is_watched: bool,
+}
+
+impl Left {
+    const fn is_gone(&self) -> bool {
+        !self.has_head && self.members.is_empty()
+    }
+}
+
+pub(crate) async fn delete_batch(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Problem> {
+    ctx.count()?;
+    body::none(body).await?;
+    let (batch, wait) = (BatchRef::from_query(ctx)?, ctx.parameters.wait()?);
+    let propagation = propagation(ctx)?;
+    if propagation == Propagation::Orphan {
+        let why = "must be Foreground or Background: without their head the jobs are no batch, and no call finds them";
+        return Err(Problem::malformed("propagation_policy", why));
+    }
+    if !ctx.wants_no_cache() {
+        ctx.authorize(&access_requests(&batch, batch.name.head().as_str())).await?;
+    }
+    let uid = head(ctx, &batch).await?.uid.to_string();
+    let options =
+        DeleteOptions { preconditions: Some(Preconditions { uid: uid.clone() }), ..DeleteOptions::new(propagation) };
+    ctx.acquire_write_permit().await?;
+    let deleted = ctx.client()?.delete(&batch.path(), &options).await;
+    ctx.set_object_uid(&uid);
+    match deleted.map_err(|error| problem(&batch, error))? {
+        DeletedJob::Ending(head) => ctx.store().insert_if_newer(&head),
+        DeletedJob::Gone(_) => ctx.store().tombstone(&batch.namespace, &batch.name.head(), &uid),
+    }
+    let no_cache = ctx.wants_no_cache();
+    let left = match wait {
+        Some(time) => wait_until_gone(ctx, &batch, &uid, time, no_cache).await,
+        None => look(ctx, &batch, &uid, no_cache).await,
+    };
+    // The deletion continues, although its progress is unknown.
+    let left = left.inspect_err(|problem| ctx.record_wait_error(Route::GetBatchStatus, problem)).ok();
+    let end = if left.as_ref().is_some_and(Left::is_gone) { "is deleted" } else { "is being deleted" };
+    let reply = Deleted {
+        cluster: ctx.cluster.name(),
+        message: format!("Batch {} in namespace {} {end}", batch.name, batch.namespace),
+        status: "success",
+        batch_name: batch.name.as_str(),
+        remaining: left.map(|left| left.members.len()),
+    };
+    Reply::json(StatusCode::OK, &reply)
+}
+
+/// Returns what is left when the batch is gone or the time is up.
+async fn wait_until_gone(
+    ctx: &mut RequestContext,
+    batch: &BatchRef,
+    uid: &str,
+    time: Duration,
+    no_cache: bool,
+) -> Result<Left, Problem> {
+    let head = batch.name.head();
+    let access = access_requests(batch, head.as_str());
+    ctx.authorize(&access).await?;
+    let end = TokioInstant::now() + time;
+    ctx.extend_deadline(time);
+    // Subscribed before the first look, so that no change is missed.
+    let mut subscription = ctx.store().subscribe(&batch.namespace, &head);
+    let mut left = look(ctx, batch, uid, no_cache).await?;
+    if left.is_gone() {
+        return Ok(left);
+    }
+    ctx.acquire_wait_permit()?;
+    ctx.forget_request();
+    let (state, cluster, caller) = (Arc::clone(&ctx.state), Arc::clone(&ctx.cluster), ctx.caller().clone());
+    let (mut disconnected, mut draining, mut poll) = (ctx.disconnected.take(), cluster.draining(), POLL);
+    let mut revoked = pin!(state.auth.wait_until_revoked(&cluster.api_server, &caller, &access));
+    let mut next_poll = None;
+    loop {
+        let poll_at = if left.is_watched {
+            end
+        } else {
+            *next_poll.get_or_insert_with(|| end.min(TokioInstant::now() + poll.pause()))
+        };
+        tokio::select! {
+            () = subscription.changed() => {
+                // One lookup for each change, and a scan of all jobs only when the known members are gone.
+                while left.members.pop_if(|member| !is_in_store(ctx, batch, member)).is_some() {}
+                if no_cache || !left.members.is_empty() {
+                    continue;
+                }
+            }
+            () = sleep_until(poll_at) => if poll_at == end { break },
+            _ = draining.wait_for(|draining| *draining) => break,
+            () = wait_for_disconnect(disconnected.as_mut()) => break,
+            denied = revoked.as_mut() => return Err(denied.into()),
+        }
+        next_poll = None;
+        match look(ctx, batch, uid, no_cache).await {
+            Ok(now) => left = now,
+            // The next look may succeed.
+            Err(_) => left.is_watched = false,
+        }
+        if left.is_gone() {
+            return Ok(left);
+        }
+    }
+    // Not every change was counted.
+    Ok(left_in_store(ctx, batch, uid).filter(|_| !no_cache).unwrap_or(left))
+}
+
+/// Whether the watch still reports this member.
+fn is_in_store(ctx: &RequestContext, batch: &BatchRef, member: &Status) -> bool {
+    let Ok(name) = JobName::parse(member.name()) else { return false };
+    let found = ctx.store().find(&batch.namespace, &name, Instant::now());
+    matches!(found, Found::Hit { found, age: None } if found.uid == member.uid)
+}
+
+async fn look(ctx: &mut RequestContext, batch: &BatchRef, uid: &str, no_cache: bool) -> Result<Left, Problem> {
+    if let Some(left) = left_in_store(ctx, batch, uid).filter(|_| !no_cache) {
+        return Ok(left);
+    }
+    // Boxed: all waiting calls have room for it, and few of them use it.
+    timeout(POLL_TIMEOUT, Box::pin(left_in_cluster(ctx, batch, uid)))
+        .await
+        .unwrap_or(Err(Error::Timeout))
+        .map_err(Into::into)
+}
+
+/// Finds the members by their label and owner: the description of the head may be damaged, and the head gone.
+fn left_in_store(ctx: &RequestContext, batch: &BatchRef, uid: &str) -> Option<Left> {
+    let (namespace, now) = (batch.namespace.clone(), Instant::now());
+    let filter = Filter { namespace: Some(namespace), batch: Some(batch.name.clone()), ..Filter::default() };
+    let Found::Hit { found, age } = ctx.store().page(&filter, None, usize::MAX, now) else { return None };
+    let source = Source::Store { age };
+    let members = found.jobs.into_iter().filter(|member| is_owned_by(member, uid)).collect();
+    let head = ctx.store().find(&batch.namespace, &batch.name.head(), now);
+    let has_head = matches!(head, Found::Hit { found, .. } if *found.uid == *uid);
+    (!source.is_stale()).then(|| Left { has_head, members, is_watched: source.is_watched() })
+}
+
+async fn left_in_cluster(ctx: &mut RequestContext, batch: &BatchRef, uid: &str) -> Result<Left, Error> {
+    let client = ctx.client().map_err(|_| Error::Timeout)?;
+    let has_head = match client.get::<Job>(&batch.path()).await {
+        Ok(head) => head.metadata.uid == uid,
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error),
+    };
+    let mut members = members_in_cluster(ctx, batch).await?;
+    members.retain(|member| is_owned_by(member, uid));
+    Ok(Left { has_head, members, is_watched: false })
 }

@@ -74,14 +74,28 @@ pub(super) fn from_store(ctx: &RequestContext, batch: &BatchRef) -> Option<Found
     }
 }
 
-/// Reads the head, and lists the members by their label.
-pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<FoundBatch, Problem> {
+/// Returns the head for a caller who may see it: from the store unless the request says `no-cache`.
+pub(in crate::api) async fn head(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
+    if !ctx.wants_no_cache()
+        && let Some(found) = from_store(ctx, batch).filter(|found| !found.source.is_stale())
+    {
+        let [access, _] = access_requests(batch, found.batch.head.name());
+        ctx.authorize(&[access]).await?;
+        return Ok(found.batch.head);
+    }
+    head_in_cluster(ctx, batch).await
+}
+
+async fn head_in_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
     let head: Job = ctx.client()?.get(&batch.path()).await.map_err(|error| problem(batch, error))?;
     ctx.store().insert_if_newer(&head);
     let head = Arc::new(ctx.store().status(&head));
-    if !head.is_batch_head() {
-        return Err(batch.is_a_job().into());
-    }
+    if head.is_batch_head() { Ok(head) } else { Err(batch.is_a_job(ctx.route).into()) }
+}
+
+/// Reads the head, and lists the members by their label.
+pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<FoundBatch, Problem> {
+    let head = head_in_cluster(ctx, batch).await?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
     let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
@@ -117,7 +131,7 @@ pub(super) async fn members_in_cluster(ctx: &mut RequestContext, batch: &BatchRe
 }
 
 /// A 404 names the batch.
-fn problem(batch: &BatchRef, error: Error) -> Problem {
+pub(super) fn problem(batch: &BatchRef, error: Error) -> Problem {
     if error.is_not_found() { batch.not_found().into() } else { error.into() }
 }
 

@@ -1,11 +1,11 @@
 //! The routes for batches.
 
-mod batch_ref;
+pub(super) mod batch_ref;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod list;
-mod lookup;
+pub(super) mod lookup;
 pub(crate) mod status;
 pub(crate) mod suspend;
-mod view;
+pub(super) mod view;
 mod wait;

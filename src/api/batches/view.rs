@@ -33,7 +33,7 @@ pub(super) async fn see(
 }
 
 /// 409 if the head does not describe the batch any more.
-pub(super) fn check_description(id: &BatchRef, batch: &Batch) -> Result<(), Problem> {
+pub(in crate::api) fn check_description(id: &BatchRef, batch: &Batch) -> Result<(), Problem> {
     if batch.description().is_some() {
         return Ok(());
     }

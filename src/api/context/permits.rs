@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::api::context::RequestContext;
+use crate::api::context::{RequestContext, client};
 use crate::http::limits::cluster_limits::Permit;
 use crate::http::response::problem::Problem;
+use crate::kube::client::Client;
 
 impl RequestContext {
     /// Returns whether the call may take a permit that the clusters share.
@@ -18,6 +19,15 @@ impl RequestContext {
         let permit = self.limits.acquire_write(self.caller_id(), self.may_share()).await?;
         self.client.hold(permit);
         Ok(())
+    }
+
+    /// Returns a client with a write permit of its own, for one of several changes of this call.
+    pub async fn write_client(&mut self) -> Result<Client, Problem> {
+        self.enter()?;
+        let permit = self.limits.acquire_write(self.caller_id(), self.may_share()).await?;
+        let mut client = client(&self.state, &self.cluster, &self.info);
+        client.hold(permit);
+        Ok(client)
     }
 
     /// Exchanges the permits for one of a wait.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::lookup::refuse_head;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
 use crate::http::request::body;
@@ -35,6 +36,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
         preconditions: job.uid.clone().map(|uid| Preconditions { uid }),
         ..DeleteOptions::new(propagation(ctx)?)
     };
+    refuse_head(ctx, &job).await?;
     ctx.acquire_write_permit().await?;
     let uid = match ctx.client()?.delete(&job.path(), &options).await? {
         DeletedJob::Ending(deleted) => {
@@ -77,7 +79,7 @@ async fn wait_until_gone(ctx: &mut RequestContext, job: &JobRef, time: Duration)
 }
 
 /// Foreground by default: the API server's own default would leave the pods behind.
-fn propagation(ctx: &RequestContext) -> Result<Propagation, Problem> {
+pub(in crate::api) fn propagation(ctx: &RequestContext) -> Result<Propagation, Problem> {
     const NAME: &str = "propagation_policy";
     match ctx.parameters.optional(NAME).map(str::to_ascii_lowercase).as_deref() {
         None | Some("foreground") => Ok(Propagation::Foreground),

@@ -1,5 +1,9 @@
 //! [`JobRef`]: a job by its name, or by its name and uid.
 
+use hyper::StatusCode;
+
+use crate::api::routes::Route;
+use crate::http::response::problem::Problem;
 use crate::kube::error::Error;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::refusal::Refusal;
@@ -27,6 +31,20 @@ impl JobRef {
 
     pub fn path(&self) -> Path {
         Path::job(&self.namespace, &self.name)
+    }
+
+    /// Returns the 409 for the head of a batch, which is not a job to callers. Names the call for batches.
+    pub fn is_a_batch(&self, route: Route) -> Problem {
+        let call = match route {
+            Route::DeleteJob => Route::DeleteBatch,
+            Route::SuspendJob => Route::SuspendBatch,
+            Route::ResumeJob => Route::ResumeBatch,
+            Route::GetJobLogs => Route::GetJobLogs,
+            _ => Route::GetBatchStatus,
+        };
+        let parameter = if call == route { " with batch_name" } else { "" };
+        let detail = format!("{} is a batch: call {}{parameter}", self.name, call.path());
+        Problem::new(StatusCode::CONFLICT, "is_a_batch", detail)
     }
 
     /// Returns the 404 for a name that another job has now.

@@ -88,8 +88,30 @@ pub(super) async fn fetch(ctx: &mut RequestContext, job: &JobRef) -> Result<Foun
         // Boxed: all waiting calls have room for it, and few of them use it.
         None => Box::pin(from_cluster(ctx, job)).await?,
     };
+    if found.status.is_batch_head() {
+        return Err(job.is_a_batch(ctx.route));
+    }
     exits::hide_in_answer(ctx, Some(&job.namespace), std::slice::from_mut(&mut found.status)).await?;
     Ok(found)
+}
+
+/// Returns an error before the change of a job that is the head of a batch. Reads a job that is not in memory.
+pub(super) async fn refuse_head(ctx: &mut RequestContext, job: &JobRef) -> Result<(), Problem> {
+    let found = match from_store(ctx, job).filter(|found| !found.source.is_stale()) {
+        Some(found) if found.status.is_batch_head() => {
+            // Otherwise the answer shows the batch to a caller who may not see it.
+            ctx.authorize(&[access_request(job)]).await?;
+            found
+        }
+        Some(_) => return Ok(()),
+        None => match Box::pin(from_cluster(ctx, job)).await {
+            Ok(found) => found,
+            // The change itself gets the answer of the API server.
+            Err(problem) if matches!(problem.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => return Ok(()),
+            Err(problem) => return Err(problem),
+        },
+    };
+    if found.status.is_batch_head() { Err(job.is_a_batch(ctx.route)) } else { Ok(()) }
 }
 
 pub(super) fn from_store(ctx: &RequestContext, job: &JobRef) -> Option<FoundJob> {

@@ -11,6 +11,7 @@ use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::http::request::etag::{self, IfNoneMatch};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{Reply, merged};
+use crate::jobs::batches::membership;
 use crate::jobs::pods::details;
 use crate::jobs::status::Status;
 use crate::kube::client::json;
@@ -47,6 +48,7 @@ async fn with_pods_and_events(
     let read: Result<JobInFull, _> = ctx.client()?.get(&job.path()).await;
     let read = read.and_then(|read| if job.has_uid(&read.metadata.uid) { Ok(read) } else { Err(job.replaced()) });
     let full = match (read, waited) {
+        (Ok(full), _) if membership::is_head(&full) => return Err(job.is_a_batch(ctx.route)),
         (Ok(full), _) => full,
         (Err(error), Some(ended)) if error.is_not_found() && ended.status.state.is_final() => {
             let body = merged(&ended.status.json(), br#"{"pods":[],"events":[]}"#);

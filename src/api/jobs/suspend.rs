@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::lookup::refuse_head;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
 use crate::http::request::body_stream::RequestBody;
-use crate::http::request::parameters::{agreed, parse_job_name, parse_namespace, wait_time};
+use crate::http::request::parameters::{agreed, parse_job_name, wait_time};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::status::Status;
@@ -33,11 +34,12 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
     let wait = agreed("wait", ctx.parameters.wait()?, wait)?;
     let job = resolve_job(ctx, &in_body)?;
     let patch = json(&Suspension::new(suspend))?;
+    refuse_head(ctx, &job).await?;
     ctx.acquire_write_permit().await?;
     let patched: Job = ctx.client()?.merge_patch(&job.path(), patch).await?;
     ctx.set_object_uid(&patched.metadata.uid);
     ctx.store().insert_if_newer(&patched);
-    check_result(&job, &patched, suspend)?;
+    check_result(&patched, suspend)?;
     if let Some(time) = wait {
         let job = job.with_uid(&patched.metadata.uid);
         match wait_for(ctx, &job, time, WaitCondition::Suspended(suspend)).await {
@@ -60,18 +62,12 @@ fn resolve_job(ctx: &mut RequestContext, in_body: &Parameters) -> Result<JobRef,
     )?;
     let name =
         name.ok_or_else(|| Problem::malformed("job_name", "is missing: name the job in the query, or in a JSON body"))?;
-    let parse = |name: &str| parse_namespace("namespace", name);
-    let namespace = agreed(
-        "namespace",
-        ctx.parameters.optional("namespace").map(&parse).transpose()?,
-        in_body.namespace.as_deref().map(parse).transpose()?,
-    )?;
-    let namespace = namespace.map_or_else(|| parse("default"), Ok)?;
+    let namespace = ctx.parameters.agreed_namespace(in_body.namespace.as_deref())?;
     ctx.job_in(namespace, name, None)
 }
 
 /// Returns an error if the API server accepted the change without making it.
-fn check_result(job: &JobRef, patched: &Job, suspend: bool) -> Result<(), Problem> {
+pub(in crate::api) fn check_result(patched: &Job, suspend: bool) -> Result<(), Problem> {
     match patched.spec.suspend {
         None if suspend => {
             let detail = "the cluster's API server does not know spec.suspend: it is older than Kubernetes 1.21";
@@ -81,7 +77,7 @@ fn check_result(job: &JobRef, patched: &Job, suspend: bool) -> Result<(), Proble
             let detail = format!(
                 "the API server accepted the change, but spec.suspend of job {} is still {is_suspended}: an admission \
                  webhook or a controller overrides it",
-                job.name
+                patched.metadata.name
             );
             Err(Problem::new(StatusCode::CONFLICT, "suspend_overruled", detail))
         }

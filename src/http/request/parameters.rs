@@ -51,6 +51,13 @@ impl Parameters {
         parse_namespace("namespace", self.optional("namespace").unwrap_or("default"))
     }
 
+    /// The namespace of the query or of the body.
+    pub fn agreed_namespace(&self, in_body: Option<&str>) -> Result<Namespace, Problem> {
+        let parse = |name: &str| parse_namespace("namespace", name);
+        let query = self.optional("namespace").map(parse).transpose()?;
+        agreed("namespace", query, in_body.map(parse).transpose()?)?.map_or_else(|| parse("default"), Ok)
+    }
+
     pub fn namespace_name(&self) -> Result<Namespace, Problem> {
         parse_namespace("namespace_name", self.required("namespace_name")?)
     }

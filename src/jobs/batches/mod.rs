@@ -4,6 +4,7 @@
 //! callers see. `submissions` remembers the batches that are being submitted. `expiry` deletes ended batches.
 
 pub mod description;
+pub mod expiry;
 pub mod membership;
 pub mod plan;
 pub mod state;
@@ -13,12 +14,10 @@ pub mod submissions;
 use std::sync::Arc;
 
 use crate::jobs::batches::description::Description;
+pub use crate::jobs::batches::description::MAX_MEMBERS;
 use crate::jobs::batches::membership::{Head, Membership};
 use crate::jobs::batches::state::{BatchState, MemberCounts, state};
 use crate::jobs::status::Status;
-
-/// The most members of a batch. Their indexes have four digits.
-pub const MAX_MEMBERS: u32 = 1000;
 
 /// A batch at one moment.
 #[derive(Clone, Debug)]
@@ -75,7 +74,8 @@ impl Batch {
     }
 }
 
-fn description(head: &Status) -> Option<&Description> {
+/// Returns what the annotation of a head says. `None` if another tool has damaged it.
+pub fn description(head: &Status) -> Option<&Description> {
     match head.batch() {
         Some(Membership::Head(head)) => head.description.as_ref(),
         _ => None,

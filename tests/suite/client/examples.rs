@@ -61,14 +61,14 @@ pub(crate) fn is_there(program: &str) -> bool {
 }
 
 /// Where recipes are run, with the program and the manifest in place.
-fn place(manifest: &str) -> Folder {
+pub(crate) fn place(manifest: &str) -> Folder {
     let folder = Folder::new();
     folder.write("job.json", manifest);
     std::os::unix::fs::symlink(BINARY, folder.path().join("eks-api")).unwrap();
     folder
 }
 
-async fn run(script: &str, folder: &Folder, service: &Service, key: Option<&str>) -> (Vec<String>, String) {
+pub(crate) async fn run(script: &str, folder: &Folder, service: &Service, key: Option<&str>) -> (Vec<String>, String) {
     let mut path = folder.path().as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());

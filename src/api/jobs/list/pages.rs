@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::context::RequestContext;
 use crate::api::jobs::list::pagination::expired;
 use crate::http::response::problem::Problem;
-use crate::jobs::batches::membership::HEAD_LABEL;
+use crate::jobs::batches::membership::{HEAD_LABEL, MEMBER_LABEL};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::LABEL_SELECTOR;
@@ -22,11 +22,15 @@ pub(in crate::api) enum Listed {
 
 impl Listed {
     fn selector(self, filter: &Filter) -> String {
-        match (self, filter.selector.to_string()) {
-            (Self::BatchHeads, _) => format!("{LABEL_SELECTOR},{HEAD_LABEL}=true"),
-            (Self::Jobs, own) if own.is_empty() => LABEL_SELECTOR.to_owned(),
-            (Self::Jobs, own) => format!("{LABEL_SELECTOR},{own}"),
-        }
+        let (batch, own) = match self {
+            Self::BatchHeads => (Some(format!("{HEAD_LABEL}=true")), String::new()),
+            Self::Jobs => {
+                (filter.batch.as_ref().map(|batch| format!("{MEMBER_LABEL}={batch}")), filter.selector.to_string())
+            }
+        };
+        let own = Some(own).filter(|own| !own.is_empty());
+        let parts: Vec<String> = [Some(LABEL_SELECTOR.to_owned()), batch, own].into_iter().flatten().collect();
+        parts.join(",")
     }
 
     fn matches(self, filter: &Filter, status: &Status) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::api::jobs::logs::batch::Logs;
 use crate::api::jobs::logs::error::LogError;
 use crate::api::jobs::logs::reading::Reading;
 use crate::api::jobs::logs::source::ClusterLogs;
@@ -14,7 +15,6 @@ use crate::audit::request_info::RequestInfo;
 use crate::auth::{AccessRequest, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::http::response::problem::Problem;
-use crate::jobs::logs::JobPods;
 
 /// How long a drain waits for a log that is not followed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,10 +28,10 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Sends the logs. Returns a problem only if nothing was sent.
-    pub(super) async fn run(self, seen: JobPods) -> Result<(), Problem> {
+    pub(super) async fn run(self, logs: Logs) -> Result<(), Problem> {
         let reading = &self.reading;
         let ended = tokio::select! {
-            ended = reading.run(seen) => ended,
+            ended = reading.run_all(logs) => ended,
             () = reading.sink.disconnected() => Err(LogError::Disconnected),
             error = self.drained() => Err(error),
             denied = self.denied() => Err(LogError::Denied(denied)),
@@ -71,7 +71,7 @@ impl Feed {
         loop {
             auth.recheck_due().await;
             let pod = self.reading.pod.borrow().clone();
-            let namespace = Some(&self.reading.source.job.namespace);
+            let namespace = Some(&self.reading.source.namespace);
             let named = |name| AccessRequest { permission: SEE_LOGS, namespace, name: Some(name) };
             let access: Vec<AccessRequest<'_>> = pod.as_deref().map(named).into_iter().collect();
             if let Err(denied) = auth.reauthorize(&self.cluster.api_server, &self.info.caller, &access).await {

@@ -3,8 +3,9 @@
 //! One task reads and sends. An error before the first byte is a problem. A later error aborts the stream, so that the
 //! caller does not take a part for the whole.
 //!
-//! `feed` runs that task. `reading` decides which log comes next. `follow` reads one run of a container to its end.
+//! `feed` runs that task. `batch` goes through the members of a batch. `reading` decides which log comes next. `follow` reads one run of a container to its end.
 
+mod batch;
 mod error;
 mod feed;
 mod follow;
@@ -17,7 +18,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::api::batches::batch_ref::BatchRef;
+use crate::api::batches::lookup;
+use crate::api::batches::view::check_description;
 use crate::api::context::RequestContext;
+use crate::api::jobs::job_ref::JobRef;
+use crate::api::jobs::logs::batch::{Logs, Members};
 use crate::api::jobs::logs::feed::Feed;
 use crate::api::jobs::logs::reading::Reading;
 use crate::api::jobs::logs::source::ClusterLogs;
@@ -25,14 +31,25 @@ use crate::api::jobs::logs::wanted::Wanted;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::http::response::stream_body::ReplyBody;
+use crate::jobs::batches::{Batch, membership};
 use crate::jobs::logs::JobPods;
 
 pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Problem> {
-    let job = ctx.resolve_job()?;
+    let batch = if ctx.parameters.has("batch_name") { Some(BatchRef::from_query(ctx)?) } else { None };
+    let job = match &batch {
+        Some(batch) if !ctx.parameters.has("job_name") => {
+            JobRef { namespace: batch.namespace.clone(), name: batch.name.head(), uid: None }
+        }
+        Some(_) => return Err(Problem::malformed("batch_name", "contradicts job_name")),
+        None => ctx.resolve_job()?,
+    };
     let wanted = Wanted::parse(&ctx.parameters)?;
     ctx.acquire_stream_permit()?;
+    let logs = match batch {
+        Some(batch) => Logs::Batch(members(ctx, &batch).await?),
+        None => Logs::Job(Box::new(pods(ctx, &job).await?)),
+    };
     ctx.forget_request();
-    let seen = JobPods::fetch(ctx.client()?, &job.namespace, &job.name).await?;
     let (sink, body) = ReplyBody::stream();
     let (started, mut has_started) = watch::channel(false);
     let source = ClusterLogs::new(&ctx.cluster.api_server, ctx.caller(), ctx.state.request_timeout, job);
@@ -41,7 +58,7 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
     let feed = Feed { state, cluster, info: Box::new(ctx.info.clone()), reading };
     let permit = ctx.take_permit();
     let mut task = Box::pin(async move {
-        let result = feed.run(seen).await;
+        let result = feed.run(logs).await;
         drop(permit);
         result
     });
@@ -53,4 +70,17 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
     }
     tokio::spawn(task);
     Ok(Reply::stream(body))
+}
+
+async fn pods(ctx: &mut RequestContext, job: &JobRef) -> Result<JobPods, Problem> {
+    let seen = JobPods::fetch(ctx.client()?, &job.namespace, &job.name).await?;
+    if membership::is_head(&seen.job) { Err(job.is_a_batch(ctx.route)) } else { Ok(seen) }
+}
+
+async fn members(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Members, Problem> {
+    let head = lookup::head(ctx, batch).await?;
+    let found = Batch::new(head, |_| None);
+    check_description(batch, &found)?;
+    let names = (0..).zip(&found.members).map(|(index, _)| batch.name.member(index)).collect();
+    Ok(Members { names, head: found.head.uid.to_string() })
 }

@@ -1,7 +1,9 @@
 //! [`Reading`]: decides which log of a job is sent next, and sends it no faster than the caller reads.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -28,6 +30,8 @@ pub(super) struct Reading<S> {
     pub(super) sink: Sink,
     /// Whether the response has started.
     started: watch::Sender<bool>,
+    /// The heading of a member of a batch, until the first byte under it is sent.
+    pub(super) member: Mutex<Option<String>>,
     /// Whether the last line that was sent has no end yet.
     open_line: AtomicBool,
     /// The pod whose log is open.
@@ -51,7 +55,8 @@ struct Progress {
 impl<S: Source> Reading<S> {
     pub(super) fn new(source: S, wanted: Wanted, sink: Sink, started: watch::Sender<bool>) -> Self {
         let (open_line, pod, has_gaps) = (AtomicBool::new(false), watch::Sender::default(), AtomicBool::new(false));
-        Self { source, wanted, sink, started, open_line, pod, has_gaps, waited: AtomicU64::new(0) }
+        let member = Mutex::default();
+        Self { source, wanted, sink, started, member, open_line, pod, has_gaps, waited: AtomicU64::new(0) }
     }
 
     pub(super) fn has_started(&self) -> bool {
@@ -60,11 +65,16 @@ impl<S: Source> Reading<S> {
 
     /// Sends the logs. Returns no error only if they are complete.
     pub(super) async fn run(&self, seen: JobPods) -> Result<(), LogError> {
-        if self.wanted.all {
-            self.all(seen).await?;
-        } else {
-            self.one(seen).await?;
-        }
+        self.job(seen).await?;
+        self.check_gaps()
+    }
+
+    /// Sends the logs of the job.
+    pub(super) async fn job(&self, seen: JobPods) -> Result<(), LogError> {
+        if self.wanted.all { self.all(seen).await } else { self.one(seen).await }
+    }
+
+    pub(super) fn check_gaps(&self) -> Result<(), LogError> {
         if self.has_gaps.load(Ordering::Relaxed) {
             return Err(LogError::Incomplete("lines of the log are missing".to_owned()));
         }
@@ -129,7 +139,7 @@ impl<S: Source> Reading<S> {
                     seen = self.fetch(&seen).await?;
                     continue;
                 }
-                if !self.has_started() {
+                if progress.is_empty() {
                     // No pod has this container, or there is none. The error lists the containers of the newest pod.
                     logs::container(&seen.job, seen.pod(None)?, self.wanted.container.as_ref())?;
                 }
@@ -199,7 +209,11 @@ impl<S: Source> Reading<S> {
         Ok(Progress { is_done: true, ..done })
     }
 
-    async fn send_reason(&self, heading: &mut Option<String>, why: &LogUnavailable) -> Result<(), LogError> {
+    pub(super) async fn send_reason(
+        &self,
+        heading: &mut Option<String>,
+        why: &impl fmt::Display,
+    ) -> Result<(), LogError> {
         self.start(heading).await?;
         let gap = if self.open_line.load(Ordering::Relaxed) { "\n" } else { "" };
         self.send(format!("{gap}({why})\n").into()).await
@@ -223,16 +237,20 @@ impl<S: Source> Reading<S> {
         }
     }
 
-    /// Starts the response, and sends the heading if it was not sent yet.
+    /// Starts the response, and sends the headings that were not sent yet.
     pub(super) async fn start(&self, heading: &mut Option<String>) -> Result<(), LogError> {
-        let is_first = !self.started.send_replace(true);
-        let Some(heading) = heading.take() else { return Ok(()) };
-        let gap = match self.open_line.load(Ordering::Relaxed) {
-            _ if is_first => "",
-            true => "\n\n",
-            false => "\n",
-        };
-        self.send(format!("{gap}{heading}").into()).await
+        let mut is_first = !self.started.send_replace(true);
+        let member = self.member.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for heading in member.into_iter().chain(heading.take()) {
+            let gap = match self.open_line.load(Ordering::Relaxed) {
+                _ if is_first => "",
+                true => "\n\n",
+                false => "\n",
+            };
+            is_first = false;
+            self.send(format!("{gap}{heading}").into()).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn send(&self, piece: Bytes) -> Result<(), LogError> {

@@ -1,6 +1,6 @@
 //! [`Source`]: where logs come from. It is the cluster; tests have another one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -15,6 +15,7 @@ use crate::kube::bearer::Bearer;
 use crate::kube::client::Client;
 use crate::kube::client::stream::Stream;
 use crate::kube::error::Error as KubeError;
+use crate::kube::names::{JobName, Namespace};
 use crate::kube::url::LogOptions;
 
 /// A container of a pod.
@@ -51,12 +52,20 @@ pub(super) struct ClusterLogs {
     api_server: Arc<ApiServer>,
     bearer: Option<Bearer>,
     request_timeout: Duration,
-    pub(super) job: JobRef,
+    pub(super) namespace: Namespace,
+    /// The job whose logs are read.
+    job: Mutex<JobName>,
 }
 
 impl ClusterLogs {
     pub(super) fn new(cluster: &Arc<ApiServer>, caller: &Caller, request_timeout: Duration, job: JobRef) -> Self {
-        Self { api_server: Arc::clone(cluster), bearer: caller.bearer().cloned(), request_timeout, job }
+        let (api_server, bearer) = (Arc::clone(cluster), caller.bearer().cloned());
+        Self { api_server, bearer, request_timeout, namespace: job.namespace, job: Mutex::new(job.name) }
+    }
+
+    /// Goes on with another job of the namespace.
+    pub(super) fn select(&self, job: &JobName) {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner).clone_from(job);
     }
 
     /// Returns a client for one request. A stream has no deadline; each of its requests has that of a call.
@@ -71,11 +80,12 @@ impl Source for ClusterLogs {
     type Stream = Stream;
 
     async fn fetch(&self) -> Result<JobPods, KubeError> {
-        JobPods::fetch(&self.client(), &self.job.namespace, &self.job.name).await
+        let job = self.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        JobPods::fetch(&self.client(), &self.namespace, &job).await
     }
 
     async fn open(&self, target: &Target, options: &LogOptions) -> Result<Stream, KubeError> {
-        logs::open(&self.client(), &self.job.namespace, (&target.pod, &target.container), options).await
+        logs::open(&self.client(), &self.namespace, (&target.pod, &target.container), options).await
     }
 
     async fn next(stream: &mut Stream) -> Result<Option<Bytes>, KubeError> {

@@ -41,6 +41,9 @@ impl Wanted {
         if options.follow && options.previous {
             return Err(Problem::malformed("previous", "cannot be followed: that run has ended"));
         }
+        if wanted.pod.is_some() && parameters.has("batch_name") {
+            return Err(Problem::malformed("pod", "contradicts batch_name: name the job of this pod"));
+        }
         if wanted.all && wanted.pod.is_some() {
             return Err(Problem::malformed("pod", "contradicts all=true"));
         }

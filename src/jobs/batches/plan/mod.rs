@@ -97,7 +97,7 @@ impl Plan {
             let message = "is for a common job_manifest or template only: write it into jobs[].overrides";
             return Err(Invalid::form("overrides", message).into());
         }
-        let parameters = parameters_of_template("parameters", &input.parameters, matches!(base, Base::Template(..)))?;
+        let parameters = parameters_of_template(&input.parameters, matches!(base, Base::Template(..)))?;
         had_ttl |= overrides.take_ttl();
         for job in &mut planned {
             had_ttl |= job.overrides.take_ttl();
@@ -155,19 +155,15 @@ fn planned_job(
     let (manifest, warnings) = job.manifest.map(checked).transpose()?.unzip();
     Ok(PlannedJob {
         manifest,
-        parameters: parameters_of_template("parameters", &job.parameters, is_from_template)?,
+        parameters: parameters_of_template(&job.parameters, is_from_template)?,
         overrides: Overrides::parse(&job.overrides)?,
         warnings: warnings.unwrap_or_default(),
     })
 }
 
-fn parameters_of_template(
-    field: &'static str,
-    given: &Members,
-    is_from_template: bool,
-) -> Result<parameters::Values, Invalid> {
+fn parameters_of_template(given: &Members, is_from_template: bool) -> Result<parameters::Values, Invalid> {
     if !is_from_template && !given.is_empty() {
-        return Err(Invalid::form(field, "is for a template only: write it into job_manifest"));
+        return Err(Invalid::form("parameters", "is for a template only: write it into job_manifest"));
     }
     parameters::parse(given)
 }
@@ -190,3 +186,15 @@ fn ids(jobs: &[JobInput]) -> Result<Vec<Option<Box<str>>>, Invalid> {
     let has_ids = !places.is_empty();
     Ok(jobs.iter().filter(|_| has_ids).map(|job| job.id.as_deref().map(Into::into)).collect())
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "member_tests.rs"]
+mod member_tests;
+
+#[cfg(test)]
+#[path = "property_tests.rs"]
+mod properties;

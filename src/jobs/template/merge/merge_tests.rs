@@ -3,14 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::util::template_name::TemplateName;
 
 fn members(value: &Value) -> Members {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-fn made(manifest: Members, overrides: &Value) -> Instance {
-    let base = Base { manifest: &manifest, parameters: &[], noun: "template" };
+fn made(manifest: &Members, overrides: &Value) -> Instance {
+    let base = Base { manifest, parameters: &[], noun: "template" };
     let made = merge(&base, &[], &Overrides::parse(&members(overrides)).unwrap());
     made.unwrap_or_else(|error| match error {
         MergeError::Override(invalid) | MergeError::Template(invalid) => panic!("{invalid}"),
@@ -18,7 +17,7 @@ fn made(manifest: Members, overrides: &Value) -> Instance {
 }
 
 fn merged(manifest: &Value, overrides: &Value) -> Value {
-    serde_json::to_value(made(members(manifest), overrides).manifest).unwrap()
+    serde_json::to_value(made(&members(manifest), overrides).manifest).unwrap()
 }
 
 fn with_container(container: &Value) -> Value {
@@ -33,7 +32,7 @@ fn container(container: &Value, overrides: &Value) -> Value {
 /// Checks that nothing changes, and that the warning names field and thing.
 #[track_caller]
 fn missing(manifest: &Value, overrides: &Value, field: &str, what: &str) {
-    let made = made(members(manifest), overrides);
+    let made = made(&members(manifest), overrides);
     assert_eq!(serde_json::to_value(made.manifest).unwrap(), *manifest);
     assert_eq!(made.warnings, [format!("{field}: the template has no such {what}, so nothing was removed")]);
 }
@@ -148,7 +147,7 @@ fn a_value_that_is_not_opened_keeps_its_text() {
         "template": {"c": 1E+2, "spec": {"d": {"e" :-0.0}, "containers": [{"f":  1.50}, {"name": "main", "g": [ ]}]}}}}"#;
     let overrides = json!({ "container": "main", "env": { "A": "1" }, "labels": { "l": "1" }, "suspend": true,
         "resources": { "limits": { "cpu": 1 } } });
-    let made = made(serde_json::from_str(text).unwrap(), &overrides);
+    let made = made(&serde_json::from_str(text).unwrap(), &overrides);
     let wanted = concat!(
         r#"{"metadata":{"a":1.0,"labels":{"l":"1","x":"\u00e9"}},"spec":{"b":[1e400, 2],"suspend":true,"#,
         r#""template":{"c":1E+2,"spec":{"containers":[{"f":  1.50},{"env":[{"name":"A","value":"1"}],"g":[ ],"#,
@@ -160,7 +159,7 @@ fn a_value_that_is_not_opened_keeps_its_text() {
 #[test]
 fn no_more_than_ten_removals_of_nothing_are_named() {
     let env: serde_json::Map<String, Value> = (10..22).map(|at| (format!("A{at}"), Value::Null)).collect();
-    let warnings = made(members(&with_container(&json!({}))), &json!({ "env": env })).warnings;
+    let warnings = made(&members(&with_container(&json!({}))), &json!({ "env": env })).warnings;
     assert_eq!((warnings.len(), warnings.last().unwrap().as_str()), (11, "2 more overrides removed nothing"));
     assert!(warnings[9].starts_with("overrides.env.A19: "), "{warnings:?}");
 }

@@ -1,0 +1,162 @@
+//! Deletes batches that have ended, `ttl_seconds_after_finished` after the end of their last member.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::jobs::batches::status::ended_at;
+use crate::jobs::batches::{Batch, description};
+use crate::jobs::filter::Filter;
+use crate::jobs::store::{Found, JobStore};
+use crate::kube::api_server::ApiServer;
+use crate::kube::client::Client;
+use crate::kube::error::Error;
+use crate::kube::names::{BatchName, Namespace};
+use crate::kube::types::DeletedJob;
+use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
+use crate::kube::url::Path;
+use crate::util::backoff::Backoff;
+
+/// The shortest time between two looks at all heads.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The longest wait for a batch that will be due. Clocks may be set meanwhile.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after a 403. A person must grant the right to delete jobs.
+const FORBIDDEN_PAUSE: Duration = Duration::from_mins(10);
+/// The pauses after other failures.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
+
+/// A batch to delete.
+#[derive(Debug)]
+struct Expired {
+    namespace: Namespace,
+    name: BatchName,
+    uid: String,
+}
+
+/// Deletes every batch when it is due. Ends with the runtime. `may_grow` is the age up to which a head may get members.
+pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, may_grow: Duration) {
+    let (mut changes, mut submissions) = (store.change_notifications(), store.submissions.ends());
+    // The namespaces in which the service may not delete jobs, and when it tries again.
+    let (mut forbidden, mut was_forbidden, mut backoff) = (HashMap::<String, Instant>::new(), false, BACKOFF);
+    loop {
+        changes.mark_unchanged();
+        submissions.mark_unchanged();
+        let looked = Instant::now();
+        forbidden.retain(|_, until| *until > looked);
+        let (expired, next) = look(&store, may_grow);
+        let mut has_failed = false;
+        for batch in &expired {
+            if forbidden.contains_key(batch.namespace.as_str()) {
+                continue;
+            }
+            let Err(error) = delete(&cluster, &store, batch).await else { continue };
+            let (cluster, namespace) = (&*cluster.name, batch.namespace.as_str());
+            if error.refusal(403, "Forbidden").is_none() {
+                let (name, why) = (batch.name.as_str(), error.to_string());
+                log::debug!(cluster, namespace, batch = name, error = why; "an expired batch could not be deleted");
+                has_failed = true;
+                // A refusal may concern this batch only.
+                if matches!(error, Error::Refused(_)) {
+                    continue;
+                }
+                break;
+            }
+            if !std::mem::replace(&mut was_forbidden, true) {
+                log::warn!(
+                    cluster, namespace, error = error.to_string();
+                    "expired batches stay: grant delete on jobs, as eks-api-expire-batches of deploy/rbac.yaml does"
+                );
+            }
+            forbidden.insert(namespace.to_owned(), Instant::now() + FORBIDDEN_PAUSE);
+        }
+        if has_failed {
+            sleep(backoff.pause()).await;
+            continue;
+        }
+        backoff = BACKOFF;
+        let next = next.map(|left| looked + left.min(MAX_WAIT));
+        let next = next.into_iter().chain(forbidden.values().copied()).min();
+        let next_look = async {
+            match next {
+                Some(time) => sleep_until(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            result = changes.changed() => if result.is_err() { return },
+            result = submissions.changed() => if result.is_err() { return },
+            () = next_look => {}
+        }
+        sleep_until(looked + INTERVAL).await;
+    }
+}
+
+/// Returns the batches that are due, and the time until the next one is.
+fn look(store: &JobStore, may_grow: Duration) -> (Vec<Expired>, Option<Duration>) {
+    let (mut expired, mut next) = (Vec::new(), None::<Duration>);
+    let heads = store.batch_heads(&Filter::default(), None, usize::MAX, std::time::Instant::now());
+    // The members may have changed while the watch is down.
+    let Found::Hit { found: heads, age: None } = heads else { return (expired, next) };
+    let has_ttl = |head: &_| description(head).is_some_and(|known| known.ttl_seconds_after_finished.is_some());
+    for head in heads.jobs.iter().filter(|head| has_ttl(head)) {
+        let names = (Namespace::parse(head.namespace()), BatchName::parse(head.name()));
+        let (Ok(namespace), Ok(name)) = names else { continue };
+        let found = store.batch(&namespace, &name, std::time::Instant::now());
+        let Found::Hit { found: batch, age: None } = found else { continue };
+        if store.submissions.contains(batch.head.key()) {
+            continue;
+        }
+        let Some(due) = due(&batch, may_grow) else { continue };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        match due.checked_sub(now).filter(|left| !left.is_zero()) {
+            None => expired.push(Expired { namespace, name, uid: batch.head.uid.to_string() }),
+            Some(left) => next = Some(next.map_or(left, |next| next.min(left))),
+        }
+    }
+    (expired, next)
+}
+
+/// Returns when to delete the batch, as the time since 1970. `None` if a change must come first.
+fn due(batch: &Batch, may_grow: Duration) -> Option<Duration> {
+    let ttl = batch.description()?.ttl_seconds_after_finished?;
+    if batch.is_deleting() || batch.known().any(|member| member.ended_at.is_none()) {
+        return None;
+    }
+    let time = |seconds: i64| Duration::from_secs(seconds.try_into().unwrap_or_default());
+    let grown = time(batch.head.created) + may_grow;
+    let due = ended_at(batch).map_or(grown, time) + Duration::from_secs(ttl.into());
+    let is_complete = batch.members.iter().all(Option::is_some);
+    Some(if is_complete { due } else { due.max(grown) })
+}
+
+/// Deletes the head, and with it the members. One that is gone already is no error.
+async fn delete(cluster: &Arc<ApiServer>, store: &JobStore, batch: &Expired) -> Result<(), Error> {
+    let Expired { namespace, name, uid } = batch;
+    let client = Client::new(Arc::clone(cluster), Instant::now() + TIMEOUT);
+    let options = DeleteOptions {
+        preconditions: Some(Preconditions { uid: uid.clone() }),
+        ..DeleteOptions::new(Propagation::Foreground)
+    };
+    match client.delete(&Path::job(namespace, &name.head()), &options).await {
+        Ok(DeletedJob::Ending(head)) => store.insert_if_newer(&head),
+        Ok(DeletedJob::Gone(_)) => store.tombstone(namespace, &name.head(), uid),
+        Err(error) if error.is_not_found() => {
+            store.tombstone(namespace, &name.head(), uid);
+            return Ok(());
+        }
+        // Another batch has the name. The watch will report it.
+        Err(error) if error.refusal(409, "Conflict").is_some() => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let (cluster, namespace, batch) = (&*cluster.name, namespace.as_str(), name.as_str());
+    log::info!(cluster, namespace, batch; "batch deleted after its ttl_seconds_after_finished");
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "expiry_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! When a batch is due.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::jobs::status::Status;
+
+const CREATED: i64 = 1_769_000_000;
+const MAY_GROW: Duration = Duration::from_mins(1);
+
+fn status(job: Value) -> Arc<Status> {
+    Arc::new(Status::new("lab", &serde_json::from_value(job).unwrap()))
+}
+
+fn time(seconds: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(seconds)
+        .unwrap()
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap()
+}
+
+/// A batch of these members: `None` is missing, `Some(None)` runs, and the others ended so many seconds after the
+/// creation of the head.
+fn batch(ttl: Option<u32>, members: &[Option<Option<i64>>]) -> Batch {
+    let description = json!({ "size": members.len(), "ttl_seconds_after_finished": ttl });
+    let head = status(json!({ "metadata": {
+        "name": "n", "namespace": "default", "uid": "head", "creationTimestamp": time(CREATED),
+        "labels": { "eks-api/batch-head": "true" }, "annotations": { "eks-api/batch": description.to_string() },
+    } }));
+    Batch::new(head, |index| {
+        let end = members[index as usize]?;
+        let metadata = json!({
+            "name": format!("n-{index:04}"), "namespace": "default", "labels": { "eks-api/batch": "n" },
+            "ownerReferences": [{ "kind": "Job", "name": "n", "uid": "head" }],
+        });
+        let conditions = end.map(|end| {
+            let kind = if end % 2 == 0 { "Complete" } else { "Failed" };
+            json!([{ "type": kind, "status": "True", "lastTransitionTime": time(CREATED + end) }])
+        });
+        let conditions = conditions.unwrap_or_else(|| json!([]));
+        Some(status(json!({ "metadata": metadata, "status": { "active": 1, "conditions": conditions } })))
+    })
+}
+
+/// The seconds from the creation of the head until the batch is due.
+fn due_after(ttl: Option<u32>, members: &[Option<Option<i64>>]) -> Option<i64> {
+    Some(i64::try_from(due(&batch(ttl, members), MAY_GROW)?.as_secs()).unwrap() - CREATED)
+}
+
+#[test]
+fn a_batch_is_due_its_ttl_after_the_end_of_its_last_member() {
+    let ended = |end| Some(Some(end));
+    for (ttl, members, expected) in [
+        (Some(0), vec![ended(10)], Some(10)),
+        (Some(100), vec![ended(10), ended(31), ended(20)], Some(131)),
+        (None, vec![ended(10)], None),
+        (Some(0), vec![ended(10), Some(None)], None),
+        (Some(0), vec![Some(None), None], None),
+    ] {
+        assert_eq!(due_after(ttl, &members), expected, "{ttl:?} {members:?}");
+    }
+}
+
+#[test]
+fn missing_members_may_come_for_a_while() {
+    let ended = |end| Some(Some(end));
+    for (ttl, members, expected) in [
+        (0, vec![ended(10), None], 60),
+        (100, vec![ended(10), None], 110),
+        (0, vec![None], 60),
+        (100, vec![None, None], 160),
+    ] {
+        assert_eq!(due_after(Some(ttl), &members), Some(expected), "{ttl} {members:?}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_being_deleted_or_has_a_damaged_description_is_never_due() {
+    let healthy = batch(Some(0), &[Some(Some(10))]);
+    assert!(due(&healthy, MAY_GROW).is_some());
+    for (description, deleted) in [("{", Value::Null), (r#"{"size":1,"ttl_seconds_after_finished":0}"#, json!(time(0)))]
+    {
+        let head = status(json!({ "metadata": {
+            "uid": "head", "deletionTimestamp": deleted,
+            "labels": { "eks-api/batch-head": "true" }, "annotations": { "eks-api/batch": description },
+        } }));
+        assert_eq!(due(&Batch { head, ..healthy.clone() }, MAY_GROW), None, "{description}");
+    }
+}
