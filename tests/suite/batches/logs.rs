@@ -14,6 +14,11 @@ const LOGS: &str = "/api/eks-get-job-logs?batch_name=etl";
 
 /// Puts a pod of a member, whose container `c` has this status and has written this.
 fn put_pod(lab: &Lab, index: usize, status: Value, log: &str) {
+    lab.cluster.put_log("default", &format!("{}-a", member_name("etl", index)), "c", log);
+    put_status(lab, index, status);
+}
+
+fn put_status(lab: &Lab, index: usize, status: Value) {
     let member = member_name("etl", index);
     let name = format!("{member}-a");
     lab.cluster.change_job("default", &member, |job| {
@@ -22,7 +27,6 @@ fn put_pod(lab: &Lab, index: usize, status: Value, log: &str) {
     let mut pod = pod(&name, 0, &[status]);
     pod["metadata"]["labels"]["of"] = json!(member_name("etl", index));
     lab.cluster.put_pod(pod);
-    lab.cluster.put_log("default", &name, "c", log);
 }
 
 /// A batch of three. The second has no pod yet.
@@ -65,7 +69,7 @@ async fn followed_members_come_one_after_another() {
     reader.expect("==> etl-0000 <==\none\n").await;
     lab.cluster.append_log("default", "etl-0000-a", "c", "more\n");
     reader.expect("more\n").await;
-    put_pod(&lab, 0, ended("c", 0), "one\nmore\n");
+    put_status(&lab, 0, ended("c", 0));
     lab.cluster.end_log("default", "etl-0000-a", "c");
     reader.expect("\n==> etl-0001 <==\ntwo\n").await;
     reader.end().await;

@@ -11,6 +11,7 @@ mod feed;
 mod follow;
 mod reading;
 mod run_log;
+mod sending;
 mod source;
 mod wanted;
 
@@ -38,7 +39,7 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
     let batch = if ctx.parameters.has("batch_name") { Some(BatchRef::from_query(ctx)?) } else { None };
     let job = match &batch {
         Some(batch) if !ctx.parameters.has("job_name") => {
-            JobRef { namespace: batch.namespace.clone(), name: batch.name.head(), uid: None }
+            ctx.job_in(batch.namespace.clone(), batch.name.head(), None)?
         }
         Some(_) => return Err(Problem::malformed("batch_name", "contradicts job_name")),
         None => ctx.resolve_job()?,

@@ -1,12 +1,10 @@
 //! [`Reading`]: decides which log of a job is sent next, and sends it no faster than the caller reads.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::body::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -29,11 +27,11 @@ pub(super) struct Reading<S> {
     pub(super) wanted: Wanted,
     pub(super) sink: Sink,
     /// Whether the response has started.
-    started: watch::Sender<bool>,
+    pub(super) started: watch::Sender<bool>,
     /// The heading of a member of a batch, until the first byte under it is sent.
     pub(super) member: Mutex<Option<String>>,
     /// Whether the last line that was sent has no end yet.
-    open_line: AtomicBool,
+    pub(super) open_line: AtomicBool,
     /// The pod whose log is open.
     pub(super) pod: watch::Sender<Option<String>>,
     /// Whether lines are missing in what was sent.
@@ -209,16 +207,6 @@ impl<S: Source> Reading<S> {
         Ok(Progress { is_done: true, ..done })
     }
 
-    pub(super) async fn send_reason(
-        &self,
-        heading: &mut Option<String>,
-        why: &impl fmt::Display,
-    ) -> Result<(), LogError> {
-        self.start(heading).await?;
-        let gap = if self.open_line.load(Ordering::Relaxed) { "\n" } else { "" };
-        self.send(format!("{gap}({why})\n").into()).await
-    }
-
     /// Reads the job and its pods again. While logs are followed, failures are retried.
     pub(super) async fn fetch(&self, seen: &JobPods) -> Result<JobPods, LogError> {
         let (started, mut pause) = (Instant::now(), PAUSE);
@@ -235,29 +223,6 @@ impl<S: Source> Reading<S> {
                 Err(_) => sleep(pause.pause()).await,
             }
         }
-    }
-
-    /// Starts the response, and sends the headings that were not sent yet.
-    pub(super) async fn start(&self, heading: &mut Option<String>) -> Result<(), LogError> {
-        let mut is_first = !self.started.send_replace(true);
-        let member = self.member.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for heading in member.into_iter().chain(heading.take()) {
-            let gap = match self.open_line.load(Ordering::Relaxed) {
-                _ if is_first => "",
-                true => "\n\n",
-                false => "\n",
-            };
-            is_first = false;
-            self.send(format!("{gap}{heading}").into()).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn send(&self, piece: Bytes) -> Result<(), LogError> {
-        if let Some(last) = piece.last() {
-            self.open_line.store(*last != b'\n', Ordering::Relaxed);
-        }
-        Ok(self.sink.send(piece).await?)
     }
 }
 
