@@ -37,9 +37,11 @@ const BUILDS_A_URI: &str = "Uri::from_parts";
 const URL_PATHS: [&str; 3] = ["/api/v1", "/apis/", "/version"];
 /// The header with a secret, on its way from a caller and to the API server.
 const HEADERS: [&str; 2] = ["AUTHORIZATION", ".authorization"];
-const READS_THE_STORE: [&str; 7] = [
+const READS_THE_STORE: [&str; 9] = [
     "change_notifications()",
     "clone(&self.cluster.store)",
+    "store().batch(",
+    "store().batch_heads(",
     "store().find(",
     "store().last_known(",
     "store().page(",
@@ -172,6 +174,8 @@ fn few_files_read_the_store_and_each_checks_the_caller() {
     let expected = [
         // Counts only what is left of the batch that the caller deleted.
         "api/batches/delete.rs",
+        "api/batches/list.rs",
+        "api/batches/lookup.rs",
         "api/batches/wait.rs",
         // Says only whether the job that the caller deleted is gone.
         "api/jobs/delete.rs",
