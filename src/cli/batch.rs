@@ -18,7 +18,7 @@ pub static SPEC: CommandSpec = CommandSpec {
         option("f", "file", "FILE", "the batch, in JSON or YAML: the body of create-batch; - is stdin"),
         FROM,
         option("", "jobs", "FILE", "the jobs as JSON lines, each an item of jobs in the body; - is stdin"),
-        option("n", "namespace", "NAME", "the batch's namespace [the file's, the manifest's or preset's, else default]"),
+        option("n", "namespace", "NAME", "the namespace [the file's, the manifest's or preset's, else default]"),
         option("", "name", "NAME", "the name of the batch [the file's, else one that the service makes]"),
         PARAMETER,
         ENV,
@@ -35,14 +35,14 @@ pub static SPEC: CommandSpec = CommandSpec {
         CA_FILE,
         CERT,
         KEY,
-        option("", "idempotency-key", "KEY", "calls with the same key and body share one batch [the name, else a new key]"),
+        option("", "idempotency-key", "KEY", "the same key and body make one batch [the name, else a new key]"),
     ],
     help: "\
 Without --follow it prints the name of the batch when all jobs are created, and does not wait for them.
-If the service is down or busy, or a quota has no room, the request is repeated until the timeout. Without --timeout it is \
-repeated for 2 minutes after the last progress. The repetition creates only the jobs that are missing.
-The progress goes to stderr: a bar on a terminal, else a line for each change. With --follow stdout has only a table of the \
-jobs that failed or are missing. Without it a table of the jobs that the service refused.
+If the service is down or busy, or a quota has no room, the request is repeated until the timeout. Without --timeout \
+it is repeated for 2 minutes after the last progress. It creates only the jobs that are missing.
+The progress goes to stderr: a bar on a terminal, else a line for each change. With --follow stdout has only a table \
+of the jobs that failed or are missing. Without it a table of the jobs that the service refused.
 With --jobs the file of -f has no jobs of its own. It may then also be the manifest of a Job, which all jobs share. \
 Empty lines are skipped. A batch has at most 1,000 jobs.
 A value of a file and that of an option must be equal.
@@ -55,10 +55,14 @@ The new batch is NAME-retry-DIGITS, or --name. The same command again does not r
         (2, "wrong arguments, or a file that cannot be read or does not fit; nothing was created"),
         (
             65,
-            "the service refused the batch or one of its jobs, or would refuse it; or there is no such batch or cluster. \
-             The jobs that are created stay.",
+            "the service refused the batch or one of its jobs, or would refuse it; or there is no such batch or \
+             cluster. The jobs that are created stay.",
         ),
-        (69, "the service cannot be reached, is not trusted, or sends an unexpected reply; or some jobs cannot be created"),
+        (
+            69,
+            "the service cannot be reached, is not trusted, or sends an unexpected reply; or some jobs cannot \
+             be created",
+        ),
         NO_OUTPUT,
         (75, "a quota has no room for some jobs; try again later"),
         (77, "the service denied access (401, 403)"),

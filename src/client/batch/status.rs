@@ -133,3 +133,32 @@ impl Counts {
         if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(size: usize, counts: Counts) -> BatchStatus {
+        BatchStatus { uid: String::new(), state: "running".to_owned(), size, counts, members: Vec::new() }
+    }
+
+    #[test]
+    fn the_bar_is_full_only_when_all_jobs_have_ended() {
+        for (size, completed, bar) in [
+            (1000, 0, "[....................] 0/1000"),
+            (1000, 999, "[###################.] 999/1000"),
+            (3, 1, "[######..............] 1/3"),
+            (3, 3, "[####################] 3/3"),
+            (0, 0, "[....................] 0/0"),
+        ] {
+            assert_eq!(status(size, Counts { completed, ..Counts::default() }).bar(), bar);
+        }
+    }
+
+    #[test]
+    fn counts_of_zero_are_left_out() {
+        let counts = Counts { completed: 2, failed: 1, running: 4, missing: 3, ..Counts::default() };
+        let text = status(10, counts).progress();
+        assert_eq!(text, "3 of 10 jobs have ended (4 running, 1 failed, 3 missing)");
+    }
+}

@@ -44,7 +44,8 @@ struct Submitted {
     detail: Option<String>,
 }
 
-/// Creates the batch. Without `has_timeout` it ends after 2 minutes without progress. `again` says how to complete the batch.
+/// Creates the batch. Without `has_timeout` it ends after 2 minutes without progress. `again` says how to complete the
+/// batch.
 pub async fn submit(
     service: &Service<'_>,
     body: &Body,

@@ -33,8 +33,8 @@ impl Default for Poll {
 impl Poll {
     /// Returns the status when it has changed; `None` if it has not changed for a while.
     ///
-    /// `ask` requests it with more parameters and an entity tag. The last argument is whether it repeats the request while
-    /// the service is down.
+    /// `ask` requests it with more parameters and an entity tag. The last argument is whether it repeats the request
+    /// while the service is down.
     pub async fn next(
         &mut self,
         ask: impl AsyncFn(&[(&str, &str)], Option<&HeaderValue>, bool) -> Result<Response<Bytes>, Error>,

@@ -55,7 +55,8 @@ fn status(state: &str, completed: usize, failed: usize) -> Value {
     let missing = 4 - completed - failed;
     let (running, missing) = if state == "incomplete" { (0, missing) } else { (missing, 0) };
     json!({ "batch_name": "nightly", "namespace": "demo", "uid": "u1", "state": state, "size": 4,
-        "counts": { "pending": 0, "running": running, "suspended": 0, "completed": completed, "failed": failed, "missing": missing },
+        "counts": { "pending": 0, "running": running, "suspended": 0, "completed": completed, "failed": failed,
+            "missing": missing },
         "members": (0..4).map(member).collect::<Vec<_>>() })
 }
 
