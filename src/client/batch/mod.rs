@@ -79,6 +79,6 @@ async fn work(
 
 fn delete_url(connection: &Connection, batch: &Batch) -> String {
     let cluster = connection.cluster.as_deref().map(|cluster| ("cluster", cluster));
-    let query = batch.query(cluster.as_slice());
-    format!("{}{}", connection.url.as_str(), ServiceRequest::delete("delete-batch", query).path)
+    let path = ServiceRequest::delete("delete-batch", batch.query(cluster.as_slice())).path;
+    format!("{}{}", connection.url.as_str(), path.replacen("?&", "?", 1))
 }

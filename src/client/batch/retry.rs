@@ -53,7 +53,7 @@ fn indexes(body: &Body, members: &[&Member], size: usize) -> Result<Vec<usize>, 
     ids.into_iter().map(place).collect()
 }
 
-/// Returns the same name for the same jobs of the same batch, so that a repeated command does not run them twice.
+/// Returns the same name for the same jobs of the same batch. A repeated command then does not run them twice.
 fn new_name(name: &str, status: &BatchStatus, body: &Body) -> Result<String, Exit> {
     let mut hasher = DefaultHasher::new();
     (&status.uid, body.bytes()?).hash(&mut hasher);

@@ -16,7 +16,7 @@ const WAIT: &str = "15s";
 /// A wait that fails later than this was cut by a proxy. After an earlier failure comes a pause.
 const CUT: Duration = Duration::from_secs(5);
 
-/// What is known of a status that is requested again and again.
+/// The state of the requests for one status.
 #[derive(Debug)]
 pub struct Poll {
     etag: Option<HeaderValue>,

@@ -90,7 +90,13 @@ async fn a_file_that_does_not_fit_is_refused_before_anything_is_sent() {
             65,
             "stdin line 1 cannot be used: a is given",
         ),
-        (&["-f", "batch.json", "-n", "b"], r#"{"namespace":"a","jobs":[{}]}"#, "", 2, "another namespace than -n"),
+        (
+            &["-f", "batch.json", "-n", "b"],
+            r#"{"namespace":"a","jobs":[{}]}"#,
+            "",
+            2,
+            "another namespace than --namespace",
+        ),
         (
             &["-f", "batch.json", "--name", "b"],
             r#"{"batch_name":"a","jobs":[{}]}"#,
