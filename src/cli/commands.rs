@@ -8,13 +8,14 @@ use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
-use crate::cli::{check, jobs, keygen, run, templates, token};
+use crate::cli::{batch, check, jobs, keygen, run, templates, token};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [&CommandSpec; 15] = [
+pub static COMMANDS: [&CommandSpec; 16] = [
     &SERVE,
     &run::SPEC,
+    &batch::SPEC,
     &templates::SPEC,
     &jobs::STATUS,
     &jobs::LIST,

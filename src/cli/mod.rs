@@ -1,5 +1,6 @@
 //! The command line: [`run`] finds the command in the table, parses its arguments and runs it.
 
+pub mod batch;
 pub mod check;
 pub mod commands;
 pub mod connection;

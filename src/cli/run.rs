@@ -1,7 +1,7 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
 use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
-use crate::cli::options::{Arguments, option, repeatable, words};
+use crate::cli::options::{Arguments, CommandOption, option, repeatable, words};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client;
 use crate::client::options::{JobSource, Options};
@@ -12,20 +12,30 @@ use crate::util::template_name::TemplateName;
 /// The options that only a job from a template has.
 const OF_TEMPLATE: [&str; 5] = ["name", "parameter", "env", "image", "container"];
 
+pub const FROM: CommandOption =
+    option("", "from", "TEMPLATE", "the template: cronjob/NAME, job/NAME (run it again) or preset/NAME");
+pub const PARAMETER: CommandOption =
+    repeatable("p", "parameter", "NAME=VALUE", "with --from: a parameter of the template; repeatable");
+pub const ENV: CommandOption =
+    repeatable("", "env", "NAME=VALUE", "with --from: an environment variable of the container; repeatable");
+pub const IMAGE: CommandOption = option("", "image", "IMAGE", "with --from: the container's image [the template's]");
+pub const COMMAND: CommandOption =
+    words("COMMAND...", "with --from: the container's command; the template's command and args are not used");
+
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",
     usage: "-f FILE | --from TEMPLATE [OPTIONS] [-- COMMAND...]",
     summary: "run a job on a running service, and exit as the job does",
     options: &[
         option("f", "file", "FILE", "the manifest of the Job, in JSON or YAML; - is stdin"),
-        option("", "from", "TEMPLATE", "the template: cronjob/NAME, job/NAME (run it again) or preset/NAME"),
+        FROM,
         option("n", "namespace", "NAME", "the job's namespace [the manifest's or preset's, else default]"),
         option("", "name", "NAME", "with --from: the job's name [the template's name and a suffix]"),
-        repeatable("p", "parameter", "NAME=VALUE", "with --from: a parameter of the template; repeatable"),
-        repeatable("", "env", "NAME=VALUE", "with --from: an environment variable of the container; repeatable"),
-        option("", "image", "IMAGE", "with --from: the container's image [the template's]"),
+        PARAMETER,
+        ENV,
+        IMAGE,
         option("c", "container", "NAME", "with --from: the container of these options and of the log"),
-        words("COMMAND...", "with --from: the container's command; the template's command and args are not used"),
+        COMMAND,
         option("", "follow", "", "write the job's log to stdout while it is written"),
         option("", "prefix", "", "with --follow: all pods at the same time, each line after its pod/container"),
         option("", "quiet", "", "write nothing unless the job fails; then the reason and the log's last 50 lines"),
@@ -79,31 +89,40 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
     if arguments.has("prefix") && !arguments.has("follow") {
         return Err("--prefix needs --follow".to_owned());
     }
-    if arguments.value("idempotency-key").is_some_and(|key| IdempotencyKey::parse(key).is_none()) {
-        return Err("--idempotency-key must be 1 to 255 printable ASCII characters".to_owned());
+    let mut source = source(arguments, &OF_TEMPLATE)?;
+    if let JobSource::Template(job) = &mut source {
+        job.job_name = text("name");
     }
     Ok(Options {
-        source: source(arguments)?,
+        source,
         namespace: text("namespace"),
         follow: arguments.has("follow"),
         prefix: arguments.has("prefix"),
         connection: connection(arguments)?,
-        idempotency_key: text("idempotency-key"),
+        idempotency_key: idempotency_key(arguments)?,
         delete_on_interrupt: arguments.has("delete-on-interrupt"),
         quiet: arguments.has("quiet"),
     })
 }
 
-/// Returns the manifest's file or the template. Exactly one of them is given.
-fn source(arguments: &Arguments) -> Result<JobSource, String> {
+pub fn idempotency_key(arguments: &Arguments) -> Result<Option<String>, String> {
+    let key = arguments.value("idempotency-key");
+    if key.is_some_and(|key| IdempotencyKey::parse(key).is_none()) {
+        return Err("--idempotency-key must be 1 to 255 printable ASCII characters".to_owned());
+    }
+    Ok(key.map(str::to_owned))
+}
+
+/// Returns the file or the template. Exactly one of them is given. `of_template` are the options that need a template.
+pub fn source(arguments: &Arguments, of_template: &[&str]) -> Result<JobSource, String> {
     let text = |name: &str| arguments.value(name).map(str::to_owned);
     let template = match (text("file"), arguments.value("from")) {
         (Some(_), Some(_)) => return Err("use -f or --from, not both".to_owned()),
         (None, None) => {
-            return Err("-f is missing: the manifest's file, or - for stdin; or use --from TEMPLATE".to_owned());
+            return Err("-f is missing: a file, or - for stdin; or use --from TEMPLATE".to_owned());
         }
         (Some(file), None) => {
-            if let Some(name) = OF_TEMPLATE.into_iter().find(|name| arguments.has(name)) {
+            if let Some(name) = of_template.iter().find(|name| arguments.has(name)) {
                 return Err(format!("--{name} needs --from"));
             }
             if !arguments.words.is_empty() {
@@ -117,7 +136,7 @@ fn source(arguments: &Arguments) -> Result<JobSource, String> {
         template: TemplateName::parse(template).ok_or(
             "--from must be cronjob/NAME, job/NAME or preset/NAME; eks-api templates lists what there is to run",
         )?,
-        job_name: text("name"),
+        job_name: None,
         parameters: arguments.pairs("parameter")?,
         container: text("container"),
         image: text("image"),

@@ -1,4 +1,5 @@
-//! Reads the manifest from a file or from stdin: [`Manifest`]. It is JSON or YAML. The service checks the rest.
+//! Reads the manifest from a file or from stdin: [`Manifest`]. It is JSON or YAML, as every [`object`] of a file is. The
+//! service checks the rest.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,7 +11,7 @@ use crate::client::exit::{Exit, REFUSED, USAGE};
 use crate::util::strict_json::{self, Fault};
 use crate::util::yaml;
 
-/// This is more than the service accepts, so the service itself refuses most large manifests.
+/// The service accepts no larger body. It refuses most large manifests itself.
 const MAX_MIB: u64 = 4;
 
 /// The JSON of a YAML file may be this large, its aliases included. The service takes no more.
@@ -75,59 +76,80 @@ struct Container {
 impl Manifest {
     /// Reads the file, or stdin if it is `-`.
     pub fn read(file: &str, namespace: Option<&str>) -> Result<Self, Exit> {
-        let mut bytes = Vec::new();
-        let limit = (MAX_MIB << 20) + 1;
-        let read = match file {
-            "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
-            _ => std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
-        };
-        let named = if file == "-" { "stdin" } else { file };
-        read.map_err(|error| {
-            let why = match error.kind() {
-                ErrorKind::NotFound => "there is no such file".to_owned(),
-                ErrorKind::IsADirectory => "it is a directory".to_owned(),
-                _ => error.to_string(),
-            };
-            Exit::usage(format!("{named} cannot be read: {why}"))
-        })?;
-        if bytes.len() as u64 == limit {
-            let why = format!("{named} is larger than {MAX_MIB} MiB; the service takes at most 1 MiB");
-            return Err(Exit::new(REFUSED, why));
-        }
-        Self::parse(&bytes, namespace).map_err(|(code, why)| Exit::new(code, format!("{named} {why}")))
+        Self::parse(&read(file, 1)?, namespace).map_err(|(code, why)| Exit::new(code, format!("{} {why}", shown(file))))
     }
 
     /// The error is an exit code and a message.
     fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
-        let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
-        if text.trim_ascii().is_empty() {
-            return Err((USAGE, "is empty; it must have the manifest of a Job, in JSON or YAML".to_owned()));
-        }
-        // As kubectl has it: what begins with a brace is JSON, everything else is YAML.
-        let converted = if text.trim_ascii_start().starts_with('{') {
-            None
-        } else {
-            let json = yaml::to_json(text.as_bytes(), MAX_JSON_BYTES);
-            Some(json.map_err(|error| (USAGE, format!("is not YAML: {error}")))?)
-        };
-        let text = converted.as_deref().unwrap_or(text);
-        let manifest: &RawValue =
-            serde_json::from_str(text).map_err(|error| (USAGE, format!("is not JSON: {error}")))?;
-        if !manifest.get().starts_with('{') {
-            return Err((USAGE, "must be the manifest of a Job, in JSON or YAML".to_owned()));
-        }
-        // The service would refuse it for the same reason.
-        strict_json::check(text).map_err(|Fault { path, message }| {
-            let place = if path.is_empty() { String::new() } else { format!("cannot be used: {path} ") };
-            (REFUSED, place + &message)
-        })?;
+        let manifest = object(bytes, MAX_JSON_BYTES, "the manifest of a Job")?;
         // A manifest of another form has no container here. The service says what is wrong with it.
         let template = serde_json::from_str::<Job>(manifest.get()).unwrap_or_default().spec.template;
         let named = template.metadata.annotations.get(DEFAULT_CONTAINER).cloned();
         let container = named.or_else(|| template.spec.containers.into_iter().next().map(|first| first.name));
-        let body = serde_json::to_vec(&Body { namespace, job_manifest: manifest });
+        let body = serde_json::to_vec(&Body { namespace, job_manifest: &manifest });
         Ok(Self { body: body.map_err(|error| (USAGE, error.to_string()))?.into(), container })
     }
+}
+
+/// Returns the name of a file in messages.
+pub fn shown(file: &str) -> &str {
+    if file == "-" { "stdin" } else { file }
+}
+
+/// Reads a file, or stdin if it is `-`. `service_mib` is what the service takes at most.
+pub fn read(file: &str, service_mib: u64) -> Result<Vec<u8>, Exit> {
+    let mut bytes = Vec::new();
+    let limit = (MAX_MIB << 20) + 1;
+    let read = match file {
+        "-" => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+    };
+    let named = shown(file);
+    read.map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            ErrorKind::IsADirectory => "it is a directory".to_owned(),
+            _ => error.to_string(),
+        };
+        Exit::usage(format!("{named} cannot be read: {why}"))
+    })?;
+    if bytes.len() as u64 == limit {
+        let why = format!("{named} is larger than {MAX_MIB} MiB; the service takes at most {service_mib} MiB");
+        return Err(Exit::new(REFUSED, why));
+    }
+    Ok(bytes)
+}
+
+/// Returns the JSON object of a file in JSON or YAML. `what` names it. The error is an exit code and a message.
+///
+/// The JSON of a YAML file has at most `max_bytes`, its aliases included.
+pub fn object(bytes: &[u8], max_bytes: usize, what: &str) -> Result<Box<RawValue>, (u8, String)> {
+    let text = strict_json::text(bytes).map_err(|why| (USAGE, why))?;
+    if text.trim_ascii().is_empty() {
+        return Err((USAGE, format!("is empty; it must have {what}, in JSON or YAML")));
+    }
+    // As kubectl has it: what begins with a brace is JSON, everything else is YAML.
+    let converted = if text.trim_ascii_start().starts_with('{') {
+        None
+    } else {
+        let json = yaml::to_json(text.as_bytes(), max_bytes);
+        Some(json.map_err(|error| (USAGE, format!("is not YAML: {error}")))?)
+    };
+    json_object(converted.as_deref().unwrap_or(text), &format!("{what}, in JSON or YAML"))
+}
+
+/// Returns the JSON object of a text. `what` names it. The error is an exit code and a message.
+pub fn json_object(text: &str, what: &str) -> Result<Box<RawValue>, (u8, String)> {
+    let value: Box<RawValue> = serde_json::from_str(text).map_err(|error| (USAGE, format!("is not JSON: {error}")))?;
+    if !value.get().starts_with('{') {
+        return Err((USAGE, format!("must be {what}")));
+    }
+    // The service would refuse it for the same reason.
+    strict_json::check(text).map_err(|Fault { path, message }| {
+        let place = if path.is_empty() { String::new() } else { format!("cannot be used: {path} ") };
+        (REFUSED, place + &message)
+    })?;
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The commands that use a running service. [`run`] submits a manifest, shows the log and exits as the job does. [`command`]
 //! has the others. They use the service by HTTP only, as any script does.
 
+pub mod batch;
 pub mod command;
 pub mod connection;
 pub mod credential;
@@ -20,20 +21,21 @@ pub mod template;
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::time::{sleep, timeout};
 
 use self::log::container::only_container;
 use self::log::follow::follow;
 use self::log::pods::follow_pods;
 use self::log::{LogEnd, Until};
-use exit::{Exit, INTERRUPTED, TERMINATED, TIMED_OUT, UNAVAILABLE};
+use exit::{Exit, INTERRUPTED, TERMINATED, TIMED_OUT};
 use job::state::RunState;
 use job::{Job, outcome};
 use manifest::Manifest;
 use options::{JobSource, LogQuery, Options};
 use output::LogWriter;
 use service::Service;
+use session::{listen, new_key};
 
 /// The limit for the deletion after a signal, and for the last lines of the log.
 const LAST_CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,13 +158,4 @@ async fn show_last_lines(service: &Service<'_>, job: &Job, container: Option<&st
     if let Ok(Ok(response)) = timeout(LAST_CALL_TIMEOUT, service.call(&request)).await {
         service.progress.show_log(&String::from_utf8_lossy(response.body()));
     }
-}
-
-/// Makes an idempotency key that no other run has.
-fn new_key() -> String {
-    format!("eks-api-run-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
-}
-
-fn listen(kind: SignalKind) -> Result<Signal, Exit> {
-    signal(kind).map_err(|error| Exit::new(UNAVAILABLE, format!("listening for signals: {error}")))
 }

@@ -1,4 +1,4 @@
-//! The options of the commands: [`Options`] of a run, and [`Command`]. `cli` parses them.
+//! The options of the commands: [`Options`] of a run, [`BatchOptions`] and [`Command`]. `cli` parses them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +29,24 @@ pub enum JobSource {
     /// The manifest's file, or `-` for stdin.
     File(String),
     Template(TemplateJob),
+}
+
+/// The options of `eks-api batch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// The file of the batch, or the template of its jobs.
+    pub source: JobSource,
+    /// The file of the jobs as JSON lines, or `-` for stdin.
+    pub jobs: Option<String>,
+    pub namespace: Option<String>,
+    pub name: Option<String>,
+    pub on_error: Option<String>,
+    pub idempotency_key: Option<String>,
+    /// Wait for the end of all jobs.
+    pub follow: bool,
+    /// The batch whose failed jobs are run again.
+    pub retry_failed: Option<String>,
+    pub connection: Connection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

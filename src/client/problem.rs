@@ -1,11 +1,16 @@
 //! Error replies of the service (RFC 9457), and their exit codes: [`Problem`].
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client::exit::{Exit, NOT_ALLOWED, REFUSED, TRY_LATER, UNAVAILABLE};
 use crate::util::text::truncate;
+
+/// The reason of a batch of which some jobs are not created.
+pub const BATCH_INCOMPLETE: &str = "batch_incomplete";
 
 #[derive(Debug)]
 pub struct Problem {
@@ -15,6 +20,10 @@ pub struct Problem {
     pub text: String,
     /// The last status of a job that is gone.
     pub last_known: Option<Box<RawValue>>,
+    /// The reply as it came.
+    pub body: Box<[u8]>,
+    /// The pause that the service asks for.
+    pub retry_after: Option<Duration>,
 }
 
 impl Problem {
@@ -27,24 +36,32 @@ impl Problem {
             #[serde(default)]
             last_known: Option<Box<RawValue>>,
         }
+        let of = |reason: String, text: String, last_known| Self {
+            status,
+            reason,
+            text,
+            last_known,
+            body: body.into(),
+            retry_after: None,
+        };
         let Ok(Document { detail, reason, request_id, last_known }) = serde_json::from_slice(body) else {
             let body = String::from_utf8_lossy(body);
             // HTML is left out.
             let line = body.lines().next().filter(|line| !line.is_empty() && !line.starts_with('<'));
             let line = line.map(|line| format!(": {}", truncate(line, 200))).unwrap_or_default();
             let text = format!("it answers {status}, and not as eks-api does{line}");
-            return Self { status, reason: String::new(), text, last_known: None };
+            return of(String::new(), text, None);
         };
         // Services before 0.3.0 have one cluster and refuse the parameter.
         let is_old = detail.starts_with("cluster: is not a parameter");
         let advice = if is_old { "; upgrade the service, or leave out --cluster" } else { "" };
         let text = format!("{detail} ({} {reason}, request {request_id}){advice}", status.as_u16());
-        Self { status, reason, text, last_known }
+        of(reason, text, last_known)
     }
 
-    /// Whether a later attempt can succeed.
+    /// Whether a later attempt can succeed. An incomplete batch is for its own command, which reads what was done.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.status.as_u16(), 429 | 502..=504)
+        matches!(self.status.as_u16(), 429 | 502..=504) && self.reason != BATCH_INCOMPLETE
     }
 
     /// Whether the job or its namespace does not exist. The 404 of a proxy does not count.

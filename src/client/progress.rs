@@ -79,7 +79,12 @@ impl Progress {
 
     /// Shows the current state until it changes. Only a terminal gets the details.
     pub fn state(&self, text: &str, details: &str) {
-        self.live(&format!("{text}{details}"));
+        self.step(&format!("{text}{details}"), text);
+    }
+
+    /// Shows the current state until it changes: `live` on a terminal, else `text`.
+    pub fn step(&self, live: &str, text: &str) {
+        self.live(live);
         if self.state.replace(text.to_owned()) != text && !self.is_live {
             self.note(text);
         }

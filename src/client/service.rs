@@ -26,7 +26,7 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(18);
 /// The pauses between attempts.
 pub const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
 /// Without `--timeout`, requests to a service that does not answer are repeated for this long.
-const RETRY_TIMEOUT: Duration = Duration::from_mins(2);
+pub const RETRY_TIMEOUT: Duration = Duration::from_mins(2);
 /// The service needs at most 5 minutes for a change, and a repeated request would start again.
 const CHANGE_TIMEOUT: Duration = Duration::from_mins(6);
 /// The details of a job with many pods are much smaller.
@@ -212,11 +212,11 @@ impl<'a> Service<'a> {
         }
         let (head, body) = response.into_parts();
         let problem = Problem::parse(head.status, &collect(body).await.unwrap_or_default());
-        if !problem.is_retryable() {
-            return Err(Error::Problem(problem));
-        }
         let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+        if !problem.is_retryable() {
+            return Err(Error::Problem(Problem { retry_after, ..problem }));
+        }
         Err(Error::Retryable { why: problem.text, retry_after, is_answered: true, is_connected: true })
     }
 

@@ -1,10 +1,12 @@
-//! Begins and ends a command: [`with_service`], and [`within`] for the timeout.
+//! Begins and ends a command: [`with_service`], [`within`] for the timeout, [`listen`] for signals. [`new_key`] makes the
+//! key of its request.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Duration, sleep};
 
 use crate::client::connection;
 use crate::client::credential::Credential;
-use crate::client::exit::{Exit, TIMED_OUT};
+use crate::client::exit::{Exit, TIMED_OUT, UNAVAILABLE};
 use crate::client::options::Connection;
 use crate::client::progress::Progress;
 use crate::client::service::Service;
@@ -43,4 +45,13 @@ pub async fn within(
             .unreached()
             .unwrap_or_else(|| Exit::new(TIMED_OUT, format!("the time is up{consequence}")))),
     }
+}
+
+pub fn listen(kind: SignalKind) -> Result<Signal, Exit> {
+    signal(kind).map_err(|error| Exit::new(UNAVAILABLE, format!("listening for signals: {error}")))
+}
+
+/// Makes an idempotency key that no other run has.
+pub fn new_key() -> String {
+    format!("eks-api-run-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }

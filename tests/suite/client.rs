@@ -1,5 +1,6 @@
 //! `eks-api run` and the other commands against a service: what they print where, and the exit code that a script goes by.
 
+mod batches;
 pub(crate) mod examples;
 mod jobs;
 mod logs;

@@ -4,7 +4,7 @@ mod delete;
 mod failures;
 mod list;
 mod logs;
-mod print;
+pub mod print;
 mod status;
 mod templates;
 mod wait;

@@ -18,13 +18,13 @@ pub(super) async fn print_jobs(service: &Service<'_>, command: &Command, jobs: &
     print(service, if command.json { replies() } else { table(HEADINGS, jobs.iter().map(row)).into_bytes() }).await
 }
 
-pub(super) async fn print(service: &Service<'_>, text: Vec<u8>) -> Result<(), Exit> {
+pub async fn print(service: &Service<'_>, text: Vec<u8>) -> Result<(), Exit> {
     service.progress.clear();
     output::write(&output::stdout(), text).await.map(drop)
 }
 
 /// Returns a line for each row, after a line of headings.
-pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub fn table<const N: usize>(headings: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = [headings.map(str::to_owned)].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; N] = std::array::from_fn(width);

@@ -1,32 +1,25 @@
 //! A job and the requests that concern it: [`Job`], [`find`], [`submit`], [`delete`] and [`StatusWatch`].
 
 pub mod outcome;
+pub mod poll;
 pub mod reason;
 pub mod state;
 pub mod status;
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::header::{ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
 
 use crate::client::exit::{Exit, REFUSED, UNAVAILABLE};
+use crate::client::job::poll::Poll;
 use crate::client::job::status::Status;
 use crate::client::manifest::Manifest;
 use crate::client::options::LogQuery;
 use crate::client::problem::Problem;
-use crate::client::service::{BACKOFF, Error, Service, ServiceRequest};
-use crate::util::backoff::Backoff;
-
-/// How long one request waits for a change of the status. It is shorter than the idle timeout.
-const WAIT: &str = "15s";
-
-/// A wait that fails later than this was cut by a proxy. After an earlier failure comes a pause.
-const CUT: Duration = Duration::from_secs(5);
+use crate::client::service::{Error, Service, ServiceRequest};
 
 /// A job of the service.
 #[derive(Clone, Debug, Deserialize)]
@@ -111,50 +104,21 @@ pub async fn delete(service: &Service<'_>, job: &Job) -> Result<(), Exit> {
 }
 
 /// Waits for changes of the status.
-#[derive(Debug)]
-pub struct StatusWatch {
-    etag: Option<HeaderValue>,
-    has_begun: bool,
-    backoff: Backoff,
-}
-
-impl Default for StatusWatch {
-    fn default() -> Self {
-        Self { etag: None, has_begun: false, backoff: BACKOFF }
-    }
-}
+#[derive(Debug, Default)]
+pub struct StatusWatch(Poll);
 
 impl StatusWatch {
     /// Returns the status when it has changed; `None` if it has not changed for a while.
     pub async fn next(&mut self, service: &Service<'_>, job: &Job) -> Result<Option<JobStatus>, Exit> {
-        if self.has_begun {
-            let begun = Instant::now();
-            match job.status(service, &[("wait", WAIT)], self.etag.as_ref(), false).await {
-                Ok(response) => {
-                    self.backoff = BACKOFF;
-                    return self.changed(job, &response);
-                }
-                // A proxy may have cut the wait. The next request finds out whether the service is up.
-                Err(Error::Retryable { .. }) if begun.elapsed() >= CUT => {}
-                Err(Error::Retryable { retry_after, .. }) => {
-                    sleep(retry_after.unwrap_or_default() + self.backoff.pause()).await;
-                }
-                Err(error) => return job.deleted(error).map(Some),
-            }
-        }
-        self.has_begun = true;
-        match job.status(service, &[], self.etag.as_ref(), true).await {
-            Ok(response) => self.changed(job, &response),
-            Err(error) => job.deleted(error).map(Some),
-        }
-    }
-
-    fn changed(&mut self, job: &Job, response: &Response<Bytes>) -> Result<Option<JobStatus>, Exit> {
-        if response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(None);
-        }
-        self.etag = response.headers().get(ETAG).cloned();
-        let status = Status::parse(response.body().clone()).map_err(not_ours)?;
+        let ask = async |query: &[(&str, &str)], etag: Option<&HeaderValue>, retry: bool| {
+            job.status(service, query, etag, retry).await
+        };
+        let reply = match self.0.next(ask).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(reply)) => reply,
+            Err(error) => return job.deleted(error).map(Some),
+        };
+        let status = Status::parse(reply).map_err(not_ours)?;
         // Services before 0.2.0 find a job by its name alone.
         if status.uid != job.uid {
             return Ok(Some(JobStatus::Deleted { last: None, why: "another job has its name".to_owned() }));

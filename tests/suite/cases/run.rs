@@ -1,5 +1,7 @@
 //! The command run: its exit codes, its messages, and its patience with proxies and logs.
 
+mod batch_bodies;
+mod batches;
 mod clusters;
 mod commands;
 mod cron;

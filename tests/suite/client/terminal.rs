@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::batches::batch;
 use super::examples::is_there;
 use super::run::Run;
 use super::{BINARY, begin, end, lively_for, manifest};
@@ -11,17 +12,22 @@ use crate::support::Lab;
 
 /// Runs the command on a terminal, and returns all that it writes there.
 async fn on_terminal(lab: &Lab, name: &str, arguments: &str, variables: &[(&str, &str)]) -> Option<String> {
+    shown(lab, &format!("run {arguments}"), &manifest(name, "true"), 0, variables).await
+}
+
+/// The same of another command with this file and exit code.
+async fn shown(lab: &Lab, command: &str, file: &str, code: i32, variables: &[(&str, &str)]) -> Option<String> {
     if !is_there("script") {
         let _ = writeln!(io::stderr().lock(), "client::terminal: skipped; it needs script of util-linux");
         return None;
     }
-    let command = format!("{BINARY} run -f job.json --url http://{} {arguments}", lab.service.address());
-    let mut run = Run::program("script", &manifest(name, "true"), &["-qfec", &command, "/dev/null"]);
+    let command = format!("{BINARY} {command} -f job.json --url http://{}", lab.service.address());
+    let mut run = Run::program("script", file, &["-qfec", &command, "/dev/null"]);
     for (name, value) in [("TERM", "xterm"), ("PATH", "/usr/bin:/bin")].iter().chain(variables) {
         run = run.env(name, value);
     }
     let ended = run.ended().await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.code, Some(code), "{ended:?}");
     // The terminal shows the end of its input.
     Some(ended.stdout.replace("^D\x08\x08", ""))
 }
@@ -44,6 +50,17 @@ async fn the_line_of_progress_has_state_pods_and_time_and_leaves_the_log_whole()
     let lines = screen(&written);
     assert!(lines[1].starts_with("eks-api: log of two-") && lines.len() == 7, "{written:?}");
     assert_eq!(lines[2..5], ["step 1 of 3", "step 2 of 3", "step 3 of 3"], "{written:?}");
+}
+
+#[tokio::test]
+async fn a_batch_has_a_bar_until_its_end() {
+    let lab = lively_for(BINARY, Duration::from_millis(700), &[]).await;
+    let Some(written) = shown(&lab, "batch --follow", &batch(&["true", "exit 3"]), 1, &[]).await else { return };
+    assert!(written.contains("\r\x1b[K\x1b[?7leks-api: nightly [....................] 0/2 ("), "{written:?}");
+    let lines = screen(&written);
+    assert_eq!(lines[0], "eks-api: batch default/nightly is created (2 jobs)", "{written:?}");
+    assert!(lines[1].starts_with("INDEX") && lines[2].starts_with("1      job-1  nightly-0001  failed"), "{written:?}");
+    assert!(lines[3].contains("batch default/nightly failed: 2 of 2 jobs have ended (1 failed)"), "{written:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ impl Asked {
 
 pub(super) enum Reply {
     Json(u16, Value),
+    /// An error with `Retry-After: 0`.
+    Later(u16, Value),
     /// A page of a proxy.
     Page(u16),
     /// The connection ends without an answer.
@@ -111,6 +113,10 @@ impl Fake {
         let asked = self.read(&mut stream).await?;
         let reply = answer(&asked);
         let (bytes, after) = match reply {
+            Reply::Later(status, body) => {
+                let bytes = whole(status, "application/problem+json\r\nretry-after: 0", &body.to_string());
+                (bytes, After::End)
+            }
             Reply::Json(status, body) => (
                 whole(
                     status,
