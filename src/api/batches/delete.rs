@@ -19,7 +19,7 @@ use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::jobs::batches::membership::is_owned_by;
+use crate::jobs::batches::members::is_owned_by;
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;

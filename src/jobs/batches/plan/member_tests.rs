@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::tests::{manifest, plan};
 use super::*;
-use crate::jobs::batches::membership::{Membership, batch_of, index_of};
+use crate::jobs::batches::members::{batch_of, index_of};
+use crate::jobs::batches::membership::Membership;
 use crate::jobs::idempotency::Owner;
 use crate::jobs::manifest::{CreateJobInput, JobManifest, prepare};
 use crate::jobs::status::Status;
