@@ -26,8 +26,8 @@ pub struct Head {
 }
 
 impl Membership {
-    /// Returns the part of this job. A member has the label, the name that belongs to it, and a Job of the batch's name
-    /// as its owner.
+    /// Returns the part of this job. A member has the label, the name that belongs to it, and an
+    /// owner: the Job with the name of the batch.
     pub fn of(job: &Job) -> Option<Self> {
         let metadata = &job.metadata;
         if is_head_label(metadata.labels.get(HEAD_LABEL)) {
