@@ -1,7 +1,7 @@
 //! Selects the jobs that a caller asks for, among those that it may see.
 
 use crate::config::pattern::Patterns;
-use crate::jobs::batches::membership;
+use crate::jobs::batches::members;
 use crate::jobs::label_selector::Selector;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
@@ -26,7 +26,7 @@ impl Filter {
     pub fn matches(&self, status: &Status) -> bool {
         self.state.is_none_or(|wanted| wanted == status.state)
             && self.template.as_ref().is_none_or(|wanted| status.is_from(wanted))
-            && self.batch.as_ref().is_none_or(|wanted| membership::is_member_of(status, wanted))
+            && self.batch.as_ref().is_none_or(|wanted| members::is_member_of(status, wanted))
             && !status.is_batch_head()
             && self.selects(status.namespace(), status.name())
             && self.selector.matches(status.labels())

@@ -11,6 +11,7 @@ pub mod pods;
 pub mod policy;
 pub mod state;
 pub mod status;
+mod status_object;
 pub mod store;
 pub mod template;
 mod text;

@@ -19,7 +19,7 @@ use crate::http::request::body;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::jobs::batches::membership::is_owned_by;
+use crate::jobs::batches::members::is_owned_by;
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;
@@ -38,7 +38,7 @@ struct Deleted<'a> {
     remaining: Option<usize>,
 }
 
-/// What is left of a batch.
+/// The head and the members that are not gone.
 struct Left {
     has_head: bool,
     members: Vec<Arc<Status>>,
@@ -58,7 +58,7 @@ pub(crate) async fn delete_batch(ctx: &mut RequestContext, body: RequestBody) ->
     let (batch, wait) = (BatchRef::from_query(ctx)?, ctx.parameters.wait()?);
     let propagation = propagation(ctx)?;
     if propagation == Propagation::Orphan {
-        let why = "must be Foreground or Background: without their head the jobs are no batch, and no call finds them";
+        let why = "must be Foreground or Background: Orphan would leave jobs without a head, which no batch call finds";
         return Err(Problem::malformed("propagation_policy", why));
     }
     if !ctx.wants_no_cache() {

@@ -114,7 +114,7 @@ pub(super) async fn wait_for(
             Ok(found) => (as_of, seen) = (valid_at(found.source), found),
             Err(gone) if gone.status == StatusCode::NOT_FOUND => return Err(gone),
             Err(_) => {
-                // The next poll may succeed. What is known may be too old to say that members are missing for good.
+                // The next poll may succeed. The known members may be too old to show that one is missing for good.
                 seen.source = Source::Store { age: Some(as_of.elapsed()) };
                 continue;
             }

@@ -63,7 +63,7 @@ pub(in crate::jobs) fn status(batch: &Batch, may_grow: bool) -> Value {
     serde_json::to_value(BatchStatus::new("lab", batch, may_grow, view)).unwrap()
 }
 
-/// What the name of a member leads to.
+/// The job that the name of a member leads to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Slot {
     Nothing,

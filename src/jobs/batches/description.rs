@@ -1,4 +1,4 @@
-//! What the annotation of a head says of its batch: [`Description`].
+//! The annotation of a head, which describes its batch: [`Description`].
 
 use serde::{Deserialize, Serialize};
 

@@ -133,7 +133,7 @@ fn due(batch: &Batch, may_grow: Duration) -> Option<Duration> {
     Some(if is_complete { due } else { due.max(grown) })
 }
 
-/// Deletes the head, and with it the members. One that is gone already is no error.
+/// Deletes the head, and with it the members. A batch that is gone already counts as deleted.
 async fn delete(cluster: &Arc<ApiServer>, store: &JobStore, batch: &Expired) -> Result<(), Error> {
     let Expired { namespace, name, uid } = batch;
     let client = Client::new(Arc::clone(cluster), Instant::now() + TIMEOUT);

@@ -5,6 +5,7 @@
 
 pub mod description;
 pub mod expiry;
+pub mod members;
 pub mod membership;
 pub mod plan;
 pub mod state;
@@ -31,7 +32,7 @@ impl Batch {
     /// Takes the head, and the job of each member's name. A job of another owner is not a member.
     pub fn new(head: Arc<Status>, mut job: impl FnMut(u32) -> Option<Arc<Status>>) -> Self {
         let size = description(&head).map_or(0, |description| description.size);
-        let is_member = |job: &Arc<Status>| membership::is_owned_by(job, &head.uid);
+        let is_member = |job: &Arc<Status>| members::is_owned_by(job, &head.uid);
         let members = (0..size).map(|index| job(index).filter(is_member)).collect();
         Self { head, members }
     }

@@ -37,7 +37,7 @@ impl BatchState {
     }
 }
 
-/// The number of members in each state, in the order of [`State::ALL`], and of those that do not exist.
+/// The number of members in each state, in the order of [`State::ALL`], and the number of missing members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberCounts {
     pub by_state: [usize; State::ALL.len()],

@@ -10,7 +10,7 @@ use crate::jobs::status::Status;
 /// The most failed members that the status lists.
 const MAX_FAILED: usize = 20;
 
-/// What a reply shows of a batch.
+/// The parts of a batch that a reply shows.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// Every member. Without them only failed ones, and not all.

@@ -34,7 +34,7 @@ impl Origin {
     }
 }
 
-/// What the service writes into the metadata of a job.
+/// The metadata of a job that the service writes.
 pub(in crate::jobs) struct Identity<'a> {
     pub(in crate::jobs) namespace: &'a Namespace,
     pub(in crate::jobs) name: &'a JobName,

@@ -7,7 +7,7 @@ use crate::jobs::manifest::raw::{self, Members};
 /// The variables that the containers of a member of a batch get: its index and its id.
 pub(in crate::jobs) const BATCH_VARIABLES: [&str; 2] = ["EKS_API_BATCH_INDEX", "EKS_API_BATCH_ID"];
 
-/// Changes the variables of each container and init container. Takes the Job's spec. What is not of its type stays.
+/// Changes the variables of each container and init container. Takes the Job's spec. A value of another type stays.
 pub(in crate::jobs) fn edit(spec: &mut Members, change: &mut dyn FnMut(&mut Vec<Box<RawValue>>)) {
     raw::edit(spec, "template", &mut |template| {
         raw::edit(template, "spec", &mut |pod| {

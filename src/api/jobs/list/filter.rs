@@ -22,7 +22,7 @@ pub(crate) fn filter(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     Ok(Filter { job, selector, state, template, batch, ..in_namespaces(ctx)? })
 }
 
-/// Returns all jobs of the namespace that the query names, or of all that the service and the caller may use.
+/// Returns all jobs of the namespace in the query. Without one, of all namespaces that service and caller may use.
 pub(in crate::api) fn in_namespaces(ctx: &mut RequestContext) -> Result<Filter, Problem> {
     let named = ctx.parameters.optional("namespace");
     let namespace = named.map(|name| parse_namespace("namespace", name)).transpose()?;

@@ -13,7 +13,7 @@ use crate::kube::error::Error;
 use crate::kube::types::{Job, List};
 use crate::kube::url::Path;
 
-/// What a list reads.
+/// The kind of objects that a list reads.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::api) enum Listed {
     Jobs,

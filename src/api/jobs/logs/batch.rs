@@ -9,7 +9,7 @@ use crate::api::jobs::logs::source::{ClusterLogs, Source};
 use crate::jobs::logs::{JobPods, LogUnavailable, replaced};
 use crate::kube::names::JobName;
 
-/// What a call reads.
+/// The members whose logs a call reads.
 pub(super) enum Logs {
     Job(Box<JobPods>),
     Batch(Members),
@@ -18,7 +18,7 @@ pub(super) enum Logs {
 /// The members of a batch, by index. Some may be missing.
 pub(super) struct Members {
     pub(super) names: Vec<JobName>,
-    /// The uid of the head, which owns them.
+    /// The uid of the head.
     pub(super) head: String,
 }
 

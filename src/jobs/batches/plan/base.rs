@@ -37,7 +37,10 @@ pub(super) fn check(mut manifest: Manifest, name: &BatchName, namespace: &Namesp
         metadata.remove(member);
     }
     if raw::get(&metadata, "ownerReferences").is_some_and(|owners| owners.get() != "[]") {
-        return Err(Invalid::value(OWNERS, "is set by the service: the head of the batch owns its jobs; remove it"));
+        return Err(Invalid::value(
+            OWNERS,
+            "is set by the service, which makes the head of the batch the owner of its jobs; remove it",
+        ));
     }
     refuse_reserved(&metadata)?;
     agreed_namespace(Some(namespace.as_str()), &metadata)?;

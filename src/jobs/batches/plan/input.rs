@@ -1,4 +1,4 @@
-//! What a call asks for: [`BatchInput`].
+//! The parameters of a call: [`BatchInput`].
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::jobs::manifest::raw::Members;
 use crate::jobs::template::Template;
 use crate::kube::names::{BatchName, Namespace};
 
-/// What a call asks for.
+/// The parameters of a create-batch call.
 #[derive(Debug)]
 pub struct BatchInput<'a> {
     pub name: BatchName,

@@ -16,6 +16,7 @@ use crate::jobs::manifest::metadata::Origin;
 use crate::jobs::manifest::raw::Members;
 use crate::jobs::manifest::{Invalid, Manifest, bind};
 use crate::jobs::template::{Error, Overrides, Template, parameters};
+use crate::jobs::text::shortened;
 use crate::kube::names::{BatchName, Namespace};
 
 const MAX_ID_CHARS: usize = 63;
@@ -130,7 +131,7 @@ impl Plan {
         self.description.id(index as usize)
     }
 
-    /// What the head's annotation says.
+    /// Returns the content of the head's annotation.
     pub const fn description(&self) -> &Description {
         &self.description
     }
@@ -182,10 +183,8 @@ fn ids(jobs: &[JobInput]) -> Result<Vec<Option<Box<str>>>, Invalid> {
             return Err(Invalid::value(field(), "must be 1 to 63 characters without control characters"));
         }
         if let Some(first) = places.insert(id, index) {
-            return Err(Invalid::value(
-                field(),
-                format!("{id:?} is the id of jobs[{first}] too; give each job its own"),
-            ));
+            let message = format!("\"{}\" is the id of jobs[{first}] too; give each job its own", shortened(id));
+            return Err(Invalid::value(field(), message));
         }
     }
     let has_ids = !places.is_empty();

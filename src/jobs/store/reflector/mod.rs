@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::jobs::batches::membership;
+use crate::jobs::batches::members;
 use crate::jobs::status::Status;
 use crate::jobs::store::change_log::ChangeLog;
 use crate::jobs::store::ended::EndedJobs;
@@ -211,7 +211,7 @@ impl JobReflector {
             }
         };
         wake(status.key());
-        if let Some(batch) = membership::batch_of(status) {
+        if let Some(batch) = members::batch_of(status) {
             wake(&[status.namespace(), "/", batch].concat());
         }
     }

@@ -19,12 +19,12 @@ use crate::jobs::text::member;
 /// Further warnings are counted.
 const MAX_WARNINGS: usize = 10;
 
-/// What is changed.
+/// The manifest to change.
 pub(super) struct Base<'a> {
     pub(super) manifest: &'a Manifest,
     /// The parameters that it declares.
     pub(super) parameters: &'a [Parameter],
-    /// What messages call it: `template` or `manifest`.
+    /// Its name in messages: `template` or `manifest`.
     pub(super) noun: &'static str,
 }
 
