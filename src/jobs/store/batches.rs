@@ -1,7 +1,7 @@
 //! What the store knows of batches in general.
 
 use crate::jobs::batches::MAX_MEMBERS;
-use crate::jobs::batches::membership::is_member_of;
+use crate::jobs::batches::members::is_member_of;
 use crate::jobs::status::key;
 use crate::jobs::store::JobStore;
 use crate::jobs::store::staleness::Staleness;
