@@ -31,9 +31,10 @@ struct Row {
 
 fn rows() -> Vec<Row> {
     use Route::{
-        CreateJob, CreateNamespace, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript, DocsStart, DocsStyle,
-        GetJobLogs, GetJobStatus, GetNamespaceStatus, Health, ListClusters, ListJobs, ListNamespaces, ListTemplates,
-        Livez, Metrics, OpenApi, Readyz, ResumeJob, SuspendJob, WatchJobs,
+        CreateBatch, CreateJob, CreateNamespace, DeleteBatch, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript,
+        DocsStart, DocsStyle, GetBatchStatus, GetJobLogs, GetJobStatus, GetNamespaceStatus, Health, ListBatches,
+        ListClusters, ListJobs, ListNamespaces, ListTemplates, Livez, Metrics, OpenApi, Readyz, ResumeBatch, ResumeJob,
+        SuspendBatch, SuspendJob, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, outside: 403, without_rights: 403 };
     let open = |route| Row { route, query: "", body: None, status: 200, outside: 200, without_rights: 200 };
@@ -48,6 +49,12 @@ fn rows() -> Vec<Row> {
         row(GetJobLogs, hello),
         row(SuspendJob, hello),
         row(ResumeJob, hello),
+        made(row(CreateBatch, ""), batch()),
+        row(GetBatchStatus, "?batch_name=nightly&namespace=team-a"),
+        row(ListBatches, "?namespace=team-a"),
+        row(DeleteBatch, "?batch_name=doomed-batch&namespace=team-a"),
+        row(SuspendBatch, "?batch_name=nightly&namespace=team-a"),
+        row(ResumeBatch, "?batch_name=nightly&namespace=team-a"),
         // Without the right to list CronJobs it shows the presets. A user needs a token that the cluster accepts.
         Row { without_rights: 200, ..row(ListTemplates, "?namespace=team-a") },
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
@@ -70,6 +77,12 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+/// The batch has a new name each time.
+fn batch() -> Value {
+    let job = super::job_in("team-a", "made")["job_manifest"].clone();
+    json!({ "namespace": "team-a", "job_manifest": { "spec": job["spec"] }, "jobs": [{}] })
+}
+
 /// Puts all back as each row expects it.
 fn prepare(cluster: &StubCluster) {
     cluster.remove_job("team-a", "made");
@@ -81,6 +94,12 @@ fn prepare(cluster: &StubCluster) {
         let mut job = own_job_in("team-a", name);
         job["spec"]["selector"] = json!({ "matchLabels": { "of": name } });
         cluster.put_job(job);
+    }
+    for name in ["nightly", "doomed-batch"] {
+        let mut head = own_job_in("team-a", name);
+        head["metadata"]["labels"]["eks-api/batch-head"] = json!("true");
+        head["metadata"]["annotations"] = json!({ "eks-api/batch": r#"{"size":1,"body":"b"}"# });
+        cluster.put_job(head);
     }
     let status = json!({ "name": "c", "restartCount": 0, "state": { "terminated": { "exitCode": 0 } } });
     cluster.put_pod(json!({
