@@ -2,8 +2,10 @@
 
 mod changes;
 mod expiry;
+mod kills;
 mod lists;
 mod logs;
+mod oracle;
 mod status;
 mod stub_garbage;
 mod waits;

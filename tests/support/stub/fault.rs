@@ -62,6 +62,8 @@ pub struct Fault {
     method: String,
     path_prefix: String,
     times: usize,
+    /// How many requests pass before it strikes.
+    passes: usize,
     /// Whether it strikes watches only, or all but watches; nothing for both.
     watches: Option<bool>,
     kind: Kind,
@@ -70,11 +72,16 @@ pub struct Fault {
 impl Fault {
     /// Strikes once, at the next request of this method (`*` is any) for a path with this prefix.
     pub fn new(method: &str, path_prefix: &str, kind: Kind) -> Self {
-        Self { method: method.into(), path_prefix: path_prefix.into(), times: 1, watches: None, kind }
+        Self { method: method.into(), path_prefix: path_prefix.into(), times: 1, passes: 0, watches: None, kind }
     }
 
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
+    }
+
+    /// Lets this many requests pass first.
+    pub fn after(self, passes: usize) -> Self {
+        Self { passes, ..self }
     }
 
     /// Strikes watches only. They share their paths with lists.
@@ -95,11 +102,14 @@ impl Fault {
 
 /// Takes the first fault that matches, and strikes it off when it is used up.
 pub fn take(faults: &mut Vec<Fault>, request: &Recorded) -> Option<Kind> {
-    let strikes = |fault: &Fault| {
-        request.matches(&fault.method, &fault.path_prefix)
-            && fault.watches.is_none_or(|watches| watches == request.is_watch())
+    let strikes = |fault: &mut Fault| {
+        let matches = request.matches(&fault.method, &fault.path_prefix)
+            && fault.watches.is_none_or(|watches| watches == request.is_watch());
+        let passes = matches && fault.passes > 0;
+        fault.passes -= usize::from(passes);
+        matches && !passes
     };
-    let at = faults.iter().position(strikes)?;
+    let at = faults.iter_mut().position(strikes)?;
     let kind = faults[at].kind.clone();
     faults[at].times -= 1;
     if faults[at].times == 0 {
