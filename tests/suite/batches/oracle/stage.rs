@@ -169,18 +169,13 @@ impl Stage {
         let known = async {
             loop {
                 let (real, known) = (self.status(&[("cache-control", "no-cache")]).await, self.status(&[]).await);
-                if (real.status, self.body(&real)) == (known.status, self.body(&known)) {
+                if (real.status, body(&real)) == (known.status, body(&known)) {
                     return;
                 }
                 yield_now().await;
             }
         };
         timeout(PATIENCE, known).await.expect("the service never knows what is there");
-    }
-
-    /// The body of a status. A problem differs each time.
-    fn body(&self, reply: &Reply) -> Option<Value> {
-        reply.status.is_success().then(|| reply.json())
     }
 
     /// All members have run to their end, at this time.
@@ -203,4 +198,9 @@ impl Stage {
         }
         self.reads.borrow().len()
     }
+}
+
+/// The body of a status. A problem differs each time.
+fn body(reply: &Reply) -> Option<Value> {
+    reply.status.is_success().then(|| reply.json())
 }

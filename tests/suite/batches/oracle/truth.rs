@@ -133,10 +133,10 @@ impl Timeline {
                 let is_head = |moment: &&Moment| {
                     moment.get(&name).is_some_and(|head| head.uid == uid && head.is_deleting == is_deleting)
                 };
-                let began = moments.iter().position(|moment| is_head(moment));
+                let began = moments.iter().position(is_head);
                 let began = began.unwrap_or_else(|| panic!("no head was so: {reply}"));
                 if is_stored {
-                    self.check_members(&moments[began..], told, &reply);
+                    check_members(&moments[began..], told, &reply);
                 } else {
                     let is_true = |moment: &&&Moment| counts(moment, &reply) == reply["counts"];
                     assert!(moments[began..].iter().any(|moment| is_true(&moment)), "never so: {reply}\n{moments:?}");
@@ -145,22 +145,22 @@ impl Timeline {
             status => assert!([429, 502, 503, 504].contains(&status), "{status}: {}", told.reply.text()),
         }
     }
+}
 
-    /// Each member was in the state that the details tell.
-    fn check_members(&self, moments: &[&Moment], told: &Told, reply: &Value) {
-        let head = reply["uid"].as_str().unwrap();
-        for member in reply["members"].as_array().into_iter().flatten() {
-            let (name, state) = (member["job_name"].as_str().unwrap(), member["state"].as_str().unwrap());
-            let is_so = |found: Option<&Job>| match found.filter(|job| job.owner == head) {
-                Some(job) => job.state == state && member["uid"] == job.uid,
-                None => state == "missing",
-            };
-            // What a call said to be there is missing only if it went.
-            let is_acknowledged = told.acknowledged.iter().any(|uid| uid == head);
-            let exists = |moment: &&Moment| moment.get(name).is_some_and(|job| job.owner == head);
-            let from = moments.iter().position(exists).filter(|_| is_acknowledged).unwrap_or(0);
-            assert!(moments[from..].iter().any(|moment| is_so(moment.get(name))), "{name} was never {state}: {reply}");
-        }
+/// Each member was in the state that the details tell.
+fn check_members(moments: &[&Moment], told: &Told, reply: &Value) {
+    let head = reply["uid"].as_str().unwrap();
+    for member in reply["members"].as_array().into_iter().flatten() {
+        let (name, state) = (member["job_name"].as_str().unwrap(), member["state"].as_str().unwrap());
+        let is_so = |found: Option<&Job>| match found.filter(|job| job.owner == head) {
+            Some(job) => job.state == state && member["uid"] == job.uid,
+            None => state == "missing",
+        };
+        // What a call said to be there is missing only if it went.
+        let is_acknowledged = told.acknowledged.iter().any(|uid| uid == head);
+        let exists = |moment: &&Moment| moment.get(name).is_some_and(|job| job.owner == head);
+        let from = moments.iter().position(exists).filter(|_| is_acknowledged).unwrap_or(0);
+        assert!(moments[from..].iter().any(|moment| is_so(moment.get(name))), "{name} was never {state}: {reply}");
     }
 }
 
