@@ -65,6 +65,12 @@ impl Refusal {
         matches!(self.code, 408 | 429 | 500..) || is_early
     }
 
+    /// Whether a create may succeed when the API server has less to do, or when the objects of a quota are gone.
+    pub fn is_temporary(&self) -> bool {
+        let is_quota = self.code == 403 && self.status.message.contains("exceeded quota");
+        is_quota || self.kind != Kind::Final
+    }
+
     /// Whether a log was requested of a run that the container did not have.
     pub fn is_no_previous_run(&self) -> bool {
         self.is_from_kubelet("previous terminated container")

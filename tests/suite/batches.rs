@@ -1,6 +1,7 @@
 //! Batches: many jobs that are created, read and deleted as one.
 
 mod changes;
+mod create;
 mod expiry;
 mod kills;
 mod lists;

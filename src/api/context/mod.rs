@@ -1,12 +1,15 @@
 //! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
 //!
-//! `object` resolves the job or the namespace. `permits` acquires the permits of the call.
+//! `object` resolves the job or the namespace. `permits` acquires the permits of the call. `writers` sends several
+//! changes at a time.
 
 mod object;
 mod permits;
+pub mod writers;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::header::{CACHE_CONTROL, HeaderMap};
 use serde::de::DeserializeOwned;
@@ -20,7 +23,7 @@ use crate::clusters::cluster::Cluster;
 use crate::http::limits::allowance::Allowance;
 use crate::http::limits::cluster_limits::{ClusterLimits, Permit};
 use crate::http::peer::client_prefix;
-use crate::http::request::body::{self, HeldBody};
+use crate::http::request::body::{self, Envelope, HeldBody};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::credentials;
 use crate::http::request::parameters::{Parameters, agreed};
@@ -106,6 +109,13 @@ impl RequestContext {
         Ok(())
     }
 
+    /// Counts this many further calls for one that is counted already. It refuses none.
+    pub fn charge(&mut self, calls: u32) {
+        let (info, cluster) = (&self.info, self.cluster.name());
+        let left = self.state.rates.charge(cluster, &info.caller, info.peer.ip(), calls, Instant::now());
+        self.allowance = left.or(self.allowance);
+    }
+
     /// Takes the cluster that the body names. Without one, and without one in the query, it is the default one.
     fn choose_cluster(&mut self, in_body: Option<&str>) -> Result<(), Problem> {
         agreed("cluster", self.parameters.optional("cluster"), in_body)?;
@@ -154,23 +164,25 @@ impl RequestContext {
     }
 
     /// Reads the body without a request permit: slow uploads would keep other callers out. A memory budget bounds them.
-    /// With `yaml_member` it may be YAML, as in [`body::read`]. `cluster` returns the cluster that the body names.
-    pub async fn read_body<T: DeserializeOwned>(
+    /// With an envelope it may be YAML. `cluster` returns the cluster that the body names.
+    pub async fn read_body<T: DeserializeOwned + Send + 'static>(
         &mut self,
         body: RequestBody,
-        yaml_member: Option<&'static str>,
+        envelope: Option<Envelope>,
         cluster: fn(&T) -> Option<&str>,
     ) -> Result<T, Problem> {
         self.count_peer()?;
-        let (value, held) = body::read(&self.headers, body, &self.state.calls.bodies, yaml_member).await?;
+        let is_batch = self.route == Route::CreateBatch;
+        let budget = if is_batch { &self.state.calls.batch_bodies } else { &self.state.calls.bodies };
+        let (value, held) = body::read(&self.headers, body, budget, envelope).await?;
         self.choose_cluster(cluster(&value))?;
-        self.body = Some(if self.state.has_clusters_file { held.move_to(&self.limits)? } else { held });
+        self.body = Some(if self.state.has_clusters_file { held.move_to(&self.limits, is_batch)? } else { held });
         self.enter()?;
         Ok(value)
     }
 
     /// Reads the body if there is one. Without a body all parameters are in the query.
-    pub async fn read_optional_body<T: DeserializeOwned + Default>(
+    pub async fn read_optional_body<T: DeserializeOwned + Default + Send + 'static>(
         &mut self,
         body: RequestBody,
         cluster: fn(&T) -> Option<&str>,

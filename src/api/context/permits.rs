@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::api::context::{RequestContext, client};
+use crate::api::context::RequestContext;
 use crate::http::limits::cluster_limits::Permit;
 use crate::http::response::problem::Problem;
-use crate::kube::client::Client;
 
 impl RequestContext {
     /// Returns whether the call may take a permit that the clusters share.
@@ -21,13 +20,9 @@ impl RequestContext {
         Ok(())
     }
 
-    /// Returns a client with a write permit of its own, for one of several changes of this call.
-    pub async fn write_client(&mut self) -> Result<Client, Problem> {
-        self.enter()?;
-        let permit = self.limits.acquire_write(self.caller_id(), self.may_share()).await?;
-        let mut client = client(&self.state, &self.cluster, &self.info);
-        client.hold(permit);
-        Ok(client)
+    /// Releases the write permit before the changes that have permits of their own.
+    pub fn release_write_permit(&mut self) {
+        self.client.release_permit();
     }
 
     /// Exchanges the permits for one of a wait.

@@ -1,5 +1,6 @@
 //! Finds one job: in the store, or in the cluster.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,7 +159,9 @@ pub(in crate::api) fn refuses_caller(ctx: &RequestContext, problem: &Problem) ->
 /// Returns the problem for a caller who may see the job. A 404 has the last known status.
 pub(super) fn problem(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
     let last_known = if error.is_not_found() { last_known(ctx, job) } else { None };
-    Problem { last_known: last_known.and_then(|status| gone(&status)), ..Problem::from(error) }
+    let member = last_known.and_then(|status| Some(("last_known".to_owned(), gone(&status)?)));
+    let members = member.map(|member| Box::new(BTreeMap::from([member])));
+    Problem { members, ..Problem::from(error) }
 }
 
 /// Returns the status object of a job that is gone.

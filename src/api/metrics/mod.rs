@@ -81,7 +81,7 @@ fn limits(text: &mut Exposition, state: &AppState) {
         ("peer", &*peers.refused),
         ("caller", &*callers.refused),
         ("connections", &traffic.refused_connections),
-        ("memory", &state.calls.bodies.refused),
+        ("memory", &*state.calls.bodies.refused),
     ];
     let counts = counters.into_iter().map(|(name, counter)| (name, counter.value()));
     for (name, count) in counts.chain(kinds.map(|(name, kind)| (name, kind.refused))) {

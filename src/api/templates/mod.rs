@@ -3,6 +3,7 @@
 mod entry;
 mod key;
 mod page;
+pub(in crate::api) mod source;
 
 use std::sync::Arc;
 

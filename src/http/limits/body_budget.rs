@@ -7,20 +7,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::http::limits::bounds::{
-    BODIES_BYTES, BODY_QUEUE_TIMEOUT, MAX_WAITING_BODIES, PROCESSING_BYTES, SMALL_BODY_BYTES,
+    BATCH_BODIES_BYTES, BATCH_PROCESSING_BYTES, BODIES_BYTES, BODY_QUEUE_TIMEOUT, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES,
+    MAX_WAITING_BODIES, PROCESSING_BYTES, SMALL_BODY_BYTES,
 };
 use crate::http::response::problem::Problem;
 use crate::telemetry::metrics::Counter;
 
 #[derive(Debug)]
 pub struct BodyBudget {
+    /// The bytes of the largest body.
+    pub max_body: usize,
     /// The bytes of the bodies that are read or processed.
     memory: Pool,
     /// The bytes of the bodies that have arrived: other requests run between two of them.
     processing: Pool,
     /// YAML is converted one body at a time: its tree takes many times the memory of its text.
     yaml: Pool,
-    pub refused: Counter,
+    pub refused: Arc<Counter>,
 }
 
 /// Permits, and a bounded number of calls that wait for them.
@@ -43,13 +46,22 @@ impl Pool {
 }
 
 impl BodyBudget {
-    pub fn new(bytes: usize) -> Self {
+    /// Takes the bytes of the largest body, of all bodies together, and of the bodies in processing.
+    fn new(max_body: usize, memory: usize, processing: usize) -> Self {
         Self {
-            memory: Pool::new(bytes),
-            processing: Pool::new(PROCESSING_BYTES),
+            max_body,
+            memory: Pool::new(memory),
+            processing: Pool::new(processing),
             yaml: Pool::new(1),
-            refused: Counter::default(),
+            refused: Arc::default(),
         }
+    }
+
+    /// Returns the budget for the bodies of create-batch. Both count refusals in one counter.
+    #[must_use]
+    pub fn for_batches(&self) -> Self {
+        let budget = Self::new(MAX_BATCH_BODY_BYTES, BATCH_BODIES_BYTES, BATCH_PROCESSING_BYTES);
+        Self { refused: Arc::clone(&self.refused), ..budget }
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free within the time limit.
@@ -83,7 +95,7 @@ impl BodyBudget {
 
 impl Default for BodyBudget {
     fn default() -> Self {
-        Self::new(BODIES_BYTES)
+        Self::new(MAX_BODY_BYTES, BODIES_BYTES, PROCESSING_BYTES)
     }
 }
 
@@ -95,9 +107,13 @@ mod tests {
 
     const LARGE: usize = SMALL_BODY_BYTES + 1;
 
+    fn budget() -> BodyBudget {
+        BodyBudget::new(LARGE, LARGE, PROCESSING_BYTES)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_large_body_waits_for_its_bytes_up_to_the_time_limit() {
-        let budget = BodyBudget::new(LARGE);
+        let budget = budget();
         let first = budget.acquire(LARGE).await.unwrap();
         let begun = Instant::now();
         let refused = budget.acquire(LARGE).await.unwrap_err();
@@ -111,8 +127,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn bodies_of_batches_take_no_bytes_of_the_others() {
+        let others = BodyBudget::default();
+        let batches = others.for_batches();
+        let _held = [batches.acquire(MAX_BATCH_BODY_BYTES).await, batches.acquire(MAX_BATCH_BODY_BYTES).await];
+        assert!(batches.acquire(LARGE).await.is_err() && others.acquire(LARGE).await.is_ok());
+        assert_eq!(others.refused.value(), 1, "one counter counts both");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_small_body_never_waits() {
-        let budget = BodyBudget::new(LARGE);
+        let budget = budget();
         let held = budget.acquire(LARGE).await.unwrap().unwrap();
         assert_eq!((held.num_permits(), budget.memory.permits.available_permits()), (LARGE, 0));
         let begun = Instant::now();
@@ -122,7 +147,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn beyond_the_queue_a_body_is_refused_immediately_and_each_pool_has_its_own() {
-        let budget = BodyBudget::new(LARGE);
+        let budget = budget();
         let _held = budget.acquire(LARGE).await.unwrap();
         let begun = Instant::now();
         let budget = Arc::new(budget);

@@ -20,6 +20,14 @@ pub const BODIES_BYTES: usize = 12 << 20;
 /// The bytes of large bodies that are parsed and sent on at a time. Each of the largest delays other requests by some
 /// 15 ms.
 pub const PROCESSING_BYTES: usize = 2 << 20;
+/// The largest body of create-batch: 1,000 jobs of 4 KiB. A larger one gets 413.
+pub const MAX_BATCH_BODY_BYTES: usize = 4 << 20;
+/// The memory of all bodies of create-batch together: two of the largest size. They have a budget of their own, so that
+/// they never keep the bodies of other calls out.
+pub const BATCH_BODIES_BYTES: usize = 8 << 20;
+/// The bytes of large bodies of create-batch that are parsed and sent on at a time: one of the largest size. A hostile one
+/// takes some twenty times its bytes when it is parsed.
+pub const BATCH_PROCESSING_BYTES: usize = 4 << 20;
 /// The calls that wait for each of these. More are refused immediately, so that they hold no memory.
 pub const MAX_WAITING_BODIES: usize = 1024;
 /// A body up to this length needs no permit. Few manifests are longer. So large bodies do not keep small ones out.

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::auth::CallerId;
-use crate::http::limits::bounds::{PROCESSING_BYTES, SMALL_BODY_BYTES};
+use crate::http::limits::bounds::{BATCH_PROCESSING_BYTES, PROCESSING_BYTES, SMALL_BODY_BYTES};
 use crate::http::limits::caller_semaphores::CallerSemaphores;
 use crate::http::limits::limiter::{Bounds, Limiter, Limiters, overloaded};
 use crate::http::response::problem::Problem;
@@ -31,6 +31,8 @@ pub struct ClusterLimits {
     lists_by_caller: CallerSemaphores,
     /// The bytes of large bodies that are sent to this cluster.
     bodies: Arc<Semaphore>,
+    /// The same for create-batch.
+    batch_bodies: Arc<Semaphore>,
 }
 
 /// The permits of one part: the reserve of a cluster, or what all clusters share.
@@ -77,8 +79,15 @@ impl Part {
 
 impl ClusterLimits {
     pub(super) fn new(reserved: Bounds, shared: Arc<Part>, limiters: Arc<Limiters>) -> Self {
-        let (lists_by_caller, bodies) = (CallerSemaphores::new(1), Arc::new(Semaphore::new(PROCESSING_BYTES)));
-        Self { reserved: Part::new(reserved), shared, limiters, lists_by_caller, bodies }
+        let semaphore = |bytes| Arc::new(Semaphore::new(bytes));
+        Self {
+            reserved: Part::new(reserved),
+            shared,
+            limiters,
+            lists_by_caller: CallerSemaphores::new(1),
+            bodies: semaphore(PROCESSING_BYTES),
+            batch_bodies: semaphore(BATCH_PROCESSING_BYTES),
+        }
     }
 
     pub(super) fn resize(&self, from: Bounds, to: Bounds) {
@@ -120,12 +129,13 @@ impl ClusterLimits {
     }
 
     /// Takes the bytes of a body, or `None` for a small body. 503 if they are not free.
-    pub fn hold_body(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    pub fn hold_body(&self, bytes: usize, is_batch: bool) -> Result<Option<OwnedSemaphorePermit>, Problem> {
         if bytes <= SMALL_BODY_BYTES {
             return Ok(None);
         }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let held = Arc::clone(&self.bodies).try_acquire_many_owned(bytes);
+        let bodies = if is_batch { &self.batch_bodies } else { &self.bodies };
+        let held = Arc::clone(bodies).try_acquire_many_owned(bytes);
         held.map(Some).map_err(|_| overloaded("too many large request bodies for this cluster at a time; try again"))
     }
 

@@ -21,18 +21,20 @@ pub struct ConcurrencyLimits {
     /// All have the same reserve.
     clusters: Mutex<Clusters>,
     pub bodies: BodyBudget,
+    pub batch_bodies: BodyBudget,
 }
 
 impl ConcurrencyLimits {
     /// Divides the permits among these clusters. Each name is there once.
     pub fn new(bounds: Bounds, names: &[String]) -> Self {
-        let count = count(names.len());
+        let (count, bodies) = (count(names.len()), BodyBudget::default());
         let limits = Self {
             bounds,
             limiters: Arc::new(Limiters::new(bounds)),
             shared: Arc::new(Part::new(bounds.shared(count))),
             clusters: Mutex::default(),
-            bodies: BodyBudget::default(),
+            batch_bodies: bodies.for_batches(),
+            bodies,
         };
         limits.add(&mut limits.lock(), names, bounds.reserved(count));
         limits

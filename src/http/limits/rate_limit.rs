@@ -65,6 +65,25 @@ impl RateLimits {
 
     /// Counts a call by its caller, for this cluster. 429 beyond the limit. A caller without a credential has none.
     pub fn count_caller(&self, cluster: &str, caller: &Caller, address: IpAddr, now: Instant) -> Counted {
+        self.take_of_caller(cluster, caller, address, CALL, now)
+    }
+
+    /// Counts further calls for one that is counted already. It refuses none: the buckets may go below zero.
+    pub fn charge(
+        &self,
+        cluster: &str,
+        caller: &Caller,
+        address: IpAddr,
+        calls: u32,
+        now: Instant,
+    ) -> Option<Allowance> {
+        let cost = Cost { calls: calls.into(), needed: f64::NEG_INFINITY };
+        let of_peer = self.peers.take_within(MAX_ENTRIES, client_prefix(address), cost, now);
+        let of_caller = self.take_of_caller(cluster, caller, address, cost, now);
+        of_caller.ok().flatten().or(of_peer.ok().flatten())
+    }
+
+    fn take_of_caller(&self, cluster: &str, caller: &Caller, address: IpAddr, cost: Cost, now: Instant) -> Counted {
         let id = match caller.id(client_prefix(address)) {
             CallerId::Address(_) => return Ok(None),
             id => id,
@@ -74,8 +93,8 @@ impl RateLimits {
             (by_cluster.get(cluster).map(Arc::clone), by_cluster.len())
         };
         match limit {
-            Some(limit) => limit.take_within(MAX_ENTRIES / clusters, id, now),
-            None => self.callers.take(id, now),
+            Some(limit) => limit.take_within(MAX_ENTRIES / clusters, id, cost, now),
+            None => self.callers.take_within(MAX_ENTRIES, id, cost, now),
         }
     }
 }
@@ -90,6 +109,15 @@ pub struct RateLimit<K> {
     /// `None` is the bucket that new callers share beyond the bound.
     buckets: Mutex<HashMap<Option<K>, Bucket>>,
 }
+
+/// The tokens that a call takes, and those that its bucket must have.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    calls: f64,
+    needed: f64,
+}
+
+const CALL: Cost = Cost { calls: 1.0, needed: 1.0 };
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -114,10 +142,10 @@ impl<K: Eq + Hash> RateLimit<K> {
 
     /// Takes a token. 429 if the bucket has none.
     pub fn take(&self, key: K, now: Instant) -> Counted {
-        self.take_within(MAX_ENTRIES, key, now)
+        self.take_within(MAX_ENTRIES, key, CALL, now)
     }
 
-    fn take_within(&self, max_entries: usize, key: K, now: Instant) -> Counted {
+    fn take_within(&self, max_entries: usize, key: K, cost: Cost, now: Instant) -> Counted {
         if self.per_second == 0 {
             return Ok(None);
         }
@@ -125,7 +153,8 @@ impl<K: Eq + Hash> RateLimit<K> {
         let full = Bucket { tokens: capacity, since: now };
         let refilled = |bucket: Bucket| {
             let gained = now.saturating_duration_since(bucket.since).as_secs_f64() * rate;
-            Bucket { tokens: (bucket.tokens + gained).min(capacity), since: now }
+            // A call whose body came slowly counts at its start, which may be before the last call.
+            Bucket { tokens: (bucket.tokens + gained).min(capacity), since: now.max(bucket.since) }
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Some(key);
@@ -137,15 +166,15 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
         let bucket = buckets.entry(key).or_insert(full);
         *bucket = refilled(*bucket);
-        if bucket.tokens < 1.0 {
+        if bucket.tokens < cost.needed {
             let time = Duration::from_secs_f64((1.0 - bucket.tokens) / rate);
             return Err(self.exceeded(time));
         }
-        bucket.tokens -= 1.0;
+        bucket.tokens -= cost.calls;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "from 0 to the capacity, which fits"
+            reason = "at most the capacity, which fits; a number below zero becomes zero"
         )]
         let remaining = bucket.tokens as u32;
         Ok(Some(Allowance { name: self.name, per_second: self.per_second, remaining }))
@@ -165,83 +194,5 @@ impl<K: Eq + Hash> RateLimit<K> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_burst_passes_and_then_the_rate_holds() {
-        let (limit, start) = (RateLimit::new("peer", 10), Instant::now());
-        for left in (0..20).rev() {
-            assert_eq!(limit.take("a", start).unwrap().unwrap().remaining, left);
-        }
-        let refused = limit.take("a", start).unwrap_err();
-        assert_eq!((refused.status.as_u16(), refused.retry_after), (429, Some(Duration::from_secs(1))));
-        assert!(limit.take("b", start).is_ok(), "each key has its own bucket");
-        assert_eq!(limit.refused.value(), 1);
-        assert!(limit.take("a", start + Duration::from_millis(100)).is_ok());
-        assert!(limit.take("a", start + Duration::from_millis(100)).is_err());
-        let later = start + Duration::from_mins(1);
-        assert_eq!(limit.take("a", later).unwrap().unwrap().remaining, 19, "a bucket holds no more than a burst");
-    }
-
-    #[test]
-    fn zero_means_no_limit() {
-        let limit = RateLimit::new("peer", 0);
-        assert!((0..1000).all(|_| limit.take("a", Instant::now()).unwrap().is_none()));
-    }
-
-    #[test]
-    fn beyond_the_bound_new_keys_share_a_bucket_and_known_keys_keep_theirs() {
-        let (limit, start) = (RateLimit::new("peer", 1), Instant::now());
-        for who in 0..MAX_ENTRIES {
-            limit.take(who, start).unwrap();
-        }
-        let newcomers = (MAX_ENTRIES..MAX_ENTRIES + 10).filter(|who| limit.take(*who, start).is_ok()).count();
-        assert_eq!(newcomers, 2);
-        assert!(limit.take(0, start).is_ok());
-        assert!(limit.buckets.lock().unwrap().len() <= MAX_ENTRIES + 1);
-        limit.take(0, start + Duration::from_mins(1)).unwrap();
-        limit.take(MAX_ENTRIES + 50, start + Duration::from_mins(1)).unwrap();
-        assert!(limit.buckets.lock().unwrap().len() < 4, "full buckets are dropped");
-    }
-
-    fn caller(number: usize) -> Caller {
-        Caller::Certificate(number.to_string().into())
-    }
-
-    #[test]
-    fn a_caller_has_a_bucket_for_each_cluster_and_an_address_has_one_for_all() {
-        let (limits, now) = (RateLimits::new(3, 1, &["a", "b"].map(str::to_owned)), Instant::now());
-        let (address, ci) = (IpAddr::from([10, 0, 0, 1]), caller(1));
-        let of = |cluster: &str| limits.count_caller(cluster, &ci, address, now).map(|left| left.unwrap().remaining);
-        assert_eq!((of("a").unwrap(), of("a").unwrap(), of("b").unwrap()), (1, 0, 1));
-        assert!(of("a").is_err() && of("b").is_ok() && of("b").is_err());
-        assert_eq!(limits.callers.refused.value(), 2, "all clusters have one counter");
-        assert!(limits.count_caller("a", &Caller::Anonymous, address, now).unwrap().is_none());
-        let peer = || limits.count("b", address, &Caller::Anonymous, now).map(|left| left.unwrap());
-        assert_eq!(peer().unwrap(), Allowance { name: "peer", per_second: 3, remaining: 5 });
-        assert!((0..5).all(|_| limits.count_peer(address, now).is_ok()) && peer().is_err());
-    }
-
-    #[test]
-    fn a_flood_of_callers_in_one_cluster_takes_no_bucket_of_another() {
-        let (limits, now) = (RateLimits::new(0, 1, &["a", "b"].map(str::to_owned)), Instant::now());
-        let address = IpAddr::from([10, 0, 0, 1]);
-        let passes = |cluster: &str, number| limits.count_caller(cluster, &caller(number), address, now).is_ok();
-        let count = (0..MAX_ENTRIES).filter(|number| passes("a", *number)).count();
-        assert_eq!(count, MAX_ENTRIES / 2 + 2, "the newcomers share one bucket");
-        assert!((0..100).all(|number| passes("b", number)));
-    }
-
-    #[test]
-    fn a_cluster_that_stays_keeps_its_buckets() {
-        let (limits, now) = (RateLimits::new(0, 1, &["a", "b"].map(str::to_owned)), Instant::now());
-        let passes = |cluster: &str| limits.count_caller(cluster, &caller(1), IpAddr::from([10, 0, 0, 1]), now).is_ok();
-        for cluster in ["a", "a", "b", "b"] {
-            assert!(passes(cluster));
-        }
-        limits.set_clusters(&["b", "c"].map(str::to_owned));
-        assert!(!passes("b") && passes("c"));
-        assert!(passes("a") && passes("x") && !passes("y"), "the clusters that are not there share their buckets");
-    }
-}
+#[path = "rate_limit/rate_limit_tests.rs"]
+mod tests;

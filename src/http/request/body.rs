@@ -29,30 +29,39 @@ pub struct HeldBody {
 
 impl HeldBody {
     /// Exchanges the permits for one of the cluster. So a cluster that does not answer holds none of the others' bytes.
-    pub fn move_to(self, cluster: &ClusterLimits) -> Result<Self, Problem> {
-        Ok(Self { bytes: self.bytes, _memory: None, _processing: cluster.hold_body(self.bytes)? })
+    /// `is_batch` is whether it is the body of create-batch.
+    pub fn move_to(self, cluster: &ClusterLimits, is_batch: bool) -> Result<Self, Problem> {
+        Ok(Self { bytes: self.bytes, _memory: None, _processing: cluster.hold_body(self.bytes, is_batch)? })
     }
 }
 
-/// Returns the parsed body and the permits for it. With `yaml_member` the body may be YAML: a manifest without that
-/// member at its top is the value of the member.
-pub async fn read<T: DeserializeOwned>(
+/// Describes a body that holds a manifest, and may be YAML.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope {
+    /// A YAML document that is a manifest without this member is the value of the member.
+    pub yaml_member: Option<&'static str>,
+    /// What to do with a manifest that is the whole body.
+    pub advice: &'static str,
+}
+
+/// Returns the parsed body and the permits for it. With an envelope the body may be YAML.
+pub async fn read<T: DeserializeOwned + Send + 'static>(
     headers: &HeaderMap,
     body: RequestBody,
     budget: &BodyBudget,
-    yaml_member: Option<&'static str>,
+    envelope: Option<Envelope>,
 ) -> Result<(T, HeldBody), Problem> {
-    let format = body_format::parse(headers, yaml_member.is_some())?;
+    let format = body_format::parse(headers, envelope.is_some())?;
     let late = || {
         let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     };
     let (mut bytes, mut memory) =
         tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
-    if let (BodyFormat::Yaml, Some(member)) = (format, yaml_member) {
-        let (turn, length) = (budget.acquire_yaml().await?, bytes.len());
+    if let (BodyFormat::Yaml, Some(envelope)) = (format, envelope) {
+        let (turn, length, max) = (budget.acquire_yaml().await?, bytes.len(), budget.max_body);
         // The largest body takes a tenth of a second, which all other requests would wait. The turn ends with the task.
-        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, member), turn).0).await;
+        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, max, envelope), turn).0).await;
         bytes = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))??;
         if bytes.len() > length {
             // Given back first: two such bodies could wait for each other.
@@ -62,19 +71,25 @@ pub async fn read<T: DeserializeOwned>(
     }
     let processing = budget.acquire_processing(bytes.len()).await?;
     let held = HeldBody { bytes: bytes.len(), _memory: memory, _processing: processing };
-    Ok((parse(&bytes, yaml_member)?, held))
+    if bytes.len() <= MAX_BODY_BYTES {
+        return Ok((parse(&bytes, envelope)?, held));
+    }
+    // All other requests would wait for so large a body.
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes, envelope)).await;
+    Ok((parsed.map_err(|_| Problem::malformed("body", "cannot be read"))??, held))
 }
 
 /// Returns the JSON of a YAML document. A manifest becomes the member of an object unless the document has that member.
-fn enveloped(bytes: &[u8], member: &str) -> Result<Vec<u8>, Problem> {
-    let json = yaml::to_json(bytes, MAX_BODY_BYTES).map_err(|error| Problem::malformed("body", &error.to_string()))?;
+fn enveloped(bytes: &[u8], max: usize, envelope: Envelope) -> Result<Vec<u8>, Problem> {
+    let json = yaml::to_json(bytes, max).map_err(|error| Problem::malformed("body", &error.to_string()))?;
+    let Some(member) = envelope.yaml_member else { return Ok(json.into()) };
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
     let is_manifest = !members.contains_key(member) && MANIFEST.iter().any(|name| members.contains_key(*name));
     Ok(if is_manifest { format!("{{\"{member}\":{json}}}").into() } else { json.into() })
 }
 
-/// Parses the body. The error names the wrong field. `member` is the member that holds a manifest.
-fn parse<T: DeserializeOwned>(bytes: &[u8], member: Option<&str>) -> Result<T, Problem> {
+/// Parses the body. The error names the wrong field.
+fn parse<T: DeserializeOwned>(bytes: &[u8], envelope: Option<Envelope>) -> Result<T, Problem> {
     let malformed =
         |path: &str, message: &str| Problem::malformed(if path.is_empty() { "body" } else { path }, message);
     let text = strict_json::text(bytes).map_err(|message| malformed("", &message))?;
@@ -83,10 +98,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], member: Option<&str>) -> Result<T, P
         return Err(malformed("", "must be a JSON object"));
     }
     strict_json::check(text).map_err(|fault| malformed(&fault.path, &fault.message))?;
-    serde_json::from_str(text).map_err(|error| match member {
-        Some(member) if is_manifest(text) => {
-            malformed("", &format!("is a manifest: put it into {member}, or send it as application/yaml"))
-        }
+    serde_json::from_str(text).map_err(|error| match envelope {
+        Some(Envelope { advice, .. }) if is_manifest(text) => malformed("", &format!("is a manifest: {advice}")),
         _ => malformed(&strict_json::path_of(text, &error), &error.to_string()),
     })
 }
@@ -100,12 +113,13 @@ fn is_manifest(text: &str) -> bool {
 /// Copies the pieces of the body: each piece keeps the whole read buffer alive.
 async fn whole(mut body: RequestBody, budget: &BodyBudget) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
     // Checked before the body is read: a caller that awaits 100 Continue need not send it.
-    let length = body.content_length().map_or(Some(MAX_BODY_BYTES), |length| usize::try_from(length).ok());
-    let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or_else(too_large)?;
+    let length = body.content_length().map_or(Some(budget.max_body), |length| usize::try_from(length).ok());
+    let too_large = || too_large(budget.max_body);
+    let length = length.filter(|length| *length <= budget.max_body).ok_or_else(too_large)?;
     let mut held = budget.acquire(length).await?;
     let mut bytes = Vec::with_capacity(length);
     while let Some(piece) = body.next().await.map_err(|_| truncated())? {
-        if bytes.len() + piece.len() > MAX_BODY_BYTES {
+        if bytes.len() + piece.len() > budget.max_body {
             return Err(too_large());
         }
         bytes.extend_from_slice(&piece);
@@ -138,7 +152,7 @@ fn truncated() -> Problem {
     Problem::malformed("body", "ended early, or its HTTP framing is wrong")
 }
 
-fn too_large() -> Problem {
-    let detail = format!("the body is larger than {} MiB", MAX_BODY_BYTES >> 20);
+fn too_large(max: usize) -> Problem {
+    let detail = format!("the body is larger than {} MiB", max >> 20);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail)
 }

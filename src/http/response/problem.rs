@@ -1,5 +1,6 @@
 //! Errors for callers: RFC 9457 problems. `detail` is for the caller and reveals nothing internal; `cause` is for the log.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -20,8 +21,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// The caller's allowance, if a rate limit refused the call.
     pub allowance: Option<Box<Allowance>>,
-    /// The last status object of a job that is gone, as JSON. Only callers who may see the job get it.
-    pub last_known: Option<Box<RawValue>>,
+    /// Further members of the document, such as `last_known`. Their names differ from those of RFC 9457 and ours.
+    pub members: Option<Box<BTreeMap<String, Box<RawValue>>>>,
     pub cause: Option<Box<str>>,
     /// Whether a change may have taken effect.
     pub is_effect_unknown: bool,
@@ -37,8 +38,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     causes: &'a [Cause],
     request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_known: Option<&'a RawValue>,
+    #[serde(flatten)]
+    members: Option<&'a BTreeMap<String, Box<RawValue>>>,
 }
 
 impl Problem {
@@ -50,7 +51,7 @@ impl Problem {
             causes: Box::default(),
             retry_after: None,
             allowance: None,
-            last_known: None,
+            members: None,
             cause: None,
             is_effect_unknown: false,
         }
@@ -114,7 +115,7 @@ impl Problem {
             reason: &self.reason,
             causes: &self.causes,
             request_id,
-            last_known: self.last_known.as_deref(),
+            members: self.members.as_deref(),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }

@@ -1,5 +1,6 @@
 //! The jobs in memory, shared by all tasks: answers readers, applies events, and wakes waiting callers.
 
+mod batches;
 pub mod change_log;
 mod ended;
 pub mod finished;
@@ -105,11 +106,6 @@ impl JobStore {
     /// Returns the number of jobs in each state.
     pub fn counts(&self) -> Counts {
         self.read().index.counts()
-    }
-
-    /// Returns the number of batches.
-    pub fn batch_count(&self) -> usize {
-        self.read().index.batch_count()
     }
 
     /// Returns the numbers of finished jobs, and how long they ran.

@@ -2,6 +2,7 @@
 //! that is safe, all before the caller's deadline.
 
 pub(crate) mod exchange;
+mod parallel;
 pub mod permit;
 pub mod reply;
 pub mod retry;
@@ -10,7 +11,7 @@ pub mod transport;
 mod warning;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hyper::Method;
@@ -50,11 +51,13 @@ pub struct Client {
     permit: Option<WritePermit>,
     deadline: Instant,
     upstream_micros: AtomicU64,
+    is_throttled: AtomicBool,
 }
 
 impl Client {
     pub fn new(api_server: Arc<ApiServer>, deadline: impl Into<Instant>) -> Self {
-        Self { api_server, bearer: None, permit: None, deadline: deadline.into(), upstream_micros: AtomicU64::new(0) }
+        let (upstream_micros, is_throttled) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { api_server, bearer: None, permit: None, deadline: deadline.into(), upstream_micros, is_throttled }
     }
 
     /// Sends later requests with the caller's token, so that the cluster's rules and audit log apply to the caller.
@@ -114,6 +117,7 @@ impl Client {
         attempts: &mut Attempts,
         is_safe: bool,
     ) -> bool {
+        self.note_throttling(after);
         let Some(time) = (if is_safe { attempts.next(after) } else { None }) else { return false };
         let has_time = self.pause(time).await;
         if has_time {

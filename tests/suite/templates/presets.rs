@@ -171,7 +171,8 @@ async fn check_only_warns_of_missing_rights_for_cron_jobs() {
     let output = builder(BINARY, &aws).arg("check").output().await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{text}");
-    for (right, call) in [("get", "create-job from a CronJob"), ("list", "list-templates")] {
+    for (right, call) in [("get", "create-job from a CronJob; create-batch from a CronJob"), ("list", "list-templates")]
+    {
         let line =
             format!("warning {right} cronjobs.batch: not allowed in all namespaces; needed for {call}\n        bind");
         assert!(text.contains(&line), "{line} in {text}");

@@ -75,7 +75,7 @@ impl CreateJob {
     }
 }
 
-fn template_name(raw: &RawValue) -> Result<TemplateName, Problem> {
+pub(in crate::api) fn template_name(raw: &RawValue) -> Result<TemplateName, Problem> {
     let wrong = || Problem::malformed("template", TEMPLATE);
     let members: Members = raw::parse(raw).ok_or_else(wrong)?;
     let kind_of = |member: &str| TemplateKind::ALL.into_iter().find(|kind| kind.member() == member);
@@ -96,7 +96,7 @@ fn job_name(raw: &RawValue) -> Result<JobName, Problem> {
 }
 
 /// Returns the object under a name; an empty one if it is missing.
-fn object(given: &Members, name: &str) -> Result<Members, Problem> {
+pub(in crate::api) fn object(given: &Members, name: &str) -> Result<Members, Problem> {
     let Some(raw) = given.get(name) else { return Ok(Members::new()) };
     raw::parse(raw).ok_or_else(|| Problem::malformed(name, "must be an object"))
 }

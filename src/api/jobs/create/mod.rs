@@ -1,8 +1,8 @@
 //! create-job: a job from a manifest of the caller's own, or from a template.
 
-mod body;
-mod run_role;
-mod submit;
+pub(in crate::api) mod body;
+pub(in crate::api) mod run_role;
+pub(in crate::api) mod submit;
 mod template;
 
 use std::ops::Not;
@@ -22,6 +22,7 @@ use crate::api::jobs::lookup;
 use crate::api::jobs::provenance::Provenance;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
+use crate::http::request::body::Envelope;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace, wait_time};
 use crate::http::response::problem::Problem;
@@ -32,6 +33,9 @@ use crate::jobs::policy::Policy;
 use crate::jobs::status::{Status, template_of};
 use crate::kube::types::{Job, Time};
 use crate::kube::url::FieldValidation;
+
+const ENVELOPE: Envelope =
+    Envelope { yaml_member: Some("job_manifest"), advice: "put it into job_manifest, or send it as application/yaml" };
 
 #[derive(Serialize)]
 struct CreatedJob<'a> {
@@ -65,8 +69,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     namespace_in_query.as_deref().map(|name| parse_namespace("namespace", name)).transpose()?;
     let dry_run_in_query = ctx.parameters.optional_flag("dry_run")?;
     let validation_in_query = ctx.parameters.optional("field_validation").map(field_validation).transpose()?;
-    let mut body: CreateJob =
-        ctx.read_body(body, Some("job_manifest"), |body: &CreateJob| body.cluster.as_deref()).await?;
+    let mut body: CreateJob = ctx.read_body(body, Some(ENVELOPE), |body: &CreateJob| body.cluster.as_deref()).await?;
     let wait = agreed("wait", wait_in_query, body.wait.as_deref().map(wait_time).transpose()?)?;
     let namespace = agreed("namespace", namespace_in_query, body.namespace.take())?;
     let validation = body.field_validation.as_deref().map(field_validation).transpose()?;
@@ -193,7 +196,7 @@ fn field_validation(level: &str) -> Result<FieldValidation, Problem> {
     }
 }
 
-fn idempotency_key(ctx: &RequestContext) -> Result<Option<IdempotencyKey>, Problem> {
+pub(in crate::api) fn idempotency_key(ctx: &RequestContext) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = ctx.headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     key.map(Some).ok_or_else(|| Problem::malformed("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))

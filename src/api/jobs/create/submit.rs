@@ -50,7 +50,7 @@ pub(super) async fn with_free_name(
 }
 
 /// Creates the job. Creates a missing namespace too, if the caller may create namespaces.
-async fn submit(
+pub(in crate::api) async fn submit(
     ctx: &mut RequestContext,
     validation: FieldValidation,
     mut prepared: JobManifest,

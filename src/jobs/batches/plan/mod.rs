@@ -11,7 +11,7 @@ use crate::jobs::batches::MAX_MEMBERS;
 use crate::jobs::batches::description::Description;
 use crate::jobs::batches::plan::base::{Checked, check};
 pub use crate::jobs::batches::plan::input::{BatchInput, JobInput, Source};
-use crate::jobs::idempotency::OwnershipStamp;
+use crate::jobs::idempotency::{BoundKey, IdempotencyKey, OwnershipStamp};
 use crate::jobs::manifest::metadata::Origin;
 use crate::jobs::manifest::raw::Members;
 use crate::jobs::manifest::{Invalid, Manifest, bind};
@@ -109,7 +109,7 @@ impl Plan {
         if let Some(first) = planned.first_mut() {
             first.warnings.splice(..0, warnings);
         }
-        let bound = bind(&key, &input.call, None)?;
+        let bound = bind_call(&key, &input.call)?;
         let description = Description {
             size,
             ids,
@@ -135,6 +135,11 @@ impl Plan {
     pub const fn description(&self) -> &Description {
         &self.description
     }
+}
+
+/// Binds a key to the members of a call, as the description of its batch says it.
+pub fn bind_call(key: &IdempotencyKey, call: &Members) -> Result<BoundKey, Invalid> {
+    bind(key, call, None)
 }
 
 /// Returns the error about an item of `jobs`.
