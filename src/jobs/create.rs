@@ -118,7 +118,12 @@ pub async fn submit(
                         return Err(error.into());
                     }
                 }
-                Err(_) => return Err(ambiguous_error.unwrap_or(error).into()),
+                // A caller who may not read the job is told of the refusal.
+                Err(unread) if unread.refusal(403, "Forbidden").is_some() => {
+                    return Err(ambiguous_error.unwrap_or(error).into());
+                }
+                // Whose job it is remains unknown, so the refusal may be of a repetition.
+                Err(unread) => return Err(ambiguous_error.unwrap_or(unread).into()),
             }
         } else {
             return Err(match ambiguous_error {

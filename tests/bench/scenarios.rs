@@ -1,6 +1,7 @@
 //! What is measured, by name. Each room adds what it found to the report; none of them knows another.
 
 mod access;
+mod batches;
 mod clusters;
 mod growth;
 mod ingest;
@@ -17,7 +18,7 @@ use crate::bench::Bench;
 
 type Run = for<'a> fn(&'a mut Bench) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-pub(crate) const ALL: [(&str, &str, Run); 13] = [
+pub(crate) const ALL: [(&str, &str, Run); 14] = [
     ("start", "start-up time, size of the binary", |bench| Box::pin(start::run(bench))),
     ("cached", "status from the cache", |bench| Box::pin(reads::cached(bench))),
     ("direct", "status from the cluster itself", |bench| Box::pin(reads::direct(bench))),
@@ -31,4 +32,5 @@ pub(crate) const ALL: [(&str, &str, Run); 13] = [
     ("ingest", "more and more changes a second from the cluster", |bench| Box::pin(ingest::run(bench))),
     ("memory", "with more and more jobs, connections, streams", |bench| Box::pin(memory::run(bench))),
     ("clusters", "several clusters: memory, broken ones, reloads", |bench| Box::pin(clusters::run(bench))),
+    ("batches", "500 jobs at once, status and end of 1,000", |bench| Box::pin(batches::run(bench))),
 ];

@@ -3,8 +3,10 @@
 mod changes;
 mod create;
 mod expiry;
+mod kills;
 mod lists;
 mod logs;
+mod oracle;
 mod status;
 mod stub_garbage;
 mod waits;

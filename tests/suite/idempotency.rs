@@ -124,6 +124,18 @@ async fn a_lost_reply_and_a_full_quota_do_not_hide_the_job_from_the_next_try() {
 }
 
 #[tokio::test]
+async fn a_repetition_whose_job_cannot_be_read_is_neither_a_conflict_nor_over_the_quota() {
+    for quota in [None, Some(1)] {
+        let lab = lab().await;
+        assert_eq!(create(&lab, "k", &manifest("hello")).await.status, 201);
+        lab.cluster.set_quota("default", quota);
+        lab.cluster.fault(Fault::new("GET", JOBS, Kind::status(500, "InternalError", "the leader changed")).always());
+        let again = create(&lab, "k", &manifest("hello")).await;
+        assert!(again.status.is_server_error(), "{}", again.text());
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_with_a_key_is_told_when_there_is_no_job() {
     let lab = lab().await;
     lab.cluster.fault(Fault::new("POST", JOBS, Kind::status(403, "Forbidden", "exceeded quota: one")));

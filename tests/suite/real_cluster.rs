@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, reason = "the harness shows it when the test fails")]
 
 mod access;
+mod batches;
 mod callers;
 mod clusters;
 mod deployment;
@@ -77,6 +78,8 @@ const SIDE_BY_SIDE: &[Scenario] = scenarios![
     refusals::another_uid_protects_a_job_from_deletion,
     refusals::an_idempotency_key_makes_one_job_of_many_calls,
     live::suspending_works_or_is_said_not_to,
+    batches::a_quota_stops_a_batch_and_a_higher_one_completes_it,
+    batches::a_batch_is_made_with_the_callers_own_rights,
 ];
 const WITH_CONTROLLERS: &[Scenario] = scenarios![
     outages::a_watch_whose_past_is_forgotten_lists_again,
@@ -101,6 +104,10 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     namespaces::a_terminating_namespace_takes_no_job,
     namespaces::a_wait_for_a_deletion_ends_when_the_namespace_is_gone,
     namespaces::a_namespace_that_is_held_says_by_what,
+    batches::a_batch_is_followed_to_its_end,
+    batches::a_batch_deleted_in_the_foreground_takes_its_members,
+    batches::a_batch_deleted_in_the_background_takes_its_members,
+    batches::a_member_that_comes_after_its_batch_is_gone_goes_too,
 ];
 const OF_TEMPLATES: &[Scenario] = scenarios![
     templates::a_suspended_cron_job_is_run_with_each_override_and_read_back,
@@ -122,6 +129,7 @@ const ONE_BY_ONE: &[Scenario] = scenarios![
     clusters::a_cluster_that_is_stopped_leaves_the_other_alone,
     disturbances::tokens_that_iam_no_longer_honours_are_replaced_unnoticed,
     disturbances::an_api_server_that_was_killed_is_found_again,
+    batches::an_api_server_that_is_killed_during_a_submission_doubles_nothing,
 ];
 const ONE_BY_ONE_WITH_CONTROLLERS: &[Scenario] = scenarios![outages::an_api_server_that_comes_back_is_followed_again];
 

@@ -72,7 +72,7 @@ impl User {
 }
 
 /// A second service, in which each caller is who the cluster says.
-async fn by_token(world: &World) -> Service {
+pub(super) async fn by_token(world: &World) -> Service {
     let service = world.another_service().env("EKS_API_AUTH", "kubernetes").start().await;
     service.ready().await;
     eventually("a service that follows jobs", async || {

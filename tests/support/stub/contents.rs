@@ -87,6 +87,43 @@ impl StubCluster {
         self.server.store().remove_job(namespace, name);
     }
 
+    /// Deletes a job without a request, as another tool does: `Foreground`, `Background` or `Orphan`.
+    pub fn delete_job(&self, namespace: &str, name: &str, policy: &str) {
+        self.server.store().delete_job(namespace, name, policy);
+    }
+
+    /// Every change of the jobs of a namespace since the start: its revision, the name, and the job after it.
+    pub fn job_changes(&self, namespace: &str) -> Vec<(u64, String, Option<Value>)> {
+        let store = self.server.store();
+        let changes = store.history.between(0, u64::MAX).filter_map(|change| {
+            let job = change.after.as_ref().or(change.before.as_ref()).filter(|job| job.namespace() == namespace)?;
+            Some((change.revision, job.name().to_owned(), change.after.as_ref().map(|job| Value::clone(job))))
+        });
+        changes.collect()
+    }
+
+    /// The number of the newest change of any object.
+    pub fn revision(&self) -> u64 {
+        self.server.store().revision()
+    }
+
+    /// Waits for a change after this one.
+    pub async fn wait_for_change(&self, after: u64) {
+        let mut revision = self.server.store().revision.subscribe();
+        revision.wait_for(|revision| *revision > after).await.unwrap();
+    }
+
+    /// Waits until the jobs of a namespace are as they are to be.
+    pub async fn wait_for_jobs(&self, namespace: &str, fits: impl Fn(&[Value]) -> bool) {
+        loop {
+            let revision = self.revision();
+            if fits(&self.jobs(namespace)) {
+                return;
+            }
+            self.wait_for_change(revision).await;
+        }
+    }
+
     /// Ends what foreground deletion waits for: pods go, and the jobs that were being deleted.
     pub fn settle(&self) {
         self.server.store().settle();
