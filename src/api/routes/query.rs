@@ -89,7 +89,7 @@ mod tests {
             (Route::GetJobStatus, "Wait", "did you mean wait?"),
             (Route::GetJobLogs, "tail", "did you mean tail_lines?"),
             (Route::ListJobs, "selector", "did you mean label_selector?"),
-            (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status;"),
+            (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status, /api/eks-get-batch-status;"),
             (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes cluster"),
             (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes cluster, job_name"),
             (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),
