@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::jobs::batches::membership::MEMBER_LABEL;
+use crate::jobs::batches::membership::{HEAD_LABEL, MEMBER_LABEL};
+use crate::jobs::manifest::invalid::Invalid;
 use crate::jobs::manifest::raw::{self, Members, edit};
 use crate::jobs::manifest::variables::{self, BATCH_VARIABLES};
 use crate::jobs::text::{MAX_LISTED, listed};
@@ -32,12 +33,12 @@ pub(in crate::jobs) fn is_of_service(name: &str) -> bool {
 }
 
 /// Strips a manifest that is the dump of a Job. Returns the warning, or nothing if it is none.
-pub(in crate::jobs) fn strip_dump(manifest: &mut Members) -> Option<String> {
+pub(in crate::jobs) fn strip_dump(manifest: &mut Members) -> Result<Option<String>, Invalid> {
     if !raw::object(manifest, "metadata").is_some_and(|metadata| is_dump(&metadata)) {
-        return None;
+        return Ok(None);
     }
-    let removed = listed(&strip(manifest), MAX_LISTED);
-    Some(format!("the manifest is the dump of an existing Job; a new Job is created without its {removed}"))
+    let removed = listed(&strip(manifest)?, MAX_LISTED);
+    Ok(Some(format!("the manifest is the dump of an existing Job; a new Job is created without its {removed}")))
 }
 
 /// Whether the manifest is the dump of a Job. Some tools write these members empty; those do not count.
@@ -46,16 +47,19 @@ pub(in crate::jobs) fn is_dump(metadata: &Members) -> bool {
     is_set("resourceVersion") || is_set("uid")
 }
 
-/// Removes the members that belong to the dumped Job, except its name. Returns their paths.
-pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
+/// Removes the members that belong to the dumped Job, except its name. Returns their paths. Refuses the head of a batch: a
+/// Job like it would never run.
+pub(in crate::jobs) fn strip(manifest: &mut Members) -> Result<Vec<String>, Invalid> {
     let mut removed = Removed(Vec::new());
-    let mut is_member = false;
+    let (mut is_member, mut head) = (false, None);
     removed.remove(manifest, "", |name| name == "status");
     edit(manifest, "metadata", &mut |metadata| {
         removed.remove(metadata, "metadata", |name| METADATA.contains(&name));
+        let name: String = raw::get(metadata, "name").and_then(raw::parse).unwrap_or_default();
         edit(metadata, "labels", &mut |labels| {
             let is_ours = raw::get(labels, "app").is_some_and(|app| app.get() == r#""eks-api""#);
             is_member = labels.contains_key(MEMBER_LABEL);
+            head = labels.get(HEAD_LABEL).filter(|value| value.get() == r#""true""#).map(|_| name.clone());
             let ours = |name: &str| is_ours && ["app", "job-id"].contains(&name);
             removed
                 .remove(labels, "metadata.labels", |name| is_of_controller(name) || is_of_service(name) || ours(name));
@@ -64,6 +68,10 @@ pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
             removed.remove(annotations, "metadata.annotations", |name| is_of_tool(name) || is_of_service(name));
         });
     });
+    if let Some(name) = head {
+        let message = format!("is the head of a batch, which never runs; use one of its jobs, such as {name}-0000");
+        return Err(Invalid::value("job_manifest.metadata", message));
+    }
     edit(manifest, "spec", &mut |spec| {
         // A manual selector must still match the labels of the pods.
         let is_manual = raw::get(spec, "manualSelector").is_some_and(|value| value.get() == "true");
@@ -82,7 +90,7 @@ pub(in crate::jobs) fn strip(manifest: &mut Members) -> Vec<String> {
             });
         });
     });
-    removed.0
+    Ok(removed.0)
 }
 
 /// Whether the Job controller finds its pods by this label.

@@ -65,7 +65,7 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let stamp = OwnershipStamp::new(request_id, bound);
 
     kind::set(&mut manifest)?;
-    let mut warnings = Vec::from_iter(dump::strip_dump(&mut manifest));
+    let mut warnings = Vec::from_iter(dump::strip_dump(&mut manifest)?);
     let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     let spec = raw::object(&manifest, "spec");
     let pod_template = spec.as_ref().and_then(|spec| raw::object(spec, "template"));

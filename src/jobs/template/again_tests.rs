@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::tests::template as declaring;
 use super::tests::{env, instance, invalid, main_with, members, template};
 use super::*;
+use crate::jobs::manifest::dump;
 use crate::util::template_name::TemplateName;
 
 /// As in the contract's own example.
@@ -64,4 +65,19 @@ fn a_job_that_runs_again_keeps_its_values_unless_others_are_given() {
     let wanted = json!([{ "name": "LEVEL", "value": "warn" }, of_run[0], of_run[2]]);
     assert_eq!(made, wanted);
     assert_eq!(invalid(&again, &json!({ "X": "1" }), &json!({})).0, "parameters.X");
+}
+
+#[test]
+fn the_head_of_a_batch_is_refused_as_a_template_and_as_a_dump() {
+    let mut head = json!({ "metadata": { "name": "nightly", "uid": "u", "labels": { "eks-api/batch-head": "true" } },
+        "spec": { "template": { "spec": { "containers": main_with(&json!([])) } } } });
+    let name = TemplateName::parse("job/nightly").unwrap();
+    let refusal = "is the head of a batch, which never runs; use one of its jobs, such as nightly-0000";
+    let Err(Error::InvalidTemplate(message)) = Template::from_job(name.clone(), members(&head)) else { panic!() };
+    assert_eq!(message, format!("job/nightly: metadata: {refusal}"));
+    let dumped = |head: &Value| dump::strip_dump(&mut members(head));
+    let invalid = dumped(&head).unwrap_err();
+    assert_eq!((&*invalid.field, &*invalid.message), ("job_manifest.metadata", refusal));
+    head["metadata"]["labels"] = json!({ "eks-api/batch": "nightly" });
+    assert!(dumped(&head).unwrap().is_some() && Template::from_job(name, members(&head)).is_ok());
 }

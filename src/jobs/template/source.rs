@@ -44,7 +44,7 @@ impl Template {
     pub fn from_job(name: TemplateName, mut job: Members) -> Result<Self, Error> {
         let mut read = || {
             let version = version(&object(&job, "metadata", "metadata")?)?;
-            dump::strip(&mut job);
+            dump::strip(&mut job)?;
             let metadata = without(&mut job, &["name", "generateName", "namespace"])?;
             let declared = declared(&metadata)?.into_iter();
             let optional = declared.map(|declared| Parameter { is_required: false, default: None, ..declared });
@@ -63,7 +63,7 @@ impl Template {
         let mut read = || {
             kind::set(&mut manifest)?;
             if dump::is_dump(&object(&manifest, "metadata", "metadata")?) {
-                dump::strip(&mut manifest);
+                dump::strip(&mut manifest)?;
             }
             let metadata = without(&mut manifest, &["name", "generateName"])?;
             refuse_reserved(&metadata)?;

@@ -22,7 +22,7 @@ pub(super) struct Checked {
 /// Checks a manifest, and removes what belongs to a single job. The fields of errors begin with `job_manifest`.
 pub(super) fn check(mut manifest: Manifest, name: &BatchName, namespace: &Namespace) -> Result<Checked, Invalid> {
     kind::set(&mut manifest)?;
-    let mut warnings = Vec::from_iter(dump::strip_dump(&mut manifest));
+    let mut warnings = Vec::from_iter(dump::strip_dump(&mut manifest)?);
     let mut metadata = object(&manifest, "metadata", "job_manifest.metadata")?;
     if !warnings.is_empty() {
         // The name is that of the dumped Job.
