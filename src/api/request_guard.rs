@@ -80,7 +80,7 @@ pub async fn run(mut ctx: Box<RequestContext>, body: RequestBody) -> Answer {
             task.await
         }
     };
-    ended.unwrap_or_else(|error| Answer { result: Err(internal_error(&error.to_string())), allowance: None })
+    ended.unwrap_or_else(|error| Answer { result: Err(Problem::internal(&error.to_string())), allowance: None })
 }
 
 /// Returns the result of the handler. A panic is an error of this request alone.
@@ -105,10 +105,5 @@ fn located(info: &RequestInfo, problem: Problem) -> Problem {
 
 fn panicked(panic: &(dyn Any + Send)) -> Problem {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    internal_error(&format!("panicked: {}", text.unwrap_or("no message")))
-}
-
-fn internal_error(cause: &str) -> Problem {
-    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed");
-    Problem { cause: Some(cause.into()), ..problem }
+    Problem::internal(format!("panicked: {}", text.unwrap_or("no message")))
 }

@@ -67,7 +67,10 @@ impl From<create::Error> for Problem {
             create::Error::KeyReused { .. } => {
                 Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error.to_string())
             }
-            create::Error::BeingDeleted { .. } => Self::new(StatusCode::CONFLICT, "AlreadyExists", error.to_string()),
+            create::Error::BeingDeleted { .. } => {
+                let problem = Self::new(StatusCode::CONFLICT, "AlreadyExists", error.to_string());
+                Self { is_temporary: true, ..problem }
+            }
         }
     }
 }
@@ -80,7 +83,10 @@ impl From<KubeError> for Problem {
             KubeError::NotReady { check, .. } => {
                 Self::unavailable("not_ready", format!("not ready yet: {check}"), Duration::from_secs(5))
             }
-            KubeError::Refused(refusal) => return Self { is_effect_unknown, ..refused(*refusal) },
+            KubeError::Refused(refusal) => {
+                let is_temporary = refusal.is_temporary();
+                return Self { is_effect_unknown, is_temporary, ..refused(*refusal) };
+            }
             KubeError::Unauthorized { .. } => bad_gateway("upstream_unauthorized", &cause),
             KubeError::CallerUnauthorized => {
                 return Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", cause);
@@ -98,7 +104,7 @@ impl From<KubeError> for Problem {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", detail)
             }
         };
-        Self { is_effect_unknown, ..problem.because(cause) }
+        Self { is_effect_unknown, is_temporary: true, ..problem.because(cause) }
     }
 }
 

@@ -21,8 +21,8 @@ pub struct BodyBudget {
     memory: Pool,
     /// The bytes of the bodies that have arrived: other requests run between two of them.
     processing: Pool,
-    /// YAML is converted one body at a time: its tree takes many times the memory of its text.
-    yaml: Pool,
+    /// YAML is converted, and a batch is checked, one body at a time: both take many times the memory of the text.
+    turn: Pool,
     pub refused: Arc<Counter>,
 }
 
@@ -52,7 +52,7 @@ impl BodyBudget {
             max_body,
             memory: Pool::new(memory),
             processing: Pool::new(processing),
-            yaml: Pool::new(1),
+            turn: Pool::new(1),
             refused: Arc::default(),
         }
     }
@@ -74,9 +74,9 @@ impl BodyBudget {
         self.acquire_bytes(&self.processing, bytes).await
     }
 
-    /// Takes the turn to convert a YAML body. 503 if it is not free within the time limit.
-    pub async fn acquire_yaml(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        self.yaml.acquire(1).await.ok_or_else(|| self.refuse())
+    /// Takes the turn to convert a YAML body, or to check a batch. 503 if it is not free within the time limit.
+    pub async fn acquire_turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.turn.acquire(1).await.ok_or_else(|| self.refuse())
     }
 
     async fn acquire_bytes(&self, pool: &Pool, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
@@ -159,7 +159,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(budget.acquire(LARGE).await.is_err());
-        assert!(budget.acquire_processing(LARGE).await.is_ok() && budget.acquire_yaml().await.is_ok());
+        assert!(budget.acquire_processing(LARGE).await.is_ok() && budget.acquire_turn().await.is_ok());
         assert!(begun.elapsed().is_zero());
     }
 }

@@ -42,6 +42,8 @@ pub struct Envelope {
     pub yaml_member: Option<&'static str>,
     /// What to do with a manifest that is the whole body.
     pub advice: &'static str,
+    /// The members of other calls, each with what to do instead.
+    pub elsewhere: &'static [(&'static str, &'static str)],
 }
 
 /// Returns the parsed body and the permits for it. With an envelope the body may be YAML.
@@ -59,10 +61,9 @@ pub async fn read<T: DeserializeOwned + Send + 'static>(
     let (mut bytes, mut memory) =
         tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
     if let (BodyFormat::Yaml, Some(envelope)) = (format, envelope) {
-        let (turn, length, max) = (budget.acquire_yaml().await?, bytes.len(), budget.max_body);
+        let (turn, length, max) = (budget.acquire_turn().await?, bytes.len(), budget.max_body);
         // The largest body takes a tenth of a second, which all other requests would wait. The turn ends with the task.
-        let json = tokio::task::spawn_blocking(move || (enveloped(&bytes, max, envelope), turn).0).await;
-        bytes = json.map_err(|_| Problem::malformed("body", "cannot be read as YAML"))??;
+        bytes = off_thread(move || (enveloped(&bytes, max, envelope), turn).0).await??;
         if bytes.len() > length {
             // Given back first: two such bodies could wait for each other.
             drop(memory);
@@ -75,8 +76,12 @@ pub async fn read<T: DeserializeOwned + Send + 'static>(
         return Ok((parse(&bytes, envelope)?, held));
     }
     // All other requests would wait for so large a body.
-    let parsed = tokio::task::spawn_blocking(move || parse(&bytes, envelope)).await;
-    Ok((parsed.map_err(|_| Problem::malformed("body", "cannot be read"))??, held))
+    Ok((off_thread(move || parse(&bytes, envelope)).await??, held))
+}
+
+/// Runs work that takes long, so that other requests go on. 500 if it panics.
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// Returns the JSON of a YAML document. A manifest becomes the member of an object unless the document has that member.
@@ -98,9 +103,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], envelope: Option<Envelope>) -> Resul
         return Err(malformed("", "must be a JSON object"));
     }
     strict_json::check(text).map_err(|fault| malformed(&fault.path, &fault.message))?;
-    serde_json::from_str(text).map_err(|error| match envelope {
-        Some(Envelope { advice, .. }) if is_manifest(text) => malformed("", &format!("is a manifest: {advice}")),
-        _ => malformed(&strict_json::path_of(text, &error), &error.to_string()),
+    serde_json::from_str(text).map_err(|error| {
+        let path = strict_json::path_of(text, &error);
+        let elsewhere = envelope.and_then(|envelope| envelope.elsewhere.iter().find(|(member, _)| *member == path));
+        match (envelope, elsewhere) {
+            (Some(Envelope { advice, .. }), _) if is_manifest(text) => {
+                malformed("", &format!("is a manifest: {advice}"))
+            }
+            (_, Some((_, instead))) => malformed(&path, &format!("is not taken by this call: {instead}")),
+            _ => malformed(&path, &error.to_string()),
+        }
     })
 }
 
@@ -155,4 +167,16 @@ fn truncated() -> Problem {
 fn too_large(max: usize) -> Problem {
     let detail = format!("the body is larger than {} MiB", max >> 20);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_is_an_error_of_the_service() {
+        let problem = off_thread(|| assert_eq!(1, 2, "on purpose")).await.unwrap_err();
+        assert_eq!((problem.status.as_u16(), &*problem.reason), (500, "InternalError"));
+        assert_eq!(off_thread(|| 7).await.unwrap(), 7);
+    }
 }

@@ -26,6 +26,8 @@ pub struct Problem {
     pub cause: Option<Box<str>>,
     /// Whether a change may have taken effect.
     pub is_effect_unknown: bool,
+    /// Whether the same call may succeed later.
+    pub is_temporary: bool,
 }
 
 #[derive(Serialize)]
@@ -54,6 +56,7 @@ impl Problem {
             members: None,
             cause: None,
             is_effect_unknown: false,
+            is_temporary: false,
         }
     }
 
@@ -81,7 +84,13 @@ impl Problem {
     }
 
     pub fn unavailable(reason: &str, detail: impl Into<String>, retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail) }
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail);
+        Self { retry_after: Some(retry_after), is_temporary: true, ..problem }
+    }
+
+    /// 500: a fault of the service itself.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "the service failed").because(cause)
     }
 
     fn at(self, field: &str, message: &str) -> Self {

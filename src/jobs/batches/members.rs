@@ -22,7 +22,11 @@ pub fn is_member_of(status: &Status, batch: &BatchName) -> bool {
 
 /// Whether it is a member of the batch whose head has this uid.
 pub fn is_owned_by(status: &Status, uid: &str) -> bool {
-    matches!(status.batch(), Some(Membership::Member { owner }) if **owner == *uid)
+    matches!(status.batch(), Some(Membership::Member { owner, .. }) if **owner == *uid)
+}
+
+pub fn is_deleting(status: &Status) -> bool {
+    matches!(status.batch(), Some(Membership::Member { is_deleting: true, .. }))
 }
 
 #[cfg(test)]
@@ -58,7 +62,7 @@ mod tests {
     fn a_recorded_member_belongs_to_its_head() {
         let (head, member) = (recorded("batch-head-create"), recorded("batch-member-create"));
         let uid = head["metadata"]["uid"].as_str().unwrap();
-        assert_eq!(of(&member), Some(Membership::Member { owner: uid.into() }));
+        assert_eq!(of(&member), Some(Membership::Member { owner: uid.into(), is_deleting: false }));
         let status = status(&member);
         assert_eq!((batch_of(&status), index_of(&status)), (Some("nightly"), Some(0)));
         assert!(is_owned_by(&status, uid) && !is_owned_by(&status, "other"));

@@ -15,6 +15,7 @@ pub enum Membership {
     /// It belongs to the batch whose head has the uid `owner`.
     Member {
         owner: Box<str>,
+        is_deleting: bool,
     },
 }
 
@@ -30,15 +31,16 @@ impl Membership {
     /// owner: the Job with the name of the batch.
     pub fn of(job: &Job) -> Option<Self> {
         let metadata = &job.metadata;
+        let is_deleting = metadata.deletion_timestamp.is_some();
         if is_head_label(metadata.labels.get(HEAD_LABEL)) {
             let description = metadata.annotations.batch.as_deref().and_then(Description::parse);
-            return Some(Self::Head(Head { description, is_deleting: metadata.deletion_timestamp.is_some() }));
+            return Some(Self::Head(Head { description, is_deleting }));
         }
         let batch = metadata.labels.get(MEMBER_LABEL)?;
         let is_named = split(&metadata.name).is_some_and(|(name, _)| name == batch);
         let mut owners = metadata.owner_references.iter();
         let owner = owners.find(|owner| owner.kind == "Job" && owner.name == batch).filter(|_| is_named)?;
-        Some(Self::Member { owner: owner.uid.as_str().into() })
+        Some(Self::Member { owner: owner.uid.as_str().into(), is_deleting })
     }
 }
 

@@ -1,6 +1,7 @@
 //! create-batch: fresh batches, names and keys, and what is refused before the first job is sent.
 
 mod completion;
+mod head;
 mod limits;
 mod refusals;
 
@@ -140,7 +141,13 @@ async fn a_batch_from_a_template_reads_it_once() {
     assert_eq!(reads, 1);
     let member = lab.cluster.job("default", "nightly-0001").unwrap();
     assert!(member["metadata"]["annotations"]["eks-api/template"].as_str().unwrap().starts_with("cronjob/etl@"));
-    // Later the template is gone. What exists is found all the same.
+    // Later the template declares another parameter, or is gone. What exists is found all the same.
+    let mut changed = cron_job("etl");
+    changed["metadata"]["annotations"] = json!({ "eks-api/parameters": "DATE!,NEW!" });
+    lab.cluster.put_cron_job(changed);
+    assert_eq!(numbers(&post(&lab, &body).await.expect_status(200)), (0, 3));
+    let other = with(body.clone(), &json!({ "parameters": { "DATE": "y" } }));
+    problem(&post(&lab, &other).await, 422, "Invalid");
     lab.cluster.remove_cron_job("default", "etl");
     let again = post(&lab, &body).await.expect_status(200);
     assert_eq!(numbers(&again), (0, 3));

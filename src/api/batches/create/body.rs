@@ -12,7 +12,8 @@ use crate::api::jobs::create::body::{object, template_name};
 use crate::http::limits::bounds::MAX_BODY_BYTES;
 use crate::http::response::problem::Problem;
 use crate::jobs::batches::MAX_MEMBERS;
-use crate::jobs::batches::plan::JobInput;
+use crate::jobs::batches::plan::{BatchInput, JobInput, Source, bind_call};
+use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::Manifest;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::util::strict_json::path_of;
@@ -49,14 +50,9 @@ pub(super) struct CreateBatch {
 /// The common part and the jobs of a call. Only the cluster knows whether the template exists.
 pub(super) struct Call {
     pub(super) on_error: OnError,
-    pub(super) ttl_seconds_after_finished: Option<u32>,
-    pub(super) manifest: Option<Manifest>,
     pub(super) template: Option<TemplateName>,
-    pub(super) parameters: Members,
-    pub(super) overrides: Members,
-    pub(super) jobs: Vec<JobInput>,
-    /// What an Idempotency-Key is bound to: the members as they were given, and the text of each job.
-    pub(super) members: Members,
+    /// Its source lacks the template.
+    pub(super) input: BatchInput,
 }
 
 /// An item of `jobs`.
@@ -70,8 +66,9 @@ struct Item {
 }
 
 impl CreateBatch {
-    /// Parses the members. The error names the first wrong field. `namespace` is that of the query or the body.
-    pub(super) fn into_call(self, namespace: Option<&str>) -> Result<Call, Problem> {
+    /// Parses the members. The error names the first wrong field. `namespace` is that of the query or the body. `key` is
+    /// bound to the members as they were given, and to the text of each job.
+    pub(super) fn into_call(self, namespace: Option<&str>, key: &IdempotencyKey) -> Result<Call, Problem> {
         let ttl = self.ttl_seconds_after_finished;
         let members = [
             ("job_manifest", self.job_manifest),
@@ -96,28 +93,22 @@ impl CreateBatch {
         given.insert("jobs".to_owned(), raw::write(&items.iter().map(|raw| canonical(raw)).collect::<Vec<_>>()));
         given.extend(ttl.map(|ttl| ("ttl_seconds_after_finished".to_owned(), raw::write(&ttl))));
         given.extend(namespace.map(|namespace| ("namespace".to_owned(), raw::write(namespace))));
-        Ok(Call {
-            on_error: self.on_error.unwrap_or_default(),
-            ttl_seconds_after_finished: ttl,
-            manifest,
-            template,
-            parameters,
-            overrides,
-            jobs,
-            members: given,
-        })
+        let source = manifest.map_or(Source::None, Source::Manifest);
+        let bound = bind_call(key, &given)?;
+        let input = BatchInput { source, parameters, overrides, jobs, ttl_seconds_after_finished: ttl, bound };
+        Ok(Call { on_error: self.on_error.unwrap_or_default(), template, input })
     }
 }
 
 impl Call {
     /// Returns the template of all jobs. `None` if a job has a manifest of the caller's own.
     pub(super) fn only_template(&self) -> Option<&TemplateName> {
-        self.template.as_ref().filter(|_| self.jobs.iter().all(|job| job.manifest.is_none()))
+        self.template.as_ref().filter(|_| self.input.jobs.iter().all(|job| job.manifest.is_none()))
     }
 
     /// Returns the overrides of the call and of each job.
     pub(super) fn all_overrides(&self) -> impl Iterator<Item = &Members> {
-        [&self.overrides].into_iter().chain(self.jobs.iter().map(|job| &job.overrides))
+        [&self.input.overrides].into_iter().chain(self.input.jobs.iter().map(|job| &job.overrides))
     }
 }
 

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 
 fn call(body: &Value) -> Result<Call, Problem> {
-    serde_json::from_str::<CreateBatch>(&body.to_string()).unwrap().into_call(None)
+    serde_json::from_str::<CreateBatch>(&body.to_string())
+        .unwrap()
+        .into_call(None, &IdempotencyKey::parse("key").unwrap())
 }
 
 #[test]
@@ -42,17 +44,33 @@ fn each_error_names_its_field() {
 }
 
 #[test]
-fn a_job_has_its_own_part_and_the_given_members_are_kept() {
+fn a_key_is_bound_to_what_the_jobs_are_made_from() {
+    let bound = |more: Value| {
+        let mut body = json!({ "template": { "preset": "etl" }, "jobs": [{ "id": "de", "overrides": {} }] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call(&body).unwrap().input.bound
+    };
+    let first = bound(json!({}));
+    for same in [json!({ "on_error": "continue", "cluster": "a", "batch_name": "b" }), json!({ "job_manifest": null })]
+    {
+        assert_eq!(bound(same.clone()), first, "{same}");
+    }
+    for other in [json!({ "ttl_seconds_after_finished": 60 }), json!({ "parameters": {} }), json!({ "jobs": [{}] })] {
+        assert_ne!(bound(other.clone()), first, "{other}");
+    }
+}
+
+#[test]
+fn a_job_has_its_own_part() {
     let body = json!({ "namespace": "demo", "on_error": "continue", "ttl_seconds_after_finished": 60, "overrides": {},
         "template": { "preset": "etl" }, "parameters": { "DATE": "x" }, "job_manifest": null,
         "jobs": [{ "id": "de", "parameters": { "COUNTRY": "de" }, "overrides": null }, {}] });
-    let call = call(&body).unwrap();
-    assert_eq!((call.on_error, call.ttl_seconds_after_finished), (OnError::Continue, Some(60)));
-    assert_eq!((call.parameters.len(), call.jobs.len(), call.jobs[0].id.as_deref()), (1, 2, Some("de")));
-    assert_eq!((call.jobs[0].parameters.len(), call.jobs[1].parameters.len()), (1, 0));
-    let given = ["jobs", "overrides", "parameters", "template", "ttl_seconds_after_finished"];
-    assert_eq!(call.members.keys().collect::<Vec<_>>(), given);
-    assert_eq!(call.only_template().map(ToString::to_string).as_deref(), Some("preset/etl"));
+    let parsed = call(&body).unwrap();
+    let input = &parsed.input;
+    assert_eq!((parsed.on_error, input.ttl_seconds_after_finished), (OnError::Continue, Some(60)));
+    assert_eq!((input.parameters.len(), input.jobs.len(), input.jobs[0].id.as_deref()), (1, 2, Some("de")));
+    assert_eq!((input.jobs[0].parameters.len(), input.jobs[1].parameters.len()), (1, 0));
+    assert_eq!(parsed.only_template().map(ToString::to_string).as_deref(), Some("preset/etl"));
 }
 
 #[test]
@@ -77,7 +95,7 @@ fn spaces_and_the_order_of_members_do_not_change_what_a_key_is_bound_to() {
     let bound = |jobs: &str| {
         let body: CreateBatch =
             serde_json::from_str(&format!(r#"{{"template":{{"preset":"a"}},"jobs":{jobs}}}"#)).unwrap();
-        body.into_call(None).unwrap().members["jobs"].get().to_owned()
+        body.into_call(None, &IdempotencyKey::parse("key").unwrap()).unwrap().input.bound
     };
     assert_eq!(bound(r#"[{"id":"a","overrides":{"b":1}}]"#), bound(r#"[ {"overrides": {"b":1}, "id":"a"} ]"#));
     assert_ne!(bound(r#"[{"id":"a"},{"id":"b"}]"#), bound(r#"[{"id":"b"},{"id":"a"}]"#));

@@ -3,26 +3,30 @@
 use hyper::StatusCode;
 
 use crate::api::batches::batch_ref::BatchRef;
-use crate::api::batches::create::outcome::{Outcome, deleting};
+use crate::api::batches::create::outcome::{Outcome, Refused, deleting};
 use crate::api::batches::lookup::members_in_cluster;
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::submit::submit;
+use crate::api::templates::source::problem;
 use crate::http::response::problem::Problem;
-use crate::jobs::batches::members::{index_of, is_owned_by};
+use crate::jobs::batches::members::{index_of, is_deleting, is_owned_by};
 use crate::jobs::batches::membership::Membership;
+use crate::jobs::batches::plan::Plan;
 use crate::jobs::create::Submitted;
-use crate::jobs::manifest::JobManifest;
 use crate::kube::types::Job;
 use crate::kube::url::FieldValidation;
+
+const KEY_REUSED: &str = "idempotency_key_reused";
 
 /// Creates the head, or finds that of an earlier call with the same key and body. `has_key` is whether the caller sent
 /// an Idempotency-Key.
 pub(super) async fn create(
     ctx: &mut RequestContext,
     batch: &BatchRef,
-    head: JobManifest,
+    plan: &Plan,
     has_key: bool,
 ) -> Result<Submitted, Problem> {
+    let head = plan.head().map_err(problem)?;
     if has_former_members(ctx, batch).await? {
         return Err(deleting("jobs of an earlier batch of this name are"));
     }
@@ -36,17 +40,20 @@ pub(super) async fn create(
             ctx.store().insert_if_newer(&submitted.job);
             Ok(submitted)
         }
-        Err(problem) if problem.status == StatusCode::CONFLICT => Err(explain(ctx, batch, problem, has_key).await),
-        Err(problem) => Err(problem),
+        Err(problem) if [KEY_REUSED, "AlreadyExists"].contains(&&*problem.reason) => {
+            Err(explain(ctx, batch, problem, has_key).await)
+        }
+        Err(problem) => Err(of_first_job(problem, plan.head_field())),
     }
 }
 
-/// Whether there are members without a head. They are being deleted, and their names are taken until then.
+/// Whether there are members of a head that is gone. They are being deleted, and their names are taken until then.
+/// Members that another tool has made orphans stay.
 async fn has_former_members(ctx: &mut RequestContext, batch: &BatchRef) -> Result<bool, Problem> {
     if !ctx.store().may_have_former_members(&batch.namespace, &batch.name) {
         return Ok(false);
     }
-    if members_in_cluster(ctx, batch).await?.is_empty() {
+    if !members_in_cluster(ctx, batch).await?.iter().any(|member| index_of(member).is_some()) {
         return Ok(false);
     }
     match ctx.client()?.get::<Job>(&batch.path()).await {
@@ -58,10 +65,7 @@ async fn has_former_members(ctx: &mut RequestContext, batch: &BatchRef) -> Resul
 
 /// Explains why the head cannot be created: its name is taken.
 async fn explain(ctx: &mut RequestContext, batch: &BatchRef, problem: Problem, has_key: bool) -> Problem {
-    let is_key_reused = problem.reason == "idempotency_key_reused";
-    if !is_key_reused && problem.reason != "AlreadyExists" {
-        return problem;
-    }
+    let is_key_reused = problem.reason == KEY_REUSED;
     let job: Job = match ctx.client() {
         Ok(client) => match client.get(&batch.path()).await {
             Ok(job) => job,
@@ -87,6 +91,19 @@ async fn explain(ctx: &mut RequestContext, batch: &BatchRef, problem: Problem, h
     Problem::new(StatusCode::CONFLICT, reason, detail)
 }
 
+/// Says which job the fields of a refusal belong to: the caller knows no Job with the head's name.
+fn of_first_job(mut problem: Problem, field: &str) -> Problem {
+    let causes = problem.causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message));
+    let causes = causes.collect::<Vec<_>>().join("; ");
+    if !causes.is_empty() {
+        problem.detail = format!("{field}: the pod template of jobs[0] is invalid: {causes}").into();
+    }
+    for cause in &mut problem.causes {
+        cause.field = format!("{field}.{}", cause.field);
+    }
+    problem
+}
+
 /// Marks the members that an earlier call created. 409 if a job of their names belongs to an earlier batch.
 pub(super) async fn find_members(
     ctx: &mut RequestContext,
@@ -100,7 +117,11 @@ pub(super) async fn find_members(
             return Err(deleting("jobs of an earlier batch of this name are"));
         }
         if let Some(job) = jobs.get_mut(index as usize) {
-            *job = Outcome::Existing { uid: member.uid.clone() };
+            *job = if is_deleting(&member) {
+                Outcome::Refused(Refused::deleting("this job is being deleted"))
+            } else {
+                Outcome::Existing { uid: member.uid.clone() }
+            };
         }
     }
     Ok(())

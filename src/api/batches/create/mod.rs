@@ -9,22 +9,23 @@ mod warnings;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use hyper::StatusCode;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::create::body::{Call, CreateBatch};
-use crate::api::batches::create::outcome::{Outcome, Outcomes};
+use crate::api::batches::create::outcome::{Outcomes, Refused};
 use crate::api::batches::create::send::{Sending, check_all};
 use crate::api::batches::create::warnings::Warnings;
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::{idempotency_key, run_role};
 use crate::api::templates::source::{NamedTemplate, problem};
-use crate::http::request::body::Envelope;
+use crate::http::request::body::{Envelope, off_thread};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_batch_name, parse_namespace};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::batches::plan::{BatchInput, Plan, Source};
+use crate::jobs::create::Submitted;
 use crate::jobs::idempotency::{IdempotencyKey, random_letters};
 use crate::jobs::manifest::raw;
 use crate::jobs::policy::Policy;
@@ -36,7 +37,16 @@ const MEMBERS_PER_CALL: usize = 100;
 const NAME_LETTERS: usize = 10;
 
 /// A YAML document has the members of the JSON body.
-const ENVELOPE: Envelope = Envelope { yaml_member: None, advice: "put it into job_manifest, beside the list jobs" };
+const ENVELOPE: Envelope = Envelope {
+    yaml_member: None,
+    advice: "put it into job_manifest, beside the list jobs",
+    elsewhere: &[
+        ("wait", "call get-batch-status with wait"),
+        ("job_name", "batch_name names the batch, and the service its jobs"),
+        ("dry_run", "use create-job with dry_run for one of the jobs"),
+        ("field_validation", "use create-job with field_validation and dry_run for one of the jobs"),
+    ],
+};
 
 const NOT_REPEATABLE: &str =
     "the call has neither an Idempotency-Key nor a batch_name, so it cannot be repeated safely";
@@ -53,14 +63,16 @@ pub(crate) async fn create_batch(ctx: &mut RequestContext, body: RequestBody) ->
     let namespace = agreed("namespace", namespace_in_query, body.namespace.take())?;
     let name = agreed("batch_name", name_in_query, body.batch_name.take())?;
     let name = name.as_deref().map(parse_batch_name).transpose()?;
-    let given = namespace.clone();
-    let call = off_thread(move || body.into_call(given.as_deref())).await??;
+    let names = Names { key, name, namespace };
+    let name = names.batch_name()?;
+    let (given, stamp_key) = (names.namespace.clone(), names.stamp_key(&name)?);
+    let call = checked(ctx, move || body.into_call(given.as_deref(), &stamp_key)).await??;
     // The log names the template also if the call is refused.
     ctx.info.object.template.clone_from(&call.template);
     run_role::check_template(ctx, call.only_template(), call.all_overrides())?;
-    ctx.charge(u32::try_from(call.jobs.len() / MEMBERS_PER_CALL).unwrap_or(u32::MAX));
+    ctx.charge(u32::try_from(call.input.jobs.len() / MEMBERS_PER_CALL).unwrap_or(u32::MAX));
     // Boxed: thousands of calls whose bodies are on their way have no room for the rest.
-    Box::pin(create_from(ctx, Names { key, name, namespace }, call)).await
+    Box::pin(create_from(ctx, names, name, call)).await
 }
 
 /// What a call says of its names.
@@ -93,71 +105,74 @@ impl Names {
 }
 
 /// Creates the batch when all parameters are known.
-async fn create_from(ctx: &mut RequestContext, names: Names, mut call: Call) -> Result<Reply, Problem> {
-    let name = names.batch_name()?;
+async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, call: Call) -> Result<Reply, Problem> {
     let (namespace, template) = place(ctx, &names, &name, &call).await?;
     let batch = BatchRef { namespace, name };
     ctx.set_object(&batch.namespace, Some(&batch.name.head()));
-    let key = names.stamp_key(&batch.name)?;
-    let source = match template {
-        Some(template) => match template.read(ctx).await {
-            Ok(template) => Source::Template(template),
-            Err(problem) => return repeated::find(ctx, &batch, &key, &call, problem).await,
-        },
-        None => call.manifest.take().map_or(Source::None, Source::Manifest),
-    };
-    let on_error = call.on_error;
-    let plan = off_thread({
-        let (BatchRef { namespace, name }, request_id) = (batch.clone(), ctx.info.request_id.clone());
-        move || {
-            let Call { parameters, overrides, jobs, ttl_seconds_after_finished, members, .. } = call;
-            let (request_id, call) = (&*request_id, members);
-            Plan::new(BatchInput {
-                name,
-                namespace,
-                key,
-                request_id,
-                source,
-                parameters,
-                overrides,
-                jobs,
-                ttl_seconds_after_finished,
-                call,
-            })
-        }
-    });
-    let plan = plan.await?.map_err(problem)?;
+    let (on_error, bound) = (call.on_error, call.input.bound.clone());
     let mut warnings = Warnings::default();
     if !names.is_repeatable() {
         warnings.add(None, NOT_REPEATABLE.to_owned());
     }
-    check_all(&plan, &mut warnings).await?;
-
     // Until the reply, the missing members of the batch may still come.
     let _submission = ctx.store().submissions.begin(&batch.namespace, &batch.name);
-    let head = head::create(ctx, &batch, plan.head().map_err(problem)?, names.key.is_some()).await?;
-    let head_uid: Arc<str> = head.job.metadata.uid.into();
-    head.warnings.into_iter().for_each(|text| warnings.add(None, text));
-    let mut jobs: Vec<Outcome> = (0..plan.size()).map(|_| Outcome::NotSent).collect();
-    if !head.created {
-        head::find_members(ctx, &batch, &head_uid, &mut jobs).await?;
-    }
-    let mut sending =
-        Sending { plan: &plan, head_uid: Arc::clone(&head_uid), on_error, jobs: &mut jobs, warnings: &mut warnings };
-    let is_late = sending.send(ctx).await;
-    head::check_again(ctx, &batch, &head_uid).await?;
-    let outcomes = Outcomes {
-        batch: &batch,
-        cluster: ctx.cluster.name(),
-        description: plan.description(),
-        jobs,
-        on_error,
-        is_late,
-        is_repeatable: names.is_repeatable(),
-        namespace_created: head.namespace_created,
-        warnings: warnings.into_texts(),
+    let is_from_template = template.is_some();
+    let begun = begin(ctx, &batch, template, call.input, names.key.is_some(), &mut warnings).await;
+    let (plan, head) = match begun {
+        Err(problem) if is_from_template && names.is_repeatable() => {
+            return repeated::find(ctx, &batch, &bound, on_error, problem).await;
+        }
+        begun => begun?,
     };
+    let cluster = Arc::clone(&ctx.cluster);
+    let mut outcomes = Outcomes::new(&batch, cluster.name(), plan.description(), on_error);
+    outcomes.is_repeatable = names.is_repeatable();
+    match head {
+        Ok(head) => {
+            let head_uid: Arc<str> = head.job.metadata.uid.into();
+            outcomes.namespace_created = head.namespace_created;
+            head.warnings.into_iter().for_each(|text| warnings.add(None, text));
+            if !head.created {
+                head::find_members(ctx, &batch, &head_uid, &mut outcomes.jobs).await?;
+            }
+            let (jobs, warnings) = (&mut outcomes.jobs, &mut warnings);
+            let mut sending = Sending { plan: &plan, head_uid: Arc::clone(&head_uid), on_error, jobs, warnings };
+            outcomes.is_late = sending.send(ctx).await;
+            head::check_again(ctx, &batch, &head_uid).await?;
+        }
+        Err(problem) => {
+            outcomes.is_late = ctx.writers().is_late();
+            // Without an effect there is no batch that a repetition could double.
+            outcomes.is_repeatable |= !problem.is_effect_unknown;
+            outcomes.head = Some(Refused::new(problem));
+        }
+    }
+    outcomes.warnings = warnings.into_texts();
     outcomes.reply()
+}
+
+/// Checks all jobs, and creates the head. The inner error is a refusal of the head that passes.
+async fn begin(
+    ctx: &mut RequestContext,
+    batch: &BatchRef,
+    template: Option<NamedTemplate>,
+    mut input: BatchInput,
+    has_key: bool,
+    warnings: &mut Warnings,
+) -> Result<(Plan, Result<Submitted, Problem>), Problem> {
+    if let Some(template) = template {
+        input.source = Source::Template(template.read(ctx).await?);
+    }
+    let (BatchRef { namespace, name }, request_id) = (batch.clone(), ctx.info.request_id.clone());
+    let plan = checked(ctx, move || Plan::new(name, namespace, &request_id, input)).await?.map_err(problem)?;
+    check_all(&plan, warnings).await?;
+    // The plan holds what is needed of the body.
+    ctx.forget_request();
+    let head = match head::create(ctx, batch, &plan, has_key).await {
+        Err(problem) if problem.is_temporary && problem.status != StatusCode::UNAUTHORIZED => Err(problem),
+        head => Ok(head?),
+    };
+    Ok((plan, head))
 }
 
 /// Returns the namespace of the batch, in which the caller may create jobs, and the template that the call names.
@@ -173,7 +188,10 @@ async fn place(
         return Ok((template.namespace.clone(), Some(template)));
     }
     // The namespace of the common manifest counts as in create-job.
-    let metadata = call.manifest.as_ref().and_then(|manifest| raw::object(manifest, "metadata"));
+    let metadata = match &call.input.source {
+        Source::Manifest(manifest) => raw::object(manifest, "metadata"),
+        _ => None,
+    };
     let own: Option<String> = metadata.and_then(|metadata| raw::parse(raw::get(&metadata, "namespace")?));
     let own = own.filter(|own| !own.is_empty());
     let namespace = parse_namespace("namespace", in_call.or(own.as_deref()).unwrap_or("default"))?;
@@ -182,11 +200,12 @@ async fn place(
     Ok((namespace, None))
 }
 
-/// Runs work that takes long for a large body, so that other requests go on. One at a time: a hostile body takes a
-/// hundred times its bytes meanwhile.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    static TURN: Semaphore = Semaphore::const_new(1);
-    let _turn = TURN.acquire().await;
-    let ended = tokio::task::spawn_blocking(work).await;
-    ended.map_err(|error| Problem::malformed("body", "cannot be read").because(error.to_string()))
+/// Runs work that takes long for a large body. One at a time: a hostile body takes a hundred times its bytes meanwhile.
+async fn checked<T: Send + 'static>(
+    ctx: &RequestContext,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = ctx.state.calls.batch_bodies.acquire_turn().await?;
+    // The turn ends with the work.
+    off_thread(move || (work(), turn).0).await
 }

@@ -42,16 +42,15 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(problem: Problem, passes: bool) -> Self {
-        let Problem { status, reason, detail, retry_after, .. } = problem.of_change();
+    pub(super) fn new(problem: Problem) -> Self {
+        let Problem { status, reason, detail, retry_after, is_temporary: passes, .. } = problem.of_change();
         let detail = truncate(&detail, MAX_DETAIL).to_owned();
         Self { code: status.as_u16(), reason, detail, passes, retry_after }
     }
 
-    /// The name is taken by a job of an earlier batch, which is being deleted.
-    pub(super) fn former() -> Self {
-        let detail = "the job of an earlier batch has this name and is being deleted";
-        Self::new(Problem::unavailable("batch_deleting", detail, RETRY_AFTER), true)
+    /// The name is taken by a job that is being deleted.
+    pub(super) fn deleting(detail: &str) -> Self {
+        Self::new(Problem::unavailable("batch_deleting", detail, RETRY_AFTER))
     }
 }
 
@@ -64,11 +63,13 @@ pub(super) fn deleting(what: &str) -> Problem {
 
 /// The jobs of a batch after the call.
 pub(super) struct Outcomes<'a> {
-    pub(super) batch: &'a BatchRef,
-    pub(super) cluster: &'a str,
-    pub(super) description: &'a Description,
+    batch: &'a BatchRef,
+    cluster: &'a str,
+    description: &'a Description,
     pub(super) jobs: Vec<Outcome>,
-    pub(super) on_error: OnError,
+    on_error: OnError,
+    /// Why there is no head.
+    pub(super) head: Option<Refused>,
     /// Whether the deadline kept jobs from being sent.
     pub(super) is_late: bool,
     /// Whether the same call can be made again: it has a key or a name.
@@ -102,7 +103,15 @@ struct Member<'a> {
     outcome: &'a Outcome,
 }
 
-impl Outcomes<'_> {
+impl<'a> Outcomes<'a> {
+    /// No job is sent yet.
+    pub(super) fn new(batch: &'a BatchRef, cluster: &'a str, description: &'a Description, on_error: OnError) -> Self {
+        let jobs = (0..description.size).map(|_| Outcome::NotSent).collect();
+        let (is_late, is_repeatable, namespace_created) = (false, true, false);
+        let (head, warnings) = (None, Vec::new());
+        Self { batch, cluster, description, jobs, on_error, head, is_late, is_repeatable, namespace_created, warnings }
+    }
+
     fn count(&self, holds: impl Fn(&Outcome) -> bool) -> usize {
         self.jobs.iter().filter(|job| holds(job)).count()
     }
@@ -147,29 +156,36 @@ impl Outcomes<'_> {
             false => StatusCode::SERVICE_UNAVAILABLE,
         };
         let first = if is_final { for_good } else { passing.or(for_good) };
-        let why = match first {
-            Some((index, Outcome::Refused(Refused { detail, .. }))) => format!("jobs[{index}] was refused: {detail}"),
+        let why = match (&self.head, first) {
+            (Some(Refused { detail, .. }), _) => format!("the head of the batch was refused: {detail}"),
+            (None, Some((index, Outcome::Refused(Refused { detail, .. })))) => {
+                format!("jobs[{index}] was refused: {detail}")
+            }
             _ => "the time limit of the call came before the other jobs were sent".to_owned(),
         };
-        let (size, there) = (document.size, document.created + document.existing);
-        let detail =
-            format!("{there} of {size} jobs exist, {} of them new; {why}; {}", document.created, self.advice(is_final));
-        let later = self.jobs.iter().filter_map(|job| match job {
-            Outcome::Refused(refused) => refused.retry_after,
+        let there = match document.created + document.existing {
+            0 => "no job exists".to_owned(),
+            there => format!("{there} of {} jobs exist", document.size),
+        };
+        let detail = format!("{there}; {why}; {}", self.advice(is_final, document));
+        let of_jobs = self.jobs.iter().filter_map(|job| match job {
+            Outcome::Refused(refused) => Some(refused),
             _ => None,
         });
+        let later = of_jobs.chain(&self.head).filter_map(|refused| refused.retry_after);
         let retry_after = (!is_final).then(|| later.max().unwrap_or(RETRY_AFTER));
         let members = serde_json::to_string(document).ok().and_then(|text| serde_json::from_str(&text).ok());
         let members: BTreeMap<_, _> = members.unwrap_or_default();
         Problem { retry_after, members: Some(Box::new(members)), ..Problem::new(status, "batch_incomplete", detail) }
     }
 
-    fn advice(&self, is_final: bool) -> String {
+    fn advice(&self, is_final: bool, document: &Document<'_>) -> String {
         let name = &self.batch.name;
         match (is_final, self.is_repeatable) {
-            (true, _) => {
-                format!("what was created stays: delete batch {name}, or send corrected jobs as another batch")
+            (true, _) if document.created + document.existing == 0 => {
+                format!("delete batch {name}, then send the corrected call")
             }
+            (true, _) => format!("delete batch {name}, or send the corrected jobs as another batch"),
             (false, true) => "repeat the same call to create the rest".to_owned(),
             (false, false) => format!(
                 "the call cannot be repeated safely, as it has no Idempotency-Key and no batch_name: delete batch {name}, and call again with one of them"

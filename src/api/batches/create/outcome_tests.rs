@@ -15,26 +15,17 @@ fn existing() -> Outcome {
 
 fn refused(passes: bool) -> Outcome {
     let problem = Problem::new(StatusCode::FORBIDDEN, "Forbidden", "x".repeat(5000));
-    Outcome::Refused(Refused::new(Problem { retry_after: Some(Duration::from_secs(7)), ..problem }, passes))
+    let retry_after = Some(Duration::from_secs(7));
+    Outcome::Refused(Refused::new(Problem { retry_after, is_temporary: passes, ..problem }))
 }
 
 fn reply(jobs: Vec<Outcome>, on_error: OnError, is_late: bool, is_repeatable: bool) -> Result<u16, Problem> {
     let batch = BatchRef { namespace: Namespace::parse("demo").unwrap(), name: BatchName::parse("nightly").unwrap() };
-    let (namespace_created, warnings) = (false, Vec::new());
     let ids = (0..jobs.len()).map(|index| Some(format!("id-{index}").into())).collect();
     let size = u32::try_from(jobs.len()).unwrap();
     let description = &Description { size, ids, ttl_seconds_after_finished: None, key: None, body: "".into() };
-    let outcomes = Outcomes {
-        batch: &batch,
-        cluster: "lab",
-        description,
-        jobs,
-        on_error,
-        is_late,
-        is_repeatable,
-        namespace_created,
-        warnings,
-    };
+    let new = Outcomes::new(&batch, "lab", description, on_error);
+    let outcomes = Outcomes { jobs, is_late, is_repeatable, ..new };
     outcomes.reply().map(|reply| reply.status.as_u16())
 }
 
@@ -82,4 +73,12 @@ fn the_document_says_what_became_of_each_job() {
     );
     assert_eq!((&jobs[2]["code"], &jobs[2]["reason"]), (&403.into(), &"Forbidden".into()));
     assert_eq!(jobs[2]["detail"].as_str().unwrap().len(), MAX_DETAIL);
+}
+
+#[test]
+fn without_a_job_only_the_batch_is_to_be_deleted() {
+    let jobs = vec![refused(false), Outcome::NotSent];
+    let problem = reply(jobs, OnError::Stop, false, true).unwrap_err();
+    assert!(problem.detail.starts_with("no job exists; jobs[0] was refused: x"), "{}", problem.detail);
+    assert!(problem.detail.ends_with("; delete batch nightly, then send the corrected call"), "{}", problem.detail);
 }

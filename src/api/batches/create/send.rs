@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::{JoinError, JoinSet, yield_now};
 
 use crate::api::batches::create::body::OnError;
 use crate::api::batches::create::outcome::{Outcome, Refused};
@@ -16,7 +16,6 @@ use crate::jobs::batches::plan::Plan;
 use crate::jobs::create::{self, Submitted};
 use crate::jobs::manifest::{self, JobManifest};
 use crate::kube::client::Client;
-use crate::kube::error::Error;
 use crate::kube::types::Job;
 use crate::kube::url::{FieldValidation, Path};
 
@@ -74,16 +73,19 @@ impl Sending<'_> {
                 && tasks.len() < limit
                 && let Some(index) = unsent.peek().copied()
             {
-                let client = match writers.client().await {
-                    Ok(client) if !writers.is_late() => client,
+                let client = writers.client().await;
+                // A refusal may have come meanwhile.
+                while let Some(sent) = tasks.try_join_next() {
+                    goes_on &= self.take(ctx, sent, &mut limit);
+                }
+                goes_on &= !writers.is_late();
+                let client = match client {
+                    _ if !goes_on => break,
+                    Ok(client) => client,
                     // The permits of the creates on their way become free.
                     Err(_) if !tasks.is_empty() => break,
-                    Err(problem) if !writers.is_late() => {
-                        goes_on = self.refuse(index, Refused::new(problem, true));
-                        break;
-                    }
-                    _ => {
-                        goes_on = false;
+                    Err(problem) => {
+                        goes_on = self.refuse(index, Refused::new(problem));
                         break;
                     }
                 };
@@ -92,26 +94,28 @@ impl Sending<'_> {
                     Ok(member) => {
                         tasks.spawn(create_member(client, Arc::clone(&self.head_uid), index, member));
                     }
-                    Err(error) => goes_on = self.refuse(index, Refused::new(problem(error), false)),
+                    Err(error) => goes_on = self.refuse(index, Refused::new(problem(error))),
                 }
                 // Other requests run meanwhile.
                 yield_now().await;
             }
             let Some(sent) = tasks.join_next().await else { return writers.is_late() };
-            // A create that panicked may have had its effect. A repetition finds out.
-            let Ok(Sent { index, result, is_throttled }) = sent else {
-                goes_on = false;
-                continue;
-            };
-            limit = if is_throttled { (limit / 2).max(1) } else { (limit + 1).min(MAX_CREATES) };
-            goes_on &= match result {
-                Ok(submitted) => {
-                    ctx.store().insert_if_newer(&submitted.job);
-                    self.created(index, submitted);
-                    true
-                }
-                Err(refused) => self.refuse(index, refused),
-            };
+            goes_on &= self.take(ctx, sent, &mut limit);
+        }
+    }
+
+    /// Takes the result of a create. Returns whether the sending goes on.
+    fn take(&mut self, ctx: &RequestContext, sent: Result<Sent, JoinError>, limit: &mut usize) -> bool {
+        // A create that panicked may have had its effect. A repetition finds out.
+        let Ok(Sent { index, result, is_throttled }) = sent else { return false };
+        *limit = if is_throttled { (*limit / 2).max(1) } else { (*limit + 1).min(MAX_CREATES) };
+        match result {
+            Ok(submitted) => {
+                ctx.store().insert_if_newer(&submitted.job);
+                self.created(index, submitted);
+                true
+            }
+            Err(refused) => self.refuse(index, refused),
         }
     }
 
@@ -142,40 +146,37 @@ impl Sending<'_> {
 async fn create_member(client: Client, head_uid: Arc<str>, index: u32, member: JobManifest) -> Sent {
     let (path, manifest) = (Path::job(&member.namespace, &member.name), member.manifest.clone());
     let result = match create::submit(&client, None, FieldValidation::default(), member).await {
-        Ok(submitted) if owner(&submitted.job).is_some_and(|owner| *owner == *head_uid) => Ok(submitted),
-        Ok(_) => Err(Refused::former()),
+        Ok(submitted) => match not_of(&head_uid, &submitted.job) {
+            Some(refused) => Err(refused),
+            None => Ok(submitted),
+        },
         Err(error) => {
-            let passes = may_pass(&error);
-            let is_former = is_name_taken(&error)
-                && client.get::<Job>(&path).await.is_ok_and(|job| owner(&job).is_some_and(|owner| *owner != *head_uid));
-            if is_former {
-                Err(Refused::former())
-            } else if let create::Error::Kube(error) = error {
-                Err(Refused::new(manifest::explain(error, &manifest).into(), passes))
-            } else {
-                Err(Refused::new(error.into(), passes))
-            }
+            let taken = if is_name_taken(&error) { client.get::<Job>(&path).await.ok() } else { None };
+            let problem = match error {
+                create::Error::Kube(error) => manifest::explain(error, &manifest).into(),
+                error => error.into(),
+            };
+            Err(taken.and_then(|job| not_of(&head_uid, &job)).unwrap_or_else(|| Refused::new(problem)))
         }
     };
     Sent { index, result, is_throttled: client.is_throttled() }
 }
 
-/// Returns the uid of the head that a job belongs to.
-fn owner(job: &Job) -> Option<Box<str>> {
+/// Returns the refusal of a member whose name this job has. `None` if it is a member of the batch with this head.
+fn not_of(head_uid: &str, job: &Job) -> Option<Refused> {
+    let metadata = &job.metadata;
     match Membership::of(job) {
-        Some(Membership::Member { owner }) => Some(owner),
-        _ => None,
-    }
-}
-
-/// Whether the same create may succeed later, without another body.
-fn may_pass(error: &create::Error) -> bool {
-    match error {
-        create::Error::Kube(Error::Refused(refusal)) => refusal.is_temporary(),
-        create::Error::Kube(_) | create::Error::BeingDeleted { .. } => true,
-        create::Error::NamespaceMissing(_)
-        | create::Error::NamespaceNotCreated(_)
-        | create::Error::KeyReused { .. } => false,
+        Some(Membership::Member { owner, .. }) if *owner == *head_uid => None,
+        Some(Membership::Member { .. }) => {
+            Some(Refused::deleting("the job of an earlier batch has this name and is being deleted"))
+        }
+        _ if metadata.deletion_timestamp.is_some() => {
+            Some(Refused::deleting("another job has this name and is being deleted"))
+        }
+        _ => {
+            let detail = format!("a job without the head of this batch has the name {}; delete it", metadata.name);
+            Some(Refused::new(Problem::new(StatusCode::CONFLICT, "AlreadyExists", detail)))
+        }
     }
 }
 

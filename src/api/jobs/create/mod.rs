@@ -34,8 +34,11 @@ use crate::jobs::status::{Status, template_of};
 use crate::kube::types::{Job, Time};
 use crate::kube::url::FieldValidation;
 
-const ENVELOPE: Envelope =
-    Envelope { yaml_member: Some("job_manifest"), advice: "put it into job_manifest, or send it as application/yaml" };
+const ENVELOPE: Envelope = Envelope {
+    yaml_member: Some("job_manifest"),
+    advice: "put it into job_manifest, or send it as application/yaml",
+    elsewhere: &[],
+};
 
 #[derive(Serialize)]
 struct CreatedJob<'a> {

@@ -1,10 +1,10 @@
 //! The head of a batch: [`Plan::head`].
 
 use crate::jobs::batches::membership::HEAD_LABEL;
-use crate::jobs::batches::plan::Plan;
+use crate::jobs::batches::plan::{Base, Plan, PlannedJob};
 use crate::jobs::manifest::metadata::Identity;
 use crate::jobs::manifest::raw::{self, Members};
-use crate::jobs::manifest::{Invalid, JobManifest, Manifest, kind, to_body};
+use crate::jobs::manifest::{JobManifest, Manifest, kind, to_body};
 use crate::jobs::template::Error;
 use crate::kube::types::BATCH_ANNOTATION;
 
@@ -23,9 +23,8 @@ impl Plan {
             labels: &[(HEAD_LABEL, "true")],
             annotations: &[(BATCH_ANNOTATION, &description)],
         };
-        // Only the ids can be too long.
-        let written = identity.write(&mut metadata, None, &mut Vec::new());
-        written.map_err(|invalid| Invalid { field: "jobs".into(), ..invalid })?;
+        // The longest ids of the most members fit into the annotations.
+        identity.write(&mut metadata, None, &mut Vec::new())?;
         let mut spec = Members::from([
             ("suspend".to_owned(), raw::write(&true)),
             ("parallelism".to_owned(), raw::write(&0)),
@@ -50,5 +49,14 @@ impl Plan {
             template: None,
             warnings: Vec::new(),
         })
+    }
+
+    /// Returns the field of the call that the head's pod template is from.
+    pub fn head_field(&self) -> &'static str {
+        match (self.jobs.first(), &self.base) {
+            (Some(PlannedJob { manifest: Some(_), .. }), _) => "jobs[0].job_manifest",
+            (_, Base::Template(..)) => "template",
+            _ => "job_manifest",
+        }
     }
 }

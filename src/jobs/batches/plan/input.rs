@@ -2,29 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::jobs::idempotency::IdempotencyKey;
+use crate::jobs::idempotency::BoundKey;
 use crate::jobs::manifest::Manifest;
 use crate::jobs::manifest::raw::Members;
 use crate::jobs::template::Template;
-use crate::kube::names::{BatchName, Namespace};
 
 /// The parameters of a create-batch call.
 #[derive(Debug)]
-pub struct BatchInput<'a> {
-    pub name: BatchName,
-    /// The namespace of all members.
-    pub namespace: Namespace,
-    /// The key that the head and the members are stamped with: the caller's, or one made from the name.
-    pub key: IdempotencyKey,
-    pub request_id: &'a str,
+pub struct BatchInput {
     pub source: Source,
     /// The common parameters and overrides, as they were given.
     pub parameters: Members,
     pub overrides: Members,
     pub jobs: Vec<JobInput>,
     pub ttl_seconds_after_finished: Option<u32>,
-    /// The members of the call that the key is bound to, with its namespace if it gives one.
-    pub call: Members,
+    /// The key that the head and the members are stamped with: the caller's, or one made from the name.
+    pub bound: BoundKey,
 }
 
 /// The manifest of the jobs that have none of their own.

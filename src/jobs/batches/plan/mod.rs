@@ -54,8 +54,8 @@ struct PlannedJob {
 
 impl Plan {
     /// Checks the form of the call: its size, its ids, its manifests, and the types of its parameters and overrides.
-    pub fn new(input: BatchInput<'_>) -> Result<Self, Error> {
-        let BatchInput { name, namespace, key, request_id, source, jobs, ttl_seconds_after_finished: ttl, .. } = input;
+    pub fn new(name: BatchName, namespace: Namespace, request_id: &str, input: BatchInput) -> Result<Self, Error> {
+        let BatchInput { source, jobs, ttl_seconds_after_finished: ttl, bound, .. } = input;
         let size = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         if !(1..=MAX_MEMBERS).contains(&size) {
             return Err(Invalid::value("jobs", format!("has {size} jobs; send 1 to {MAX_MEMBERS}")).into());
@@ -109,7 +109,6 @@ impl Plan {
         if let Some(first) = planned.first_mut() {
             first.warnings.splice(..0, warnings);
         }
-        let bound = bind_call(&key, &input.call)?;
         let description = Description {
             size,
             ids,
@@ -137,7 +136,7 @@ impl Plan {
     }
 }
 
-/// Binds a key to the members of a call, as the description of its batch says it.
+/// Binds a key to the members of a call, with its namespace if it gives one.
 pub fn bind_call(key: &IdempotencyKey, call: &Members) -> Result<BoundKey, Invalid> {
     bind(key, call, None)
 }

@@ -32,18 +32,15 @@ pub(super) fn plan_of(body: &Value, source: Source) -> Result<Plan, Error> {
         parameters: members(&job["parameters"]),
         overrides: members(&job["overrides"]),
     });
-    Plan::new(BatchInput {
-        name: BatchName::parse("nightly").unwrap(),
-        namespace: Namespace::parse("demo").unwrap(),
-        key: IdempotencyKey::parse("key").unwrap(),
-        request_id: "req-1",
+    let input = BatchInput {
         source,
         parameters: members(&body["parameters"]),
         overrides: members(&body["overrides"]),
         jobs: jobs.collect(),
         ttl_seconds_after_finished: body["ttl_seconds_after_finished"].as_u64().map(|ttl| ttl.try_into().unwrap()),
-        call: members(body),
-    })
+        bound: bind_call(&IdempotencyKey::parse("key").unwrap(), &members(body)).unwrap(),
+    };
+    Plan::new(BatchName::parse("nightly").unwrap(), Namespace::parse("demo").unwrap(), "req-1", input)
 }
 
 /// Returns the error of the plan or of a member.

@@ -52,6 +52,22 @@ async fn a_job_may_have_1_mib_and_all_of_them_64() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_batch_that_is_being_sent_keeps_no_other_out() {
+    let lab = lab().await;
+    let gate = Gate::new();
+    lab.cluster.fault(Fault::new("POST", JOBS, Kind::HoldBefore(gate.clone())).after(1));
+    let second = async {
+        gate.held(1).await;
+        let other = with(large(3 * MIB), &json!({ "batch_name": "other" }));
+        assert_eq!(post(&lab, &other).await.status, 201);
+        gate.open();
+    };
+    let body = large(3 * MIB);
+    let (first, ()) = tokio::join!(post(&lab, &body), second);
+    first.expect_status(201);
+}
+
+#[tokio::test]
 async fn a_hostile_body_of_4_mib_is_refused_and_other_calls_go_on() {
     let lab = lab().await;
     let deep = format!("{{\"jobs\":[{}1{}]}}", "[".repeat(70), "]".repeat(70));

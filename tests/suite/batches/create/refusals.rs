@@ -31,8 +31,17 @@ async fn a_fault_in_the_last_job_keeps_the_first_from_being_sent() {
     let too_many = problem(&post(&lab, &batch("nightly", 1001)).await, 422, "Invalid");
     assert_eq!(field(&too_many), "jobs");
     assert_eq!(field(&problem(&post(&lab, &batch("nightly", 0)).await, 422, "Invalid")), "jobs");
-    let surprise = with(batch("nightly", 1), &json!({ "wait": "1m" }));
-    assert_eq!(field(&problem(&post(&lab, &surprise).await, 400, "BadRequest")), "wait");
+    for (member, value, instead) in [
+        ("wait", json!("1m"), "call get-batch-status with wait"),
+        ("job_name", json!("x"), "batch_name names the batch"),
+        ("dry_run", json!(true), "use create-job with dry_run"),
+        ("field_validation", json!("strict"), "use create-job with field_validation"),
+        ("surprise", json!(1), "unknown field"),
+    ] {
+        let document = problem(&post(&lab, &with(batch("x", 1), &json!({ member: value }))).await, 400, "BadRequest");
+        assert_eq!(field(&document), member);
+        assert!(document["detail"].as_str().unwrap().contains(instead), "{document}");
+    }
     assert_eq!(posts(&lab), 0);
 }
 
