@@ -80,7 +80,7 @@ pub async fn run(mut ctx: Box<RequestContext>, body: RequestBody) -> Answer {
             task.await
         }
     };
-    ended.unwrap_or_else(|error| Answer { result: Err(Problem::internal(&error.to_string())), allowance: None })
+    ended.unwrap_or_else(|error| Answer { result: Err(Problem::internal(error.to_string())), allowance: None })
 }
 
 /// Returns the result of the handler. A panic is an error of this request alone.
