@@ -169,7 +169,11 @@ async fn begin(
     // The plan holds what is needed of the body.
     ctx.forget_request();
     let head = match head::create(ctx, batch, &plan, has_key).await {
-        Err(problem) if problem.is_temporary && problem.status != StatusCode::UNAUTHORIZED => Err(problem),
+        Err(problem)
+            if problem.is_temporary && problem.status != StatusCode::UNAUTHORIZED && problem.reason != "not_ready" =>
+        {
+            Err(problem)
+        }
         head => Ok(head?),
     };
     Ok((plan, head))

@@ -195,7 +195,6 @@ fn the_head_never_runs_and_has_the_pods_of_the_first_member() {
 
 #[test]
 fn the_longest_ids_fit_into_the_head() {
-    // 63 characters of 4 bytes.
     let id = |index: u32| format!("{}{}", char::from_u32(0x10000 + index).unwrap(), "\u{1f600}".repeat(62));
     let jobs: Vec<Value> = (0..1000).map(|index| json!({ "id": id(index) })).collect();
     plan(&json!({ "job_manifest": manifest(), "jobs": jobs })).unwrap().head().unwrap();
