@@ -16,7 +16,7 @@ pub fn shown_name(name: &str) -> String {
 }
 
 /// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them. A word of up to 5
-/// letters differs by one, has the same letters in another order, or begins with the word meant.
+/// letters differs by one, or has the same letters in another order. Or the given word begins with the word meant.
 pub fn closest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = words.map(|word| (edit_distance(given, word), word));
     let near = near.filter(|(distance, _)| *distance <= 2 && *distance < given.chars().count());
