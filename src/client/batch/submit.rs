@@ -95,7 +95,9 @@ pub async fn submit(
         let why = match submission.refused().find_map(|job| job.detail.clone()) {
             Some(detail) => detail,
             None if problem.status == StatusCode::GATEWAY_TIMEOUT => "the call took too long".to_owned(),
-            None => submission.detail.clone(),
+            None if problem.reason != BATCH_INCOMPLETE => "a batch of this name is being deleted".to_owned(),
+            // The head was refused. The detail says first how many jobs exist.
+            None => submission.detail.split("; ").nth(1).unwrap_or(&submission.detail).to_owned(),
         };
         if !has_timeout && progressed_at.elapsed() >= RETRY_TIMEOUT {
             let code = if why.contains("exceeded quota") { TRY_LATER } else { UNAVAILABLE };
@@ -125,14 +127,14 @@ fn is_for_another_attempt(problem: &Problem) -> bool {
 async fn refused(service: &Service<'_>, problem: &Problem, size: usize) -> Result<Submission, Exit> {
     let submission: Submission = serde_json::from_slice(&problem.body).map_err(not_ours)?;
     print(service, table(HEADINGS, submission.refused().map(row)).into_bytes()).await?;
-    let refused = submission.refused().count();
+    let (refused, existing) = (submission.refused().count(), submission.existing());
+    let when = if existing > 0 { " when the others have ended" } else { "" };
     let Submission { batch_name, request_id, .. } = &submission;
     let text = format!(
-        "{} {} refused, and {} of {size} exist; correct the jobs, and send all with --retry-failed {batch_name} \
-         when the others have ended ({} {}, request {request_id})",
+        "{} {} refused, and {existing} of {size} exist; correct the jobs, and send all with --retry-failed \
+         {batch_name}{when} ({} {}, request {request_id})",
         jobs(refused),
         if refused == 1 { "is" } else { "are" },
-        submission.existing(),
         problem.status.as_u16(),
         problem.reason
     );

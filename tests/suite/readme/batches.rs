@@ -46,7 +46,8 @@ async fn every_recipe_for_batches_runs() {
     let blocks = blocks(&page);
     let folder = place("");
     folder.write("batch.json", &first(&blocks, "json"));
-    ["a.csv", "b.csv"].map(|name| folder.write(name, ""));
+    folder.write("a.csv", "");
+    folder.write("b.csv", "");
     let recipes = blocks.iter().filter(|block| block.language == "bash").map(|block| block.text.as_str());
     let script = recipes.collect::<String>().replace("127.0.0.1:8000", lab.service.address());
     let (lines, stderr) = run(&script, &folder, &lab.service, None).await;

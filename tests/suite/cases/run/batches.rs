@@ -140,7 +140,7 @@ async fn a_quota_without_room_for_the_head_is_waited_for() {
     let fake = Fake::start(|asked| match asked.count {
         1 => {
             let mut problem = incomplete(503, "");
-            problem["detail"] = json!("0 of 2 jobs exist: exceeded quota: one");
+            problem["detail"] = json!("no job exists; the head of the batch was refused: exceeded quota: one; repeat");
             problem["created"] = json!(0);
             problem["jobs"] = json!([]);
             Reply::Later(503, problem)
@@ -149,7 +149,10 @@ async fn a_quota_without_room_for_the_head_is_waited_for() {
     })
     .await;
     let ended = two_at(&fake, &[]).ended().await;
-    ended.expect(0, "eks-api: 0 of 2 jobs exist: 0 of 2 jobs exist: exceeded quota: one; trying again\n");
+    ended.expect(
+        0,
+        "eks-api: 0 of 2 jobs exist: the head of the batch was refused: exceeded quota: one; trying again\n",
+    );
 }
 
 #[tokio::test]
