@@ -42,11 +42,14 @@ Without --follow it prints the name of the batch when all jobs are created, and 
 If the service is down or busy, or a quota has no room, the request is repeated until the timeout. Without --timeout \
 it is repeated for 2 minutes after the last progress. It creates only the jobs that are missing.
 The progress goes to stderr: a bar on a terminal, else a line for each change. With --follow stdout has only a table \
-of the jobs that failed or are missing. Without it a table of the jobs that the service refused.
+of the jobs that failed or are missing. Refused jobs come first, in a table of their own.
+If jobs are refused for good, the exit code is 65, and the created jobs go on. With --follow and --on-error continue \
+the command waits for their end.
 With --jobs the file of -f has no jobs of its own. It may then also be the manifest of a Job, which all jobs share. \
 Empty lines are skipped. A batch has at most 1,000 jobs.
 A value of a file and that of an option must be equal.
-An example: ls | jq -Rc '{id: ., parameters: {FILE: .}}' | eks-api batch --from cronjob/etl --jobs - --follow
+An example for a template with the parameter DATE: seq -w 30 | jq -Rc '{id: ., parameters: {DATE: \"2026-11-\\(.)\"}}' | \
+eks-api batch --from cronjob/etl -n demo --name november --jobs - --follow
 --retry-failed needs the jobs of that batch again, by -f or --jobs. They are found by their ids, else by their order. \
 The new batch is NAME-retry-DIGITS, or --name. The same command again does not run them twice.",
     exit_codes: &[

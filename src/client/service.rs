@@ -36,7 +36,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Service<'a> {
-    options: &'a Connection,
+    pub options: &'a Connection,
     connections: Connections,
     credential: Credential,
     pub progress: &'a Progress,

@@ -16,11 +16,13 @@ pub fn shown_name(name: &str) -> String {
 }
 
 /// Returns the word that was probably meant: it differs by at most 2 letters, and not in all of them. A word of up to 5
-/// letters differs by one, or has the same letters in another order.
+/// letters differs by one, or has the same letters in another order. Or the given word begins with the word meant.
 pub fn closest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = words.map(|word| (edit_distance(given, word), word));
     let near = near.filter(|(distance, _)| *distance <= 2 && *distance < given.chars().count());
-    let near = near.filter(|(distance, word)| *distance <= 1 || word.len() > 5 || letters(word) == letters(given));
+    let near = near.filter(|(distance, word)| {
+        *distance <= 1 || word.len() > 5 || letters(word) == letters(given) || given.starts_with(word)
+    });
     near.min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
@@ -52,7 +54,9 @@ mod tests {
     #[test]
     fn the_closest_word_differs_by_at_most_two_letters() {
         let words = || ["run", "check", "keygen", "list"].into_iter();
-        for (given, meant) in [("rnu", "run"), ("chek", "check"), ("keygenn", "keygen"), ("keyyagen", "keygen")] {
+        for (given, meant) in
+            [("rnu", "run"), ("chek", "check"), ("keygenn", "keygen"), ("keyyagen", "keygen"), ("lister", "list")]
+        {
             assert_eq!(closest(given, words()), Some(meant), "{given}");
         }
         for given in ["", "rm", "ls", "sits", "rule", "serve", "keyyyagen", "ч"] {

@@ -107,6 +107,11 @@ impl Body {
         self.members.contains_key("batch_name")
     }
 
+    /// Whether the other jobs are created after one is refused.
+    pub fn continues(&self) -> bool {
+        self.members.get("on_error").is_some_and(|value| value.get() == r#""continue""#)
+    }
+
     /// Returns the namespace that the body names.
     pub fn namespace(&self) -> Option<String> {
         if let Some(own) = self.members.get("namespace") {

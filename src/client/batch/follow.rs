@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use tokio::time::sleep;
 
-use crate::client::batch::status::{Batch, BatchStatus, Member};
+use crate::client::batch::status::{Batch, BatchStatus, Member, jobs};
 use crate::client::command::print::{print, table};
 use crate::client::exit::{Exit, FAILED};
 use crate::client::job::not_ours;
@@ -17,8 +17,12 @@ use crate::util::text::printable;
 const PAUSE: Duration = Duration::from_millis(250);
 const HEADINGS: [&str; 6] = ["INDEX", "ID", "JOB", "STATE", "EXIT", "REASON"];
 
-/// Shows the progress until the batch has ended. `Ok` means that all jobs completed.
-pub async fn follow(service: &Service<'_>, batch: &Batch) -> Result<(), Exit> {
+/// The time in which the pods of a job that failed are known. They have its exit code.
+const LATE_CODES: Duration = Duration::from_secs(1);
+
+/// Shows the progress until the batch has ended. `Ok` means that all jobs completed. `existing` is the number of jobs that
+/// exist, if no others will be created.
+pub async fn follow(service: &Service<'_>, batch: &Batch, existing: Option<usize>) -> Result<(), Exit> {
     let (mut poll, mut uid, mut was_deleted) = (Poll::default(), None, false);
     let ask = async |query: &[(&str, &str)], etag: Option<&HeaderValue>, retry: bool| {
         batch.status(service, query, etag, retry).await
@@ -33,7 +37,8 @@ pub async fn follow(service: &Service<'_>, batch: &Batch) -> Result<(), Exit> {
                 if *uid.get_or_insert_with(|| status.uid.clone()) != status.uid {
                     return Err(gone("another batch has its name"));
                 }
-                if status.is_final() {
+                let is_whole = existing.is_some_and(|existing| status.ended() >= existing);
+                if status.is_final() || (is_whole && status.state == "running") {
                     return report(service, batch, &status).await;
                 }
                 let live = format!("{} {}", batch.name, status.bar());
@@ -55,19 +60,34 @@ pub async fn follow(service: &Service<'_>, batch: &Batch) -> Result<(), Exit> {
 /// Prints the jobs that failed or are missing.
 async fn report(service: &Service<'_>, batch: &Batch, status: &BatchStatus) -> Result<(), Exit> {
     if status.state == "completed" {
-        service.progress.success(&format!("{batch} completed ({} jobs)", status.size));
+        service.progress.success(&format!("{batch} completed ({})", jobs(status.size)));
         return Ok(());
     }
     service.progress.clear();
-    match batch.details(service).await {
-        Ok(status) => print(service, table(HEADINGS, status.unsuccessful().map(row)).into_bytes()).await?,
+    let mut details = batch.details(service).await;
+    if details.as_ref().is_ok_and(|status| status.failed().any(|job| job.exit_code.is_none())) {
+        sleep(LATE_CODES).await;
+        details = batch.details(service).await;
+    }
+    let mut hint = String::new();
+    match details {
+        Ok(status) => {
+            print(service, table(HEADINGS, status.unsuccessful().map(row)).into_bytes()).await?;
+            if let Some(job) = status.failed().next() {
+                hint = format!("; to see a log: {}", logs(service, batch, job));
+            }
+        }
         Err(error) => service.progress.note(&error.into_exit("the jobs that failed are not listed").text),
     }
-    Err(Exit::new(FAILED, format!("{batch} {}: {}", how(&status.state), status.progress())))
+    let how = if status.state == "failed" { "failed" } else { "is incomplete" };
+    Err(Exit::new(FAILED, format!("{batch} {how}: {}{hint}", status.progress())))
 }
 
-fn how(state: &str) -> &str {
-    if state == "incomplete" { "is incomplete" } else { state }
+/// Returns the command that prints the log of this job.
+fn logs(service: &Service<'_>, batch: &Batch, job: &Member) -> String {
+    let cluster = service.options.cluster.as_deref().map(|cluster| format!(" --cluster {cluster}"));
+    let namespace = batch.namespace.as_deref().unwrap_or("default");
+    format!("eks-api logs{} -n {namespace} {}", cluster.unwrap_or_default(), job.job_name)
 }
 
 fn row(job: &Member) -> [String; 6] {

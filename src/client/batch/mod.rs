@@ -12,10 +12,10 @@ use tokio::signal::unix::SignalKind;
 use tokio::time::{Duration, sleep};
 
 use crate::client::batch::body::Body;
-use crate::client::batch::status::Batch;
+use crate::client::batch::status::{Batch, jobs};
 use crate::client::command::print::print;
 use crate::client::exit::{Exit, INTERRUPTED, TERMINATED, TIMED_OUT};
-use crate::client::options::{BatchOptions, Connection};
+use crate::client::options::BatchOptions;
 use crate::client::service::{Service, ServiceRequest};
 use crate::client::session::{listen, new_key, with_service};
 
@@ -58,27 +58,47 @@ async fn work(
     // The service makes a key of the name.
     let new = (options.idempotency_key.is_none() && !body.has_name()).then(new_key);
     let key = options.idempotency_key.as_ref().or(new.as_ref());
-    let again = match &new {
-        Some(key) => format!("the same command with --idempotency-key {key} completes the batch"),
-        None => "the same command completes the batch".to_owned(),
+    let same = match &new {
+        Some(key) => format!("the same command with --idempotency-key {key}"),
+        None => "the same command".to_owned(),
     };
+    let again = format!("{same} completes the batch");
     consequence.replace(format!("it is not known which jobs are created; {again}"));
     let has_timeout = options.connection.timeout.is_some();
     let created = submit::submit(service, &body, key.map(String::as_str), has_timeout, &again).await?;
     let batch = Batch { name: created.batch_name.clone(), namespace: Some(created.namespace.clone()) };
-    consequence.replace(format!("{batch} goes on; to delete it: DELETE {}", delete_url(&options.connection, &batch)));
+    let delete = delete_command(service, &batch);
+    consequence.replace(format!("{batch} goes on; {same} goes on waiting; to delete the batch: {delete}"));
     service.progress.clear();
-    let how = if created.created > 0 || created.was_repeated { "is created" } else { "already exists" };
-    service.progress.note(&format!("{batch} {how} ({} jobs)", body.size()));
-    created.warnings.iter().for_each(|warning| service.progress.warn(&format!("warning: {warning}")));
-    if options.follow {
-        return follow::follow(service, &batch).await;
+    let size = body.size();
+    let how = match created.created {
+        0 if !created.was_repeated => format!("already exists ({})", jobs(size)),
+        new if new < size && !created.was_repeated => {
+            format!("is completed: {new} of {} created, {} existed", jobs(size), size - new)
+        }
+        _ => format!("is created ({})", jobs(size)),
+    };
+    if created.refusal.is_none() {
+        service.progress.note(&format!("{batch} {how}"));
     }
-    print(service, format!("{}\n", batch.name).into_bytes()).await
+    created.warnings.iter().for_each(|warning| service.progress.warn(&format!("warning: {warning}")));
+    let existing = created.refusal.as_ref().map(|_| created.existing());
+    let ended = match &created.refusal {
+        Some(_) if !options.follow || !body.continues() => Ok(()),
+        _ if options.follow => follow::follow(service, &batch, existing).await,
+        _ => print(service, format!("{}\n", batch.name).into_bytes()).await,
+    };
+    let Some(refusal) = created.refusal else { return ended };
+    if let Err(end) = ended {
+        service.progress.note(&end.text);
+    }
+    Err(refusal)
 }
 
-fn delete_url(connection: &Connection, batch: &Batch) -> String {
+/// Returns the command that deletes the batch.
+fn delete_command(service: &Service<'_>, batch: &Batch) -> String {
+    let connection = service.options;
     let cluster = connection.cluster.as_deref().map(|cluster| ("cluster", cluster));
     let path = ServiceRequest::delete("delete-batch", batch.query(cluster.as_slice())).path;
-    format!("{}{}", connection.url.as_str(), path.replacen("?&", "?", 1))
+    format!("curl -X DELETE '{}{}'", connection.url.as_str(), path.replacen("?&", "?", 1))
 }

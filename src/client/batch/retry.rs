@@ -1,11 +1,12 @@
 //! The jobs of an ended batch that are run again: [`select`].
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use ring::digest::{SHA256, digest};
 
 use crate::client::batch::body::Body;
 use crate::client::batch::status::{Batch, BatchStatus, Member};
 use crate::client::exit::{Exit, REFUSED};
 use crate::client::service::Service;
+use crate::util::hex;
 use crate::util::text::truncate;
 
 /// The longest part of the old name. A name of a batch has at most 58 characters.
@@ -55,7 +56,7 @@ fn indexes(body: &Body, members: &[&Member], size: usize) -> Result<Vec<usize>, 
 
 /// Returns the same name for the same jobs of the same batch. A repeated command then does not run them twice.
 fn new_name(name: &str, status: &BatchStatus, body: &Body) -> Result<String, Exit> {
-    let mut hasher = DefaultHasher::new();
-    (&status.uid, body.bytes()?).hash(&mut hasher);
-    Ok(format!("{}-retry-{:06x}", truncate(name, MAX_NAME), hasher.finish() & 0xff_ffff))
+    let hash = digest(&SHA256, &[status.uid.as_bytes(), &body.bytes()?].concat());
+    let name = truncate(name, MAX_NAME).trim_end_matches(['.', '-']);
+    Ok(format!("{name}-retry-{}", hex::encode(&hash.as_ref()[..3])))
 }

@@ -100,7 +100,11 @@ impl BatchStatus {
         self.members.iter().filter(|member| ["failed", "missing"].contains(&member.state.as_str()))
     }
 
-    fn ended(&self) -> usize {
+    pub fn failed(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.state == "failed")
+    }
+
+    pub fn ended(&self) -> usize {
         self.counts.completed + self.counts.failed
     }
 
@@ -115,6 +119,11 @@ impl BatchStatus {
         let bar: String = (0..BAR).map(|at| if at < filled { '#' } else { '.' }).collect();
         format!("[{bar}] {}/{}{}", self.ended(), self.size, self.counts.text())
     }
+}
+
+/// Returns `1 job` or `2 jobs`.
+pub fn jobs(count: usize) -> String {
+    format!("{count} job{}", if count == 1 { "" } else { "s" })
 }
 
 impl Counts {

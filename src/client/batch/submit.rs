@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use crate::client::batch::body::Body;
+use crate::client::batch::status::jobs;
 use crate::client::command::print::{print, table};
 use crate::client::exit::{Exit, REFUSED, TRY_LATER, UNAVAILABLE};
 use crate::client::job::not_ours;
@@ -27,9 +28,14 @@ pub struct Submission {
     existing: usize,
     jobs: Vec<Submitted>,
     pub warnings: Vec<String>,
+    detail: String,
+    request_id: String,
     /// Whether an earlier attempt of this command created some of the jobs.
     #[serde(skip)]
     pub was_repeated: bool,
+    /// The end of the command if jobs are refused for good.
+    #[serde(skip)]
+    pub refusal: Option<Exit>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -63,38 +69,43 @@ pub async fn submit(
     };
     let size = body.size();
     let (mut done, mut noted, mut backoff) = (0, String::new(), BACKOFF);
-    let (mut progressed_at, mut was_repeated) = (Instant::now(), false);
-    service.progress.live(&format!("submitting {size} jobs"));
+    let (mut progressed_at, mut was_repeated, mut created) = (Instant::now(), false, 0);
+    service.progress.live(&format!("submitting {}", jobs(size)));
     loop {
         let problem = match service.call(&request).await {
             Ok(response) => {
                 let submission: Submission = serde_json::from_slice(response.body()).map_err(not_ours)?;
                 was_repeated |= service.was_repeated.get();
-                return Ok(Submission { was_repeated, ..submission });
+                created += submission.created;
+                return Ok(Submission { was_repeated, created, ..submission });
             }
             Err(Error::Problem(problem)) if is_for_another_attempt(&problem) => problem,
             Err(Error::Problem(problem)) if problem.reason == BATCH_INCOMPLETE => {
-                return Err(refused(service, &problem, size).await?);
+                return refused(service, &problem, size).await;
             }
             Err(error) if done == 0 => return Err(error.into_exit("the batch is not created")),
-            Err(error) => return Err(error.into_exit(&format!("only {done} of {size} jobs are created; {again}"))),
+            Err(error) => return Err(error.into_exit(&format!("only {done} of {} exist; {again}", jobs(size)))),
         };
-        was_repeated = true;
+        was_repeated |= service.was_repeated.get();
         let submission: Submission = serde_json::from_slice(&problem.body).unwrap_or_default();
-        if submission.done() > done {
-            (done, progressed_at, backoff) = (submission.done(), Instant::now(), BACKOFF);
+        created += submission.created;
+        if submission.existing() > done {
+            (done, progressed_at, backoff) = (submission.existing(), Instant::now(), BACKOFF);
         }
         let why = match submission.refused().find_map(|job| job.detail.clone()) {
             Some(detail) => detail,
-            None if problem.reason == BATCH_INCOMPLETE => "the call took too long".to_owned(),
-            None => "a batch of this name is being deleted".to_owned(),
+            None if problem.status == StatusCode::GATEWAY_TIMEOUT => "the call took too long".to_owned(),
+            None if problem.reason != BATCH_INCOMPLETE => "a batch of this name is being deleted".to_owned(),
+            // The head was refused. The detail says first how many jobs exist.
+            None => submission.detail.split("; ").nth(1).unwrap_or(&submission.detail).to_owned(),
         };
         if !has_timeout && progressed_at.elapsed() >= RETRY_TIMEOUT {
             let code = if why.contains("exceeded quota") { TRY_LATER } else { UNAVAILABLE };
-            return Err(Exit::new(code, format!("only {done} of {size} jobs are created: {why}; {again}")));
+            return Err(Exit::new(code, format!("only {done} of {} exist: {why}; {again}", jobs(size))));
         }
-        let text = format!("{done} of {size} jobs are created: {why}; trying again");
-        service.progress.live(&format!("{done} of {size} jobs are created"));
+        let exist = format!("{done} of {} exist", jobs(size));
+        let text = format!("{exist}: {why}; trying again");
+        service.progress.live(&exist);
         if text != noted {
             service.progress.note(&text);
             noted = text;
@@ -112,17 +123,27 @@ fn is_for_another_attempt(problem: &Problem) -> bool {
     }
 }
 
-/// Prints the refused jobs. Returns the end of the command.
-async fn refused(service: &Service<'_>, problem: &Problem, size: usize) -> Result<Exit, Exit> {
+/// Prints the refused jobs.
+async fn refused(service: &Service<'_>, problem: &Problem, size: usize) -> Result<Submission, Exit> {
     let submission: Submission = serde_json::from_slice(&problem.body).map_err(not_ours)?;
     print(service, table(HEADINGS, submission.refused().map(row)).into_bytes()).await?;
-    let refused = submission.refused().count();
-    Ok(Exit::new(REFUSED, format!("{refused} of {size} jobs are refused: {}", problem.text)))
+    let (refused, existing) = (submission.refused().count(), submission.existing());
+    let when = if existing > 0 { " when the others have ended" } else { "" };
+    let Submission { batch_name, request_id, .. } = &submission;
+    let text = format!(
+        "{} {} refused, and {existing} of {size} exist; correct the jobs, and send all with --retry-failed \
+         {batch_name}{when} ({} {}, request {request_id})",
+        jobs(refused),
+        if refused == 1 { "is" } else { "are" },
+        problem.status.as_u16(),
+        problem.reason
+    );
+    Ok(Submission { refusal: Some(Exit::new(REFUSED, text)), ..submission })
 }
 
 impl Submission {
     /// Returns the number of jobs that exist.
-    fn done(&self) -> usize {
+    pub fn existing(&self) -> usize {
         self.created + self.existing
     }
 

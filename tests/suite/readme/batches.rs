@@ -46,6 +46,8 @@ async fn every_recipe_for_batches_runs() {
     let blocks = blocks(&page);
     let folder = place("");
     folder.write("batch.json", &first(&blocks, "json"));
+    folder.write("a.csv", "");
+    folder.write("b.csv", "");
     let recipes = blocks.iter().filter(|block| block.language == "bash").map(|block| block.text.as_str());
     let script = recipes.collect::<String>().replace("127.0.0.1:8000", lab.service.address());
     let (lines, stderr) = run(&script, &folder, &lab.service, None).await;
@@ -73,13 +75,21 @@ async fn the_script_for_every_night_runs_failed_jobs_again() {
     let blocks = blocks(&page);
     let folder = place("");
     let mut nightly: Value = serde_json::from_str(&first(&blocks, "json")).unwrap();
-    nightly.as_object_mut().unwrap().remove("batch_name");
     nightly["jobs"][1]["overrides"]["command"] = json!(["sh", "-c", "exit 3"]);
     folder.write("nightly.json", &nightly.to_string());
     let place = folder.path().to_str().unwrap();
     let script = first(&blocks, "sh").replace("/etc/jobs", place).replace("$(date +%F)", "2026-11-28");
     let (lines, stderr) = run(&script, &folder, &lab.service, None).await;
-    assert_eq!(lines.last().map(String::as_str), Some("[exit code 1]"), "{lines:#?}\n{stderr}");
+    // cron mails these lines.
+    let [_, row, end] = &lines[..] else { panic!("{lines:#?}\n{stderr}") };
+    assert!(row.contains("nightly-2026-11-28-again-0000") && end == "[exit code 1]", "{lines:#?}\n{stderr}");
     assert_eq!(state(&lab, "nightly-2026-11-28").await, json!(["failed", 2]), "{stderr}");
     assert_eq!(state(&lab, "nightly-2026-11-28-again").await, json!(["failed", 1]), "{stderr}");
+    let with = |part: &str| &*blocks.iter().find(|block| block.text.contains(part)).unwrap().text;
+    let script = [with("xargs"), with("hello-again")].concat().replace("hello-again", "with-curl");
+    let script = script.replace("hello", "nightly-2026-11-28").replace("batch.json", "nightly.json");
+    let script = format!("api=http://{}/api\n{script}", lab.service.address());
+    let (lines, stderr) = run(&script, &folder, &lab.service, None).await;
+    assert!(lines[1].contains("nightly-2026-11-28-0001"), "{lines:#?}\n{stderr}");
+    assert_eq!(state(&lab, "with-curl").await, json!(["failed", 1]), "{stderr}");
 }

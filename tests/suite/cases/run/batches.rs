@@ -36,7 +36,7 @@ fn incomplete(status: u16, detail: &str) -> Value {
     refused["reason"] = json!("Forbidden");
     refused["detail"] = json!(detail);
     json!({ "status": status, "reason": "batch_incomplete", "detail": "not all jobs are created", "request_id": "r1",
-        "created": 1, "existing": 0, "jobs": [job(0, "created"), refused] })
+        "batch_name": "nightly", "namespace": "demo", "created": 1, "existing": 0, "jobs": [job(0, "created"), refused] })
 }
 
 /// The status of a batch of four.
@@ -81,7 +81,7 @@ async fn an_incomplete_batch_is_repeated_with_the_same_key_until_it_is_whole() {
     })
     .await;
     let ended = two_at(&fake, &["--idempotency-key", "k1"]).ended().await;
-    ended.expect(0, "eks-api: 1 of 2 jobs are created: exceeded quota: one; trying again\n");
+    ended.expect(0, "eks-api: 1 of 2 jobs exist: exceeded quota: one; trying again\n");
     assert!(
         ended
             .stderr
@@ -103,7 +103,10 @@ async fn a_batch_that_is_deleted_while_it_is_created_is_65() {
 async fn refused_jobs_are_listed_and_65() {
     let fake = Fake::start(|_| Reply::Json(422, incomplete(403, "denied by\na policy"))).await;
     let ended = two_at(&fake, &[]).ended().await;
-    ended.expect(65, "1 of 2 jobs are refused: not all jobs are created (422 batch_incomplete");
+    ended.expect(
+        65,
+        "1 job is refused, and 1 of 2 exist; correct the jobs, and send all with --retry-failed nightly when the others \
+         have ended (422 batch_incomplete, request r1)\n",);
     let expected = "\
 INDEX  ID     JOB           CODE  REASON     DETAIL
 1      b [2J  nightly-0001  403   Forbidden  denied by a policy
@@ -111,6 +114,62 @@ INDEX  ID     JOB           CODE  REASON     DETAIL
     assert_eq!(ended.stdout, expected);
     let fake = Fake::start(|_| problem(422, "Invalid", "jobs[1].id: is given twice")).await;
     two_at(&fake, &[]).ended().await.expect(65, "the batch is not created: jobs[1].id: is given twice");
+}
+
+#[tokio::test]
+async fn after_a_refusal_the_created_jobs_are_followed_only_with_on_error_continue() {
+    for (arguments, second, asked) in [
+        (&["--follow"][..], "", 0),
+        (&["--follow", "--on-error", "continue"], "0      a   nightly-0000  failed   3     BackoffLimitExceeded\n", 2),
+    ] {
+        let fake = Fake::start(|asked| match asked.operation.as_str() {
+            "create-batch" => Reply::Json(422, incomplete(403, "denied by a policy")),
+            _ => Reply::Json(200, status("running", 0, 1)),
+        })
+        .await;
+        let ended = two_at(&fake, arguments).ended().await;
+        ended.expect(65, "1 job is refused, and 1 of 2 exist");
+        assert!(ended.stdout.contains("denied by a policy") && ended.stdout.contains(second), "{ended:?}");
+        assert_eq!(fake.asked("get-batch-status").len(), asked);
+        assert_eq!(ended.stderr.contains("batch demo/nightly is incomplete: 1 of 4 jobs have ended"), asked > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_without_room_for_the_head_is_waited_for() {
+    let fake = Fake::start(|asked| match asked.count {
+        1 => {
+            let mut problem = incomplete(503, "");
+            problem["detail"] = json!("no job exists; the head of the batch was refused: exceeded quota: one; repeat");
+            problem["created"] = json!(0);
+            problem["jobs"] = json!([]);
+            Reply::Later(503, problem)
+        }
+        _ => created("nightly", 2),
+    })
+    .await;
+    let ended = two_at(&fake, &[]).ended().await;
+    ended.expect(
+        0,
+        "eks-api: 0 of 2 jobs exist: the head of the batch was refused: exceeded quota: one; trying again\n",
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_is_completed_says_how_many_jobs_are_new() {
+    let fake = Fake::start(|_| created("nightly", 1)).await;
+    let ended = two_at(&fake, &[]).ended().await;
+    ended.expect(0, "batch demo/nightly is completed: 1 of 2 jobs created, 1 existed\n");
+}
+
+#[tokio::test]
+async fn an_exit_code_that_comes_late_is_in_the_table() {
+    let mut early = status("failed", 3, 1);
+    early["members"][0]["exit_code"] = Value::Null;
+    let fake = with_statuses(vec![early.clone(), early, status("failed", 3, 1)]).await;
+    let ended = two_at(&fake, &["--follow"]).ended().await;
+    ended.expect(1, "batch demo/nightly failed");
+    assert!(ended.stdout.ends_with("0      a   nightly-0000  failed  3     BackoffLimitExceeded\n"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -131,7 +190,7 @@ async fn a_batch_that_is_followed_shows_each_change_and_ends_with_its_failed_job
     let running = |completed, failed| status("running", completed, failed);
     let fake = with_statuses(vec![running(0, 0), running(1, 1), running(1, 1), status("failed", 2, 2)]).await;
     let ended = two_at(&fake, &["--follow"]).ended().await;
-    ended.expect(1, "batch demo/nightly failed: 4 of 4 jobs have ended (2 failed)\n");
+    ended.expect(1, "batch demo/nightly failed: 4 of 4 jobs have ended (2 failed); to see a log: eks-api logs -n demo nightly-0000\n");
     let line = "eks-api: batch demo/nightly: 2 of 4 jobs have ended (2 running, 1 failed)\n";
     assert_eq!(ended.stderr.matches(line).count(), 1, "{ended:?}");
     let expected = "\
@@ -180,7 +239,8 @@ async fn after_a_signal_the_batch_goes_on_and_the_command_says_how_to_delete_it(
         let url =
             format!("http://{}/api/eks-delete-batch?batch_name=nightly&namespace=demo&cluster=eu", fake.address());
         let ended = run.ended().await;
-        ended.expect(code, &format!("{what}; batch demo/nightly goes on; to delete it: DELETE {url}\n"));
+        let end = format!("the same command goes on waiting; to delete the batch: curl -X DELETE '{url}'\n");
+        ended.expect(code, &format!("{what}; batch demo/nightly goes on; {end}"));
         assert!(fake.asked("delete-batch").is_empty());
     }
 }
@@ -206,7 +266,8 @@ async fn failed_and_missing_jobs_run_again_as_a_new_batch_with_the_same_name_eac
         assert_eq!(body["jobs"], json!([{ "id": "d" }, { "id": "a" }]));
         names.push(body["batch_name"].as_str().unwrap().to_owned());
     }
-    assert!(names[0].starts_with("nightly-retry-") && names[0] == names[1], "{names:?}");
+    // Another release of the program must make the same name.
+    assert_eq!(names, ["nightly-retry-74e33d"; 2]);
     let (fake, _) = retried(&status("failed", 3, 1), FOUR, &["--name", "again"]).await;
     let body: Value = serde_json::from_str(&fake.asked("create-batch")[0].body).unwrap();
     assert_eq!((&body["batch_name"], &body["jobs"]), (&json!("again"), &json!([{ "id": "a" }])));
