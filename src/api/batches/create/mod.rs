@@ -9,6 +9,7 @@ mod warnings;
 
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use tokio::sync::Semaphore;
 
 use crate::api::batches::batch_ref::BatchRef;
@@ -157,7 +158,11 @@ async fn create_from(ctx: &mut RequestContext, names: Names, mut call: Call) -> 
         namespace_created: head.namespace_created,
         warnings: warnings.into_texts(),
     };
-    outcomes.reply()
+    let reply = outcomes.reply();
+    if !matches!(&reply, Err(problem) if problem.status != StatusCode::UNPROCESSABLE_ENTITY) {
+        ctx.store().submissions.ended(head_uid);
+    }
+    reply
 }
 
 /// Returns the namespace of the batch, in which the caller may create jobs, and the template that the call names.
