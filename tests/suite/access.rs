@@ -107,6 +107,20 @@ pub(crate) fn job_in(namespace: &str, name: &str) -> Value {
 }
 
 /// A job that the service takes for its own, in this namespace.
+/// A call for a batch of one job. The batch has a new name each time.
+pub(crate) fn batch_in(namespace: &str) -> Value {
+    let job = job_in(namespace, "made")["job_manifest"].clone();
+    json!({ "namespace": namespace, "job_manifest": { "spec": job["spec"] }, "jobs": [{}] })
+}
+
+/// The head of a batch without members.
+pub(crate) fn head_in(namespace: &str, name: &str) -> Value {
+    let mut head = own_job_in(namespace, name);
+    head["metadata"]["labels"]["eks-api/batch-head"] = json!("true");
+    head["metadata"]["annotations"] = json!({ "eks-api/batch": r#"{"size":1,"body":"b"}"# });
+    head
+}
+
 pub(crate) fn own_job_in(namespace: &str, name: &str) -> Value {
     let mut job = own_job(name);
     job["metadata"]["namespace"] = json!(namespace);

@@ -12,7 +12,7 @@ mod separate;
 
 use serde_json::{Value, json};
 
-use crate::access::own_job_in;
+use crate::access::{head_in, own_job_in};
 use crate::given::BINARY;
 use crate::live::until;
 use crate::support::clusters::Clusters;
@@ -84,12 +84,13 @@ async fn rewrite(service: &Service, file: &str, text: &str) {
     service.log_lines(before + 1, is_end).await;
 }
 
-/// Puts the job `hello`, its pod and its log into the cluster. They differ only in the number of active pods and in the
+/// Puts the job `hello`, its pod and its log into the cluster, and the batch `reports`. They differ only in the number of active pods and in the
 /// text of the log.
 fn fill(name: &str, stub: &StubCluster) {
     let namespace = json!({ "metadata": { "name": "team-a" }, "status": { "phase": "Active" } });
     stub.put_namespace(namespace);
     stub.put_job(hello(name));
+    stub.put_job(head_in("team-a", "reports"));
     stub.put_pod(json!({
         "metadata": { "name": "hello-x", "namespace": "team-a", "labels": { "of": "hello" } },
         "spec": { "containers": [{ "name": "c" }] },

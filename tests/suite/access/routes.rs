@@ -49,7 +49,7 @@ fn rows() -> Vec<Row> {
         row(GetJobLogs, hello),
         row(SuspendJob, hello),
         row(ResumeJob, hello),
-        made(row(CreateBatch, ""), batch()),
+        made(row(CreateBatch, ""), super::batch_in("team-a")),
         row(GetBatchStatus, "?batch_name=nightly&namespace=team-a"),
         row(ListBatches, "?namespace=team-a"),
         row(DeleteBatch, "?batch_name=doomed-batch&namespace=team-a"),
@@ -77,12 +77,6 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// The batch has a new name each time.
-fn batch() -> Value {
-    let job = super::job_in("team-a", "made")["job_manifest"].clone();
-    json!({ "namespace": "team-a", "job_manifest": { "spec": job["spec"] }, "jobs": [{}] })
-}
-
 /// Puts all back as each row expects it.
 fn prepare(cluster: &StubCluster) {
     cluster.remove_job("team-a", "made");
@@ -96,10 +90,7 @@ fn prepare(cluster: &StubCluster) {
         cluster.put_job(job);
     }
     for name in ["nightly", "doomed-batch"] {
-        let mut head = own_job_in("team-a", name);
-        head["metadata"]["labels"]["eks-api/batch-head"] = json!("true");
-        head["metadata"]["annotations"] = json!({ "eks-api/batch": r#"{"size":1,"body":"b"}"# });
-        cluster.put_job(head);
+        cluster.put_job(super::head_in("team-a", name));
     }
     let status = json!({ "name": "c", "restartCount": 0, "state": { "terminated": { "exitCode": 0 } } });
     cluster.put_pod(json!({

@@ -5,7 +5,7 @@ use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 
 use super::{BOTH, HELLO, Lab, since, to};
-use crate::access::job_in;
+use crate::access::{batch_in, job_in};
 use crate::given::BINARY;
 use crate::support::service::{Reply, run};
 
@@ -102,7 +102,11 @@ async fn every_call_checks_the_clusters_of_the_key_first() {
         }
         // Without a name the call is for the default cluster. POST may name another in its body.
         if route != Route::ListClusters {
-            let body = if route == Route::CreateJob { job_in("team-a", "made").to_string() } else { String::new() };
+            let body = match route {
+                Route::CreateJob => job_in("team-a", "made").to_string(),
+                Route::CreateBatch => batch_in("team-a").to_string(),
+                _ => String::new(),
+            };
             let reply = send(&lab, &only_b, route.method().as_str(), route.path(), &body).await;
             assert_eq!(super::problem(&reply), (REFUSED.0, REFUSED.1.to_owned()), "{route:?}");
         }

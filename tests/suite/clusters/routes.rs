@@ -5,7 +5,7 @@ use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 
 use super::{BOTH, Lab, StubCluster, active, since, to};
-use crate::access::{ask, job_in, own_job_in, told};
+use crate::access::{ask, batch_in, head_in, job_in, own_job_in, told};
 use crate::readme::stream::Stream;
 use crate::support::stub::Recorded;
 use crate::wire::Answer;
@@ -22,13 +22,15 @@ struct Row {
 
 fn rows() -> Vec<Row> {
     use Route::{
-        CreateJob, CreateNamespace, DeleteJob, DeleteNamespace, GetJobLogs, GetJobStatus, GetNamespaceStatus,
-        ListClusters, ListJobs, ListNamespaces, ListTemplates, ResumeJob, SuspendJob, WatchJobs,
+        CreateBatch, CreateJob, CreateNamespace, DeleteBatch, DeleteJob, DeleteNamespace, GetBatchStatus, GetJobLogs,
+        GetJobStatus, GetNamespaceStatus, ListBatches, ListClusters, ListJobs, ListNamespaces, ListTemplates,
+        ResumeBatch, ResumeJob, SuspendBatch, SuspendJob, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, asks: true };
     let from_memory = |row| Row { asks: false, ..row };
     let made = |row, body| Row { body: Some(body), status: 201, ..row };
     let hello = "?job_name=hello&namespace=team-a";
+    let of_reports = || Some(json!({ "batch_name": "reports", "namespace": "team-a" }));
     let of_hello = || Some(json!({ "job_name": "hello", "namespace": "team-a" }));
     vec![
         made(row(CreateJob, ""), job_in("team-a", "made")),
@@ -42,6 +44,13 @@ fn rows() -> Vec<Row> {
         Row { body: of_hello(), ..row(SuspendJob, "") },
         row(ResumeJob, hello),
         Row { body: of_hello(), ..row(ResumeJob, "") },
+        made(row(CreateBatch, ""), batch_in("team-a")),
+        from_memory(row(GetBatchStatus, "?batch_name=reports&namespace=team-a")),
+        from_memory(row(ListBatches, "?namespace=team-a")),
+        row(DeleteBatch, "?batch_name=doomed-batch&namespace=team-a"),
+        // None of the jobs exists.
+        from_memory(row(SuspendBatch, "?batch_name=reports&namespace=team-a")),
+        from_memory(Row { body: of_reports(), ..row(ResumeBatch, "") }),
         row(ListTemplates, "?namespace=team-a"),
         Row { status: 201, ..row(CreateNamespace, "?namespace_name=team-new") },
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
@@ -59,6 +68,7 @@ fn prepare(stub: &StubCluster) {
     let namespace = json!({ "metadata": { "name": "team-gone" }, "status": { "phase": "Active" } });
     stub.put_namespace(namespace);
     stub.put_job(own_job_in("team-a", "doomed"));
+    stub.put_job(head_in("team-a", "doomed-batch"));
     stub.end_log("team-a", "hello-x", "c");
     let mut cron_job = crate::given::cron_job("etl");
     cron_job["metadata"]["namespace"] = json!("team-a");
@@ -115,7 +125,10 @@ fn check(row: &Row, how: &str, Outcome { answer, seen: [a, b] }: &Outcome, clust
         return;
     }
     assert_eq!(reply["cluster"], cluster, "{context}");
-    for list in ["jobs", "namespaces", "templates"] {
+    if row.route == Route::CreateBatch {
+        return;
+    }
+    for list in ["jobs", "namespaces", "templates", "batches"] {
         for one in reply[list].as_array().into_iter().flatten() {
             assert_eq!(one["cluster"], cluster, "{context}");
         }

@@ -33,6 +33,7 @@ async fn b2_no_route_tells_why_the_cluster_cannot_be_used() {
         for route in Route::ALL {
             let body = match route {
                 Route::CreateJob => Some(crate::given::job("hello")),
+                Route::CreateBatch => Some(crate::access::batch_in("default")),
                 Route::CreateNamespace => Some(json!({ "namespace_name": "team-a" })),
                 _ => None,
             };
