@@ -165,8 +165,7 @@ impl BackgroundTasks {
                 WatchEvent::Disconnected(failure) => {
                     let is_forbidden = matches!(failure, Failure::Forbidden(_));
                     if !self.may_not_watch.swap(is_forbidden, Ordering::Relaxed) && is_forbidden {
-                        let cluster = &*self.api_server.name;
-                        log::warn!(cluster; "expired batches stay: deleting them needs the right to watch jobs");
+                        log::warn!(cluster = &*self.api_server.name; "expired batches stay: deleting them needs the right to watch jobs");
                     }
                     Some(Err(failure.to_string()))
                 }

@@ -38,8 +38,8 @@ struct Expired {
     uid: String,
 }
 
-/// Deletes every batch that the filter selects when it is due. Ends with the runtime. `may_grow` is the age up to which a
-/// head may get members.
+/// Deletes every batch that the filter selects when it is due. Ends with the runtime. `may_grow` is the age up to which
+/// a head may get members.
 pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filter, may_grow: Duration) {
     let (mut changes, mut submissions) = (store.change_notifications(), store.submissions.ends());
     // The namespaces in which the service may not delete jobs, and when it tries again.
