@@ -163,7 +163,10 @@ impl BackgroundTasks {
             let outcome = match &event {
                 WatchEvent::Watching => Some(Ok(())),
                 WatchEvent::Disconnected(failure) => {
-                    self.may_not_watch.store(matches!(failure, Failure::Forbidden(_)), Ordering::Relaxed);
+                    let is_forbidden = matches!(failure, Failure::Forbidden(_));
+                    if !self.may_not_watch.swap(is_forbidden, Ordering::Relaxed) && is_forbidden {
+                        log::warn!(cluster = &*self.api_server.name; "expired batches stay: deleting them needs the right to watch jobs");
+                    }
                     Some(Err(failure.to_string()))
                 }
                 _ => None,

@@ -17,6 +17,7 @@ use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
 use crate::config::clusters::ClusterConfig;
 use crate::jobs::batches::expiry;
+use crate::jobs::filter::Filter;
 use crate::jobs::policy::Policy;
 use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
@@ -56,7 +57,9 @@ impl Cluster {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let checked = BackgroundTasks::new(Arc::clone(&api_server), Arc::clone(&store), Arc::clone(status_line));
         checked.start(describer, &mut tasks);
-        let expiry = move || expiry::follow(Arc::clone(&api_server), Arc::clone(&store), request_timeout * 2);
+        let filter = Filter { allowed: self.policy.allowed.clone(), ..Filter::default() };
+        let may_grow = request_timeout * 2;
+        let expiry = move || expiry::follow(Arc::clone(&api_server), Arc::clone(&store), filter.clone(), may_grow);
         tasks.spawn(supervise("expiry", expiry, || {}));
     }
 

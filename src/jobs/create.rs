@@ -118,7 +118,7 @@ pub async fn submit(
                         return Err(error.into());
                     }
                 }
-                // A caller who may not read the job is told of the refusal.
+                // A caller who may not read the job gets the refusal.
                 Err(unread) if unread.refusal(403, "Forbidden").is_some() => {
                     return Err(ambiguous_error.unwrap_or(error).into());
                 }

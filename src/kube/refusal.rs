@@ -65,7 +65,7 @@ impl Refusal {
         matches!(self.code, 408 | 429 | 500..) || is_early
     }
 
-    /// Whether a create may succeed when the API server has less to do, or when the objects of a quota are gone.
+    /// Whether a create may succeed later: when the API server has less to do, or a quota has room.
     pub fn is_temporary(&self) -> bool {
         let is_quota = self.code == 403 && self.status.message.contains("exceeded quota");
         is_quota || self.kind != Kind::Final

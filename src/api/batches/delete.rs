@@ -9,10 +9,10 @@ use serde::Serialize;
 use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 
 use crate::api::batches::batch_ref::BatchRef;
-use crate::api::batches::lookup::{access_requests, head, members_in_cluster, problem};
+use crate::api::batches::lookup::{access_requests, head, members_in_cluster, named_if_missing};
+use crate::api::batches::wait::settled;
 use crate::api::context::RequestContext;
 use crate::api::jobs::delete::propagation;
-use crate::api::jobs::lookup::Source;
 use crate::api::jobs::wait::{POLL, POLL_TIMEOUT, wait_for_disconnect};
 use crate::api::routes::Route;
 use crate::http::request::body;
@@ -24,7 +24,6 @@ use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::Found;
 use crate::kube::error::Error;
-use crate::kube::names::JobName;
 use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
 use crate::kube::types::{DeletedJob, Job};
 
@@ -70,7 +69,7 @@ pub(crate) async fn delete_batch(ctx: &mut RequestContext, body: RequestBody) ->
     ctx.acquire_write_permit().await?;
     let deleted = ctx.client()?.delete(&batch.path(), &options).await;
     ctx.set_object_uid(&uid);
-    match deleted.map_err(|error| problem(&batch, error))? {
+    match deleted.map_err(|error| named_if_missing(&batch, error))? {
         DeletedJob::Ending(head) => ctx.store().insert_if_newer(&head),
         DeletedJob::Gone(_) => ctx.store().tombstone(&batch.namespace, &batch.name.head(), &uid),
     }
@@ -123,38 +122,30 @@ async fn wait_until_gone(
         } else {
             *next_poll.get_or_insert_with(|| end.min(TokioInstant::now() + poll.pause()))
         };
-        tokio::select! {
-            () = subscription.changed() => {
-                // One lookup for each change, and a scan of all jobs only when the known members are gone.
-                while left.members.pop_if(|member| !is_in_store(ctx, batch, member)).is_some() {}
-                if no_cache || !left.members.is_empty() {
-                    continue;
-                }
-            }
-            () = sleep_until(poll_at) => if poll_at == end { break },
+        let is_poll = tokio::select! {
+            () = settled(&mut subscription), if !no_cache => false,
+            () = sleep_until(poll_at) => true,
             _ = draining.wait_for(|draining| *draining) => break,
             () = wait_for_disconnect(disconnected.as_mut()) => break,
             denied = revoked.as_mut() => return Err(denied.into()),
+        };
+        if is_poll && poll_at == end {
+            break;
         }
-        next_poll = None;
-        match look(ctx, batch, uid, no_cache).await {
-            Ok(now) => left = now,
+        let now = if is_poll {
+            next_poll = None;
+            look(ctx, batch, uid, no_cache).await.ok()
+        } else {
+            left_in_store(ctx, batch, uid)
+        };
+        match now {
+            Some(now) if now.is_gone() => return Ok(now),
+            Some(now) => left = now,
             // The next look may succeed.
-            Err(_) => left.is_watched = false,
-        }
-        if left.is_gone() {
-            return Ok(left);
+            None => left.is_watched = false,
         }
     }
-    // Not every change was counted.
-    Ok(left_in_store(ctx, batch, uid).filter(|_| !no_cache).unwrap_or(left))
-}
-
-/// Whether the watch still reports this member.
-fn is_in_store(ctx: &RequestContext, batch: &BatchRef, member: &Status) -> bool {
-    let Ok(name) = JobName::parse(member.name()) else { return false };
-    let found = ctx.store().find(&batch.namespace, &name, Instant::now());
-    matches!(found, Found::Hit { found, age: None } if found.uid == member.uid)
+    Ok(left)
 }
 
 async fn look(ctx: &mut RequestContext, batch: &BatchRef, uid: &str, no_cache: bool) -> Result<Left, Problem> {
@@ -162,30 +153,28 @@ async fn look(ctx: &mut RequestContext, batch: &BatchRef, uid: &str, no_cache: b
         return Ok(left);
     }
     // Boxed: all waiting calls have room for it, and few of them use it.
-    timeout(POLL_TIMEOUT, Box::pin(left_in_cluster(ctx, batch, uid)))
-        .await
-        .unwrap_or(Err(Error::Timeout))
-        .map_err(Into::into)
+    let left = timeout(POLL_TIMEOUT, Box::pin(left_in_cluster(ctx, batch, uid))).await;
+    left.unwrap_or_else(|_| Err(Error::Timeout.into()))
 }
 
-/// Finds the members by their label and owner: the description of the head may be damaged, and the head gone.
+/// Finds the members by their label and owner: the description of the head may be damaged, and the head gone. `None`
+/// while the watch is down: what is not in memory may exist.
 fn left_in_store(ctx: &RequestContext, batch: &BatchRef, uid: &str) -> Option<Left> {
-    let (namespace, now) = (batch.namespace.clone(), Instant::now());
-    let filter = Filter { namespace: Some(namespace), batch: Some(batch.name.clone()), ..Filter::default() };
-    let Found::Hit { found, age } = ctx.store().page(&filter, None, usize::MAX, now) else { return None };
-    let source = Source::Store { age };
-    let members = found.jobs.into_iter().filter(|member| is_owned_by(member, uid)).collect();
-    let head = ctx.store().find(&batch.namespace, &batch.name.head(), now);
-    let has_head = matches!(head, Found::Hit { found, .. } if *found.uid == *uid);
-    (!source.is_stale()).then(|| Left { has_head, members, is_watched: source.is_watched() })
+    let (store, now, in_namespace) = (ctx.store(), Instant::now(), Some(batch.namespace.clone()));
+    let heads = Filter { namespace: in_namespace, job: Some(batch.name.head()), ..Filter::default() };
+    let members = Filter { job: None, batch: Some(batch.name.clone()), ..heads.clone() };
+    let Found::Hit { found: heads, age: None } = store.batch_heads(&heads, None, 1, now) else { return None };
+    let Found::Hit { found: members, age: None } = store.page(&members, None, usize::MAX, now) else { return None };
+    let has_head = heads.jobs.iter().any(|head| *head.uid == *uid);
+    let members = members.jobs.into_iter().filter(|member| is_owned_by(member, uid)).collect();
+    Some(Left { has_head, members, is_watched: true })
 }
 
-async fn left_in_cluster(ctx: &mut RequestContext, batch: &BatchRef, uid: &str) -> Result<Left, Error> {
-    let client = ctx.client().map_err(|_| Error::Timeout)?;
-    let has_head = match client.get::<Job>(&batch.path()).await {
+async fn left_in_cluster(ctx: &mut RequestContext, batch: &BatchRef, uid: &str) -> Result<Left, Problem> {
+    let has_head = match ctx.client()?.get::<Job>(&batch.path()).await {
         Ok(head) => head.metadata.uid == uid,
         Err(error) if error.is_not_found() => false,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut members = members_in_cluster(ctx, batch).await?;
     members.retain(|member| is_owned_by(member, uid));

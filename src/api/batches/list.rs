@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::task::yield_now;
+
 use crate::api::batches::batch_ref::BatchRef;
-use crate::api::batches::lookup::{FoundBatch, from_store, may_grow_for, with_members};
+use crate::api::batches::lookup::{FoundBatch, from_store, jobs_in_cluster, may_grow_for, with_members};
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::jobs::list::filter::in_namespaces;
@@ -17,9 +19,11 @@ use crate::auth::AccessRequest;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::jobs::batches::Batch;
+use crate::jobs::batches::membership::MEMBER_LABEL;
 use crate::jobs::batches::state::BatchState;
 use crate::jobs::batches::status::{BatchStatus, View};
 use crate::jobs::filter::Filter;
+use crate::jobs::label_selector::Selector;
 use crate::jobs::status::Status;
 use crate::jobs::store::index::PageCursor;
 use crate::jobs::store::{Found, Page};
@@ -95,9 +99,11 @@ async fn stored(
             }
             (after, unseen) = (Some(PageCursor::from(&**head)), unseen - 1);
             // One that is deleted meanwhile is left out.
-            let found = batch_ref(head).and_then(|id| from_store(ctx, &id));
+            let found = batch_ref(head).and_then(|batch| from_store(ctx, &batch));
             let listing = found.map(|FoundBatch { batch, .. }| with_growth(ctx, batch));
             batches.extend(listing.filter(|listing| query.takes(listing)));
+            // Other calls get their turn.
+            yield_now().await;
         }
         left -= 1;
         let (remaining, is_full) = (remaining + unseen, batches.len() == query.limit);
@@ -111,12 +117,10 @@ async fn stored(
             };
             return Some((batches, rest, Source::Store { age }));
         }
-        // Other calls get their turn.
-        tokio::task::yield_now().await;
     }
 }
 
-/// Lists the heads in the cluster, and the members of each.
+/// Lists the heads in the cluster, and once the members of all batches.
 async fn in_cluster(
     ctx: &mut RequestContext,
     query: &Query,
@@ -126,14 +130,20 @@ async fn in_cluster(
     // A list costs the cluster far more than any other call. So a caller has one at a time.
     let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
-    let (mut batches, mut left) = (Vec::new(), MAX_PAGES);
+    let (mut batches, mut members, mut left) = (Vec::new(), None, MAX_PAGES);
     loop {
         let limit = query.limit - batches.len();
         let (heads, mut rest) = list_in_cluster(ctx, Listed::BatchHeads, &query.filter, from, limit).await?;
+        // Listed after the heads: otherwise those of a batch that is new would seem to be missing.
+        let members = match &mut members {
+            Some(members) => members,
+            None => members.insert(jobs_in_cluster(ctx, &all_members(&query.filter)?).await?),
+        };
         for head in heads {
-            let Some(id) = batch_ref(&head) else { continue };
-            let batch = with_members(ctx, &id, head).await?;
-            batches.extend(Some(with_growth(ctx, batch)).filter(|listing| query.takes(listing)));
+            let listing = with_growth(ctx, with_members(head, members));
+            batches.extend(Some(listing).filter(|listing| query.takes(listing)));
+            // Other calls get their turn.
+            yield_now().await;
         }
         left -= 1;
         from = match &rest.r#continue {
@@ -146,6 +156,13 @@ async fn in_cluster(
             }
         };
     }
+}
+
+/// Selects the members of all batches in these namespaces.
+fn all_members(filter: &Filter) -> Result<Filter, Problem> {
+    let selector =
+        Selector::parse(MEMBER_LABEL).map_err(|error| Problem::malformed("label_selector", &error.to_string()))?;
+    Ok(Filter { selector, ..filter.clone() })
 }
 
 fn with_growth(ctx: &RequestContext, batch: Batch) -> Listing {

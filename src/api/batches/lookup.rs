@@ -1,6 +1,5 @@
 //! Finds one batch: in the store, or in the cluster.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,19 +8,20 @@ use tokio::time::timeout;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::context::RequestContext;
-use crate::api::jobs::list::pages::MAX_PAGE;
+use crate::api::jobs::list::pages::{Listed, MAX_PAGE, page};
 use crate::api::jobs::lookup::{REFRESH_TIMEOUT, Source, refuses_caller};
 use crate::api::routes::access::{SEE_JOB, SEE_JOBS};
 use crate::auth::AccessRequest;
 use crate::http::response::problem::Problem;
 use crate::jobs::batches::Batch;
-use crate::jobs::batches::members::index_of;
-use crate::jobs::batches::membership::MEMBER_LABEL;
+use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
-use crate::jobs::store::{Found, LABEL_SELECTOR};
+use crate::jobs::store::Found;
 use crate::kube::error::Error;
-use crate::kube::types::{Job, List};
-use crate::kube::url::Path;
+use crate::kube::types::Job;
+
+/// The members that one further call of the rate limit stands for.
+const MEMBERS_PER_CALL: usize = 100;
 
 #[derive(Clone, Debug)]
 pub(super) struct FoundBatch {
@@ -88,7 +88,7 @@ pub(in crate::api) async fn head(ctx: &mut RequestContext, batch: &BatchRef) -> 
 }
 
 async fn head_in_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
-    let head: Job = ctx.client()?.get(&batch.path()).await.map_err(|error| problem(batch, error))?;
+    let head: Job = ctx.client()?.get(&batch.path()).await.map_err(|error| named_if_missing(batch, error))?;
     ctx.store().insert_if_newer(&head);
     let head = Arc::new(ctx.store().status(&head));
     if head.is_batch_head() { Ok(head) } else { Err(batch.is_a_job(ctx.route).into()) }
@@ -97,55 +97,69 @@ async fn head_in_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<A
 /// Reads the head, and lists the members by their label.
 pub(super) async fn from_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<FoundBatch, Problem> {
     let head = head_in_cluster(ctx, batch).await?;
+    let members = members_in_cluster(ctx, batch).await?;
+    Ok(FoundBatch { batch: with_members(head, &members), source: Source::Cluster })
+}
+
+/// Returns the batch of this head. Takes jobs in the order of their keys; its members are among them.
+pub(super) fn with_members(head: Arc<Status>, jobs: &[Arc<Status>]) -> Batch {
+    let batch = head.key().to_owned();
+    Batch::new(head, |index| {
+        let key = format!("{batch}-{index:04}");
+        let at = jobs.binary_search_by(|job| job.key().cmp(&key)).ok()?;
+        jobs.get(at).cloned()
+    })
+}
+
+/// Lists the members of the batches of this name, in the order of their keys. They may belong to an earlier batch.
+pub(super) async fn members_in_cluster(
+    ctx: &mut RequestContext,
+    batch: &BatchRef,
+) -> Result<Vec<Arc<Status>>, Problem> {
+    let (namespace, name) = (Some(batch.namespace.clone()), Some(batch.name.clone()));
+    ctx.enter()?;
     // A list costs the cluster far more than any other call. So a caller has one at a time.
     let limits = Arc::clone(&ctx.limits);
     let _turn = limits.acquire_list(ctx.caller_id()).await?;
-    Ok(FoundBatch { batch: with_members(ctx, batch, head).await?, source: Source::Cluster })
+    jobs_in_cluster(ctx, &Filter { namespace, batch: name, ..Filter::default() }).await
 }
 
-/// Returns the batch of this head with the members in the cluster.
-pub(super) async fn with_members(
-    ctx: &mut RequestContext,
-    batch: &BatchRef,
-    head: Arc<Status>,
-) -> Result<Batch, Problem> {
-    let listed = members_in_cluster(ctx, batch).await?;
-    let mut members: HashMap<u32, Arc<Status>> = HashMap::new();
-    members.extend(listed.into_iter().filter_map(|member| Some((index_of(&member)?, member))));
-    Ok(Batch::new(head, |index| members.remove(&index)))
-}
-
-/// Lists the jobs with the label of this batch. They may belong to an earlier batch of that name.
-pub(super) async fn members_in_cluster(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Vec<Arc<Status>>, Error> {
-    let selector = format!("{LABEL_SELECTOR},{MEMBER_LABEL}={}", batch.name);
-    let (mut members, mut token) = (Vec::new(), None::<String>);
+/// Lists all jobs that match, in the order of their keys. The caller holds its turn to list.
+pub(super) async fn jobs_in_cluster(ctx: &mut RequestContext, filter: &Filter) -> Result<Vec<Arc<Status>>, Problem> {
+    let (mut jobs, mut token) = (Vec::new(), None::<String>);
     loop {
-        let path = Path::jobs_page(Some(&batch.namespace), &selector, MAX_PAGE, token.as_deref());
-        let client = ctx.client().map_err(|_| Error::Timeout)?;
-        let list: List<Job> = client.get(&path).await?;
-        members.extend(list.items.unwrap_or_default().iter().map(|job| Arc::new(ctx.store().status(job))));
-        token = Some(list.metadata.r#continue).filter(|token| !token.is_empty());
+        let (more, next) = page(ctx, Listed::Jobs, filter, MAX_PAGE as usize, token.as_deref()).await?;
+        jobs.extend(more);
+        token = next;
         if token.is_none() {
-            return Ok(members);
+            jobs.sort_unstable_by(|one, other| one.key().cmp(other.key()));
+            return Ok(jobs);
         }
     }
 }
 
 /// A 404 names the batch.
-pub(super) fn problem(batch: &BatchRef, error: Error) -> Problem {
+pub(super) fn named_if_missing(batch: &BatchRef, error: Error) -> Problem {
     if error.is_not_found() { batch.not_found().into() } else { error.into() }
 }
 
 /// Returns for how long missing members may still be submitted. `None`: they will not be.
 ///
-/// A submission takes at most the request timeout. Another process may make it, so a young head counts as one.
-pub(super) fn may_grow_for(ctx: &RequestContext, batch: &Batch) -> Option<Duration> {
+/// A submission takes at most the request timeout. Another process may make it, so a young head counts as one, unless
+/// its submission ended in this process.
+pub(in crate::api) fn may_grow_for(ctx: &RequestContext, batch: &Batch) -> Option<Duration> {
     let grows_until =
         Duration::from_secs(batch.head.created.try_into().unwrap_or_default()) + ctx.state.request_timeout * 2;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = grows_until.checked_sub(now).filter(|left| !left.is_zero());
-    if ctx.store().submissions.contains(batch.head.key()) {
+    let submissions = &ctx.store().submissions;
+    if submissions.contains(batch.head.key()) {
         return Some(left.unwrap_or(ctx.state.request_timeout));
     }
-    left
+    left.filter(|_| !submissions.has_ended(&batch.head.uid))
+}
+
+/// Charges the caller for the members of a batch, beside the call itself.
+pub(in crate::api) fn charge(ctx: &mut RequestContext, members: usize) {
+    ctx.charge(u32::try_from(members / MEMBERS_PER_CALL).unwrap_or(u32::MAX));
 }

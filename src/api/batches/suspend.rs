@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::api::batches::batch_ref::BatchRef;
-use crate::api::batches::lookup;
+use crate::api::batches::lookup::{charge, find};
 use crate::api::batches::view::check_description;
 use crate::api::context::RequestContext;
 use crate::api::jobs::suspend::check_result;
@@ -19,6 +19,7 @@ use crate::http::response::reply::Reply;
 use crate::jobs::status::Status;
 use crate::jobs::store::JobStore;
 use crate::kube::client::{Body, Client, json};
+use crate::kube::error::Error;
 use crate::kube::names::JobName;
 use crate::kube::types::Job;
 use crate::kube::types::request::Suspension;
@@ -45,6 +46,7 @@ struct Outcome {
     /// They have ended, are gone, or were in the wanted state already.
     unchanged: usize,
     failed: usize,
+    missing: usize,
 }
 
 #[derive(Serialize)]
@@ -78,41 +80,52 @@ pub(crate) async fn suspend_batch(
     let in_body: Parameters = ctx.read_optional_body(body, |body: &Parameters| body.cluster.as_deref()).await?;
     ctx.count()?;
     let batch = resolve_batch(ctx, &in_body)?;
-    let found = lookup::find(ctx, &batch).await?.batch;
+    let found = find(ctx, &batch).await?.batch;
     ctx.set_object_uid(&found.head.uid);
     check_description(&batch, &found)?;
     let suspension = json(&Suspension::new(suspend))?;
-    let (mut outcome, mut first_failure, mut running) = (Outcome::default(), None, JoinSet::new());
-    let mut members = found.known();
+    charge(ctx, found.members.len());
+    let (mut first_failure, mut running) = (None, JoinSet::new());
+    let members = found.known().filter(|member| needs_change(member, suspend));
+    let names: Vec<JobName> = members.filter_map(|member| JobName::parse(member.name()).ok()).collect();
+    let (mut names, known) = (names.into_iter().peekable(), found.known().count());
+    let mut outcome = Outcome { missing: found.members.len() - known, ..Outcome::default() };
     loop {
-        let next = if running.len() < MAX_CHANGES { members.next() } else { None };
-        let done = match next {
-            Some(member) if !needs_change(member, suspend) => Ok(false),
-            // Acquired one after the other, so that the call waits for few permits at a time.
-            Some(member) => match (JobName::parse(member.name()), ctx.write_client().await) {
-                (Ok(name), Ok(client)) => {
+        while running.len() < MAX_CHANGES
+            && let Some(name) = names.peek().cloned()
+        {
+            match ctx.write_client().await {
+                Ok(client) => {
                     let (path, store) = (Path::job(&batch.namespace, &name), Arc::clone(ctx.store()));
                     let changed = change(client, path, suspension.clone(), store, suspend);
                     running.spawn(async move { changed.await.map_err(|failure| (name, failure)) });
-                    continue;
+                    names.next();
                 }
-                (Ok(name), Err(problem)) => Err((name, Failure { problem, may_pass: true })),
-                (Err(_), _) => Ok(false),
-            },
-            None => match running.join_next().await {
-                Some(ended) => ended.unwrap_or(Ok(false)),
-                None => break,
-            },
-        };
-        match done {
-            Ok(true) => outcome.changed += 1,
-            Ok(false) => outcome.unchanged += 1,
-            Err(failure) => {
-                outcome.failed += 1;
-                first_failure.get_or_insert(failure);
+                // The permits of the changes on their way become free.
+                Err(_) if !running.is_empty() => break,
+                Err(problem) => {
+                    outcome.failed += names.by_ref().count();
+                    first_failure.get_or_insert((name, Failure { problem, may_pass: true }));
+                }
             }
         }
+        let Some(ended) = running.join_next().await else { break };
+        let failure = match ended {
+            Ok(Ok(is_changed)) => {
+                outcome.changed += usize::from(is_changed);
+                continue;
+            }
+            Ok(Err(failure)) => failure,
+            // A change that panicked may have had its effect.
+            Err(_) => {
+                let problem = Error::Broken("the change was aborted".to_owned()).into();
+                (batch.name.head(), Failure { problem, may_pass: true })
+            }
+        };
+        outcome.failed += 1;
+        first_failure.get_or_insert(failure);
     }
+    outcome.unchanged = known - outcome.changed - outcome.failed;
     if let Some((member, failure)) = first_failure {
         return Err(incomplete(&batch, &outcome, &member, failure, suspend));
     }
@@ -160,7 +173,7 @@ async fn change(
 
 /// Returns the problem of a change that did not reach all members.
 fn incomplete(batch: &BatchRef, outcome: &Outcome, member: &JobName, first: Failure, suspend: bool) -> Problem {
-    let Outcome { changed, unchanged, failed } = outcome;
+    let Outcome { changed, unchanged, failed, .. } = outcome;
     let Failure { problem, may_pass } = first;
     let verb = if suspend { "suspended" } else { "resumed" };
     let hint = if may_pass { "; call again for the rest" } else { "" };

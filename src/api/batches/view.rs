@@ -21,26 +21,31 @@ pub(super) struct Seen {
 /// Returns the status object for the caller of this request.
 pub(super) async fn see(
     ctx: &mut RequestContext,
-    id: &BatchRef,
-    batch: &Batch,
+    batch: &BatchRef,
+    found: &Batch,
     with_members: bool,
 ) -> Result<Seen, Problem> {
-    let with_exits = batch.has_exits() && exits::caller_may_see(ctx, Some(&id.namespace)).await?;
-    let may_grow = may_grow_for(ctx, batch).is_some();
-    let json = json(&BatchStatus::new(ctx.cluster.name(), batch, may_grow, View { with_members, with_exits }))?;
+    let with_exits = found.has_exits() && exits::caller_may_see(ctx, Some(&batch.namespace)).await?;
+    let may_grow = may_grow_for(ctx, found).is_some();
+    let json = json(&BatchStatus::new(ctx.cluster.name(), found, may_grow, View { with_members, with_exits }))?;
     let tag = [&*ctx.cluster.tag_prefix, &hash(&json)].concat();
     Ok(Seen { json, tag })
 }
 
 /// 409 if the head does not describe the batch any more.
-pub(in crate::api) fn check_description(id: &BatchRef, batch: &Batch) -> Result<(), Problem> {
-    if batch.description().is_some() {
+pub(in crate::api) fn check_description(batch: &BatchRef, found: &Batch) -> Result<(), Problem> {
+    if found.description().is_some() {
         return Ok(());
     }
+    Err(damaged(batch))
+}
+
+/// 409: another tool has changed the annotation of the head.
+pub(super) fn damaged(batch: &BatchRef) -> Problem {
     let detail = format!(
         "the annotation eks-api/batch of the job {} in namespace {} is missing or damaged, so the members of the batch \
          are unknown: restore it, or delete the batch with delete-batch and create it again",
-        id.name, id.namespace
+        batch.name, batch.namespace
     );
-    Err(Problem::new(StatusCode::CONFLICT, "batch_damaged", detail))
+    Problem::new(StatusCode::CONFLICT, "batch_damaged", detail)
 }

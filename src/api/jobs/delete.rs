@@ -36,7 +36,7 @@ pub(crate) async fn delete_job(ctx: &mut RequestContext, body: RequestBody) -> R
         preconditions: job.uid.clone().map(|uid| Preconditions { uid }),
         ..DeleteOptions::new(propagation(ctx)?)
     };
-    refuse_head(ctx, &job).await?;
+    refuse_head(ctx, &job, options.propagation_policy == Propagation::Orphan).await?;
     ctx.acquire_write_permit().await?;
     let uid = match ctx.client()?.delete(&job.path(), &options).await? {
         DeletedJob::Ending(deleted) => {

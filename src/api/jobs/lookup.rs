@@ -97,7 +97,8 @@ pub(super) async fn fetch(ctx: &mut RequestContext, job: &JobRef) -> Result<Foun
 }
 
 /// Returns an error before the change of a job that is the head of a batch. Reads a job that is not in memory.
-pub(super) async fn refuse_head(ctx: &mut RequestContext, job: &JobRef) -> Result<(), Problem> {
+/// `is_orphaning` is whether the change would leave members without a head: then the caller must be allowed to read it.
+pub(super) async fn refuse_head(ctx: &mut RequestContext, job: &JobRef, is_orphaning: bool) -> Result<(), Problem> {
     let found = match from_store(ctx, job).filter(|found| !found.source.is_stale()) {
         Some(found) if found.status.is_batch_head() => {
             // Otherwise the answer shows the batch to a caller who may not see it.
@@ -108,7 +109,8 @@ pub(super) async fn refuse_head(ctx: &mut RequestContext, job: &JobRef) -> Resul
         None => match Box::pin(from_cluster(ctx, job)).await {
             Ok(found) => found,
             // The change itself gets the answer of the API server.
-            Err(problem) if matches!(problem.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => return Ok(()),
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => return Ok(()),
+            Err(problem) if problem.status == StatusCode::FORBIDDEN && !is_orphaning => return Ok(()),
             Err(problem) => return Err(problem),
         },
     };
@@ -127,12 +129,12 @@ pub(super) fn from_store(ctx: &RequestContext, job: &JobRef) -> Option<FoundJob>
 pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Result<FoundJob, Problem> {
     let found: Job = match ctx.client()?.get(&job.path()).await {
         Ok(found) => found,
-        Err(error) => return Err(problem(ctx, job, error)),
+        Err(error) => return Err(with_last_known(ctx, job, error)),
     };
     // Otherwise a later answer from the store could be older than this one.
     ctx.store().insert_if_newer(&found);
     if !job.has_uid(&found.metadata.uid) {
-        return Err(problem(ctx, job, job.replaced()));
+        return Err(with_last_known(ctx, job, job.replaced()));
     }
     Ok(FoundJob { status: Arc::new(ctx.store().status(&found)), source: Source::Cluster })
 }
@@ -157,7 +159,7 @@ pub(in crate::api) fn refuses_caller(ctx: &RequestContext, problem: &Problem) ->
 }
 
 /// Returns the problem for a caller who may see the job. A 404 has the last known status.
-pub(super) fn problem(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
+pub(super) fn with_last_known(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
     let last_known = if error.is_not_found() { last_known(ctx, job) } else { None };
     let member = last_known.and_then(|status| Some(("last_known".to_owned(), gone(&status)?)));
     let members = member.map(|member| Box::new(BTreeMap::from([member])));

@@ -34,7 +34,7 @@ pub(crate) async fn suspend_job(ctx: &mut RequestContext, body: RequestBody, sus
     let wait = agreed("wait", ctx.parameters.wait()?, wait)?;
     let job = resolve_job(ctx, &in_body)?;
     let patch = json(&Suspension::new(suspend))?;
-    refuse_head(ctx, &job).await?;
+    refuse_head(ctx, &job, false).await?;
     ctx.acquire_write_permit().await?;
     let patched: Job = ctx.client()?.merge_patch(&job.path(), patch).await?;
     ctx.set_object_uid(&patched.metadata.uid);

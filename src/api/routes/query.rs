@@ -19,8 +19,12 @@ pub fn parse(route: Route, uri: &Uri) -> Result<Parameters, Problem> {
 
 fn unknown(route: Route, name: &str) -> Problem {
     let known = route.parameters();
-    let calls: Vec<&str> =
-        Route::ALL.iter().filter(|other| other.parameters().contains(&name)).map(|other| other.path()).collect();
+    // Those for the same kind of object come first.
+    let calls_for = |same: bool| {
+        let takes = Route::ALL.into_iter().filter(|other| other.parameters().contains(&name));
+        takes.map(Route::path).filter(move |path| (is_for_batches(path) == is_for_batches(route.path())) == same)
+    };
+    let calls: Vec<&str> = calls_for(true).chain(calls_for(false)).collect();
     let hint = if body_members(route).contains(&name) {
         "belongs in the JSON body of this call, not in the query".to_owned()
     } else if let Some(meant) = known.iter().find(|known| is_like(known, name)) {
@@ -32,6 +36,10 @@ fn unknown(route: Route, name: &str) -> Problem {
     };
     let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
     Problem::malformed(&shown_name(name), &format!("{hint}; the query takes {takes}"))
+}
+
+fn is_for_batches(path: &str) -> bool {
+    path.contains("batch")
 }
 
 /// The members of the JSON body that cannot be in the query.
@@ -90,6 +98,7 @@ mod tests {
             (Route::GetJobLogs, "tail", "did you mean tail_lines?"),
             (Route::ListJobs, "selector", "did you mean label_selector?"),
             (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status, /api/eks-get-batch-status;"),
+            (Route::ResumeBatch, "wait", "it belongs to /api/eks-get-batch-status, /api/eks-delete-batch, "),
             (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes cluster"),
             (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes cluster, job_name"),
             (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),

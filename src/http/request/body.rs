@@ -40,7 +40,7 @@ impl HeldBody {
 pub struct Envelope {
     /// A YAML document that is a manifest without this member is the value of the member.
     pub yaml_member: Option<&'static str>,
-    /// What to do with a manifest that is the whole body.
+    /// The remedy for a manifest that is the whole body.
     pub advice: &'static str,
     /// The members of other calls, each with what to do instead.
     pub elsewhere: &'static [(&'static str, &'static str)],
@@ -61,6 +61,14 @@ pub async fn read<T: DeserializeOwned + Send + 'static>(
     let (mut bytes, mut memory) =
         tokio::time::timeout(BODY_TIMEOUT, whole(body, budget)).await.map_err(|_| late())??;
     if let (BodyFormat::Yaml, Some(envelope)) = (format, envelope) {
+        // The tree of a YAML document takes up to a hundred times its text.
+        if bytes.len() > MAX_BODY_BYTES {
+            let problem = too_large(MAX_BODY_BYTES);
+            return Err(Problem {
+                detail: format!("{}, which is the limit for YAML; send JSON", problem.detail).into(),
+                ..problem
+            });
+        }
         let (turn, length, max) = (budget.acquire_turn().await?, bytes.len(), budget.max_body);
         // The largest body takes a tenth of a second, which all other requests would wait. The turn ends with the task.
         bytes = off_thread(move || (enveloped(&bytes, max, envelope), turn).0).await??;

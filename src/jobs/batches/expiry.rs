@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::jobs::batches::status::ended_at;
@@ -37,8 +38,9 @@ struct Expired {
     uid: String,
 }
 
-/// Deletes every batch when it is due. Ends with the runtime. `may_grow` is the age up to which a head may get members.
-pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, may_grow: Duration) {
+/// Deletes every batch that the filter selects when it is due. Ends with the runtime. `may_grow` is the age up to which
+/// a head may get members.
+pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filter, may_grow: Duration) {
     let (mut changes, mut submissions) = (store.change_notifications(), store.submissions.ends());
     // The namespaces in which the service may not delete jobs, and when it tries again.
     let (mut forbidden, mut was_forbidden, mut backoff) = (HashMap::<String, Instant>::new(), false, BACKOFF);
@@ -47,7 +49,7 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, may_grow: Dur
         submissions.mark_unchanged();
         let looked = Instant::now();
         forbidden.retain(|_, until| *until > looked);
-        let (expired, next) = look(&store, may_grow);
+        let (expired, next) = look(&store, &filter, may_grow).await;
         let mut has_failed = false;
         for batch in &expired {
             if forbidden.contains_key(batch.namespace.as_str()) {
@@ -96,15 +98,17 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, may_grow: Dur
 }
 
 /// Returns the batches that are due, and the time until the next one is.
-fn look(store: &JobStore, may_grow: Duration) -> (Vec<Expired>, Option<Duration>) {
+async fn look(store: &JobStore, filter: &Filter, may_grow: Duration) -> (Vec<Expired>, Option<Duration>) {
     let (mut expired, mut next) = (Vec::new(), None::<Duration>);
-    let heads = store.batch_heads(&Filter::default(), None, usize::MAX, std::time::Instant::now());
+    let heads = store.batch_heads(filter, None, usize::MAX, std::time::Instant::now());
     // The members may have changed while the watch is down.
     let Found::Hit { found: heads, age: None } = heads else { return (expired, next) };
     let has_ttl = |head: &_| description(head).is_some_and(|known| known.ttl_seconds_after_finished.is_some());
     for head in heads.jobs.iter().filter(|head| has_ttl(head)) {
         let names = (Namespace::parse(head.namespace()), BatchName::parse(head.name()));
         let (Ok(namespace), Ok(name)) = names else { continue };
+        // Calls get their turn.
+        yield_now().await;
         let found = store.batch(&namespace, &name, std::time::Instant::now());
         let Found::Hit { found: batch, age: None } = found else { continue };
         if store.submissions.contains(batch.head.key()) {

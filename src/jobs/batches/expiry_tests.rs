@@ -19,16 +19,27 @@ fn time(seconds: i64) -> String {
         .unwrap()
 }
 
-/// A batch of these members: `None` is missing, `Some(None)` runs, and the others ended so many seconds after the
-/// creation of the head.
-fn batch(ttl: Option<u32>, members: &[Option<Option<i64>>]) -> Batch {
+#[derive(Clone, Copy, Debug)]
+enum Member {
+    Missing,
+    Running,
+    /// It ended so many seconds after the creation of the head.
+    Ended(i64),
+}
+use Member::{Ended, Missing, Running};
+
+fn batch(ttl: Option<u32>, members: &[Member]) -> Batch {
     let description = json!({ "size": members.len(), "ttl_seconds_after_finished": ttl });
     let head = status(json!({ "metadata": {
         "name": "n", "namespace": "default", "uid": "head", "creationTimestamp": time(CREATED),
         "labels": { "eks-api/batch-head": "true" }, "annotations": { "eks-api/batch": description.to_string() },
     } }));
     Batch::new(head, |index| {
-        let end = members[index as usize]?;
+        let end = match members[index as usize] {
+            Missing => return None,
+            Running => None,
+            Ended(end) => Some(end),
+        };
         let metadata = json!({
             "name": format!("n-{index:04}"), "namespace": "default", "labels": { "eks-api/batch": "n" },
             "ownerReferences": [{ "kind": "Job", "name": "n", "uid": "head" }],
@@ -43,19 +54,18 @@ fn batch(ttl: Option<u32>, members: &[Option<Option<i64>>]) -> Batch {
 }
 
 /// The seconds from the creation of the head until the batch is due.
-fn due_after(ttl: Option<u32>, members: &[Option<Option<i64>>]) -> Option<i64> {
+fn due_after(ttl: Option<u32>, members: &[Member]) -> Option<i64> {
     Some(i64::try_from(due(&batch(ttl, members), MAY_GROW)?.as_secs()).unwrap() - CREATED)
 }
 
 #[test]
 fn a_batch_is_due_its_ttl_after_the_end_of_its_last_member() {
-    let ended = |end| Some(Some(end));
     for (ttl, members, expected) in [
-        (Some(0), vec![ended(10)], Some(10)),
-        (Some(100), vec![ended(10), ended(31), ended(20)], Some(131)),
-        (None, vec![ended(10)], None),
-        (Some(0), vec![ended(10), Some(None)], None),
-        (Some(0), vec![Some(None), None], None),
+        (Some(0), vec![Ended(10)], Some(10)),
+        (Some(100), vec![Ended(10), Ended(31), Ended(20)], Some(131)),
+        (None, vec![Ended(10)], None),
+        (Some(0), vec![Ended(10), Running], None),
+        (Some(0), vec![Running, Missing], None),
     ] {
         assert_eq!(due_after(ttl, &members), expected, "{ttl:?} {members:?}");
     }
@@ -63,12 +73,11 @@ fn a_batch_is_due_its_ttl_after_the_end_of_its_last_member() {
 
 #[test]
 fn missing_members_may_come_for_a_while() {
-    let ended = |end| Some(Some(end));
     for (ttl, members, expected) in [
-        (0, vec![ended(10), None], 60),
-        (100, vec![ended(10), None], 110),
-        (0, vec![None], 60),
-        (100, vec![None, None], 160),
+        (0, vec![Ended(10), Missing], 60),
+        (100, vec![Ended(10), Missing], 110),
+        (0, vec![Missing], 60),
+        (100, vec![Missing, Missing], 160),
     ] {
         assert_eq!(due_after(Some(ttl), &members), Some(expected), "{ttl} {members:?}");
     }
@@ -76,7 +85,7 @@ fn missing_members_may_come_for_a_while() {
 
 #[test]
 fn a_batch_that_is_being_deleted_or_has_a_damaged_description_is_never_due() {
-    let healthy = batch(Some(0), &[Some(Some(10))]);
+    let healthy = batch(Some(0), &[Ended(10)]);
     assert!(due(&healthy, MAY_GROW).is_some());
     for (description, deleted) in [("{", Value::Null), (r#"{"size":1,"ttl_seconds_after_finished":0}"#, json!(time(0)))]
     {

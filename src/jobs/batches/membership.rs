@@ -44,6 +44,16 @@ impl Membership {
     }
 }
 
+impl Membership {
+    /// Returns the description of a head.
+    pub const fn description(&self) -> Option<&Description> {
+        match self {
+            Self::Head(head) => head.description.as_ref(),
+            Self::Member { .. } => None,
+        }
+    }
+}
+
 /// Whether the job is the head of a batch.
 pub fn is_head(job: &JobInFull) -> bool {
     is_head_label(job.metadata.labels.get(HEAD_LABEL).map(String::as_str))

@@ -37,7 +37,7 @@ impl Batch {
         Self { head, members }
     }
 
-    /// Returns what the head's annotation says. `None` if another tool has damaged it.
+    /// Returns the description of the head. `None` if another tool has damaged it.
     pub fn description(&self) -> Option<&Description> {
         description(&self.head)
     }
@@ -75,12 +75,9 @@ impl Batch {
     }
 }
 
-/// Returns what the annotation of a head says. `None` if another tool has damaged it.
+/// Returns the description of a head. `None` if another tool has damaged it.
 pub fn description(head: &Status) -> Option<&Description> {
-    match head.batch() {
-        Some(Membership::Head(head)) => head.description.as_ref(),
-        _ => None,
-    }
+    head.batch().and_then(Membership::description)
 }
 
 #[cfg(test)]

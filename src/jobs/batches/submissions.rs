@@ -1,6 +1,6 @@
 //! The batches that calls of this process are submitting: [`Submissions`]. Their missing members may still come.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -8,10 +8,15 @@ use tokio::sync::watch;
 use crate::jobs::status::key;
 use crate::kube::names::{BatchName, Namespace};
 
+/// The most heads that are remembered after their submission. The states of others depend on their age.
+const MAX_ENDED: usize = 1000;
+
 #[derive(Debug, Default)]
 pub struct Submissions {
     /// The number of calls for each batch, by the key of its head.
     calls: Mutex<HashMap<String, usize>>,
+    /// The uids of the latest heads whose submission is over.
+    ended: Mutex<VecDeque<Arc<str>>>,
     ends: watch::Sender<()>,
 }
 
@@ -30,6 +35,20 @@ impl Submissions {
     /// Whether a call is submitting the batch of this head. Takes the key of the head.
     pub fn contains(&self, key: &str) -> bool {
         self.calls().contains_key(key)
+    }
+
+    /// Notes that the batch of this head gets no more members: it is complete, or a repetition cannot complete it.
+    pub fn ended(&self, head_uid: Arc<str>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() == MAX_ENDED {
+            ended.pop_front();
+        }
+        ended.push_back(head_uid);
+    }
+
+    /// Whether [`Submissions::ended`] was called for this head.
+    pub fn has_ended(&self, head_uid: &str) -> bool {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|ended| **ended == *head_uid)
     }
 
     /// Notifies of the end of every later submission. It changes the states of incomplete batches.

@@ -22,6 +22,14 @@ fn a_batch_is_marked_until_its_last_call_ends() {
     assert!(ends.has_changed().unwrap());
 }
 
+#[test]
+fn the_latest_heads_whose_submission_is_over_are_remembered() {
+    let submissions = Submissions::default();
+    (0..=MAX_ENDED).for_each(|number| submissions.ended(number.to_string().into()));
+    assert!(!submissions.has_ended("0") && submissions.has_ended("1") && submissions.has_ended("1000"));
+    assert!(!submissions.has_ended("other"));
+}
+
 #[tokio::test]
 async fn a_waiting_call_that_is_notified_finds_the_batch_unmarked() {
     let submissions = Arc::new(Submissions::default());

@@ -1,4 +1,4 @@
-//! What the store knows of batches in general.
+//! The number of batches in the store, and the names that are taken.
 
 use crate::jobs::batches::MAX_MEMBERS;
 use crate::jobs::batches::members::is_member_of;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::status::{member_name, put, until_status};
-use crate::calls::{JOBS, detail, lab, problem, sent};
+use super::status::{head, member_name, put, until_status};
+use crate::calls::{BINARY, JOBS, detail, lab, problem, sent};
 use crate::live::complete;
 use crate::support::Lab;
 use crate::support::stub::{Fault, Kind};
@@ -58,10 +58,8 @@ async fn members_that_are_left_are_counted_also_without_a_description_and_withou
         lab.cluster.hold_garbage();
         lab.cluster.change_job("default", "etl", |head| head["metadata"]["annotations"]["eks-api/batch"] = json!("{"));
         let path = format!("{DELETE}&propagation_policy=Background");
-        let reply = match is_cached {
-            true => lab.service.delete(&path).await,
-            false => lab.service.send("DELETE", &path, &[("cache-control", "no-cache")], "").await,
-        };
+        let headers: &[_] = if is_cached { &[] } else { &[("cache-control", "no-cache")] };
+        let reply = lab.service.send("DELETE", &path, headers, "").await;
         let reply = reply.expect_status(200).json();
         assert_eq!(reply["remaining"], 3, "{reply}");
         assert_eq!(reply["message"], "Batch etl in namespace default is being deleted");
@@ -90,7 +88,7 @@ async fn every_member_that_has_not_ended_is_suspended_and_resumed_and_the_head_i
         let told = post(&lab, path).await.expect_status(200).json();
         let expected = json!({
             "cluster": "lab", "batch_name": "etl", "namespace": "default",
-            "changed": changed, "unchanged": 3 - changed, "failed": 0,
+            "changed": changed, "unchanged": 3 - changed, "failed": 0, "missing": 0,
         });
         assert_eq!(told, expected);
         assert_eq!([suspended(&lab, "etl-0000"), suspended(&lab, "etl-0002")], [value, value].map(Value::from));
@@ -101,6 +99,23 @@ async fn every_member_that_has_not_ended_is_suspended_and_resumed_and_the_head_i
     let json = [("content-type", "application/json")];
     lab.service.send("POST", "/api/eks-suspend-batch", &json, body).await.expect_status(200);
     problem(&post(&lab, "/api/eks-suspend-batch").await, 400, "BadRequest");
+    lab.cluster.remove_job("default", "etl-0002");
+    until_status(&lab, "etl", |status| status["counts"]["missing"] == 1).await;
+    let told = post(&lab, SUSPEND).await.expect_status(200).json();
+    assert_eq!((&told["unchanged"], &told["missing"]), (&json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn the_calls_that_change_or_read_many_members_count_as_several() {
+    let lab = Lab::with(BINARY, &[("EKS_API_PEER_RATE_LIMIT", "5")]).await;
+    lab.cluster.put_job(head("default", "etl", 500));
+    until_status(&lab, "etl", |status| status["size"] == 500).await;
+    for path in ["/api/eks-suspend-batch?batch_name=etl", "/api/eks-get-job-logs?batch_name=etl"] {
+        let method = if path.contains("logs") { "GET" } else { "POST" };
+        let reply = lab.service.send(method, path, &[("cache-control", "no-cache")], "").await.expect_status(200);
+        let left = reply.header("ratelimit").unwrap();
+        assert!(left < "\"peer\";r=5", "{path}: {left}");
+    }
 }
 
 #[tokio::test]
@@ -150,6 +165,10 @@ async fn a_head_is_no_job_to_the_calls_for_jobs() {
             assert_eq!(told, format!("etl is a batch: call /api/eks-{other}"));
         }
     }
+    lab.cluster.deny("get", "jobs");
+    lab.cluster.put_job(super::status::head("other", "unknown", 3));
+    let orphan = "/api/eks-delete-job?job_name=unknown&namespace=other&propagation_policy=orphan";
+    problem(&lab.service.delete(orphan).await, 403, "Forbidden");
     assert_eq!(lab.cluster.job("default", "etl"), head);
     assert_eq!((lab.cluster.deletions().len(), lab.cluster.count("PATCH", JOBS)), (0, 0));
 }

@@ -3,17 +3,20 @@
 use serde_json::{Value, json};
 
 use super::status::{head, member};
-use crate::calls::{JOBS, lab};
+use crate::calls::{BINARY, JOBS, lab};
 use crate::live::complete;
 use crate::support::Lab;
 
 /// Puts a batch whose one member has this status.
 fn put(lab: &Lab, ttl: u32, status: &Value) {
     let (mut head, mut member) = (head("default", "etl", 1), member("default", "etl", 0));
-    let description = json!({ "size": 1, "body": "0a", "ttl_seconds_after_finished": ttl });
-    head["metadata"]["annotations"]["eks-api/batch"] = json!(description.to_string());
+    head["metadata"]["annotations"]["eks-api/batch"] = json!(description(ttl));
     member["status"] = status.clone();
     lab.cluster.put_jobs([head, member]);
+}
+
+fn description(ttl: u32) -> String {
+    json!({ "size": 1, "body": "0a", "ttl_seconds_after_finished": ttl }).to_string()
 }
 
 fn ended() -> Value {
@@ -35,6 +38,20 @@ async fn a_batch_is_deleted_after_its_time_to_live_with_its_members() {
         assert_eq!(options["preconditions"], json!({ "uid": "uid-of-etl" }));
         assert!(lab.cluster.job("default", "etl-0000").is_none());
     }
+}
+
+#[tokio::test]
+async fn a_batch_outside_the_namespaces_of_the_service_stays() {
+    let lab = Lab::with(BINARY, &[("EKS_API_ALLOWED_NAMESPACES", "default")]).await;
+    let mut other = head("another", "etl", 1);
+    other["metadata"]["annotations"]["eks-api/batch"] = json!(description(0));
+    let mut member = member("another", "etl", 0);
+    member["status"] = ended();
+    lab.cluster.put_jobs([other, member]);
+    put(&lab, 0, &ended());
+    lab.cluster.wait_for("DELETE", &format!("{JOBS}/etl"), 1).await;
+    assert_eq!(lab.cluster.deletions().len(), 1);
+    assert!(lab.cluster.job("another", "etl").is_some());
 }
 
 #[tokio::test]

@@ -104,7 +104,10 @@ async fn a_head_is_in_no_list_of_jobs() {
 async fn without_the_watch_the_heads_are_listed_by_their_label() {
     let lab = without_right_to("watch", &[]).await;
     put(&lab);
+    let lists = || lab.cluster.count("GET", "/apis/batch/v1/jobs");
+    let before = lists();
     assert_eq!(pages_of_misses(&lab).await, newest_first(|_| true));
+    assert_eq!(lists() - before, 2, "one for the heads, and one for the members");
 }
 
 async fn pages_of_misses(lab: &Lab) -> Vec<String> {

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::status::{member_name, put, until_status};
-use crate::calls::{lab, problem};
+use super::status::{member, member_name, put, until_status, young_head};
+use crate::calls::{JOBS, detail, lab, problem};
 use crate::job_events::reader::Reader as Events;
 use crate::job_logs::reader::Reader;
 use crate::job_logs::{ended, pod, running};
 use crate::live::complete;
 use crate::support::Lab;
+use crate::support::stub::{Fault, Kind};
 
 const LOGS: &str = "/api/eks-get-job-logs?batch_name=etl";
 
@@ -76,6 +77,40 @@ async fn followed_members_come_one_after_another() {
 }
 
 #[tokio::test]
+async fn a_followed_member_that_is_not_submitted_yet_is_awaited() {
+    let lab = lab().await;
+    lab.cluster.put_jobs([young_head("etl", 2), member("default", "etl", 0)]);
+    put_pod(&lab, 0, ended("c", 0), "one\n");
+    lab.cluster.end_log("default", "etl-0000-a", "c");
+    lab.cluster.set_job_status("default", "etl-0000", complete());
+    until_status(&lab, "etl", |status| status["counts"]["completed"] == 1).await;
+    let mut reader = Reader::open(&lab.service, &format!("{LOGS}&follow=true")).await;
+    reader.expect("==> etl-0000 <==\none\n").await;
+    lab.cluster.wait_for("GET", &format!("{JOBS}/etl-0001"), 1).await;
+    let mut second = member("default", "etl", 1);
+    second["status"] = complete();
+    lab.cluster.put_job(second);
+    put_pod(&lab, 1, ended("c", 0), "two\n");
+    lab.cluster.end_log("default", "etl-0001-a", "c");
+    reader.expect("\n==> etl-0001 <==\ntwo\n").await;
+    reader.end().await;
+}
+
+#[tokio::test]
+async fn a_member_that_cannot_be_read_does_not_hide_the_others_and_the_stream_is_broken_off_at_its_end() {
+    let lab = lab_with_three().await;
+    let passing = Kind::status(503, "ServiceUnavailable", "later");
+    lab.cluster.fault(Fault::new("GET", &format!("{JOBS}/etl-0001"), passing).always());
+    let mut reader = Reader::open(&lab.service, LOGS).await;
+    let mut text = String::new();
+    while let Ok(piece) = reader.piece().await {
+        text += std::str::from_utf8(&piece.expect("the stream ends as if it were whole")).unwrap();
+    }
+    assert!(text.starts_with("==> etl-0000 <==\none\n\n==> etl-0001 <==\n("), "{text}");
+    assert!(text.contains("==> etl-0002 <=="), "{text}");
+}
+
+#[tokio::test]
 async fn the_logs_of_a_batch_are_not_those_of_a_job_or_a_pod() {
     let lab = lab_with_three().await;
     for (path, field) in [
@@ -86,6 +121,8 @@ async fn the_logs_of_a_batch_are_not_those_of_a_job_or_a_pod() {
         assert_eq!(problem(&lab.service.get(path).await, 400, "BadRequest")["causes"][0]["field"], field);
     }
     problem(&lab.service.get("/api/eks-get-job-logs?batch_name=none").await, 404, "NotFound");
+    let told = detail(&lab.service.get("/api/eks-get-job-logs").await, 400, "BadRequest");
+    assert_eq!(told, "job_name: job_name or batch_name is missing");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! The status of a batch: from memory and from the cluster, with its entity tag, and for whom it is.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
 
 use crate::access::{ALICE, BOB, ask, bearer, keygen, told, with_keys, with_users};
@@ -21,6 +25,15 @@ pub(super) fn head(namespace: &str, name: &str, size: usize) -> Value {
     head["metadata"]["annotations"]["eks-api/batch"] = json!(json!({ "size": size, "body": "0a" }).to_string());
     head["spec"]["suspend"] = json!(true);
     head
+}
+
+/// A head to which another process may still add members.
+pub(super) fn young_head(name: &str, size: usize) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = OffsetDateTime::from_unix_timestamp(now.try_into().unwrap()).unwrap();
+    let mut young = head("default", name, size);
+    young["metadata"]["creationTimestamp"] = json!(now.format(&Rfc3339).unwrap());
+    young
 }
 
 pub(super) fn member(namespace: &str, batch: &str, index: usize) -> Value {

@@ -1,14 +1,13 @@
 //! Calls that wait for a batch.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 
-use super::status::{head, member, member_name, path, put, until_status};
-use crate::calls::{BINARY, JOBS, create, manifest, problem};
+use super::status::{head, member, member_name, path, put, until_status, young_head};
+use crate::calls::{BINARY, JOBS, create, manifest, nameless, problem};
 use crate::live::{complete, etag, failed, is_hit, without_right_to};
 use crate::support::Lab;
 use crate::support::service::Reply;
+use crate::support::stub::{Fault, Kind};
 use crate::waiting::{LONG, lab_with_one_place, place_is_taken, sent};
 
 fn waiting(name: &str) -> String {
@@ -66,17 +65,23 @@ async fn a_wait_ends_when_only_missing_members_are_left() {
 #[tokio::test]
 async fn a_young_batch_with_missing_members_is_running_until_no_submission_can_add_them() {
     let lab = Lab::with(BINARY, &[("EKS_API_REQUEST_TIMEOUT", "1s")]).await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let now = time::OffsetDateTime::from_unix_timestamp(now.try_into().unwrap()).unwrap();
-    let mut young = head("default", "etl", 2);
-    let now = now.format(&time::format_description::well_known::Rfc3339).unwrap();
-    young["metadata"]["creationTimestamp"] = json!(now);
     let mut ended = member("default", "etl", 0);
     ended["status"] = complete();
-    lab.cluster.put_jobs([young, ended]);
+    lab.cluster.put_jobs([young_head("etl", 2), ended]);
     until_status(&lab, "etl", |status| status["counts"]["completed"] == 1).await;
     let reply = lab.service.get(&waiting("etl")).await.expect_status(200);
     assert_eq!((&reply.json()["state"], is_hit(&reply)), (&json!("incomplete"), true));
+}
+
+#[tokio::test]
+async fn a_batch_whose_submission_is_over_is_incomplete_at_once() {
+    let lab = lab_with_one_place().await;
+    let refusal = Kind::status(403, "Forbidden", "admission webhook \"policy\" denied the request: no");
+    lab.cluster.fault(Fault::new("POST", JOBS, refusal).after(1).always());
+    let body = json!({ "batch_name": "etl", "job_manifest": nameless(), "jobs": [{}, {}] });
+    problem(&lab.service.post("/api/eks-create-batch", &body).await, 422, "batch_incomplete");
+    let status = lab.service.get(&waiting("etl")).await.expect_status(200).json();
+    assert_eq!((&status["state"], &status["counts"]["missing"]), (&json!("incomplete"), &json!(2)));
 }
 
 #[tokio::test]
@@ -109,9 +114,13 @@ async fn a_wait_with_a_tag_ends_at_the_first_change() {
 #[tokio::test]
 async fn at_the_end_of_its_time_a_wait_is_answered_with_the_present_state() {
     let lab = lab_with_three().await;
-    let reply = lab.service.get(&format!("{}&wait=100ms", path("etl"))).await.expect_status(200);
-    assert_eq!(reply.json()["state"], "running");
-    let told = problem(&lab.service.get(&format!("{}&wait=6m", path("etl"))).await, 400, "BadRequest");
+    let path = |wait: &str| format!("{}&wait={wait}", path("etl"));
+    let then = async { lab.cluster.set_job_status("default", "etl-0000", complete()) };
+    let long = path("1s");
+    let (reply, ()) = tokio::join!(lab.service.get(&long), then);
+    let reply = reply.expect_status(200).json();
+    assert_eq!((&reply["state"], &reply["counts"]["completed"]), (&json!("running"), &json!(1)));
+    let told = problem(&lab.service.get(&path("6m")).await, 400, "BadRequest");
     assert_eq!(told["causes"][0]["field"], "wait");
 }
 

@@ -21,7 +21,7 @@ use crate::util::template_name::TemplateName;
 
 const JOBS: &str = "must be a list with an object for each job, for example [{\"id\": \"de\"}]";
 
-/// What happens to the other jobs when one is refused.
+/// Whether the other jobs are sent after one is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OnError {

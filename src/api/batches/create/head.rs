@@ -5,6 +5,7 @@ use hyper::StatusCode;
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::create::outcome::{Outcome, Refused, deleting};
 use crate::api::batches::lookup::members_in_cluster;
+use crate::api::batches::view::damaged;
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::submit::submit;
 use crate::api::templates::source::problem;
@@ -38,7 +39,12 @@ pub(super) async fn create(
         Ok(submitted) => {
             ctx.set_object_uid(&submitted.job.metadata.uid);
             ctx.store().insert_if_newer(&submitted.job);
-            Ok(submitted)
+            let description = Membership::of(&submitted.job);
+            match description.as_ref().and_then(Membership::description) {
+                Some(described) if described == plan.description() => Ok(submitted),
+                _ if submitted.created => Ok(submitted),
+                _ => Err(damaged(batch)),
+            }
         }
         Err(problem) if [KEY_REUSED, "AlreadyExists"].contains(&&*problem.reason) => {
             Err(explain(ctx, batch, problem, has_key).await)
@@ -70,7 +76,10 @@ async fn explain(ctx: &mut RequestContext, batch: &BatchRef, problem: Problem, h
         Ok(client) => match client.get(&batch.path()).await {
             Ok(job) => job,
             Err(error) if error.is_not_found() => return deleting("a job of this name was"),
-            Err(_) => return problem,
+            Err(error) => {
+                let unread = Problem::from(error);
+                return if unread.is_temporary { unread } else { problem };
+            }
         },
         Err(_) => return problem,
     };

@@ -16,6 +16,7 @@ use crate::api::batches::create::body::{Call, CreateBatch};
 use crate::api::batches::create::outcome::{Outcomes, Refused};
 use crate::api::batches::create::send::{Sending, check_all};
 use crate::api::batches::create::warnings::Warnings;
+use crate::api::batches::lookup::charge;
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::{idempotency_key, run_role};
 use crate::api::templates::source::{NamedTemplate, problem};
@@ -31,8 +32,6 @@ use crate::jobs::manifest::raw;
 use crate::jobs::policy::Policy;
 use crate::kube::names::{BatchName, Namespace};
 
-/// The members that one further call of the rate limit stands for.
-const MEMBERS_PER_CALL: usize = 100;
 /// The letters of a name that is made without a key, and of its key.
 const NAME_LETTERS: usize = 10;
 
@@ -70,12 +69,12 @@ pub(crate) async fn create_batch(ctx: &mut RequestContext, body: RequestBody) ->
     // The log names the template also if the call is refused.
     ctx.info.object.template.clone_from(&call.template);
     run_role::check_template(ctx, call.only_template(), call.all_overrides())?;
-    ctx.charge(u32::try_from(call.input.jobs.len() / MEMBERS_PER_CALL).unwrap_or(u32::MAX));
+    charge(ctx, call.input.jobs.len());
     // Boxed: thousands of calls whose bodies are on their way have no room for the rest.
     Box::pin(create_from(ctx, names, name, call)).await
 }
 
-/// What a call says of its names.
+/// The names that a call gives.
 struct Names {
     key: Option<IdempotencyKey>,
     name: Option<BatchName>,
@@ -127,6 +126,7 @@ async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, ca
     let cluster = Arc::clone(&ctx.cluster);
     let mut outcomes = Outcomes::new(&batch, cluster.name(), plan.description(), on_error);
     outcomes.is_repeatable = names.is_repeatable();
+    let mut submitted = None;
     match head {
         Ok(head) => {
             let head_uid: Arc<str> = head.job.metadata.uid.into();
@@ -139,6 +139,7 @@ async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, ca
             let mut sending = Sending { plan: &plan, head_uid: Arc::clone(&head_uid), on_error, jobs, warnings };
             outcomes.is_late = sending.send(ctx).await;
             head::check_again(ctx, &batch, &head_uid).await?;
+            submitted = Some(head_uid);
         }
         Err(problem) => {
             outcomes.is_late = ctx.writers().is_late();
@@ -148,7 +149,13 @@ async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, ca
         }
     }
     outcomes.warnings = warnings.into_texts();
-    outcomes.reply()
+    let reply = outcomes.reply();
+    if let Some(head_uid) = submitted
+        && !matches!(&reply, Err(problem) if problem.status != StatusCode::UNPROCESSABLE_ENTITY)
+    {
+        ctx.store().submissions.ended(head_uid);
+    }
+    reply
 }
 
 /// Checks all jobs, and creates the head. The inner error is a refusal of the head that passes.
@@ -164,8 +171,13 @@ async fn begin(
         input.source = Source::Template(template.read(ctx).await?);
     }
     let (BatchRef { namespace, name }, request_id) = (batch.clone(), ctx.info.request_id.clone());
-    let plan = checked(ctx, move || Plan::new(name, namespace, &request_id, input)).await?.map_err(problem)?;
-    check_all(&plan, warnings).await?;
+    let planned = move || {
+        let plan = Plan::new(name, namespace, &request_id, input).map_err(problem)?;
+        let warnings = check_all(&plan)?;
+        Ok::<_, Problem>((plan, warnings))
+    };
+    let (plan, found) = checked(ctx, planned).await??;
+    warnings.extend(found);
     // The plan holds what is needed of the body.
     ctx.forget_request();
     let head = match head::create(ctx, batch, &plan, has_key).await {

@@ -1,4 +1,4 @@
-//! What became of each job of a batch, and the reply: [`Outcome`] and [`Outcomes`].
+//! The result of each job of a batch, and the reply: [`Outcome`] and [`Outcomes`].
 
 use std::collections::BTreeMap;
 use std::ops::Not;

@@ -21,8 +21,8 @@ use crate::kube::url::{FieldValidation, Path};
 
 /// The most creates at a time.
 const MAX_CREATES: usize = 16;
-/// The most bytes of all manifests of a batch. More would not be sent within the time limit.
-const MAX_MANIFESTS_BYTES: usize = 64 << 20;
+/// The most bytes of all manifests of a batch. To make them takes some seconds at most.
+const MAX_MANIFESTS_BYTES: usize = 16 << 20;
 
 /// The members that are being sent.
 pub(super) struct Sending<'a> {
@@ -34,16 +34,16 @@ pub(super) struct Sending<'a> {
     pub(super) warnings: &'a mut Warnings,
 }
 
-/// What became of a create.
+/// The result of a create.
 struct Sent {
     index: u32,
     result: Result<Submitted, Refused>,
     is_throttled: bool,
 }
 
-/// Prepares every member once and drops it again, so that a fault in the last one keeps the first from being sent.
-pub(super) async fn check_all(plan: &Plan, warnings: &mut Warnings) -> Result<(), Problem> {
-    let mut bytes = 0;
+/// Prepares every member once and drops it again. So a fault in the last one shows before the first is sent.
+pub(super) fn check_all(plan: &Plan) -> Result<Warnings, Problem> {
+    let (mut bytes, mut warnings) = (0, Warnings::default());
     for index in 0..plan.size() {
         let member = plan.member(index, "").map_err(problem)?;
         bytes += member.manifest.len();
@@ -55,10 +55,8 @@ pub(super) async fn check_all(plan: &Plan, warnings: &mut Warnings) -> Result<()
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail));
         }
         member.warnings.into_iter().for_each(|text| warnings.add(Some(index), text));
-        // Other requests run meanwhile.
-        yield_now().await;
     }
-    Ok(())
+    Ok(warnings)
 }
 
 impl Sending<'_> {

@@ -31,6 +31,12 @@ impl Warnings {
         }
     }
 
+    /// Adds the warnings of the jobs behind those of the batch.
+    pub(super) fn extend(&mut self, jobs: Self) {
+        self.found.extend(jobs.found);
+        self.others += jobs.others;
+    }
+
     pub(super) fn into_texts(self) -> Vec<String> {
         let texts = self.found.into_iter().map(|Warning { mut text, first, more }| {
             let _ = match (first, more) {

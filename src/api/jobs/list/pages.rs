@@ -45,7 +45,7 @@ impl Listed {
 pub(in crate::api) const MAX_PAGE: u32 = 500;
 
 /// Returns the jobs of one page that match, and the page's `continue`.
-pub(super) async fn page(
+pub(in crate::api) async fn page(
     ctx: &mut RequestContext,
     listed: Listed,
     filter: &Filter,

@@ -3,8 +3,10 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use tokio::time::{Instant, sleep};
+
 use crate::api::jobs::logs::error::LogError;
-use crate::api::jobs::logs::reading::Reading;
+use crate::api::jobs::logs::reading::{PAUSE, Reading};
 use crate::api::jobs::logs::source::{ClusterLogs, Source};
 use crate::jobs::logs::{JobPods, LogUnavailable, replaced};
 use crate::kube::names::JobName;
@@ -20,6 +22,8 @@ pub(super) struct Members {
     pub(super) names: Vec<JobName>,
     /// The uid of the head.
     pub(super) head: String,
+    /// Until then, missing members may still be submitted.
+    pub(super) grows_until: Instant,
 }
 
 impl Reading<ClusterLogs> {
@@ -37,7 +41,7 @@ impl Reading<ClusterLogs> {
             let heading = format!("==> {name} <==\n");
             *self.member.lock().unwrap_or_else(PoisonError::into_inner) = Some(heading);
             self.source.select(name);
-            let reason = match self.member(&members.head).await {
+            let reason = match self.member(members).await {
                 Ok(()) => None,
                 Err(LogError::Missing(missing)) => Some(missing.message),
                 Err(LogError::LogUnavailable { why, .. }) => {
@@ -53,6 +57,10 @@ impl Reading<ClusterLogs> {
                     Some(why)
                 }
                 Err(LogError::JobGone(_)) => Some("the job is missing".to_owned()),
+                Err(LogError::Kube(error)) if error.may_pass() && self.has_started() => {
+                    self.has_gaps.store(true, Ordering::Relaxed);
+                    Some(error.to_string())
+                }
                 Err(error) => return Err(error),
             };
             match reason {
@@ -63,14 +71,21 @@ impl Reading<ClusterLogs> {
         self.check_gaps()
     }
 
-    async fn member(&self, head: &str) -> Result<(), LogError> {
-        match self.source.fetch().await {
-            Ok(seen) if seen.job.metadata.owner_references.iter().any(|owner| owner.uid == head) => {
-                self.job(seen).await
+    async fn member(&self, members: &Members) -> Result<(), LogError> {
+        let mut pause = PAUSE;
+        loop {
+            match self.source.fetch().await {
+                Ok(seen) if seen.job.metadata.owner_references.iter().any(|owner| owner.uid == members.head) => {
+                    return self.job(seen).await;
+                }
+                Ok(other) => return Err(LogError::JobGone(replaced(&other.job))),
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                // The job may still be submitted.
+                Err(_) if self.wanted.options.follow && Instant::now() < members.grows_until => {
+                    sleep(pause.pause()).await;
+                }
+                Err(error) => return Err(LogError::JobGone(error)),
             }
-            Ok(other) => Err(LogError::JobGone(replaced(&other.job))),
-            Err(error) if error.is_not_found() => Err(LogError::JobGone(error)),
-            Err(error) => Err(error.into()),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! One task reads and sends. An error before the first byte is a problem. A later error aborts the stream, so that the
 //! caller does not take a part for the whole.
 //!
-//! `feed` runs that task. `batch` goes through the members of a batch. `reading` decides which log comes next. `follow` reads one run of a container to its end.
+//! `feed` runs that task. `batch` goes through the members of a batch. `reading` decides which log comes next. `follow`
+//! reads one run of a container to its end.
 
 mod batch;
 mod error;
@@ -18,6 +19,7 @@ mod wanted;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::lookup;
@@ -42,6 +44,9 @@ pub(crate) async fn get_job_logs(ctx: &mut RequestContext) -> Result<Reply, Prob
             ctx.job_in(batch.namespace.clone(), batch.name.head(), None)?
         }
         Some(_) => return Err(Problem::malformed("batch_name", "contradicts job_name")),
+        None if !ctx.parameters.has("job_name") => {
+            return Err(Problem::malformed("job_name", "job_name or batch_name is missing"));
+        }
         None => ctx.resolve_job()?,
     };
     let wanted = Wanted::parse(&ctx.parameters)?;
@@ -82,6 +87,8 @@ async fn members(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Members, 
     let head = lookup::head(ctx, batch).await?;
     let found = Batch::new(head, |_| None);
     check_description(batch, &found)?;
+    lookup::charge(ctx, found.members.len());
     let names = (0..).zip(&found.members).map(|(index, _)| batch.name.member(index)).collect();
-    Ok(Members { names, head: found.head.uid.to_string() })
+    let grows_until = Instant::now() + lookup::may_grow_for(ctx, &found).unwrap_or_default();
+    Ok(Members { names, head: found.head.uid.to_string(), grows_until })
 }

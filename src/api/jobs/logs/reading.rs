@@ -17,7 +17,7 @@ use crate::jobs::logs::{self, JobPods, LogUnavailable, NO_PODS};
 use crate::util::backoff::Backoff;
 
 /// The pauses between reads of the job and its pods.
-const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2));
+pub(super) const PAUSE: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2));
 /// How long failures of the API server, a kubelet or an image registry are retried. The certificate of a new node takes up
 /// to a minute.
 pub(super) const RETRY_TIMEOUT: Duration = Duration::from_mins(2);

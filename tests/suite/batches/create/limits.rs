@@ -47,7 +47,7 @@ async fn a_job_may_have_1_mib_and_all_of_them_64() {
     body["jobs"][1] = json!({ "job_manifest": note(MIB + 1) });
     assert!(detail(&post(&lab, &body).await, 413, "RequestEntityTooLarge").contains("jobs[1]"));
     let body = with(batch("large", 200), &json!({ "job_manifest": note(MIB / 2) }));
-    assert!(detail(&post(&lab, &body).await, 413, "RequestEntityTooLarge").contains("64 MiB"));
+    assert!(detail(&post(&lab, &body).await, 413, "RequestEntityTooLarge").contains("16 MiB"));
     assert_eq!(posts(&lab), 0);
 }
 
