@@ -77,7 +77,7 @@ pub async fn submit(
                 let submission: Submission = serde_json::from_slice(response.body()).map_err(not_ours)?;
                 was_repeated |= service.was_repeated.get();
                 created += submission.created;
-                return Ok(Submission { was_repeated, created, ..submission });
+                return Ok(Submission { created, was_repeated, ..submission });
             }
             Err(Error::Problem(problem)) if is_for_another_attempt(&problem) => problem,
             Err(Error::Problem(problem)) if problem.reason == BATCH_INCOMPLETE => {

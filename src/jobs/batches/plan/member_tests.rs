@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::tests::{manifest, plan};
 use super::*;
-use crate::jobs::batches::members;
-use crate::jobs::batches::membership::Membership;
+use crate::jobs::batches::{members, membership::Membership};
 use crate::jobs::idempotency::Owner;
 use crate::jobs::manifest::{CreateJobInput, JobManifest, prepare};
 use crate::jobs::status::Status;
@@ -245,7 +244,7 @@ fn a_template_or_a_job_that_is_made_of_a_member_is_no_member() {
 #[test]
 fn a_dump_makes_members_without_the_name_of_its_job() {
     let members = made(&json!({ "job_manifest": stored(), "jobs": [{}, {}] }));
-    assert_eq!(sent(&members[1])["metadata"]["name"], "nightly-0001");
+    assert_eq!(members[1].name.as_str(), "nightly-0001");
     assert!(members[0].warnings[0].starts_with("the manifest is the dump of an existing Job"));
     assert!(members[1].warnings.is_empty(), "the first member has the warning");
 }
