@@ -18,6 +18,7 @@ fn query(route: Route) -> &'static str {
         Route::GetJobStatus | Route::DeleteJob | Route::GetJobLogs | Route::SuspendJob | Route::ResumeJob => {
             "?job_name=hello"
         }
+        Route::GetBatchStatus | Route::DeleteBatch | Route::SuspendBatch | Route::ResumeBatch => "?batch_name=nightly",
         Route::DeleteNamespace | Route::GetNamespaceStatus => "?namespace_name=team-a",
         _ => "",
     }
