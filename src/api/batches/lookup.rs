@@ -78,11 +78,13 @@ pub(super) fn from_store(ctx: &RequestContext, batch: &BatchRef) -> Option<Found
 /// Returns the head for a caller who may see it: from the store unless the request says `no-cache`.
 pub(in crate::api) async fn head(ctx: &mut RequestContext, batch: &BatchRef) -> Result<Arc<Status>, Problem> {
     if !ctx.wants_no_cache()
-        && let Some(found) = from_store(ctx, batch).filter(|found| !found.source.is_stale())
+        && let Found::Hit { found, age } = ctx.store().find(&batch.namespace, &batch.name.head(), Instant::now())
+        && found.is_batch_head()
+        && !(Source::Store { age }).is_stale()
     {
-        let [access, _] = access_requests(batch, found.batch.head.name());
+        let [access, _] = access_requests(batch, found.name());
         ctx.authorize(&[access]).await?;
-        return Ok(found.batch.head);
+        return Ok(found);
     }
     head_in_cluster(ctx, batch).await
 }
