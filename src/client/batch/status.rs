@@ -4,10 +4,11 @@ use std::fmt;
 
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::{HeaderValue, IF_NONE_MATCH};
+use hyper::header::HeaderValue;
 use serde::Deserialize;
 
 use crate::client::job::not_ours;
+use crate::client::job::poll::ask;
 use crate::client::service::{Error, Service, ServiceRequest};
 
 /// The width of the bar in characters.
@@ -78,9 +79,7 @@ impl Batch {
         etag: Option<&HeaderValue>,
         retry: bool,
     ) -> Result<Response<Bytes>, Error> {
-        let mut request = ServiceRequest::get("get-batch-status", self.query(query));
-        request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
-        if retry { service.call(&request).await } else { service.once(&request).await }
+        ask(service, ServiceRequest::get("get-batch-status", self.query(query)), etag, retry).await
     }
 
     /// Returns the status with all members.
