@@ -115,7 +115,7 @@ async fn submit(service: &Service, namespace: &str, batch: &str, size: u64) -> R
     service.post("/api/eks-create-batch", &body).await
 }
 
-/// Deletes a batch and waits until its jobs are gone, as far as a garbage collector runs.
+/// Deletes a batch and waits until its jobs are gone. Only a garbage collector deletes them.
 async fn delete(service: &Service, namespace: &str, batch: &str) {
     let path = format!("/api/eks-delete-batch?namespace={namespace}&batch_name={batch}&propagation_policy=Background");
     service.delete(&path).await.expect_status(200);

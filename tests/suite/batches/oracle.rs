@@ -86,7 +86,7 @@ async fn history(seed: u64) -> usize {
     stage.check(&Timeline::new(&stage.cluster.job_changes("default")))
 }
 
-/// A submission during which something happens, or something that happens by itself.
+/// A submission with a disturbance, or a disturbance alone.
 async fn step(stage: &Stage) {
     if stage.pick(0..4) == 0 {
         return Event::any(stage).happen(stage).await;

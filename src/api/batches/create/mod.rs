@@ -143,7 +143,7 @@ async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, ca
         }
         Err(problem) => {
             outcomes.is_late = ctx.writers().is_late();
-            // Without an effect there is no batch that a repetition could double.
+            // If the call had no effect, a repetition doubles nothing.
             outcomes.is_repeatable |= !problem.is_effect_unknown;
             outcomes.head = Some(Refused::new(problem));
         }

@@ -68,7 +68,7 @@ pub(super) struct Outcomes<'a> {
     description: &'a Description,
     pub(super) jobs: Vec<Outcome>,
     on_error: OnError,
-    /// Why there is no head.
+    /// Why the head was not created.
     pub(super) head: Option<Refused>,
     /// Whether the deadline kept jobs from being sent.
     pub(super) is_late: bool,

@@ -144,7 +144,7 @@ fn every_change_of_a_member_wakes_those_that_wait_for_its_batch() {
     harness.apply_event(WatchEvent::Apply(member(0, "u1", 12, State::Running)));
     assert!(is_woken());
     harness.apply_event(WatchEvent::Apply(job("etl-x", 1, 13, 0)));
-    assert!(!is_woken(), "it is no member");
+    assert!(!is_woken(), "it is not a member");
     harness.enter(&member(1, "u1", 14, State::Running));
     assert!(is_woken());
     let mut ended = member(0, "u1", 15, State::Completed);

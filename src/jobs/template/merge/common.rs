@@ -17,7 +17,7 @@ impl Overrides {
         self.of_spec.extend(of_spec.clone());
     }
 
-    /// Whether there is no override.
+    /// Whether nothing is overridden.
     pub fn is_empty(&self) -> bool {
         let Self { container, of_container, env, resources, labels, annotations, of_spec } = self;
         let is_empty = container.is_none() && of_container.is_empty() && env.is_empty() && resources.is_empty();

@@ -88,7 +88,7 @@ impl Stage {
         self.cluster.release_garbage();
     }
 
-    /// The name of the batch, as far as the cluster knows it.
+    /// The name of the batch, once the cluster has it.
     pub(super) fn name(&self) -> String {
         let head = |job: &Value| !job["metadata"]["labels"]["eks-api/batch-head"].is_null();
         let jobs = self.cluster.jobs("default");
