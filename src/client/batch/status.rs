@@ -4,11 +4,10 @@ use std::fmt;
 
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, IF_NONE_MATCH};
 use serde::Deserialize;
 
 use crate::client::job::not_ours;
-use crate::client::job::poll::ask;
 use crate::client::service::{Error, Service, ServiceRequest};
 
 /// The width of the bar in characters.
@@ -79,7 +78,9 @@ impl Batch {
         etag: Option<&HeaderValue>,
         retry: bool,
     ) -> Result<Response<Bytes>, Error> {
-        ask(service, ServiceRequest::get("get-batch-status", self.query(query)), etag, retry).await
+        let mut request = ServiceRequest::get("get-batch-status", self.query(query));
+        request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
+        if retry { service.call(&request).await } else { service.once(&request).await }
     }
 
     /// Returns the status with all members.

@@ -9,12 +9,12 @@ pub mod status;
 use std::cell::Cell;
 
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 
 use crate::client::exit::{Exit, REFUSED, UNAVAILABLE};
-use crate::client::job::poll::{Poll, ask};
+use crate::client::job::poll::Poll;
 use crate::client::job::status::Status;
 use crate::client::manifest::Manifest;
 use crate::client::options::LogQuery;
@@ -146,7 +146,9 @@ impl Job {
         loop {
             let uid = (!self.refuses_uid.get()).then_some(("uid", self.uid.as_str()));
             let query: Vec<_> = query.iter().copied().chain(uid).collect();
-            match ask(service, ServiceRequest::get("get-job-status", self.query(&query)), etag, retry).await {
+            let mut request = ServiceRequest::get("get-job-status", self.query(&query));
+            request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
+            match if retry { service.call(&request).await } else { service.once(&request).await } {
                 Err(Error::Problem(problem)) if problem.status == StatusCode::BAD_REQUEST && uid.is_some() => {
                     self.refuses_uid.set(true);
                 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{ETAG, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
-use crate::client::service::{BACKOFF, Error, Service, ServiceRequest};
+use crate::client::service::{BACKOFF, Error};
 use crate::util::backoff::Backoff;
 
 /// How long one request waits for a change of the status. It is shorter than the idle timeout.
@@ -15,18 +15,6 @@ const WAIT: &str = "15s";
 
 /// A wait that fails later than this was cut by a proxy. After an earlier failure comes a pause.
 const CUT: Duration = Duration::from_secs(5);
-
-/// Requests a status, if it differs from that of the entity tag. With `retry` the request is repeated while the service
-/// is down.
-pub async fn ask(
-    service: &Service<'_>,
-    mut request: ServiceRequest,
-    etag: Option<&HeaderValue>,
-    retry: bool,
-) -> Result<Response<Bytes>, Error> {
-    request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
-    if retry { service.call(&request).await } else { service.once(&request).await }
-}
 
 /// The state of the requests for one status.
 #[derive(Debug)]
