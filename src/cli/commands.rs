@@ -3,12 +3,13 @@
 use crate::api::docs::openapi;
 use crate::app::error::Error;
 use crate::app::serve;
+use crate::cli::calls::{batch, jobs, run, templates};
 use crate::cli::environment::{block_on, serve_settings};
 use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
-use crate::cli::{batch, check, jobs, keygen, run, templates, token};
+use crate::cli::{check, keygen, token};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.

@@ -1,18 +1,14 @@
 //! The command line: [`run`] finds the command in the table, parses its arguments and runs it.
 
-pub mod batch;
+pub mod calls;
 pub mod check;
 pub mod commands;
-pub mod connection;
 pub mod environment;
 pub mod help;
-pub mod jobs;
 pub mod keygen;
 pub mod options;
-pub mod run;
 pub mod spec;
 pub mod stdout;
-pub mod templates;
 pub mod token;
 
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! `eks-api status`, `list`, `logs`, `delete` and `wait`: their rows of the table. `client::command` executes them.
 
 use crate::app::error::Error;
-use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute, time};
+use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute, time};
 use crate::cli::options::{Arguments, CommandOption, option, unexpected};
 use crate::cli::spec::{CommandSpec, ExitCode, NO_OUTPUT};
 use crate::client::command;

@@ -1,8 +1,8 @@
 //! `eks-api batch`: its row of the table. `client::batch` submits the batch and follows it.
 
-use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::calls::run::{COMMAND, ENV, FROM, IMAGE, PARAMETER, idempotency_key, source};
 use crate::cli::options::{Arguments, option};
-use crate::cli::run::{COMMAND, ENV, FROM, IMAGE, PARAMETER, idempotency_key, source};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client::batch;
 use crate::client::options::{BatchOptions, JobSource};

@@ -1,6 +1,6 @@
 //! `eks-api run`: its row of the table. `client` runs the job.
 
-use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, CommandOption, option, repeatable, words};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client;

@@ -1,6 +1,6 @@
 //! `eks-api templates`: its row of the table. `client::command` executes it.
 
-use crate::cli::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
+use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client::command;
