@@ -9,6 +9,7 @@
 //! - [`audit`]: the record of changes and refusals
 //! - [`auth`]: authenticates and authorizes callers
 //! - [`clusters`]: background tasks that keep a cluster's endpoint, token and jobs up to date
+//! - `history` (a feature): the runs of jobs and the audit, in a database
 //! - [`jobs`]: manifests, statuses, pods, logs and the store of jobs
 //! - [`kube`]: names, URLs, types, client and watcher of Kubernetes
 //! - [`aws`]: credentials, the bearer token and `DescribeCluster`
@@ -25,6 +26,8 @@ pub mod cli;
 pub mod client;
 pub mod clusters;
 pub mod config;
+#[cfg(feature = "history")]
+pub mod history;
 pub mod http;
 pub mod jobs;
 pub mod kube;

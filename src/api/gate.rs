@@ -40,13 +40,11 @@ impl Gate {
             info.cluster = cluster;
         }
         self.hosts.check(peer, uri, headers)?;
-        match route.access() {
-            Access::Cluster(role, _) => {
-                info.caller = state.auth.identify(credentials::parse(headers, peer)?)?;
-                info.caller.may(role)?;
-            }
-            Access::Open if route.has_details_for_callers() => info.caller = identify(state, info, peer, headers)?,
-            Access::Open => {}
+        if let Some(role) = route.access().role() {
+            info.caller = state.auth.identify(credentials::parse(headers, peer)?)?;
+            info.caller.may(role)?;
+        } else if route.has_details_for_callers() {
+            info.caller = identify(state, info, peer, headers)?;
         }
         if info.is_change {
             check_csrf(&self.cors, headers)?;
@@ -74,7 +72,7 @@ fn cluster(
     parameters: &Parameters,
 ) -> Result<Arc<Cluster>, Problem> {
     let named = parameters.optional("cluster");
-    let is_about_all = matches!(route.access(), Access::Open | Access::Cluster(_, []));
+    let is_about_all = matches!(route.access(), Access::Open | Access::Operator(_) | Access::Cluster(_, []));
     if route.reads_cluster_from_body(parameters) || (is_about_all && named.is_none()) {
         return Ok(state.clusters.default_cluster());
     }

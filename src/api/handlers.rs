@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::api::context::RequestContext;
+#[cfg(feature = "history")]
+use crate::api::history;
 use crate::api::routes::Route;
 use crate::api::{batches, clusters, docs, jobs, metrics, namespaces, probes, templates};
 use crate::http::request::body_stream::RequestBody;
@@ -38,6 +40,20 @@ async fn run(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Probl
         Route::SuspendBatch => Box::pin(batches::suspend::suspend_batch(ctx, body, true)).await,
         Route::ResumeBatch => Box::pin(batches::suspend::suspend_batch(ctx, body, false)).await,
         Route::ListTemplates => Box::pin(templates::list_templates(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::ListHistory => Box::pin(history::list::list_history(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::GetJobHistory => Box::pin(history::job::get_job_history(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::GetJobStats => Box::pin(history::stats::get_job_stats(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::JobStatsSvg => Box::pin(history::plot::job_stats_svg(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::ListAudit => Box::pin(history::audit::list_audit(ctx)).await,
+        #[cfg(not(feature = "history"))]
+        Route::ListHistory | Route::GetJobHistory | Route::GetJobStats | Route::JobStatsSvg | Route::ListAudit => {
+            Err(Problem::no_history())
+        }
         Route::CreateNamespace => Box::pin(namespaces::create_namespace(ctx, body)).await,
         Route::DeleteNamespace => Box::pin(namespaces::delete_namespace(ctx, body)).await,
         Route::ListNamespaces => Box::pin(namespaces::list_namespaces(ctx)).await,

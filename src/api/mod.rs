@@ -7,6 +7,8 @@ pub mod docs;
 mod errors;
 pub mod gate;
 mod handlers;
+#[cfg(feature = "history")]
+mod history;
 pub mod jobs;
 pub mod metrics;
 pub mod namespaces;

@@ -11,6 +11,8 @@ use crate::audit::request_info::RequestInfo;
 use crate::auth::{Auth, Denied};
 use crate::clusters::cluster::Cluster;
 use crate::clusters::registry::Registry;
+#[cfg(feature = "history")]
+use crate::history::History;
 use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::metrics::HttpMetrics;
@@ -29,6 +31,9 @@ pub struct AppState {
     pub rates: RateLimits,
     pub repeats: Repeats,
     pub audit: Audit,
+    /// None if the settings name no directory for it.
+    #[cfg(feature = "history")]
+    pub history: Option<Arc<History>>,
     pub traffic: Arc<HttpMetrics>,
     pub request_timeout: Duration,
     /// Whether finished jobs are counted by namespace.

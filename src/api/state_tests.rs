@@ -28,6 +28,8 @@ pub(in crate::api) fn state(auth: Arc<Auth>, request_timeout: Duration) -> AppSt
         rates: RateLimits::new(0, 0, &[]),
         repeats: Repeats::default(),
         audit: Audit::new(None),
+        #[cfg(feature = "history")]
+        history: None,
         traffic: Arc::new(HttpMetrics::new(true)),
         request_timeout,
         metrics_namespaces: false,

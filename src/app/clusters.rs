@@ -8,6 +8,8 @@ use crate::aws::Sdk;
 use crate::clusters::cluster::{Cluster, connect};
 use crate::clusters::status_line::StatusLine;
 use crate::config::clusters::{ClusterConfig, ClusterSource};
+#[cfg(feature = "history")]
+use crate::history::History;
 use crate::jobs::policy::Policy;
 
 /// Everything that the clusters share.
@@ -17,12 +19,18 @@ pub(super) struct ClusterStarter {
     pub(super) policy: Policy,
     pub(super) status_line: Arc<StatusLine>,
     pub(super) request_timeout: Duration,
+    #[cfg(feature = "history")]
+    pub(super) history: Option<Arc<History>>,
 }
 
 impl ClusterStarter {
     pub(super) fn start(&self, config: ClusterConfig) -> Cluster {
         let (api_server, describer) = connect(&config, &self.sdk.for_cluster(&config));
         let cluster = Cluster::new(config, api_server, &self.policy);
+        #[cfg(feature = "history")]
+        if let Some(history) = &self.history {
+            cluster.record(history);
+        }
         cluster.start(describer, &self.status_line, self.request_timeout);
         cluster
     }

@@ -30,6 +30,8 @@ use crate::clusters::supervisor::supervise;
 use crate::config::clusters::{ClusterConfig, ClusterSource};
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
+#[cfg(feature = "history")]
+use crate::history::History;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::HostAllowlist;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
@@ -89,6 +91,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     log_warnings(&settings, address);
     log_clusters(&settings, &default.name, &names);
 
+    #[cfg(feature = "history")]
+    let history = settings.history.map(History::start);
     let (drain, draining) = watch::channel(false);
     let starter = ClusterStarter {
         source: settings.clusters.clone(),
@@ -100,6 +104,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         },
         status_line: Arc::new(StatusLine::new(Arc::clone(&notifier))),
         request_timeout: settings.request_timeout,
+        #[cfg(feature = "history")]
+        history: history.clone(),
     };
     let clusters = Registry::new(configs.into_iter().map(|config| starter.start(config)));
     watchdog::start(&notifier);
@@ -117,6 +123,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         rates: RateLimits::new(limits.by_peer, limits.by_caller, &names),
         repeats: Repeats::default(),
         audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?),
+        #[cfg(feature = "history")]
+        history,
         traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
         metrics_namespaces: settings.metrics_namespaces,

@@ -16,6 +16,8 @@ use crate::clusters::background::BackgroundTasks;
 use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
 use crate::config::clusters::ClusterConfig;
+#[cfg(feature = "history")]
+use crate::history::{History, follow};
 use crate::jobs::batches::expiry;
 use crate::jobs::filter::Filter;
 use crate::jobs::policy::Policy;
@@ -61,6 +63,16 @@ impl Cluster {
         let may_grow = request_timeout * 2;
         let expiry = move || expiry::follow(Arc::clone(&api_server), Arc::clone(&store), filter.clone(), may_grow);
         tasks.spawn(supervise("expiry", expiry, || {}));
+    }
+
+    /// Records the changes of the jobs. Call it before [`Cluster::start`]: from now on the statuses have the images.
+    #[cfg(feature = "history")]
+    pub fn record(&self, history: &Arc<History>) {
+        self.store.keep_images();
+        let (history, name, store) = (Arc::clone(history), Arc::clone(self.name()), Arc::clone(&self.store));
+        let follow = move || follow::follow(Arc::clone(&history), Arc::clone(&name), Arc::clone(&store));
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(supervise("history", follow, || {}));
     }
 
     /// The name that callers use.

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// The largest unit that a time may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upto {
     Minutes,
     Hours,
+    Days,
 }
 
-/// Parses a whole number with its unit: `500ms`, `30s`, `10m` or `1h`.
+/// Parses a whole number with its unit: `500ms`, `30s`, `10m`, `1h` or `7d`.
 pub fn parse(text: &str, upto: Upto) -> Option<Duration> {
     let parse = |(unit, milliseconds)| {
         let number = text.strip_suffix(unit).filter(|n| n.len() <= 9 && n.bytes().all(|c| c.is_ascii_digit()))?;
         number.parse::<u64>().ok().map(|number| Duration::from_millis(number * milliseconds))
     };
-    let units = if upto == Upto::Hours { &UNITS[..] } else { &UNITS[..3] };
-    units.iter().copied().find_map(parse)
+    let units = match upto {
+        Upto::Minutes => 3,
+        Upto::Hours => 4,
+        Upto::Days => 5,
+    };
+    UNITS[..units].iter().copied().find_map(parse)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod access;
 pub mod clusters;
 pub mod dotenv;
 pub mod duration;
+pub mod history;
 pub mod limits;
 pub mod pattern;
 mod reader;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use access::Auth;
 use clusters::ClusterSource;
+use history::HistoryConfig;
 use limits::Limits;
 use pattern::Patterns;
 pub use reader::SettingsErrors;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub auth: Auth,
     pub allowed_hosts: Vec<String>,
     pub limits: Limits,
+    /// None without `EKS_API_STATE_DIR`.
+    pub history: Option<HistoryConfig>,
     /// `EKS_API_*` names that are not settings. Most are typing errors, so they are logged.
     pub unknown: Vec<String>,
 }
@@ -109,6 +113,7 @@ impl Settings {
                 Vec::new(),
             ),
             limits: Limits::read(&mut read),
+            history: HistoryConfig::read(&mut read),
             unknown: read.unknown(),
         };
         read.finish(settings)

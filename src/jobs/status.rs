@@ -1,5 +1,6 @@
 //! The jobs in the store: [`Status`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::jobs::batches::membership::Membership;
@@ -33,6 +34,8 @@ pub struct Status {
     label_ends: Box<[(u32, u32)]>,
     template: Option<Box<str>>,
     batch: Option<Box<Membership>>,
+    /// The image of each container, as a JSON object. Only the history needs them.
+    images: Option<Box<str>>,
     json: Body,
     exit: Option<Box<KnownExit>>,
 }
@@ -65,6 +68,7 @@ impl Status {
             label_ends: label_ends.into(),
             template: template_of(job).map(|(template, _)| template.into()),
             batch: Membership::of(job).map(Box::new),
+            images: None,
             json: json(cluster, job, None),
             exit: None,
         }
@@ -75,6 +79,23 @@ impl Status {
         let status = Self::new(cluster, job);
         let json_without = status.json;
         Self { json: json(cluster, job, Some(&exit)), exit: Some(Box::new(KnownExit { exit, json_without })), ..status }
+    }
+
+    /// Keeps the images of the job's containers, for the history.
+    #[must_use]
+    pub fn with_images(self, job: &Job) -> Self {
+        let spec = &job.spec.template.spec;
+        let images = spec.init_containers.iter().chain(&spec.containers).map(|container| {
+            let image = container.image.as_deref().unwrap_or_default();
+            (container.name.as_str(), image)
+        });
+        let images = serde_json::to_string(&images.collect::<BTreeMap<_, _>>()).ok().map(Into::into);
+        Self { images, ..self }
+    }
+
+    /// Returns the image of each container as a JSON object, if it is kept.
+    pub fn images(&self) -> Option<&str> {
+        self.images.as_deref()
     }
 
     pub fn exit(&self) -> Option<&Exit> {

@@ -11,7 +11,7 @@ use source::{Source, sources};
 
 /// The rooms from the bottom up, each with its row and its budget in lines of code. Rooms of one row never import each
 /// other. Blank lines, comments and tests do not count.
-const ROOMS: [(&str, usize, usize); 16] = [
+const ROOMS: [(&str, usize, usize); 17] = [
     ("util", 0, 1107),
     ("config", 1, 769),
     ("telemetry", 1, 559),
@@ -19,15 +19,16 @@ const ROOMS: [(&str, usize, usize); 16] = [
     ("client", 2, 3400),
     ("kube", 3, 2379),
     ("jobs", 4, 4830),
-    ("clusters", 5, 442),
-    ("auth", 6, 779),
-    ("audit", 7, 258),
-    ("http", 8, 2366),
-    ("api", 9, 6925),
-    ("app", 10, 544),
-    ("cli", 11, 1671),
-    ("lib", 12, 14),
-    ("main", 12, 15),
+    ("history", 5, 1500),
+    ("clusters", 6, 442),
+    ("auth", 7, 779),
+    ("audit", 8, 258),
+    ("http", 9, 2366),
+    ("api", 10, 6925),
+    ("app", 11, 544),
+    ("cli", 12, 1671),
+    ("lib", 13, 16),
+    ("main", 13, 15),
 ];
 
 fn row(room: &str) -> Option<usize> {

@@ -10,6 +10,20 @@ pub enum Access {
     /// Callers whose key has this role. The first permission is for the kind of object that the call names. Without
     /// permissions the call is about all clusters that the caller may use.
     Cluster(Role, &'static [Permission]),
+    /// Callers with the role admin. With `AUTH=kubernetes` the default cluster decides, by this non-resource URL. The
+    /// call is about all clusters that the caller may use.
+    Operator(Permission),
+}
+
+impl Access {
+    /// Returns the role that the key of a caller needs. `None` if everybody may call.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::Open => None,
+            Self::Cluster(role, _) => Some(role),
+            Self::Operator(_) => Some(Role::Admin),
+        }
+    }
 }
 
 const fn permission(
@@ -53,6 +67,9 @@ pub const GET_JOB_LOGS: &[Permission] = &[
     permission("list", "", "pods", "get-job-logs"),
     permission("get", "", "pods/log", "get-job-logs"),
 ];
+pub const LIST_HISTORY: &[Permission] = &[permission("list", "batch", "jobs", "list-history and the live state")];
+/// Not under /api: Kubernetes' role system:discovery grants that to every authenticated caller.
+pub const LIST_AUDIT: Permission = permission("get", "", "/eks-api/list_audit", "list-audit");
 pub const LIST_TEMPLATES: &[Permission] = &[permission("list", "batch", "cronjobs", "list-templates")];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
 pub const CREATE_BATCH: &[Permission] = &[

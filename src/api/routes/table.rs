@@ -24,6 +24,11 @@ pub enum Route {
     SuspendBatch,
     ResumeBatch,
     ListTemplates,
+    ListHistory,
+    GetJobHistory,
+    GetJobStats,
+    JobStatsSvg,
+    ListAudit,
     CreateNamespace,
     DeleteNamespace,
     ListNamespaces,
@@ -69,8 +74,8 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 30] = {
-    use Access::Cluster;
+pub(super) static TABLE: [Row; 35] = {
+    use Access::{Cluster, Operator};
     use Role::{Admin, Read, Run, Write};
     use access as needs;
     const GET: &Method = &Method::GET;
@@ -113,6 +118,21 @@ pub(super) static TABLE: [Row; 30] = {
             Cluster(Write, needs::PATCH_BATCH), &["cluster", "batch_name", "namespace"]),
         row(Route::ListTemplates, GET, "/api/eks-list-templates", "list_templates",
             Cluster(Read, needs::LIST_TEMPLATES), &["cluster", "namespace", "limit", "continue"]),
+        row(Route::ListHistory, GET, "/api/eks-list-history", "list_history",
+            Cluster(Read, needs::LIST_HISTORY),
+            &["cluster", "namespace", "job_name", "state", "since", "until", "batch_name", "template", "label_selector",
+              "caller", "limit", "continue"]),
+        row(Route::GetJobHistory, GET, "/api/eks-get-job-history", "get_job_history",
+            Cluster(Read, needs::LIST_HISTORY), &["cluster", "job_name", "namespace", "uid", "limit", "continue"]),
+        row(Route::GetJobStats, GET, "/api/eks-get-job-stats", "get_job_stats",
+            Cluster(Read, needs::LIST_HISTORY),
+            &["cluster", "namespace", "template", "caller", "since", "until", "group_by"]),
+        Row { media: Media::Svg, ..row(Route::JobStatsSvg, GET, "/api/eks-job-stats.svg", "job_stats_svg",
+            Cluster(Read, needs::LIST_HISTORY),
+            &["cluster", "namespace", "template", "caller", "since", "until", "group_by"]) },
+        row(Route::ListAudit, GET, "/api/eks-list-audit", "list_audit",
+            Operator(needs::LIST_AUDIT),
+            &["cluster", "namespace", "since", "until", "caller", "operation", "outcome", "limit", "continue"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",
             Cluster(Admin, needs::CREATE_NAMESPACE), &["cluster", "namespace_name"]),
         row(Route::DeleteNamespace, DELETE, "/api/eks-delete-namespace", "delete_namespace",

@@ -18,6 +18,7 @@ pub enum Media {
     Script,
     Style,
     Icon,
+    Svg,
 }
 
 impl Media {
@@ -31,6 +32,7 @@ impl Media {
             Self::Script => "text/javascript; charset=utf-8",
             Self::Style => "text/css; charset=utf-8",
             Self::Icon => "image/png",
+            Self::Svg => "image/svg+xml",
         }
     }
 }

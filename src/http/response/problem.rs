@@ -79,6 +79,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "cluster_not_found", detail)
     }
 
+    /// 501: the service keeps no history.
+    pub fn no_history() -> Self {
+        let detail = "this service keeps no history: its operator can set EKS_API_STATE_DIR";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "no_history", detail)
+    }
+
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", format!("this path takes {allow}"))
     }

@@ -16,7 +16,7 @@ pub struct Change {
     pub(super) before: Option<Arc<Status>>,
     /// The job after the change. For a deletion, its last status.
     pub status: Arc<Status>,
-    pub(super) is_deletion: bool,
+    pub is_deletion: bool,
 }
 
 impl Change {

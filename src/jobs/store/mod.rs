@@ -8,6 +8,7 @@ pub mod index;
 mod page;
 mod reflector;
 mod staleness;
+mod subscription;
 mod tombstones;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,6 +22,7 @@ use self::index::{Counts, PageCursor};
 pub use self::page::Page;
 use self::reflector::JobReflector;
 pub use self::staleness::Found;
+pub use self::subscription::Subscription;
 use crate::jobs::batches::Batch;
 use crate::jobs::batches::submissions::Submissions;
 use crate::jobs::filter::Filter;
@@ -55,6 +57,11 @@ impl JobStore {
             submissions: Arc::default(),
             store_was_reset: Notify::new(),
         }
+    }
+
+    /// From now on the statuses have the images.
+    pub fn keep_images(&self) {
+        self.write().keep_images();
     }
 
     fn read(&self) -> RwLockReadGuard<'_, JobReflector> {
@@ -132,7 +139,7 @@ impl JobStore {
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
-        Subscription { store: Arc::clone(self), key, receiver: Some(receiver) }
+        Subscription::new(Arc::clone(self), key, receiver)
     }
 
     /// Stores a job that the API server returned, so that the caller finds it at once.
@@ -208,36 +215,6 @@ impl JobStore {
 
     fn notify(&self) {
         self.change_notifications.send_replace(());
-    }
-}
-
-/// Notifies of the changes of one job.
-#[derive(Debug)]
-pub struct Subscription {
-    store: Arc<JobStore>,
-    key: String,
-    /// Some until the subscription is dropped.
-    receiver: Option<watch::Receiver<()>>,
-}
-
-impl Subscription {
-    /// Returns after a change since the last call, or since the subscription.
-    pub async fn changed(&mut self) {
-        let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
-        if receiver.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let mut reflector = self.store.write();
-        // Dropping the receiver under the lock lets exactly one of several subscribers see that it is the last.
-        drop(self.receiver.take());
-        if reflector.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() == 0) {
-            reflector.waiting.remove(&self.key);
-        }
     }
 }
 

@@ -66,6 +66,7 @@ pub struct JobSpec {
     pub completion_mode: Option<String>,
     /// The job's controller, if it is not that of Kubernetes.
     pub managed_by: Option<String>,
+    pub template: PodTemplate,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -125,7 +126,16 @@ pub struct JobSpecInFull {
 impl From<JobInFull> for Job {
     fn from(job: JobInFull) -> Self {
         let JobInFull { metadata, spec, status } = job;
-        let JobSpecInFull { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by, .. } = spec;
+        let JobSpecInFull {
+            parallelism,
+            completions,
+            backoff_limit,
+            suspend,
+            completion_mode,
+            managed_by,
+            template,
+            ..
+        } = spec;
         let labels = metadata.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
         let metadata = JobMetadata {
             name: metadata.name,
@@ -138,7 +148,7 @@ impl From<JobInFull> for Job {
             annotations: OwnAnnotations::from(&metadata.annotations),
             owner_references: metadata.owner_references,
         };
-        let spec = JobSpec { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by };
+        let spec = JobSpec { parallelism, completions, backoff_limit, suspend, completion_mode, managed_by, template };
         Self { metadata, spec, status }
     }
 }

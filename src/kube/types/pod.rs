@@ -41,6 +41,7 @@ pub struct PodTemplate {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     pub name: String,
+    pub image: Option<String>,
     /// Overrides the pod's policy. An init container with `Always` is a sidecar.
     pub restart_policy: Option<String>,
 }

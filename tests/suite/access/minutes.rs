@@ -92,6 +92,8 @@ async fn inside() -> Inside {
         rates: RateLimits::new(0, 0, &[]),
         repeats: Repeats::default(),
         audit: Audit::new(Some(Journal::at(path).unwrap())),
+        #[cfg(feature = "history")]
+        history: None,
         traffic: metrics,
         metrics_namespaces: false,
         docs: true,

@@ -45,7 +45,7 @@ pub(super) async fn command(world: &World, key: &Key, argument: &str) -> (bool, 
 fn rules_of_all_routes() -> Vec<Value> {
     let permissions = Route::ALL.into_iter().flat_map(|route| match route.access() {
         Access::Cluster(_, permissions) => permissions,
-        Access::Open => &[],
+        Access::Open | Access::Operator(_) => &[],
     });
     let rule = |verb, group, resource| json!({ "verbs": [verb], "apiGroups": [group], "resources": [resource] });
     permissions.map(|permission| rule(permission.verb, permission.group, permission.resource)).collect()

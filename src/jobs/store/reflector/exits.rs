@@ -20,10 +20,11 @@ impl JobReflector {
     pub(in crate::jobs) fn status(&self, job: &Job) -> Status {
         let status = Status::new(&self.cluster, job);
         let known = self.index.get(status.key()).filter(|known| known.uid == status.uid);
-        match known.and_then(|known| known.exit()) {
+        let status = match known.and_then(|known| known.exit()) {
             Some(exit) => Status::with_exit(&self.cluster, job, exit.clone()),
             None => status,
-        }
+        };
+        if self.keeps_images { status.with_images(job) } else { status }
     }
 
     /// Queues the lookup of a job's exit if the job has just failed. `before` is its status before.
@@ -47,7 +48,8 @@ impl JobReflector {
 
     /// Stores a job's exit. Returns false if another version of the job is known.
     pub(in crate::jobs) fn set_exit(&mut self, job: &Job, exit: Exit) -> bool {
-        let status = Arc::new(Status::with_exit(&self.cluster, job, exit));
+        let status = Status::with_exit(&self.cluster, job, exit);
+        let status = Arc::new(if self.keeps_images { status.with_images(job) } else { status });
         let Some(known) = self.index.get(status.key()) else { return true };
         if known.uid != status.uid || known.exit().is_some() {
             return true;

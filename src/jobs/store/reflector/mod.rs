@@ -27,6 +27,8 @@ const RESET_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct JobReflector {
     /// The name of the cluster, for the status objects.
     cluster: Box<str>,
+    /// Whether the statuses keep the images of the jobs' containers.
+    keeps_images: bool,
     pub(super) index: JobIndex,
     pub(super) changes: ChangeLog,
     pub(super) staleness: Staleness,
@@ -63,6 +65,10 @@ pub(super) struct Inserted {
 impl JobReflector {
     pub(super) fn new(cluster: &str) -> Self {
         Self { cluster: cluster.into(), ..Self::default() }
+    }
+
+    pub(super) fn keep_images(&mut self) {
+        self.keeps_images = true;
     }
 
     pub(super) fn is_usable(&self) -> bool {

@@ -50,6 +50,8 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
         rates: RateLimits::new(0, 0, &[]),
         repeats: Repeats::default(),
         audit: Audit::new(None),
+        #[cfg(feature = "history")]
+        history: None,
         traffic: Arc::clone(&metrics),
         request_timeout: Duration::from_mins(5),
         metrics_namespaces: false,

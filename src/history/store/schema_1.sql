@@ -1,0 +1,83 @@
+-- Times are seconds since 1970, if no comment says otherwise. A text that is unknown is NULL.
+
+CREATE TABLE clusters (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One row a run: a Job of a cluster, by its uid.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    cluster INTEGER NOT NULL REFERENCES clusters (id),
+    uid TEXT NOT NULL,
+    version INTEGER NOT NULL, -- resourceVersion
+    namespace TEXT NOT NULL,
+    job_name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    started INTEGER,
+    ended INTEGER, -- completionTime, or the time of the condition Failed
+    gone INTEGER,
+    reason TEXT,
+    message TEXT,
+    exit_code INTEGER,
+    termination_message TEXT,
+    template TEXT,
+    batch_name TEXT,
+    caller TEXT,
+    request_id TEXT,
+    labels TEXT NOT NULL, -- a JSON object
+    images TEXT, -- a JSON object: the image of each container
+    queued_s INTEGER, -- started - created
+    ran_s INTEGER, -- ended - started
+    retries INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    succeeded INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    completions INTEGER,
+    parallelism INTEGER,
+    backoff_limit INTEGER,
+    has_gaps INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX runs_by_uid ON runs (cluster, uid);
+
+-- Each index has the columns that lists filter by, so that a filter of two columns reads no row that does not match.
+CREATE INDEX runs_by_created ON runs
+    (cluster, created, namespace, state, template, caller, queued_s, ran_s, reason);
+CREATE INDEX runs_by_namespace ON runs (cluster, namespace, created, state, template, caller);
+CREATE INDEX runs_by_job_name ON runs (cluster, job_name, created, namespace, state, template, caller);
+CREATE INDEX runs_by_state ON runs (cluster, state, created, namespace, template, caller);
+CREATE INDEX runs_by_template ON runs (cluster, template, created, namespace, state, caller)
+    WHERE template IS NOT NULL;
+CREATE INDEX runs_by_caller ON runs (cluster, caller, created, namespace, state, template)
+    WHERE caller IS NOT NULL;
+CREATE INDEX runs_by_batch ON runs (cluster, batch_name, created, namespace, state)
+    WHERE batch_name IS NOT NULL;
+-- The runs that still exist, for the comparison with the cluster.
+CREATE INDEX runs_existing ON runs (cluster, uid, version) WHERE gone IS NULL;
+
+-- One row a transition of a run. The state `gone` is the last.
+CREATE TABLE transitions (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (run, time, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL, -- in milliseconds since 1970
+    cluster TEXT NOT NULL,
+    namespace TEXT,
+    operation TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    caller TEXT,
+    record TEXT NOT NULL -- a JSON object
+) STRICT;
+
+CREATE INDEX audit_by_time ON audit (time);
+
+-- kept_since: the creation of the newest run that was deleted because the file was full.
+CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
