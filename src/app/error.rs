@@ -11,6 +11,10 @@ pub enum Error {
     Arguments(String),
     /// A setting, `.env`, a file that a setting names, or a socket that systemd passed is wrong.
     Config(String),
+    /// The database of the history is not there, or cannot be read.
+    NoInput(String),
+    /// A file that a command writes exists, or cannot be written.
+    CannotCreate(String),
     Listen(String),
     Start(io::Error),
     Failed(String),
@@ -19,11 +23,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits. After 78 a new start does not help; the unit file tells
-    /// systemd so.
+    /// 64, 66, 73 and 78 are `EX_USAGE`, `EX_NOINPUT`, `EX_CANTCREAT` and `EX_CONFIG` of sysexits. After 78 a new start
+    /// does not help; the unit file tells systemd so.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Arguments(_) => ExitCode::from(64),
+            Self::NoInput(_) => ExitCode::from(66),
+            Self::CannotCreate(_) => ExitCode::from(73),
             Self::Config(_) => ExitCode::from(78),
             Self::Run(exit) => ExitCode::from(exit.code),
             Self::Listen(_) | Self::Start(_) | Self::Failed(_) => ExitCode::FAILURE,
@@ -34,7 +40,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Arguments(text) | Self::Config(text) | Self::Listen(text) | Self::Failed(text) => f.write_str(text),
+            Self::Arguments(text)
+            | Self::Config(text)
+            | Self::NoInput(text)
+            | Self::CannotCreate(text)
+            | Self::Listen(text)
+            | Self::Failed(text) => f.write_str(text),
             Self::Start(error) => error.fmt(f),
             Self::Run(exit) => exit.fmt(f),
         }

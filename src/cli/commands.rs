@@ -9,11 +9,11 @@ use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
-use crate::cli::{check, keygen, token};
+use crate::cli::{check, history, keygen, token};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [&CommandSpec; 16] = [
+pub static COMMANDS: [&CommandSpec; 17] = [
     &SERVE,
     &run::SPEC,
     &batch::SPEC,
@@ -23,6 +23,7 @@ pub static COMMANDS: [&CommandSpec; 16] = [
     &jobs::LOGS,
     &jobs::DELETE,
     &jobs::WAIT,
+    &history::SPEC,
     &check::SPEC,
     &token::SPEC,
     &keygen::SPEC,

@@ -1,9 +1,9 @@
-//! Reads the settings from the environment and from `.env`: [`serve_settings`] and [`settings`]. [`named_cluster`] finds
-//! the cluster that a command is for.
+//! Reads the settings from the environment and from `.env`: [`serve_settings`], [`settings`] and [`state_dir`].
+//! [`named_cluster`] finds the cluster that a command is for.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use crate::app::error::Error;
@@ -51,6 +51,18 @@ pub fn settings(command: &CommandSpec, arguments: &Arguments) -> Result<Settings
     let given = [("EKS_CLUSTER_NAME", name), ("EKS_REGION", region)];
     environment.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
     Ok(Settings::read(environment)?)
+}
+
+/// Reads the directory of the history, and no other setting: the caller may have only this one.
+pub fn state_dir() -> Result<PathBuf, Error> {
+    let environment = environment()?;
+    // The caller sends nothing, so it can read .env as the service does.
+    apply_dotenv(&environment, true)?;
+    let dir = environment.get("EKS_API_STATE_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    dir.ok_or_else(|| {
+        let form = "the absolute path of the service's directory, such as /var/lib/eks-api";
+        Error::Config(format!("set EKS_API_STATE_DIR to {form}"))
+    })
 }
 
 /// Finds the cluster that `--cluster` names. Without the option it returns `None`.

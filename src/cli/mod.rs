@@ -3,8 +3,10 @@
 pub mod calls;
 pub mod check;
 pub mod commands;
+pub mod database;
 pub mod environment;
 pub mod help;
+pub mod history;
 pub mod keygen;
 pub mod options;
 pub mod spec;

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod credential;
 pub mod exit;
 mod futures;
+pub mod history;
 pub mod job;
 pub mod log;
 pub mod manifest;

@@ -3,7 +3,10 @@
 //! One thread writes ([`store::writer`]). Readers have a connection of their own each ([`store::read`]). No caller waits
 //! for the disk: a record goes into a bounded queue, and is dropped if the queue is full.
 
+pub mod backup;
+pub mod export;
 pub mod follow;
+pub mod local;
 pub mod metrics;
 pub mod query;
 pub mod record;

@@ -2,6 +2,9 @@
 
 mod batches;
 pub(crate) mod examples;
+mod history;
+#[cfg(feature = "history")]
+mod history_database;
 mod jobs;
 mod logs;
 mod outcomes;

@@ -89,6 +89,8 @@ fn bash_completes_commands_options_files_and_fixed_values() {
     assert_eq!(bash(&["eks-api", "keygen", "ci", "--role", "=", "w"]), ["write"]);
     assert_eq!(bash(&["eks-api", "list", "--state", "c"]), ["completed"]);
     assert_eq!(bash(&["eks-api", "completion", "f"]), ["fish"]);
+    assert_eq!(bash(&["eks-api", "history", "s"]), ["show", "stats"]);
+    assert_eq!(bash(&["eks-api", "history", "list", "--template", "p"]), ["preset/etl"]);
     assert_eq!(bash(&["eks-api", "help", "che"]), ["check"]);
     assert_eq!(bash(&["eks-api", "run", "--namespace", ""]), [""]);
 }
@@ -122,6 +124,7 @@ fn fish_completes_commands_options_files_and_fixed_values() {
     assert_eq!(fish("eks-api run --cert jo"), ["job.json"]);
     assert_eq!(fish("eks-api keygen ci --role w"), ["write"]);
     assert_eq!(fish("eks-api completion z"), ["zsh"]);
+    assert_eq!(fish("eks-api history ex"), ["export"]);
     assert_eq!(fish("eks-api help che"), ["check"]);
     assert!(fish("eks-api run --namespace jo").is_empty());
     assert_eq!(fish("eks-api run --from cronjob/"), ["cronjob/etl", "cronjob/report"]);

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod connection;
+pub mod history;
 pub mod jobs;
 pub mod run;
 pub mod templates;

@@ -1,4 +1,4 @@
-//! Prints to stdout: [`print_jobs`] a table or the replies, and [`print()`] a text. [`table`] makes a table.
+//! Prints to stdout: [`print_jobs`] a table or the replies, and [`print()`] a text. [`table`] and [`columns`] make a table.
 
 use std::fmt::Write as _;
 
@@ -25,13 +25,18 @@ pub async fn print(service: &Service<'_>, text: Vec<u8>) -> Result<(), Exit> {
 
 /// Returns a line for each row, after a line of headings.
 pub fn table<const N: usize>(headings: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<[String; N]> = [headings.map(str::to_owned)].into_iter().chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; N] = std::array::from_fn(width);
+    let headings = headings.map(str::to_owned).to_vec();
+    columns(&[headings].into_iter().chain(rows.map(Vec::from)).collect::<Vec<_>>())
+}
+
+/// Returns a line for each row. All rows have the same number of cells.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max();
+    let widths: Vec<usize> = (0..).map_while(width).collect();
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
+        for (cell, width) in row.iter().zip(&widths) {
             let _ = write!(line, "{cell:width$}  ");
         }
         text.extend([line.trim_end(), "\n"]);

@@ -1,6 +1,6 @@
 //! The database, its thread and its queue: [`History`].
 
-mod schema;
+pub(in crate::history) mod schema;
 
 use std::sync::Arc;
 use std::time::Duration;
