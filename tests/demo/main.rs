@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use support::aws::AwsMock;
 use support::builder;
-use support::service::Service;
+use support::service::{Folder, Service};
 use support::stub::{AutoRun, StubCluster, StubConfig};
 
 /// The first argument of the process that is the service: an example cannot count on target/debug/eks-api being built.
@@ -75,7 +75,8 @@ async fn demonstrate(stays: bool) -> io::Result<()> {
     let cluster = StubCluster::start(StubConfig { auto: Some(PACE), ..StubConfig::default() }).await;
     let aws = AwsMock::start().await;
     aws.describes(&cluster.endpoint(), &cluster.ca_pem());
-    let service = start(&aws, stays).await?;
+    let state = Folder::new();
+    let service = start(&aws, &state, stays).await?;
     show::note(&format!(
         "eks-api listens on {}; its EKS is {}, its cluster {}.",
         service.address(),
@@ -89,8 +90,8 @@ async fn demonstrate(stays: bool) -> io::Result<()> {
     serve(&service).await
 }
 
-/// The service, ready: the binary that `EKS_API_BINARY` names, or this program again with another argument.
-async fn start(aws: &AwsMock, on_usual_port: bool) -> io::Result<Service> {
+/// The service, ready and with a history: the binary that `EKS_API_BINARY` names, or this program again with another argument.
+async fn start(aws: &AwsMock, state: &Folder, on_usual_port: bool) -> io::Result<Service> {
     let service = if let Ok(binary) = std::env::var("EKS_API_BINARY") {
         builder(&binary, aws)
     } else {
@@ -100,7 +101,8 @@ async fn start(aws: &AwsMock, on_usual_port: bool) -> io::Result<Service> {
     };
     let usual = on_usual_port && TcpListener::bind(USUAL).is_ok();
     let address = if usual { USUAL } else { "127.0.0.1:0" };
-    let service = service.env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO").start().await;
+    let service = service.env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO");
+    let service = service.env("EKS_API_STATE_DIR", &state.path().to_string_lossy()).start().await;
     service.ready().await;
     Ok(service)
 }

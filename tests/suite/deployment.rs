@@ -8,6 +8,7 @@ use eks_api::api::routes::Route;
 use eks_api::api::routes::access::Access;
 use eks_api::config::{Settings, VARIABLES};
 use eks_api::http::limits::bounds::DRAIN;
+use eks_api::kube::access_review::Permission;
 use serde_json::{Value, json};
 
 use crate::support::manifests::manifests;
@@ -30,13 +31,16 @@ fn words(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
-/// Group, resource and verb of each right.
+/// Group, resource and verb of each right. A non-resource URL is a resource of no group, as in [`Permission`].
 fn rules(role: &Value) -> BTreeSet<Rule> {
     let mut all = BTreeSet::new();
     for rule in role["rules"].as_array().unwrap() {
-        let [groups, resources, verbs] = ["apiGroups", "resources", "verbs"].map(|name| words(&rule[name]));
+        let (groups, resources) = match &rule["nonResourceURLs"] {
+            Value::Null => (words(&rule["apiGroups"]), words(&rule["resources"])),
+            urls => (vec![String::new()], words(urls)),
+        };
         for (group, resource) in groups.iter().flat_map(|g| resources.iter().map(move |r| (g, r))) {
-            all.extend(verbs.iter().map(|verb| (group.clone(), resource.clone(), verb.clone())));
+            all.extend(words(&rule["verbs"]).into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
         }
     }
     all
@@ -48,13 +52,11 @@ fn operations(role: &Value) -> BTreeSet<&str> {
 
 /// What the calls need that have to be allowed anything.
 fn needs() -> Vec<(&'static str, BTreeSet<Rule>)> {
+    let rule = |p: &Permission| (p.group.into(), p.resource.into(), p.verb.into());
     let needs = Route::ALL.into_iter().filter_map(|route| match route.access() {
-        Access::Open | Access::Operator(_) => None,
-        Access::Cluster(_, permissions) => {
-            let rule =
-                |p: &eks_api::kube::access_review::Permission| (p.group.into(), p.resource.into(), p.verb.into());
-            Some((route.operation(), permissions.iter().map(rule).collect()))
-        }
+        Access::Open => None,
+        Access::Cluster(_, permissions) => Some((route.operation(), permissions.iter().map(rule).collect())),
+        Access::Operator(permission) => Some((route.operation(), BTreeSet::from([rule(&permission)]))),
     });
     needs.collect()
 }
@@ -83,8 +85,9 @@ fn no_role_grants_what_its_calls_do_not_need() {
     }
 }
 
+/// The operators are people: the service itself reads its own database.
 #[test]
-fn every_role_is_bound_to_the_service_and_one_to_a_service_that_only_follows() {
+fn every_role_but_the_operators_is_bound_to_the_service_and_one_to_a_service_that_only_follows() {
     let names = |objects: &[Value]| -> BTreeSet<String> {
         objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     };
@@ -96,7 +99,9 @@ fn every_role_is_bound_to_the_service_and_one_to_a_service_that_only_follows() {
         };
         bindings.iter().filter(to_it).map(|b| b["roleRef"]["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(bound("eks-api"), names(&of_kind("deploy/rbac.yaml", "ClusterRole")));
+    let mut roles = names(&of_kind("deploy/rbac.yaml", "ClusterRole"));
+    assert!(roles.remove("eks-api-operators"));
+    assert_eq!(bound("eks-api"), roles);
     assert_eq!(bound("eks-api-follower"), BTreeSet::from(["eks-api-follow-jobs".to_owned()]));
 }
 
@@ -121,46 +126,82 @@ fn the_role_of_another_account_has_one_permission_and_asks_for_the_external_id()
     assert_eq!(policies[1]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"], "4f0c");
 }
 
+/// The files with pods, each with the kind that makes them.
+const WITH_PODS: [(&str, &str); 2] =
+    [("deploy/kubernetes.yaml", "Deployment"), ("deploy/kubernetes-history.yaml", "StatefulSet")];
+
+fn pod_of((file, kind): (&str, &str)) -> Value {
+    of_kind(file, kind)[0]["spec"]["template"]["spec"].clone()
+}
+
 fn pod() -> Value {
-    of_kind("deploy/kubernetes.yaml", "Deployment")[0]["spec"]["template"]["spec"].clone()
+    pod_of(WITH_PODS[0])
 }
 
 #[test]
 fn the_pods_have_settings_that_the_service_takes() {
-    let environment = pod()["containers"][0]["env"].clone();
-    let pairs = environment.as_array().unwrap().iter().map(|pair| {
-        let [name, value] = ["name", "value"].map(|part| pair[part].as_str().unwrap().to_owned());
-        assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name}");
-        (name, value)
-    });
-    let settings = Settings::read(pairs).unwrap();
-    let port = &pod()["containers"][0]["ports"][0]["containerPort"];
-    assert_eq!(json!(settings.listen.port()), *port);
+    for with_pods in WITH_PODS {
+        let container = &pod_of(with_pods)["containers"][0];
+        let pairs = container["env"].as_array().unwrap().iter().map(|pair| {
+            let [name, value] = ["name", "value"].map(|part| pair[part].as_str().unwrap().to_owned());
+            assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name}");
+            (name, value)
+        });
+        let settings = Settings::read(pairs).unwrap();
+        assert_eq!(json!(settings.listen.port()), container["ports"][0]["containerPort"]);
+    }
 }
 
 #[test]
 fn the_pods_are_asked_where_the_service_answers_and_may_drain() {
-    let pod = pod();
-    for (probe, route) in [("livenessProbe", Route::Livez), ("readinessProbe", Route::Readyz)] {
-        assert_eq!(pod["containers"][0][probe]["httpGet"]["path"], route.path());
+    for with_pods in WITH_PODS {
+        let pod = pod_of(with_pods);
+        for (probe, route) in [("livenessProbe", Route::Livez), ("readinessProbe", Route::Readyz)] {
+            assert_eq!(pod["containers"][0][probe]["httpGet"]["path"], route.path());
+        }
+        assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > DRAIN.as_secs());
     }
-    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > DRAIN.as_secs());
 }
 
 #[test]
 fn what_selects_the_pods_has_their_labels() {
-    let all = manifests("deploy/kubernetes.yaml");
-    let object = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("{kind}"));
-    let labels = &object("Deployment")["spec"]["template"]["metadata"]["labels"];
-    for selector in [
-        &object("Deployment")["spec"]["selector"]["matchLabels"],
-        &object("Service")["spec"]["selector"],
-        &object("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
-        &object("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
-    ] {
-        assert_eq!(selector, labels);
+    for (file, kind) in WITH_PODS {
+        let all = manifests(file);
+        let labels = &of_kind(file, kind)[0]["spec"]["template"]["metadata"]["labels"];
+        let selectors = all.iter().filter_map(|object| match object["kind"].as_str().unwrap() {
+            "Deployment" | "StatefulSet" | "PodDisruptionBudget" => Some(&object["spec"]["selector"]["matchLabels"]),
+            "Service" => Some(&object["spec"]["selector"]),
+            "NetworkPolicy" => Some(&object["spec"]["podSelector"]["matchLabels"]),
+            _ => None,
+        });
+        let selectors: Vec<_> = selectors.collect();
+        assert!(selectors.len() >= 3 && selectors.iter().all(|selector| *selector == labels), "{file}: {selectors:?}");
+        assert!(all.iter().all(|o| o["kind"] == "Namespace" || o["metadata"]["namespace"] == "eks-api"));
     }
-    assert!(all.iter().all(|o| o["kind"] == "Namespace" || o["metadata"]["namespace"] == "eks-api"));
+}
+
+/// The two manifests differ only in what the history needs.
+#[test]
+fn one_pod_with_a_volume_of_its_own_has_the_history() {
+    let (file, kind) = WITH_PODS[1];
+    let set = of_kind(file, kind)[0].clone();
+    assert_eq!(set["spec"]["replicas"], 1);
+    let claim = &set["spec"]["volumeClaimTemplates"][0];
+    assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));
+    let mut pod = pod_of(WITH_PODS[1]);
+    let container = &mut pod["containers"][0];
+    let state = container["env"].as_array_mut().unwrap().pop().unwrap();
+    assert_eq!(state["name"], "EKS_API_STATE_DIR");
+    let mount = container["volumeMounts"].as_array_mut().unwrap().pop().unwrap();
+    assert_eq!(mount, json!({ "name": claim["metadata"]["name"], "mountPath": state["value"] }));
+    assert_eq!(pod["securityContext"]["fsGroupChangePolicy"].take(), "OnRootMismatch");
+    pod["securityContext"].as_object_mut().unwrap().remove("fsGroupChangePolicy");
+    let mut stateless = pod_of(WITH_PODS[0]);
+    assert!(stateless.as_object_mut().unwrap().remove("topologySpreadConstraints").is_some());
+    assert_eq!(pod, stateless);
+    for kind in ["Namespace", "ServiceAccount", "Service", "NetworkPolicy"] {
+        assert_eq!(of_kind(file, kind), of_kind(WITH_PODS[0].0, kind), "{kind}");
+    }
 }
 
 #[test]
@@ -187,6 +228,7 @@ fn files_and_commands_that_name_a_version_name_this_one() {
         ("docs/DEPLOYMENT_GUIDE.md", format!("./eks-api-{version}-1.x86_64.rpm\n")),
         ("docs/DEPLOYMENT_GUIDE.md", format!("dist/eks-api_{version}.oci.tar ")),
         ("deploy/kubernetes.yaml", format!("/eks-api:{version}\n")),
+        ("deploy/kubernetes-history.yaml", format!("/eks-api:{version}\n")),
     ] {
         assert!(file(name).contains(&text), "{name} has no {text:?}");
     }

@@ -70,6 +70,9 @@ mod secrecy;
 mod server;
 mod settings;
 mod socket_activation;
+#[cfg(feature = "history")]
+#[path = "history/recipes.rs"]
+mod sql_recipes;
 mod stub_changes;
 mod stub_cron_jobs;
 mod stub_lists;

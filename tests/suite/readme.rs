@@ -108,8 +108,14 @@ fn the_values_of_the_example_environment_are_the_defaults() {
     let pair = |line: &str| dotenv::parse(line.strip_prefix('#')?).ok()?.pop();
     let pairs = file(".env.example").lines().filter_map(pair).collect::<Vec<_>>();
     assert_eq!(pairs.len(), VARIABLES.len());
-    // Who may call is the default, too, but written out it also says that it is meant.
-    let needed = [("EKS_CLUSTER_NAME", "lab"), ("AWS_REGION", "us-east-1"), ("EKS_API_AUTH", "none")];
+    // Who may call is the default, too, but written out it also says that it is meant. How much history is kept matters only
+    // with a directory.
+    let needed = [
+        ("EKS_CLUSTER_NAME", "lab"),
+        ("AWS_REGION", "us-east-1"),
+        ("EKS_API_AUTH", "none"),
+        ("EKS_API_STATE_DIR", "/var/lib/eks-api"),
+    ];
     let needed = || needed.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
     let as_written = Settings::read(pairs.into_iter().chain(needed())).unwrap();
     assert_eq!(format!("{as_written:?}"), format!("{:?}", Settings::read(needed()).unwrap()));

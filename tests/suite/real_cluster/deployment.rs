@@ -44,7 +44,11 @@ fn lost(sent: &Value, stored: &Value, at: &str) -> Option<String> {
 
 /// Makes every object of the file, and finds all of it stored.
 pub(super) async fn apply(api: &Api, file: &str) {
-    for mut object in manifests(file) {
+    apply_some(api, file, |_| true).await;
+}
+
+async fn apply_some(api: &Api, file: &str, is_wanted: impl Fn(&Value) -> bool) {
+    for mut object in manifests(file).into_iter().filter(is_wanted) {
         let strictly = |object: &Value| format!("{}?fieldValidation=Strict", collection(object));
         let mut reply = api.post(&strictly(&object), &object).await;
         if reply.status == 404 && object["apiVersion"] == "policy/v1" {
@@ -60,6 +64,8 @@ pub(super) async fn apply(api: &Api, file: &str) {
 
 pub(super) async fn the_manifests_are_taken_whole(world: Rc<World>) {
     apply(&world.cluster.admin, "deploy/kubernetes.yaml").await;
+    // The other objects are those of the file above.
+    apply_some(&world.cluster.admin, "deploy/kubernetes-history.yaml", |object| object["kind"] == "StatefulSet").await;
     // What is not known would be found.
     let typo = json!({ "apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": { "name": "typo", "namespace": "eks-api" }, "automountServiceAccountTokens": false });
