@@ -20,6 +20,8 @@ use crate::support::{Lab, builder, surroundings};
 
 /// Much longer than a reply takes, and much shorter than any time-out of the service.
 const PROMPT: Duration = Duration::from_secs(5);
+/// The setting that each remedy for a directory names.
+const DIRECTORY: &str = "EKS_API_STATE_DIR";
 const HISTORY: [&str; 4] = [
     "/api/eks-list-history",
     "/api/eks-get-job-history?job_name=hello&namespace=default",
@@ -152,7 +154,7 @@ async fn a_file_of_something_else_is_left_alone() {
     let folder = Folder::new();
     fs::create_dir(folder.path().join("history.db")).unwrap();
     let mut lab = lab_with(&folder).await;
-    does_without(&mut lab, "folder", &["history.db"]).await;
+    does_without(&mut lab, "folder", &["history"]).await;
 }
 
 #[tokio::test]
@@ -170,7 +172,7 @@ async fn a_directory_that_is_missing_is_not_made() {
     let missing = folder.path().join("missing");
     let set = |builder: Builder| builder.env("EKS_API_STATE_DIR", missing.to_str().unwrap());
     let mut lab = lab_of(set).await;
-    does_without(&mut lab, "missing", &[missing.to_str().unwrap()]).await;
+    does_without(&mut lab, "missing", &[DIRECTORY]).await;
     assert!(!missing.exists());
 }
 

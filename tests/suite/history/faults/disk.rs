@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{does_all_else, does_without, until_check};
+use super::{DIRECTORY, does_all_else, does_without, until_check};
 use crate::calls::BINARY;
 use crate::history::site::{at, completed, old_job, running, runs, with_state};
 use crate::live::until;
@@ -38,14 +38,14 @@ fn inside(lab: &Lab, state: &Folder, name: &str) -> PathBuf {
 async fn a_read_only_directory_is_done_without() {
     let state = Folder::new();
     let mut lab = on_disk("ro", &state).await;
-    does_without(&mut lab, "read-only", &[state.path().to_str().unwrap()]).await;
+    does_without(&mut lab, "read-only", &[DIRECTORY]).await;
 }
 
 #[tokio::test]
 async fn a_full_disk_from_the_start_is_done_without() {
     let state = Folder::new();
     let mut lab = on_disk("size=8k", &state).await;
-    does_without(&mut lab, "small", &["history.db"]).await;
+    does_without(&mut lab, "small", &[DIRECTORY]).await;
 }
 
 /// A job with labels of 3 KiB.
@@ -60,7 +60,7 @@ fn large(name: &str, status: &Value) -> Value {
 #[tokio::test]
 async fn a_disk_that_becomes_full_loses_records_and_gets_them_again_when_there_is_room() {
     let state = Folder::new();
-    let lab = on_disk("size=4m", &state).await;
+    let lab = on_disk("size=16m", &state).await;
     let page = async |query: &str| lab.service.get(&format!("/api/eks-list-history?limit=500&{query}")).await;
     let run = async |name: &str, is_right: &dyn Fn(&Value) -> bool| {
         let fits = |reply: &Reply| reply.status == 200 && runs(reply).first().is_some_and(is_right);

@@ -144,3 +144,25 @@ async fn the_last_records_are_written_before_the_service_ends() {
     let count = "SELECT count(*) FROM runs WHERE job_name = 'last' AND request_id IS NOT NULL";
     assert_eq!(database.query_row(count, [], |row| row.get::<_, i64>(0)), Ok(1));
 }
+
+/// No event says that the first job was deleted: the name has another job in the next list.
+#[tokio::test]
+async fn a_job_that_was_replaced_while_the_watch_was_lost_is_gone() {
+    let site = Site::start().await;
+    site.put("hello", &running(&at(1)));
+    let first = site.until_state("hello", "running").await;
+    let cluster = &site.lab.cluster;
+    cluster.hush_watches();
+    cluster.remove_job("default", "hello");
+    site.put("hello", &completed(&at(2), &at(3)));
+    cluster.compact();
+    cluster.break_watches();
+    cluster.unhush_watches();
+    let are_known = |runs: &[Value]| runs.len() == 2 && runs.iter().any(|run| !run["gone_time"].is_null());
+    let runs = site.until_runs("job_name=hello", are_known).await;
+    let of = |uid: &Value| runs.iter().find(|run| run["uid"] == *uid).unwrap();
+    let second = cluster.job("default", "hello").unwrap()["metadata"]["uid"].clone();
+    assert_ne!(first["uid"], second);
+    assert!(!of(&first["uid"])["gone_time"].is_null() && of(&second)["gone_time"].is_null(), "{runs:?}");
+    assert_eq!(of(&second)["state"], "completed");
+}
