@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(why) => {
             eprintln!("{why}\n\ntests/bench/run [--quick] [--write] [SCENARIO...]\n");
-            for (name, what, _) in scenarios::ALL {
+            for &(name, what, _) in scenarios::ALL {
                 eprintln!("  {name:<8} {what}");
             }
             return ExitCode::from(2);
@@ -99,7 +99,7 @@ async fn measure(arguments: &Arguments) -> Report {
     };
     let pace = if arguments.quick { Pace::QUICK } else { Pace::FULL };
     let mut bench = Bench::new(pace, report);
-    for (name, what, run) in scenarios::ALL {
+    for &(name, what, run) in scenarios::ALL {
         if !arguments.scenarios.is_empty() && !arguments.scenarios.iter().any(|wanted| wanted == name) {
             continue;
         }

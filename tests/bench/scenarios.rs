@@ -4,6 +4,8 @@ mod access;
 mod batches;
 mod clusters;
 mod growth;
+#[cfg(feature = "history")]
+mod history;
 mod ingest;
 mod lists;
 mod logs;
@@ -18,7 +20,7 @@ use crate::bench::Bench;
 
 type Run = for<'a> fn(&'a mut Bench) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-pub(crate) const ALL: [(&str, &str, Run); 14] = [
+pub(crate) const ALL: &[(&str, &str, Run)] = &[
     ("start", "start-up time, size of the binary", |bench| Box::pin(start::run(bench))),
     ("cached", "status from the cache", |bench| Box::pin(reads::cached(bench))),
     ("direct", "status from the cluster itself", |bench| Box::pin(reads::direct(bench))),
@@ -33,4 +35,6 @@ pub(crate) const ALL: [(&str, &str, Run); 14] = [
     ("memory", "with more and more jobs, connections, streams", |bench| Box::pin(memory::run(bench))),
     ("clusters", "several clusters: memory, broken ones, reloads", |bench| Box::pin(clusters::run(bench))),
     ("batches", "500 jobs at once, status and end of 1,000", |bench| Box::pin(batches::run(bench))),
+    #[cfg(feature = "history")]
+    ("history", "a million runs: size, pages, statistics, writing", |bench| Box::pin(history::run(bench))),
 ];

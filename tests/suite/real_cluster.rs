@@ -16,6 +16,7 @@ mod clusters;
 mod deployment;
 mod disturbances;
 mod events;
+mod history;
 mod jobs;
 mod listing;
 mod live;
@@ -68,6 +69,7 @@ const SIDE_BY_SIDE: &[Scenario] = scenarios![
     clusters::a_line_with_another_clusters_endpoint_is_refused_there,
     deployment::the_manifests_are_taken_whole,
     deployment::a_service_that_only_follows_serves_callers_with_rights_of_their_own,
+    history::only_an_operator_of_rbac_yaml_reads_the_audit,
     namespaces::a_namespace_is_made_and_found_to_exist,
     namespaces::a_missing_namespace_is_made_with_its_first_job,
     namespaces::a_missing_namespace_stays_missing_where_making_it_is_switched_off,
@@ -86,6 +88,7 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     outages::a_watch_that_was_cut_goes_on_from_where_it_was,
     events::a_job_is_added_then_modified_then_deleted,
     events::a_picture_kept_from_events_is_the_list,
+    history::the_life_of_a_job_is_recorded,
     listing::lists_from_cache_and_cluster_are_the_same,
     live::the_cache_follows_a_job_to_its_completion,
     live::the_cache_follows_a_job_to_its_failure,

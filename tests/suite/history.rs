@@ -1,0 +1,7 @@
+//! The history: what the service records of its jobs, in what troubles, and what it never records.
+
+mod faults;
+mod kills;
+mod recorded;
+mod secrecy;
+mod site;
