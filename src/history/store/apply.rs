@@ -73,7 +73,7 @@ impl<'c> Tables<'c> {
             gone: connection.prepare(
                 "UPDATE runs SET gone = max(?2, created, ifnull(started, created), ifnull(ended, created)),
                     has_gaps = has_gaps | iif(state IN ('completed', 'failed'), 0, ?3)
-                 WHERE id = ?1 AND gone IS NULL RETURNING gone",
+                 WHERE id = ?1 AND version <= ?4 AND gone IS NULL RETURNING gone",
             )?,
             not_gone: connection.prepare("UPDATE runs SET gone = NULL, has_gaps = has_gaps & ~?2 WHERE id = ?1")?,
             forget_gone: connection.prepare("DELETE FROM transitions WHERE run = ?1 AND state = 'gone'")?,
@@ -99,7 +99,7 @@ impl<'c> Tables<'c> {
             Record::Gone { cluster, status, time } => {
                 let cluster = self.cluster(cluster)?;
                 if let Some(id) = self.run(cluster, status, Source::Deletion)? {
-                    self.set_gone(id, *time, 0)?;
+                    self.set_gone(id, *time, version(status), 0)?;
                 }
             }
             Record::Listed { cluster, jobs, time, reason } => {
@@ -168,9 +168,9 @@ impl<'c> Tables<'c> {
         Ok(())
     }
 
-    /// Notes that a run is gone, if that is not known. A run that had not ended gets the gaps.
-    fn set_gone(&mut self, id: i64, time: i64, gaps: i64) -> rusqlite::Result<()> {
-        let gone: Option<i64> = self.gone.query_row([id, time, gaps], |row| row.get(0)).optional()?;
+    /// Notes that a run is gone, unless that is known, or a newer version is. A run that had not ended gets the gaps.
+    fn set_gone(&mut self, id: i64, time: i64, version: i64, gaps: i64) -> rusqlite::Result<()> {
+        let gone: Option<i64> = self.gone.query_row([id, time, gaps, version], |row| row.get(0)).optional()?;
         if let Some(gone) = gone {
             self.transition.execute(params![id, gone, "gone", None::<&str>])?;
         }
@@ -192,7 +192,7 @@ impl<'c> Tables<'c> {
             }
         }
         for id in missing {
-            self.set_gone(id, time, END_UNSEEN)?;
+            self.set_gone(id, time, i64::MAX, END_UNSEEN)?;
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ pub(super) fn open(config: &HistoryConfig) -> Result<Database, Unusable> {
     let database = Database { connection: Connection::open_with_flags(path, flags)?, _lock: lock };
     database.leave();
     let connection = &database.connection;
-    let found: String = connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0))?;
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
         return Err(Unusable::Corrupt);
     }

@@ -208,20 +208,26 @@ fn random(random: &mut fastrand::Rng) -> Record {
 }
 
 #[test]
-fn to_write_a_sequence_twice_is_to_write_it_once() {
-    for seed in 0..400 {
+fn to_write_twice_is_to_write_once() {
+    for seed in 0..300 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let records: Vec<_> = (0..rng.usize(1..14)).map(|_| random(&mut rng)).collect();
         let connection = written(&records);
         let once = content(&connection);
-        write(&connection, &records);
-        let twice = content(&connection);
-        assert_eq!(once, twice, "seed {seed}: {records:#?}");
-        let doubled = rows(&connection, "SELECT uid FROM runs GROUP BY uid HAVING count(*) > 1");
-        assert!(doubled.is_empty(), "seed {seed}");
+        if !records.iter().any(|record| matches!(record, Record::Listed { .. })) {
+            write(&connection, &records);
+            assert_eq!(once, content(&connection), "seed {seed}: all again");
+        }
+        let doubled = in_memory();
+        records.iter().for_each(|record| {
+            write(&doubled, std::slice::from_ref(record));
+            write(&doubled, std::slice::from_ref(record));
+        });
+        assert_eq!(once, content(&doubled), "seed {seed}: each twice");
+        assert!(rows(&connection, "SELECT uid FROM runs GROUP BY uid HAVING count(*) > 1").is_empty(), "seed {seed}");
         let unequal = "SELECT uid FROM runs WHERE (gone IS NOT NULL) <>
             (SELECT count(*) FROM transitions WHERE run = runs.id AND state = 'gone' AND time = gone)";
-        assert!(rows(&connection, unequal).is_empty(), "seed {seed}: {records:#?}");
+        assert!(rows(&connection, unequal).is_empty(), "seed {seed}");
         integrity(&connection);
     }
 }
