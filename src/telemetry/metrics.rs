@@ -40,6 +40,14 @@ impl Gauge {
         self.0.store(value, Relaxed);
     }
 
+    pub fn add(&self, number: u64) {
+        self.0.fetch_add(number, Relaxed);
+    }
+
+    pub fn sub(&self, number: u64) {
+        self.0.fetch_sub(number, Relaxed);
+    }
+
     pub fn value(&self) -> u64 {
         self.0.load(Relaxed)
     }

@@ -1,67 +1,118 @@
 //! The database, its thread and its queue: [`History`].
 
+mod apply;
+mod error;
+mod files;
+mod open;
+mod read;
+mod retention;
+mod run_row;
 pub(in crate::history) mod schema;
+mod shared;
+mod writer;
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::config::history::HistoryConfig;
 use crate::history::metrics::HistoryMetrics;
 use crate::history::record::Record;
 use crate::kube::health::Outcome;
 
-/// Why a query has no answer.
-#[derive(Debug)]
-pub enum ReadError {
-    /// The database cannot be used, with the reason and what to do.
-    Unavailable(String),
-    /// Too many queries run already.
-    Busy,
-    Timeout,
-}
+pub use read::ReadError;
+use read::Readers;
+use shared::Shared;
+use writer::{Entry, Pauses, Writer};
 
+/// The most records that wait for the writer.
+const MAX_QUEUED: usize = 8192;
+/// How often a flush tries to enter a full queue.
+const FLUSH_PAUSE: Duration = Duration::from_millis(10);
+
+/// The thread ends when this is dropped, after it has written what is queued.
 #[derive(Debug)]
 pub struct History {
-    pub metrics: HistoryMetrics,
-    /// Changes when the writer has room again after records were dropped.
-    dropped: watch::Sender<u64>,
+    pub metrics: Arc<HistoryMetrics>,
+    queue: SyncSender<Entry>,
+    shared: Arc<Shared>,
+    readers: Readers,
+    /// `None` if it could not start.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl History {
     /// Starts the thread that opens the database and writes. Does not wait for it.
-    pub fn start(_config: HistoryConfig) -> Arc<Self> {
-        Arc::new(Self { metrics: HistoryMetrics::default(), dropped: watch::Sender::default() })
+    pub fn start(config: HistoryConfig) -> Arc<Self> {
+        Self::start_with(config, Pauses::default())
+    }
+
+    fn start_with(config: HistoryConfig, pauses: Pauses) -> Arc<Self> {
+        let shared = Arc::new(Shared::new(&config.dir));
+        let (queue, records) = mpsc::sync_channel(MAX_QUEUED);
+        let writer = Writer { config, pauses, shared: Arc::clone(&shared), records };
+        let thread = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run()).ok();
+        Arc::new(Self { metrics: Arc::clone(&shared.metrics), queue, shared, readers: Readers::default(), thread })
     }
 
     /// Queues a record. Never waits. Returns false if the record is dropped.
-    pub fn record(&self, _record: Record) -> bool {
-        self.metrics.dropped.count();
-        false
+    pub fn record(&self, record: Record) -> bool {
+        let sent = self.send(Entry::Record(record));
+        if sent.is_err() {
+            self.shared.lose();
+        }
+        sent.is_ok()
+    }
+
+    fn send(&self, entry: Entry) -> Result<(), TrySendError<Entry>> {
+        self.metrics.queued.add(1);
+        let sent = self.queue.try_send(entry);
+        if sent.is_err() {
+            self.metrics.queued.sub(1);
+        }
+        sent
     }
 
     /// Notifies when the history must be compared with the cluster, because records were dropped.
     pub fn drops(&self) -> watch::Receiver<u64> {
-        self.dropped.subscribe()
+        self.shared.dropped.subscribe()
     }
 
     /// Returns the outcome of the health check `history`.
     pub fn check(&self) -> Outcome {
-        Outcome::Failed("not there yet".to_owned())
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Outcome::Failed("the thread of the history has ended: restart the service".to_owned());
+        }
+        self.shared.state().check
     }
 
     /// Runs a query on a connection of its own, in a thread of its own. Interrupts it when the time is up, and when the
     /// future is dropped.
     pub async fn read<T: Send + 'static>(
         &self,
-        _timeout: Duration,
-        _query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        timeout: Duration,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
-        Err(ReadError::Unavailable("not there yet".to_owned()))
+        self.readers.read(&self.shared, timeout, query).await
     }
 
     /// Waits until all records of the queue are written, or dropped.
-    pub async fn flush(&self) {}
+    pub async fn flush(&self) {
+        let (done, is_done) = oneshot::channel();
+        let mut entry = Entry::Flush(done);
+        while let Err(TrySendError::Full(back)) = self.send(entry) {
+            entry = back;
+            tokio::time::sleep(FLUSH_PAUSE).await;
+        }
+        // If the thread has ended, it answers nothing.
+        let _ = is_done.await;
+    }
 }
+
+#[cfg(test)]
+#[path = "tests/support_tests.rs"]
+mod support_tests;

@@ -1,10 +1,40 @@
-//! The tables, and their migrations.
+//! The tables, and their migrations: [`migrate`].
+
+use rusqlite::Connection;
+
+use crate::history::store::error::Unusable;
 
 /// The schemas in order. The number of the last is the `user_version` of the file.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+pub(in crate::history) const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 
 /// The newest schema.
 pub(in crate::history) const NEWEST: i32 = 1;
 
 /// The `application_id` of the file: `eksh`.
 pub(in crate::history) const APPLICATION_ID: i32 = 0x656b_7368;
+
+/// Brings the tables to the newest schema, in one transaction.
+///
+/// A new file is not in WAL mode yet, so that a crash leaves its header empty or complete.
+pub(super) fn migrate(connection: &Connection) -> Result<(), Unusable> {
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > NEWEST {
+        return Err(Unusable::Newer { found: version, known: NEWEST });
+    }
+    let missing = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if version == 0 {
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    let transaction = connection.unchecked_transaction()?;
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    transaction.commit()?;
+    connection.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))?;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Applies records to the tables: [`Tables`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Statement, params};
+
+use crate::history::record::{AuditRecord, ListReason, Record};
+use crate::history::store::run_row::{RunRow, UPSERT, version};
+use crate::jobs::status::Status;
+
+/// Records that tell of the run were dropped.
+const DROPPED: i64 = 1;
+/// The run is gone, and its end was not seen.
+const END_UNSEEN: i64 = 2;
+
+/// The statements that write. They are prepared once.
+#[derive(Debug)]
+pub(super) struct Tables<'c> {
+    connection: &'c Connection,
+    /// Runs that ended are not added if they were created by then. They would be deleted again.
+    pub(super) too_old: i64,
+    find: Statement<'c>,
+    upsert: Statement<'c>,
+    transition: Statement<'c>,
+    created_by: Statement<'c>,
+    gone: Statement<'c>,
+    not_gone: Statement<'c>,
+    forget_gone: Statement<'c>,
+    audit: Statement<'c>,
+}
+
+/// What the tables know of a run.
+struct Known {
+    id: i64,
+    version: i64,
+    is_gone: bool,
+    has_exit: bool,
+    has_images: bool,
+}
+
+impl Known {
+    /// Whether the status has something that does not change the version, and that is not known.
+    fn lacks(&self, status: &Status) -> bool {
+        (status.exit().is_some() && !self.has_exit) || (status.images().is_some() && !self.has_images)
+    }
+}
+
+/// Where a status comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Change,
+    Create,
+    Deletion,
+    List(ListReason),
+}
+
+impl<'c> Tables<'c> {
+    pub(super) fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            too_old: 0,
+            find: connection.prepare(
+                "SELECT id, version, gone IS NOT NULL, exit_code IS NOT NULL, images IS NOT NULL
+                 FROM runs WHERE cluster = ?1 AND uid = ?2",
+            )?,
+            upsert: connection.prepare(UPSERT)?,
+            transition: connection.prepare("INSERT OR IGNORE INTO transitions VALUES (?1, ?2, ?3, ?4)")?,
+            created_by: connection.prepare(
+                "UPDATE runs SET caller = ifnull(caller, ?2), request_id = ifnull(request_id, ?3) WHERE id = ?1",
+            )?,
+            // Our clock may be behind that of the cluster. A run is not gone before it ended.
+            gone: connection.prepare(
+                "UPDATE runs SET gone = max(?2, created, ifnull(started, created), ifnull(ended, created)),
+                    has_gaps = has_gaps | iif(state IN ('completed', 'failed'), 0, ?3)
+                 WHERE id = ?1 AND version <= ?4 AND gone IS NULL RETURNING gone",
+            )?,
+            not_gone: connection.prepare("UPDATE runs SET gone = NULL, has_gaps = has_gaps & ~?2 WHERE id = ?1")?,
+            forget_gone: connection.prepare("DELETE FROM transitions WHERE run = ?1 AND state = 'gone'")?,
+            audit: connection.prepare(
+                "INSERT INTO audit (time, cluster, namespace, operation, outcome, caller, record)
+                 VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, nullif(?6, ''), ?7)",
+            )?,
+        })
+    }
+
+    pub(super) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
+        match record {
+            Record::Changed { cluster, status } => {
+                let cluster = self.cluster(cluster)?;
+                self.run(cluster, status, Source::Change)?;
+            }
+            Record::Created { cluster, status, caller, request_id } => {
+                let cluster = self.cluster(cluster)?;
+                if let Some(id) = self.run(cluster, status, Source::Create)? {
+                    self.created_by.execute(params![id, &**caller, request_id])?;
+                }
+            }
+            Record::Gone { cluster, status, time } => {
+                let cluster = self.cluster(cluster)?;
+                if let Some(id) = self.run(cluster, status, Source::Deletion)? {
+                    self.set_gone(id, *time, version(status), 0)?;
+                }
+            }
+            Record::Listed { cluster, jobs, time, reason } => {
+                let cluster = self.cluster(cluster)?;
+                self.compare(cluster, jobs, *time, *reason)?;
+            }
+            Record::Audit(record) => self.audit(record)?,
+        }
+        Ok(())
+    }
+
+    /// Returns the id of a cluster. Adds it if it is new.
+    fn cluster(&self, name: &str) -> rusqlite::Result<i64> {
+        let find = "SELECT id FROM clusters WHERE name = ?1";
+        if let Some(id) = self.connection.query_row(find, [name], |row| row.get(0)).optional()? {
+            return Ok(id);
+        }
+        self.connection.query_row("INSERT INTO clusters (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
+    }
+
+    /// Writes a run, unless a newer version is known. Returns its id, or `None` if it is not kept.
+    fn run(&mut self, cluster: i64, status: &Status, source: Source) -> rusqlite::Result<Option<i64>> {
+        if status.is_batch_head() {
+            return Ok(None);
+        }
+        let known = self.find.query_row(params![cluster, &*status.uid], |row| {
+            Ok(Known {
+                id: row.get(0)?,
+                version: row.get(1)?,
+                is_gone: row.get(2)?,
+                has_exit: row.get(3)?,
+                has_images: row.get(4)?,
+            })
+        });
+        let is_over = status.state.is_final() || source == Source::Deletion;
+        let was_dropped = source == Source::List(ListReason::Dropped);
+        let (id, has_gaps) = match known.optional()? {
+            None if is_over && status.created <= self.too_old => return Ok(None),
+            None => (None, was_dropped),
+            Some(known) => {
+                if known.is_gone && exists(source) && version(status) >= known.version {
+                    self.not_gone.execute([known.id, END_UNSEEN])?;
+                    self.forget_gone.execute([known.id])?;
+                }
+                let order = version(status).cmp(&known.version);
+                if order.is_lt() {
+                    self.add_transitions(known.id, &RunRow::new(status))?;
+                }
+                if order.is_lt() || (order.is_eq() && !known.lacks(status)) {
+                    return Ok(Some(known.id));
+                }
+                (Some(known.id), was_dropped && order.is_gt())
+            }
+        };
+        let row = RunRow::new(status);
+        row.upsert(&mut self.upsert, cluster, if has_gaps { DROPPED } else { 0 })?;
+        let id = id.unwrap_or_else(|| self.connection.last_insert_rowid());
+        self.add_transitions(id, &row)?;
+        Ok(Some(id))
+    }
+
+    fn add_transitions(&mut self, id: i64, row: &RunRow<'_>) -> rusqlite::Result<()> {
+        for (time, state, reason) in row.transitions() {
+            self.transition.execute(params![id, time, state.name(), reason])?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a run is gone, unless that is known, or a newer version is. A run that had not ended gets the gaps.
+    fn set_gone(&mut self, id: i64, time: i64, version: i64, gaps: i64) -> rusqlite::Result<()> {
+        let gone: Option<i64> = self.gone.query_row([id, time, gaps, version], |row| row.get(0)).optional()?;
+        if let Some(gone) = gone {
+            self.transition.execute(params![id, gone, "gone", None::<&str>])?;
+        }
+        Ok(())
+    }
+
+    /// Writes all jobs of a cluster. The other runs of the cluster are gone.
+    fn compare(&mut self, cluster: i64, jobs: &[Arc<Status>], time: i64, reason: ListReason) -> rusqlite::Result<()> {
+        for status in jobs {
+            self.run(cluster, status, Source::List(reason))?;
+        }
+        let listed: HashSet<&str> = jobs.iter().map(|status| &*status.uid).collect();
+        let mut existing = self.connection.prepare("SELECT id, uid FROM runs WHERE cluster = ?1 AND gone IS NULL")?;
+        let mut rows = existing.query([cluster])?;
+        let mut missing: Vec<i64> = Vec::new();
+        while let Some(row) = rows.next()? {
+            if !listed.contains(row.get_ref(1)?.as_str()?) {
+                missing.push(row.get(0)?);
+            }
+        }
+        for id in missing {
+            self.set_gone(id, time, i64::MAX, END_UNSEEN)?;
+        }
+        Ok(())
+    }
+
+    fn audit(&mut self, record: &AuditRecord) -> rusqlite::Result<()> {
+        let AuditRecord { time, cluster, namespace, operation, outcome, caller, json } = record;
+        self.audit.execute(params![time, cluster, namespace, operation, outcome, caller, json])?;
+        Ok(())
+    }
+}
+
+/// Whether the status shows that the job exists. A create may be recorded after the deletion.
+fn exists(source: Source) -> bool {
+    matches!(source, Source::Change | Source::List(_))
+}
+
+#[cfg(test)]
+#[path = "tests/apply_tests.rs"]
+mod tests;

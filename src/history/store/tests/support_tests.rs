@@ -1,0 +1,178 @@
+//! What the tests of the store share: directories, jobs, and the content of all tables.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Column;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::history::HistoryConfig;
+use crate::history::History;
+use crate::history::record::{ListReason, Record};
+use crate::history::store::schema;
+use crate::history::store::writer::Pauses;
+use crate::jobs::status::Status;
+use crate::kube::health::Outcome;
+use crate::kube::types::Job;
+
+/// A directory that is removed in the end.
+pub(super) struct Dir(pub(super) PathBuf);
+
+impl Dir {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("eks-api-history-{}-{number}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    pub(super) fn config(&self) -> HistoryConfig {
+        HistoryConfig { dir: self.0.clone(), keep: Duration::from_hours(90 * 24), max_size: 1 << 30 }
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.0.join("history.db")
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        Connection::open(self.database()).unwrap()
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        fs::read(self.database()).unwrap()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) fn start(config: HistoryConfig) -> Arc<History> {
+    let pause = Duration::from_millis(20);
+    History::start_with(config, Pauses { open: pause, full: pause, retention: pause })
+}
+
+/// Waits until the check has an outcome that is right.
+pub(super) async fn until(history: &History, is_right: impl Fn(&Outcome) -> bool) {
+    let wait = async {
+        while !is_right(&history.check()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    assert!(in_time.is_ok(), "{:?}", history.check());
+}
+
+pub(super) async fn until_failed(history: &History, why: &str) {
+    until(history, |outcome| matches!(outcome, Outcome::Failed(text) if text.contains(why))).await;
+}
+
+pub(super) fn in_memory() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&connection).unwrap();
+    connection
+}
+
+pub(super) fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+pub(super) const IMAGE: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team-data/etl:2026.11.7";
+
+/// A job that was created at a time, started one second later, and ended after a minute.
+pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<Status> {
+    let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(created + seconds).unwrap().format(&Rfc3339).unwrap();
+    let condition = |kind: &str, reason: &str, at: i64| json!([{ "type": kind, "status": "True", "reason": reason, "message": "why", "lastTransitionTime": time(at) }]);
+    let mut status = match state {
+        "pending" => json!({}),
+        "running" => json!({ "active": 1 }),
+        "suspended" => json!({ "conditions": condition("Suspended", "JobSuspended", 5) }),
+        "completed" => json!({
+            "succeeded": 1, "completionTime": time(61), "conditions": condition("Complete", "CompletionsReached", 61)
+        }),
+        _ => json!({ "failed": 3, "conditions": condition("Failed", "BackoffLimitExceeded", 61) }),
+    };
+    if !["pending", "suspended"].contains(&state) {
+        status["startTime"] = time(1).into();
+    }
+    let job: Job = serde_json::from_value(json!({
+        "metadata": {
+            "name": format!("etl-{uid}"), "namespace": "demo", "uid": uid, "resourceVersion": version.to_string(),
+            "creationTimestamp": time(0), "labels": { "app": "eks-api", "job-id": format!("etl-{uid}"), "team": "data" },
+            "annotations": { "eks-api/template": "cronjob/etl@7" },
+        },
+        "spec": {
+            "completions": 1, "parallelism": 1, "backoffLimit": 2,
+            "template": { "spec": { "containers": [{ "name": "main", "image": IMAGE }] } },
+        },
+        "status": status,
+    }))
+    .unwrap();
+    Arc::new(Status::new("prod", &job).with_images(&job))
+}
+
+pub(super) fn head(uid: &str) -> Arc<Status> {
+    let labels = json!({ "eks-api/batch-head": "true" });
+    let metadata = json!({ "name": "head", "namespace": "demo", "uid": uid, "resourceVersion": "1", "labels": labels });
+    Arc::new(Status::new("prod", &serde_json::from_value(json!({ "metadata": metadata })).unwrap()))
+}
+
+pub(super) fn changed(status: Arc<Status>) -> Record {
+    Record::Changed { cluster: "prod".into(), status }
+}
+
+pub(super) fn created(status: Arc<Status>, caller: &str) -> Record {
+    Record::Created {
+        cluster: "prod".into(),
+        status,
+        caller: caller.into(),
+        request_id: format!("request-of-{caller}"),
+    }
+}
+
+pub(super) fn gone(status: Arc<Status>, time: i64) -> Record {
+    Record::Gone { cluster: "prod".into(), status, time }
+}
+
+pub(super) fn listed(jobs: Vec<Arc<Status>>, time: i64, reason: ListReason) -> Record {
+    Record::Listed { cluster: "prod".into(), jobs, time, reason }
+}
+
+/// The rows of a query, each as a JSON array.
+pub(super) fn rows(connection: &Connection, sql: &str) -> Vec<Value> {
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        let column = |index| match row.get_unwrap(index) {
+            Column::Null => Value::Null,
+            Column::Integer(number) => number.into(),
+            Column::Text(text) => text.into(),
+            other => panic!("{other:?}"),
+        };
+        Ok((0..columns).map(column).collect())
+    };
+    statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+/// All runs, by their uid, and all transitions.
+pub(super) fn content(connection: &Connection) -> Vec<Value> {
+    let transitions =
+        "SELECT uid, time, t.state, t.reason FROM transitions t JOIN runs ON runs.id = run ORDER BY 1, 2, 3";
+    let mut all = rows(connection, "SELECT * FROM runs ORDER BY cluster, uid");
+    all.extend(rows(connection, transitions));
+    all
+}
+
+pub(super) fn integrity(connection: &Connection) {
+    assert_eq!(rows(connection, "PRAGMA integrity_check"), [json!(["ok"])]);
+    assert!(rows(connection, "PRAGMA foreign_key_check").is_empty());
+}
