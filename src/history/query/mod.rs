@@ -1,17 +1,20 @@
-//! The queries. Each runs on a connection for reading, and reads a bounded number of rows.
+//! The queries. Each runs on a connection for reading. A list reads a bounded number of rows.
 
 pub mod audit;
 pub mod filter;
 pub mod job;
 pub mod run;
 pub mod runs;
+mod scan;
 pub mod stats;
 
-/// The most rows that one query reads. A page that reaches it may have fewer runs than its limit, or none.
+use rusqlite::{Row, Rows};
+
+/// The most rows that one list reads. A page that reaches it may have fewer rows than its limit, or none.
 pub const MAX_ROWS: usize = 100_000;
 
 /// Where a page ends: the time and the id of the last row that was read. Newer rows come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     pub time: i64,
     pub id: i64,
@@ -23,3 +26,55 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     pub next: Option<Cursor>,
 }
+
+/// How many rows a list returns, and how many it reads.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    limit: usize,
+    max_rows: usize,
+}
+
+impl Cursor {
+    /// Returns the place that all rows of a list are behind.
+    fn start(after: Option<Self>, until: Option<i64>) -> Self {
+        let newest = until.map_or(Self { time: i64::MAX, id: i64::MAX }, |time| Self { time, id: i64::MIN });
+        after.map_or(newest, |after| after.min(newest))
+    }
+}
+
+impl Bounds {
+    const fn new(limit: usize) -> Self {
+        Self { limit, max_rows: MAX_ROWS }
+    }
+}
+
+/// Reads a page. The first columns of a row are its id and its time. `item` returns nothing for a row that does not
+/// belong to the list.
+fn page<T>(
+    mut rows: Rows<'_>,
+    bounds: Bounds,
+    mut item: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Page<T>> {
+    let mut page = Page { rows: Vec::new(), next: None };
+    let (mut number, mut read, mut returned) = (0, None, None);
+    while let Some(row) = rows.next()? {
+        if number == bounds.max_rows {
+            page.next = read;
+            break;
+        }
+        number += 1;
+        read = Some(Cursor { time: row.get(1)?, id: row.get(0)? });
+        let Some(item) = item(row)? else { continue };
+        if page.rows.len() == bounds.limit {
+            page.next = returned;
+            break;
+        }
+        page.rows.push(item);
+        returned = read;
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+#[path = "tests/fixture_tests.rs"]
+mod tests;

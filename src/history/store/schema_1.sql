@@ -43,16 +43,17 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_by_uid ON runs (cluster, uid);
 
 -- Each index has the columns that lists filter by, so that a filter of two columns reads no row that does not match.
+-- With `created, id` it has the order of the lists, so that a page sorts nothing.
 CREATE INDEX runs_by_created ON runs
-    (cluster, created, namespace, state, template, caller, queued_s, ran_s, reason);
-CREATE INDEX runs_by_namespace ON runs (cluster, namespace, created, state, template, caller);
-CREATE INDEX runs_by_job_name ON runs (cluster, job_name, created, namespace, state, template, caller);
-CREATE INDEX runs_by_state ON runs (cluster, state, created, namespace, template, caller);
-CREATE INDEX runs_by_template ON runs (cluster, template, created, namespace, state, caller)
+    (cluster, created, id, namespace, state, template, caller, queued_s, ran_s, reason);
+CREATE INDEX runs_by_namespace ON runs (cluster, namespace, created, id, state, template, caller);
+CREATE INDEX runs_by_job_name ON runs (cluster, job_name, created, id, namespace, state, template, caller);
+CREATE INDEX runs_by_state ON runs (cluster, state, created, id, namespace, template, caller);
+CREATE INDEX runs_by_template ON runs (cluster, template, created, id, namespace, state, caller)
     WHERE template IS NOT NULL;
-CREATE INDEX runs_by_caller ON runs (cluster, caller, created, namespace, state, template)
+CREATE INDEX runs_by_caller ON runs (cluster, caller, created, id, namespace, state, template)
     WHERE caller IS NOT NULL;
-CREATE INDEX runs_by_batch ON runs (cluster, batch_name, created, namespace, state)
+CREATE INDEX runs_by_batch ON runs (cluster, batch_name, created, id, namespace, state, template, caller)
     WHERE batch_name IS NOT NULL;
 -- The runs that still exist, for the comparison with the cluster.
 CREATE INDEX runs_existing ON runs (cluster, uid, version) WHERE gone IS NULL;
