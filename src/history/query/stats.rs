@@ -33,6 +33,15 @@ pub struct Group {
     #[serde(flatten)]
     pub keys: Vec<(String, Option<String>)>,
     pub runs: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub ran_ms: Percentiles,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Percentiles {
+    pub p50: Option<u64>,
+    pub p95: Option<u64>,
 }
 
 /// More than [`MAX_GROUPS`].
