@@ -41,6 +41,7 @@ mod dry_run;
 mod footprint;
 mod fuzzing;
 mod given;
+mod history;
 mod hostile_names;
 mod house;
 mod idempotency;

@@ -1,0 +1,5 @@
+//! The history: its calls, and what is recorded.
+
+mod access;
+mod parameters;
+mod plot;
