@@ -155,7 +155,7 @@ fn requirement(part: &str) -> Result<Requirement, BadSelector> {
 }
 
 /// Parses a name of at most 63 characters, with an optional prefix: a DNS subdomain and a slash.
-fn label_key(key: &str) -> Result<String, BadSelector> {
+pub fn label_key(key: &str) -> Result<String, BadSelector> {
     let key = key.trim();
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let is_part = |part: &str| {

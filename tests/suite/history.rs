@@ -1,7 +1,12 @@
 //! The history: what the service records of its jobs, in what troubles, and what it never records.
 
+mod access;
 mod faults;
+mod feed;
+mod health;
 mod kills;
+mod parameters;
+mod plot;
 mod recorded;
 mod secrecy;
 mod site;

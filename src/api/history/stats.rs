@@ -1,10 +1,127 @@
-//! get-job-stats.
+//! get-job-stats: numbers of runs, in groups.
+
+use hyper::StatusCode;
 
 use crate::api::context::RequestContext;
+use crate::api::history::query::{self, Reader, Times};
+use crate::history::query::filter::RunFilter;
+use crate::history::query::stats::{self, GroupBy, MAX_GROUPS, Stats};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
+use crate::jobs::label_selector::label_key;
 
-#[expect(clippy::unused_async, reason = "not there yet")]
-pub(crate) async fn get_job_stats(_ctx: &mut RequestContext) -> Result<Reply, Problem> {
-    Err(Problem::no_history())
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
+const DEFAULT_DAYS: i64 = 30;
+const MAX_DAYS: i64 = 366;
+/// The most groupings of a call.
+const MAX_GROUPINGS: usize = 2;
+
+pub(crate) async fn get_job_stats(ctx: &mut RequestContext) -> Result<Reply, Problem> {
+    // It counts like a list: it is work.
+    ctx.count()?;
+    let group_by = ctx.parameters.optional("group_by").map(group_by).transpose()?.unwrap_or_default();
+    let (filter, _) = filter(ctx)?;
+    query::authorize(ctx).await?;
+    Reply::json(StatusCode::OK, &read(ctx, filter, group_by).await?)
+}
+
+/// Returns the runs that the query selects, and their time in milliseconds since 1970. Both ends are set.
+pub(super) fn filter(ctx: &mut RequestContext) -> Result<(RunFilter, [i64; 2]), Problem> {
+    let now = query::now();
+    let Times { since, until } = query::times(&ctx.parameters, now)?;
+    let time = range(since, until, now)?;
+    let [since, until] = time.map(query::seconds);
+    Ok((RunFilter { since: Some(since), until: Some(until), ..query::runs(ctx)? }, time))
+}
+
+fn range(since: Option<i64>, until: Option<i64>, now: i64) -> Result<[i64; 2], Problem> {
+    let until = until.unwrap_or(now);
+    let since = since.unwrap_or_else(|| until.saturating_sub(DEFAULT_DAYS * DAY));
+    if until.saturating_sub(since) > MAX_DAYS * DAY {
+        let message = format!("is more than {MAX_DAYS} days before until; give a later time, or an earlier until");
+        return Err(Problem::malformed("since", &message));
+    }
+    Ok([since, until])
+}
+
+/// Reads the groups for a caller who may see them.
+pub(super) async fn read(
+    ctx: &mut RequestContext,
+    filter: RunFilter,
+    group_by: Vec<GroupBy>,
+) -> Result<Stats, Problem> {
+    let reader = Reader::new(ctx).await?;
+    let stats = reader.history.read(reader.time, move |connection| stats::stats(connection, &filter, &group_by));
+    stats.await.map_err(|error| reader.problem(error))?.map_err(|_| too_many_groups())
+}
+
+pub(super) fn too_many_groups() -> Problem {
+    let message = format!(
+        "makes more than {MAX_GROUPS} groups: shorten the time with since and until, \
+         name a namespace, a template or a caller, or group by less"
+    );
+    Problem::invalid("group_by", &message)
+}
+
+fn group_by(text: &str) -> Result<Vec<GroupBy>, Problem> {
+    let parts: Option<Vec<GroupBy>> = text.split(',').map(|part| grouping(part.trim())).collect();
+    let is_valid = |parts: &Vec<GroupBy>| parts.len() <= MAX_GROUPINGS && parts.first() != parts.get(1);
+    parts.filter(is_valid).ok_or_else(|| {
+        let message = "must be one or two of day, hour, template, namespace, image, caller and label:KEY";
+        Problem::malformed("group_by", message)
+    })
+}
+
+fn grouping(name: &str) -> Option<GroupBy> {
+    Some(match name {
+        "day" => GroupBy::Day,
+        "hour" => GroupBy::Hour,
+        "template" => GroupBy::Template,
+        "namespace" => GroupBy::Namespace,
+        "image" => GroupBy::Image,
+        "caller" => GroupBy::Caller,
+        _ => GroupBy::Label(label_key(name.strip_prefix("label:")?).ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_grouped_by_at_most_two_things() {
+        assert_eq!(group_by("day, template").unwrap(), [GroupBy::Day, GroupBy::Template]);
+        let labels = ["team", "app.kubernetes.io/name"].map(|key| GroupBy::Label(key.to_owned()));
+        assert_eq!(group_by("label:team,label:app.kubernetes.io/name").unwrap(), labels);
+        for bad in
+            ["", ",", "day,", "days", "Day", "day,day", "day,hour,image", "label:", "label:a b", "label", "label:a/b/c"]
+        {
+            let problem = group_by(bad).unwrap_err();
+            assert_eq!((problem.status.as_u16(), &*problem.causes[0].field), (400, "group_by"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn stats_are_of_30_days_and_at_most_of_366() {
+        let now = 1000 * DAY;
+        assert_eq!(range(None, None, now).unwrap(), [970 * DAY, now]);
+        assert_eq!(range(None, Some(100 * DAY), now).unwrap(), [70 * DAY, 100 * DAY]);
+        assert_eq!(range(Some(now - 366 * DAY), None, now).unwrap(), [634 * DAY, now]);
+        assert_eq!(range(Some(now + DAY), None, now).unwrap(), [now + DAY, now], "nothing");
+        for [since, until] in [[now - 366 * DAY - 1, now], [i64::MIN, i64::MAX], [i64::MIN, now]] {
+            let problem = range(Some(since), Some(until), now).unwrap_err();
+            assert!(problem.status == 400 && problem.detail.contains("366 days"), "{}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn too_many_groups_say_what_to_change() {
+        let problem = too_many_groups();
+        assert!(
+            problem.status == 422 && problem.detail.contains("1000 groups: shorten the time"),
+            "{}",
+            problem.detail
+        );
+    }
 }

@@ -61,9 +61,14 @@ pub(super) async fn hide_in_answer(
     Ok(())
 }
 
+/// Returns whether it is known already that the caller may see the exits of jobs in this namespace.
+pub(super) fn is_known_to_see(ctx: &RequestContext, namespace: &Namespace) -> bool {
+    matches!(ctx.authorize_cached(&access_request(Some(namespace))), Some(Ok(())))
+}
+
 /// Hides the exit unless it is known already that the caller may see it.
 pub(super) fn hide_unless_known(ctx: &RequestContext, namespace: &Namespace, status: &mut Arc<Status>) {
-    if !matches!(ctx.authorize_cached(&access_request(Some(namespace))), Some(Ok(()))) {
+    if !is_known_to_see(ctx, namespace) {
         remove(std::slice::from_mut(status));
     }
 }

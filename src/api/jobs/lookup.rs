@@ -14,6 +14,8 @@ use crate::api::jobs::exits;
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::routes::access::SEE_JOB;
 use crate::auth::AccessRequest;
+#[cfg(feature = "history")]
+use crate::history::query::{filter::RunFilter, job as history_of_job};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::merged;
 use crate::jobs::status::Status;
@@ -30,6 +32,10 @@ const MAX_STALENESS: Duration = Duration::from_secs(30);
 
 /// How long a read of a stale job waits for the API server.
 pub(in crate::api) const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a 404 waits for the history.
+#[cfg(feature = "history")]
+const HISTORY_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct FoundJob {
@@ -106,7 +112,7 @@ pub(super) async fn refuse_head(ctx: &mut RequestContext, job: &JobRef, is_orpha
             found
         }
         Some(_) => return Ok(()),
-        None => match Box::pin(from_cluster(ctx, job)).await {
+        None => match Box::pin(read(ctx, job)).await?.map_err(Problem::from) {
             Ok(found) => found,
             // The change itself gets the answer of the API server.
             Err(problem) if problem.status == StatusCode::NOT_FOUND => return Ok(()),
@@ -127,16 +133,24 @@ pub(super) fn from_store(ctx: &RequestContext, job: &JobRef) -> Option<FoundJob>
 }
 
 pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Result<FoundJob, Problem> {
+    match read(ctx, job).await? {
+        Ok(found) => Ok(found),
+        Err(error) => Err(with_last_known(ctx, job, error).await),
+    }
+}
+
+/// Reads the job from the cluster. The outer error is that of a call that does not reach it.
+async fn read(ctx: &mut RequestContext, job: &JobRef) -> Result<Result<FoundJob, Error>, Problem> {
     let found: Job = match ctx.client()?.get(&job.path()).await {
         Ok(found) => found,
-        Err(error) => return Err(with_last_known(ctx, job, error)),
+        Err(error) => return Ok(Err(error)),
     };
     // Otherwise a later answer from the store could be older than this one.
     ctx.store().insert_if_newer(&found);
     if !job.has_uid(&found.metadata.uid) {
-        return Err(with_last_known(ctx, job, job.replaced()));
+        return Ok(Err(job.replaced()));
     }
-    Ok(FoundJob { status: Arc::new(ctx.store().status(&found)), source: Source::Cluster })
+    Ok(Ok(FoundJob { status: Arc::new(ctx.store().status(&found)), source: Source::Cluster }))
 }
 
 /// Asks the API server, which may answer although the watch is down. If it does not, the stale job is the answer.
@@ -159,11 +173,35 @@ pub(in crate::api) fn refuses_caller(ctx: &RequestContext, problem: &Problem) ->
 }
 
 /// Returns the problem for a caller who may see the job. A 404 has the last known status.
-pub(super) fn with_last_known(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
-    let last_known = if error.is_not_found() { last_known(ctx, job) } else { None };
-    let member = last_known.and_then(|status| Some(("last_known".to_owned(), gone(&status)?)));
-    let members = member.map(|member| Box::new(BTreeMap::from([member])));
+#[cfg_attr(not(feature = "history"), expect(clippy::unused_async, reason = "only the history is awaited"))]
+pub(super) async fn with_last_known(ctx: &RequestContext, job: &JobRef, error: Error) -> Problem {
+    if !error.is_not_found() {
+        return error.into();
+    }
+    let known = last_known(ctx, job).and_then(|status| gone(&status));
+    #[cfg(feature = "history")]
+    let known = match known {
+        Some(known) => Some(known),
+        None => from_history(ctx, job).await,
+    };
+    let members = known.map(|known| Box::new(BTreeMap::from([("last_known".to_owned(), known)])));
     Problem { members, ..Problem::from(error) }
+}
+
+/// Returns the last status of a job that is gone from the history. An error or a slow answer counts as none.
+#[cfg(feature = "history")]
+async fn from_history(ctx: &RequestContext, job: &JobRef) -> Option<Box<RawValue>> {
+    let history = ctx.state.history.as_ref()?;
+    let filter = RunFilter {
+        cluster: ctx.cluster.name().to_string(),
+        namespace: Some(job.namespace.to_string()),
+        job_name: Some(job.name.to_string()),
+        uid: job.uid.clone(),
+        ..RunFilter::default()
+    };
+    let with_exit = exits::is_known_to_see(ctx, &job.namespace);
+    let read = move |connection: &_| history_of_job::last_known(connection, &filter, with_exit);
+    history.read(HISTORY_TIMEOUT, read).await.ok().flatten()
 }
 
 /// Returns the status object of a job that is gone.

@@ -54,7 +54,7 @@ async fn with_pods_and_events(
             let body = merged(&ended.status.json(), br#"{"pods":[],"events":[]}"#);
             return Ok(with_source(Reply::encoded(StatusCode::OK, body), ended.source));
         }
-        (Err(error), _) => return Err(lookup::with_last_known(ctx, &job, error)),
+        (Err(error), _) => return Err(lookup::with_last_known(ctx, &job, error).await),
     };
     let details = details::fetch(ctx.client()?, &job.namespace, &full).await?;
     let full = full.into();

@@ -100,6 +100,9 @@ mod tests {
             (Route::DeleteJob, "details", "it belongs to /api/eks-get-job-status, /api/eks-get-batch-status;"),
             (Route::ResumeBatch, "wait", "it belongs to /api/eks-get-batch-status, /api/eks-delete-batch, "),
             (Route::ListNamespaces, "follow", "it belongs to /api/eks-get-job-logs; the query takes cluster"),
+            (Route::ListHistory, "group_by", "it belongs to /api/eks-get-job-stats, /api/eks-job-stats.svg;"),
+            (Route::ListHistory, "batch", "did you mean batch_name?"),
+            (Route::ListAudit, "users", "is not a parameter of this call; the query takes cluster, namespace, since"),
             (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes cluster, job_name"),
             (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),
         ] {

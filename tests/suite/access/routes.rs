@@ -32,13 +32,15 @@ struct Row {
 fn rows() -> Vec<Row> {
     use Route::{
         CreateBatch, CreateJob, CreateNamespace, DeleteBatch, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript,
-        DocsStart, DocsStyle, GetBatchStatus, GetJobLogs, GetJobStatus, GetNamespaceStatus, Health, ListBatches,
-        ListClusters, ListJobs, ListNamespaces, ListTemplates, Livez, Metrics, OpenApi, Readyz, ResumeBatch, ResumeJob,
-        SuspendBatch, SuspendJob, WatchJobs,
+        DocsStart, DocsStyle, GetBatchStatus, GetJobHistory, GetJobLogs, GetJobStats, GetJobStatus, GetNamespaceStatus,
+        Health, JobStatsSvg, ListAudit, ListBatches, ListClusters, ListHistory, ListJobs, ListNamespaces,
+        ListTemplates, Livez, Metrics, OpenApi, Readyz, ResumeBatch, ResumeJob, SuspendBatch, SuspendJob, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, outside: 403, without_rights: 403 };
     let open = |route| Row { route, query: "", body: None, status: 200, outside: 200, without_rights: 200 };
     let made = |row, body| Row { body: Some(body), status: 201, ..row };
+    // The services here keep no history. They say so to those who may read it.
+    let past = |route, query| Row { status: 501, ..row(route, query) };
     let hello = "?job_name=hello&namespace=team-a";
     vec![
         made(row(CreateJob, ""), super::job_in("team-a", "made")),
@@ -57,6 +59,11 @@ fn rows() -> Vec<Row> {
         row(ResumeBatch, "?batch_name=nightly&namespace=team-a"),
         // Without the right to list CronJobs it shows the presets. A user needs a token that the cluster accepts.
         Row { without_rights: 200, ..row(ListTemplates, "?namespace=team-a") },
+        past(ListHistory, "?namespace=team-a"),
+        past(GetJobHistory, hello),
+        past(GetJobStats, "?namespace=team-a&group_by=day"),
+        past(JobStatsSvg, "?namespace=team-a"),
+        past(ListAudit, "?namespace=team-a"),
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
         row(DeleteNamespace, "?namespace_name=team-gone"),
         // It shows to each key the namespaces of that key.
@@ -167,7 +174,7 @@ async fn with_keys_each_route_is_for_its_role_and_its_namespaces() {
     let lab = with_keys(&keys.iter().chain([&outsider]).collect::<Vec<_>>(), &[]).await;
     let service = &["k8s-aws-v1."];
     for row in rows() {
-        let Access::Cluster(needed, _) = row.route.access() else {
+        let Some(needed) = row.route.access().role() else {
             for lines in [String::new(), bearer(FORGED), bearer(&keys[0].secret)] {
                 check(&row, "whoever", &called(&lab, &row, &lines).await, row.status, "", NOBODY);
             }

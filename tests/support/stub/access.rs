@@ -123,8 +123,12 @@ impl Access {
 
     /// Answers a `SelfSubjectAccessReview`.
     pub fn review(&self, user: &str, review: &Value) -> Reply {
-        let asked = &review["spec"]["resourceAttributes"];
-        let mut resource = text(&asked["resource"]).to_owned();
+        // A path that is not of a resource counts as a resource of that name.
+        let (asked, resource) = match &review["spec"]["nonResourceAttributes"] {
+            Value::Null => (&review["spec"]["resourceAttributes"], "resource"),
+            asked => (asked, "path"),
+        };
+        let mut resource = text(&asked[resource]).to_owned();
         if !text(&asked["subresource"]).is_empty() {
             resource = format!("{resource}/{}", text(&asked["subresource"]));
         }
