@@ -47,7 +47,7 @@ pub(crate) async fn keygen_with(name: &str, role: &str, namespaces: &str, option
     Key { secret: secret.trim_end().to_owned(), line: line.trim_end().to_owned() }
 }
 
-fn file(keys: &[&Key]) -> String {
+pub(crate) fn file(keys: &[&Key]) -> String {
     keys.iter().flat_map(|key| [&key.line, "\n"]).collect()
 }
 

@@ -41,6 +41,8 @@ mod dry_run;
 mod footprint;
 mod fuzzing;
 mod given;
+#[cfg(feature = "history")]
+mod history;
 mod hostile_names;
 mod house;
 mod idempotency;

@@ -17,21 +17,22 @@ use crate::live::{complete, failed, own_job, until, until_status};
 use crate::readme::stream::Stream;
 use crate::support::Lab;
 use crate::support::aws::AwsMock;
-use crate::support::service::Service;
+use crate::support::service::{Folder, Service};
 use crate::support::stub::{Fault, Gate, Kind};
 
 const SECONDS: &str = "eks_api_request_duration_seconds";
 const UPSTREAM: &str = "eks_api_upstream_requests_total";
 const RETRIES: &str = "eks_api_upstream_retries_total";
 
-/// A lab in which something was counted of everything.
-async fn worked() -> Lab {
-    let lab = lab().await;
+/// A lab in which something was counted of everything. The folder of its history goes with it.
+async fn worked() -> (Lab, Folder) {
+    let state = Folder::new();
+    let lab = Lab::with(BINARY, &[("EKS_API_STATE_DIR", state.path().to_str().unwrap())]).await;
     lab.cluster.fault(Fault::new("POST", JOBS, Kind::too_many(0)));
     create(&lab.service, &manifest("hello")).await.expect_status(201);
     status(&lab.service, "hello").await.expect_status(200);
     lab.service.get("/nowhere").await.expect_status(404);
-    lab
+    (lab, state)
 }
 
 /// Scrapes again and again until it fits.
