@@ -30,6 +30,7 @@ pub(super) struct ClusterState {
 
 /// The status of a cluster whose checks all passed.
 pub(super) const HEALTHY: &str = "healthy";
+pub(super) const DEGRADED: &str = "degraded";
 
 pub(super) type Checks = BTreeMap<&'static str, CheckReport>;
 
@@ -38,6 +39,16 @@ pub(super) struct CheckReport {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+impl CheckReport {
+    pub(super) fn new(outcome: Outcome, with_details: bool) -> Self {
+        match outcome {
+            Outcome::Passed => Self { status: "passed", detail: None },
+            Outcome::Pending => Self { status: "pending", detail: None },
+            Outcome::Failed(why) => Self { status: "failed", detail: with_details.then_some(why) },
+        }
+    }
 }
 
 /// Lists the clusters that the caller may use, or the one that it names.
@@ -78,16 +89,12 @@ fn cluster_state(cluster: &Cluster, with_details: bool) -> ClusterState {
 }
 
 pub(super) fn status(cluster: &Cluster) -> &'static str {
-    if cluster.api_server.checks.first_failing().is_none() { HEALTHY } else { "degraded" }
+    if cluster.api_server.checks.first_failing().is_none() { HEALTHY } else { DEGRADED }
 }
 
 /// Returns the outcome of each check. The reason of a failure is a detail.
 pub(super) fn checks(cluster: &Cluster, with_details: bool) -> Checks {
-    let report = |check| match cluster.api_server.checks.outcome(check) {
-        Outcome::Passed => CheckReport { status: "passed", detail: None },
-        Outcome::Pending => CheckReport { status: "pending", detail: None },
-        Outcome::Failed(why) => CheckReport { status: "failed", detail: with_details.then_some(why) },
-    };
+    let report = |check| CheckReport::new(cluster.api_server.checks.outcome(check), with_details);
     Check::ALL.into_iter().map(|check| (check.name(), report(check))).collect()
 }
 

@@ -7,10 +7,14 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
+#[cfg(feature = "history")]
+use crate::api::clusters::{CheckReport, DEGRADED};
 use crate::api::clusters::{Checks, ClusterState, HEALTHY, checks, cluster_states, sees_details, status};
 use crate::api::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
+#[cfg(feature = "history")]
+use crate::kube::health::Outcome;
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -33,7 +37,8 @@ pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
     let (clusters, is_known) = (ctx.state.clusters.current(), ctx.state.auth.may_see_diagnostics(ctx.caller()));
     let default = &clusters.default;
     let degraded = clusters.all().map(|cluster| status(cluster)).find(|status| *status != HEALTHY);
-    let health = Health {
+    #[cfg_attr(not(feature = "history"), expect(unused_mut, reason = "only the history adds to it"))]
+    let mut health = Health {
         status: degraded.unwrap_or(HEALTHY),
         cluster: &default.config.name,
         region: &default.config.region,
@@ -42,6 +47,14 @@ pub(super) fn health(ctx: &RequestContext) -> Result<Reply, Problem> {
         // A token is not checked here, so it shows no clusters.
         clusters: ctx.state.has_clusters_file.then(|| if is_known { cluster_states(ctx) } else { Vec::new() }),
     };
+    #[cfg(feature = "history")]
+    if let Some(history) = &ctx.state.history {
+        let outcome = history.check();
+        if matches!(outcome, Outcome::Failed(_)) {
+            health.status = DEGRADED;
+        }
+        health.checks.insert("history", CheckReport::new(outcome, is_known));
+    }
     Reply::json(StatusCode::OK, &health)
 }
 

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+#[cfg(feature = "history")]
+use tokio::time::{Duration, timeout};
 
 use crate::api::gate::Gate;
 use crate::api::repeats::Repeats;
@@ -47,6 +49,10 @@ use crate::telemetry::systemd::Notifier;
 use clusters::ClusterStarter;
 use error::Error;
 use reload::Reload;
+
+/// How long the last records of the history may take after the last request.
+#[cfg(feature = "history")]
+const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// Makes the HTTP client for AWS from the environment.
 pub fn aws_http_client() -> Result<SharedHttpClient, Error> {
@@ -111,6 +117,9 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     watchdog::start(&notifier);
     let traffic = Arc::new(HttpMetrics::new(settings.metrics));
     let limits = open_files::bound_by_open_files(settings.limits);
+    let audit = Audit::new(Journal::of_stderr().map_err(Error::Start)?);
+    #[cfg(feature = "history")]
+    let audit = audit.with_history(history.clone());
     let shared = Arc::new(AppState {
         clusters: clusters.ok_or_else(no_default)?,
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
@@ -122,7 +131,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         ),
         rates: RateLimits::new(limits.by_peer, limits.by_caller, &names),
         repeats: Repeats::default(),
-        audit: Audit::new(Journal::of_stderr().map_err(Error::Start)?),
+        audit,
         #[cfg(feature = "history")]
         history,
         traffic: Arc::clone(&traffic),
@@ -132,12 +141,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         draining: draining.clone(),
     });
     if shared.has_clusters_file {
-        let state = Arc::clone(&shared);
-        reload.add("clusters", move || {
-            let outcome = starter.reload(&state);
-            log_unmatched(&state);
-            outcome
-        });
+        reload_clusters(&mut reload, starter, &shared);
     }
     log_unmatched(&shared);
     tokio::spawn(reload.run(hangup));
@@ -172,14 +176,22 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
     };
-    request_log::report_repeats_now(&shared);
-    log_stopped(is_drained);
+    stopped(&shared, is_drained).await;
     Ok(())
 }
 
 fn signals() -> Result<(Signal, Signal, Signal), Error> {
     let listen = |kind| signal(kind).map_err(Error::Start);
     Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?))
+}
+
+fn reload_clusters(reload: &mut Reload, starter: ClusterStarter, state: &Arc<AppState>) {
+    let state = Arc::clone(state);
+    reload.add("clusters", move || {
+        let outcome = starter.reload(&state);
+        log_unmatched(&state);
+        outcome
+    });
 }
 
 /// Warns of keys that are for no cluster. The keys are reloaded before the clusters.
@@ -197,7 +209,16 @@ fn log_clusters(settings: &Settings, default: &str, names: &[String]) {
     }
 }
 
-fn log_stopped(is_drained: bool) {
+/// Writes the last records of the audit and of the history.
+#[cfg_attr(not(feature = "history"), expect(clippy::unused_async, reason = "only the history is waited for"))]
+async fn stopped(state: &AppState, is_drained: bool) {
+    request_log::report_repeats_now(state);
+    #[cfg(feature = "history")]
+    if let Some(history) = &state.history
+        && timeout(FLUSH_TIME, history.flush()).await.is_err()
+    {
+        log::warn!("the last records of the history are not written: the disk is too slow");
+    }
     if is_drained {
         log::info!("stopped");
     } else {
@@ -212,6 +233,9 @@ fn log_warnings(settings: &Settings, address: SocketAddr) {
             _ => "everyone who can reach this address",
         };
         log::warn!(address:% = address; "EKS_API_AUTH=none: {callers} can run containers in the cluster");
+    }
+    if settings.history.is_some() && !cfg!(feature = "history") {
+        log::warn!("EKS_API_STATE_DIR has no effect: this build has no history; use one with the feature history");
     }
     for name in &settings.unknown {
         log::warn!(variable = name.as_str(); "unknown setting; see eks-api --help");

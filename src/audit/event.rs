@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use crate::audit::request_info::RequestInfo;
+#[cfg(feature = "history")]
+use crate::history::record::AuditRecord;
 use crate::telemetry::journal::Entry;
 use crate::telemetry::log::{priority, timestamp};
 
@@ -101,6 +103,15 @@ struct Line<'a> {
     event: &'a AuditEvent<'a>,
 }
 
+/// A record as the history keeps it.
+#[cfg(feature = "history")]
+#[derive(Serialize)]
+struct Kept<'a> {
+    time: String,
+    #[serde(flatten)]
+    event: &'a AuditEvent<'a>,
+}
+
 impl<'a> AuditEvent<'a> {
     pub(super) fn new(
         info: &'a RequestInfo,
@@ -173,6 +184,20 @@ impl<'a> AuditEvent<'a> {
     pub(super) fn json(&self, now: OffsetDateTime) -> String {
         let (time, level, message) = (timestamp(now), self.outcome.level().as_str(), self.message());
         serde_json::to_string(&Line { time, level, message, r#type: "audit", event: self }).unwrap_or_default()
+    }
+
+    #[cfg(feature = "history")]
+    pub(super) fn record(&self, now: OffsetDateTime) -> AuditRecord {
+        let milliseconds = now.unix_timestamp_nanos() / 1_000_000;
+        AuditRecord {
+            time: i64::try_from(milliseconds).unwrap_or_default(),
+            cluster: self.cluster.to_owned(),
+            namespace: self.namespace.to_owned(),
+            operation: self.operation.to_owned(),
+            outcome: self.outcome.name().to_owned(),
+            caller: self.caller.clone(),
+            json: serde_json::to_string(&Kept { time: timestamp(now), event: self }).unwrap_or_default(),
+        }
     }
 
     /// Returns the syslog priority, which journald uses too.

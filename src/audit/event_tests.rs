@@ -100,6 +100,20 @@ fn a_json_line_has_the_same_fields_without_the_empty_ones() {
     );
 }
 
+#[cfg(feature = "history")]
+#[test]
+fn the_history_keeps_the_fields_of_the_json_line_without_those_of_the_log() {
+    let now = OffsetDateTime::from_unix_timestamp_nanos(1_768_905_000_123_456_789).unwrap();
+    let record = refused(&caller("ops"), &object("3516b51f"), "namespace_not_allowed", |event| event.record(now));
+    let json = r#"{"time":"2026-01-20T10:30:00.123Z","request_id":"cron-7","operation":"delete_job","caller":"ops","caller_method":"certificate","caller_address":"10.0.0.7","cluster":"prod","object_kind":"Job","namespace":"demo","job":"nightly","template":"cronjob/etl","uid":"3516b51f","outcome":"refused","status":403,"reason":"namespace_not_allowed","duration_ms":1.25}"#;
+    let [cluster, namespace, operation, outcome, caller] =
+        ["prod", "demo", "delete_job", "refused", "ops"].map(str::to_owned);
+    let json = json.to_owned();
+    assert_eq!(record, AuditRecord { time: 1_768_905_000_123, cluster, namespace, operation, outcome, caller, json });
+    let record = refused(&Caller::Anonymous, &ObjectRef::default(), "", |event| event.record(now));
+    assert_eq!((record.namespace, record.caller), (String::new(), String::new()));
+}
+
 #[test]
 fn no_value_forges_a_field_or_a_line() {
     let evil = "x\nEKS_API_STATUS=200\nEKS_API_CALLER\n\u{1b}[2J\0\" from ::1: success (200)";

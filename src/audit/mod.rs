@@ -1,14 +1,20 @@
 //! The audit: one record for every change, and one for every refused call.
 //!
-//! A record goes to journald if stderr does. Otherwise, or if journald does not take it, it is a line on stderr.
+//! A record goes to journald if stderr does. Otherwise, or if journald does not take it, it is a line on stderr. If there
+//! is a history, it keeps a copy.
 
 mod event;
 pub mod request_info;
+
+#[cfg(feature = "history")]
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use crate::audit::event::{AuditEvent, Outcome};
 use crate::audit::request_info::RequestInfo;
+#[cfg(feature = "history")]
+use crate::history::{History, record::Record};
 use crate::telemetry::journal::Journal;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::stderr;
@@ -24,12 +30,29 @@ pub struct Audit {
     pub fell_back: Counter,
     /// Records that stderr did not take either.
     pub lost: Counter,
+    /// Keeps a copy of each record.
+    #[cfg(feature = "history")]
+    history: Option<Arc<History>>,
 }
 
 impl Audit {
     pub fn new(journal: Option<Journal>) -> Self {
         let (written, fell_back, lost) = Default::default();
-        Self { journal, written, fell_back, lost }
+        Self {
+            journal,
+            written,
+            fell_back,
+            lost,
+            #[cfg(feature = "history")]
+            history: None,
+        }
+    }
+
+    /// Copies each record into the history.
+    #[cfg(feature = "history")]
+    #[must_use]
+    pub fn with_history(self, history: Option<Arc<History>>) -> Self {
+        Self { history, ..self }
     }
 
     /// Records the outcome of a call, or of a part of it, if it is a change or was refused.
@@ -51,9 +74,14 @@ impl Audit {
     }
 
     fn write(&self, event: &AuditEvent<'_>) {
-        let is_written = self.write_to_journal(event) || self.write_to_stderr(event);
+        let now = OffsetDateTime::now_utc();
+        let is_written = self.write_to_journal(event) || self.write_to_stderr(event, now);
         let counter = if is_written { &self.written } else { &self.lost };
         counter.count();
+        #[cfg(feature = "history")]
+        if let Some(history) = &self.history {
+            history.record(Record::Audit(Box::new(event.record(now))));
+        }
     }
 
     /// Returns whether journald took the record.
@@ -66,8 +94,8 @@ impl Audit {
         is_taken
     }
 
-    fn write_to_stderr(&self, event: &AuditEvent<'_>) -> bool {
-        let json = event.json(OffsetDateTime::now_utc());
+    fn write_to_stderr(&self, event: &AuditEvent<'_>, now: OffsetDateTime) -> bool {
+        let json = event.json(now);
         // journald reads the priority from the prefix of a line on stderr.
         let line = match &self.journal {
             Some(_) => format!("<{}>{json}\n", event.priority()),

@@ -68,4 +68,33 @@ mod tests {
         assert_eq!([keep("90d"), keep("1h")], [Some(90 * DAY), Some(Duration::from_hours(1))]);
         assert_eq!([keep("59m"), keep("0d"), keep("3651d"), keep("90")], [None; 4]);
     }
+
+    fn read(given: &[(&str, &str)]) -> Result<Option<HistoryConfig>, String> {
+        let owned = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut reader = Reader::new(owned);
+        let config = HistoryConfig::read(&mut reader);
+        reader.finish(config).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn without_a_directory_there_is_no_history() {
+        assert_eq!(read(&[]), Ok(None));
+        let config = |keep, max_size| Ok(Some(HistoryConfig { dir: "/var/lib/eks-api".into(), keep, max_size }));
+        let dir = (DIR, "/var/lib/eks-api");
+        assert_eq!(read(&[dir]), config(90 * DAY, 1 << 30));
+        assert_eq!(read(&[dir, (KEEP, "7d"), (MAX_SIZE, "64MiB")]), config(7 * DAY, 64 << 20));
+    }
+
+    #[test]
+    fn each_setting_that_is_wrong_has_its_error() {
+        assert_eq!(
+            read(&[(KEEP, "7d"), (MAX_SIZE, "64MiB")]).unwrap_err(),
+            [KEEP, MAX_SIZE].map(|name| format!("{name} is set without {DIR}: set {DIR}, or remove {name}")).join("\n")
+        );
+        assert_eq!(
+            read(&[(DIR, "./state"), (KEEP, "7"), (MAX_SIZE, "64MiB")]).unwrap_err(),
+            "EKS_API_STATE_DIR is \"./state\": it must be an absolute path, such as /var/lib/eks-api\n\
+             EKS_API_HISTORY_KEEP is \"7\": it must be a time from 1h to 3650d, such as 90d"
+        );
+    }
 }

@@ -204,6 +204,9 @@ mod tests {
             ("EKS_API_MAX_WRITES", "0"),
             ("EKS_API_ALLOWED_HOSTS", "a:80"),
             ("EKS_API_TLS_CERT_FILE", "/etc/cert.pem"),
+            ("EKS_API_STATE_DIR", "state"),
+            ("EKS_API_HISTORY_KEEP", "90"),
+            ("EKS_API_HISTORY_MAX_SIZE", "1GB"),
         ];
         let text = read(&bad).unwrap_err().to_string();
         assert_eq!(text.lines().count(), bad.len(), "{text}");

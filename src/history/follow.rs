@@ -1,12 +1,111 @@
 //! Records the changes of one cluster's jobs: [`follow`].
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::history::History;
+use crate::history::record::{ListReason, Record};
+use crate::jobs::filter::Filter;
 use crate::jobs::store::JobStore;
+use crate::jobs::store::change_log::Change;
+
+/// The pause before a list is recorded again that was not taken.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Records every change of the store's jobs. Compares the history with all jobs after the first list, and after records
-/// were dropped.
-pub async fn follow(_history: Arc<History>, _cluster: Arc<str>, _store: Arc<JobStore>) {
-    std::future::pending().await
+/// were dropped. The heads of batches are left out.
+pub async fn follow(history: Arc<History>, cluster: Arc<str>, store: Arc<JobStore>) {
+    let (changes, drops) = (store.change_notifications(), history.drops());
+    let record = move |record| history.record(record);
+    Follower { cluster, store, changes, drops, record }.run().await;
 }
+
+struct Follower<R> {
+    cluster: Arc<str>,
+    store: Arc<JobStore>,
+    /// Notifies of every change of the store.
+    changes: watch::Receiver<()>,
+    /// Notifies when the history must be compared with the jobs.
+    drops: watch::Receiver<u64>,
+    /// Takes a record. Returns false if the record is dropped.
+    record: R,
+}
+
+impl<R: Fn(Record) -> bool> Follower<R> {
+    async fn run(mut self) {
+        let mut reason = ListReason::Start;
+        loop {
+            let last = self.record_list(reason).await;
+            reason = self.record_changes(last).await;
+        }
+    }
+
+    /// Records all jobs when they are known. Returns the number of the last change that they include.
+    async fn record_list(&mut self, mut reason: ListReason) -> u64 {
+        loop {
+            self.changes.mark_unchanged();
+            if self.drops.has_changed().unwrap_or_default() {
+                self.drops.mark_unchanged();
+                reason = ListReason::Dropped;
+            }
+            let Some((jobs, last)) = self.store.snapshot(&Filter::default()) else {
+                notified(&mut self.changes).await;
+                continue;
+            };
+            if (self.record)(Record::Listed { cluster: Arc::clone(&self.cluster), jobs, time: now(), reason }) {
+                return last;
+            }
+            tokio::select! {
+                () = notified(&mut self.drops) => reason = ListReason::Dropped,
+                () = sleep(RETRY) => {}
+            }
+        }
+    }
+
+    /// Records the changes after this one. Returns when all jobs must be recorded again, with the reason.
+    async fn record_changes(&mut self, mut last: u64) -> ListReason {
+        loop {
+            self.changes.mark_unchanged();
+            // The store has dropped changes, or has forgotten all jobs.
+            let Some(changes) = self.store.changes_since(last) else { return ListReason::Start };
+            for change in changes.iter().filter(|change| !change.status.is_batch_head()) {
+                // If it is dropped, the drops notify.
+                (self.record)(self.of_change(change));
+            }
+            last = changes.last().map_or(last, |change| change.number);
+            tokio::select! {
+                biased;
+                () = notified(&mut self.drops) => return ListReason::Dropped,
+                () = notified(&mut self.changes) => {}
+            }
+        }
+    }
+
+    fn of_change(&self, change: &Change) -> Record {
+        let (cluster, status) = (Arc::clone(&self.cluster), Arc::clone(&change.status));
+        if change.is_deletion {
+            Record::Gone { cluster, status, time: now() }
+        } else {
+            Record::Changed { cluster, status }
+        }
+    }
+}
+
+async fn notified<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Returns the time in seconds since 1970.
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

@@ -24,14 +24,15 @@ const SECONDS: &str = "eks_api_request_duration_seconds";
 const UPSTREAM: &str = "eks_api_upstream_requests_total";
 const RETRIES: &str = "eks_api_upstream_retries_total";
 
-/// A lab in which something was counted of everything. Its history ends with the folder.
-async fn worked(state: &Folder) -> Lab {
+/// A lab in which something was counted of everything. The folder of its history goes with it.
+async fn worked() -> (Lab, Folder) {
+    let state = Folder::new();
     let lab = Lab::with(BINARY, &[("EKS_API_STATE_DIR", state.path().to_str().unwrap())]).await;
     lab.cluster.fault(Fault::new("POST", JOBS, Kind::too_many(0)));
     create(&lab.service, &manifest("hello")).await.expect_status(201);
     status(&lab.service, "hello").await.expect_status(200);
     lab.service.get("/nowhere").await.expect_status(404);
-    lab
+    (lab, state)
 }
 
 /// Scrapes again and again until it fits.

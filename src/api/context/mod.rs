@@ -1,8 +1,9 @@
 //! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
 //!
-//! `object` resolves the job or the namespace. `permits` acquires the permits of the call. `writers` sends several
-//! changes at a time.
+//! `history` records who created a job. `object` resolves the job or the namespace. `permits` acquires the permits of
+//! the call. `writers` sends several changes at a time.
 
+mod history;
 mod object;
 mod permits;
 pub mod writers;

@@ -1,6 +1,8 @@
 //! /metrics: all metrics in Prometheus' text format. docs/OPERATION.md lists them, and a test compares the two.
 
 mod cluster;
+#[cfg(feature = "history")]
+mod history;
 
 use hyper::StatusCode;
 
@@ -27,6 +29,10 @@ pub(super) fn metrics(state: &AppState) -> Result<Reply, Problem> {
     callers(&mut text, state);
     limits(&mut text, state);
     cluster::write(&mut text, state);
+    #[cfg(feature = "history")]
+    if let Some(history) = &state.history {
+        history::write(&mut text, history);
+    }
     process(&mut text, state);
     Ok(Reply::encoded(StatusCode::OK, text.into_bytes()))
 }

@@ -31,8 +31,7 @@ fn shown(scrape: &Scrape) -> BTreeSet<[String; 3]> {
 
 #[tokio::test]
 async fn the_table_has_every_metric_with_its_labels_and_meaning() {
-    let state = Folder::new();
-    let lab = worked(&state).await;
+    let (lab, _state) = worked().await;
     let scrape = Scrape::of(&lab.service).await;
     let page = file("docs/OPERATION.md");
     let rows = page.lines().skip_while(|line| !line.starts_with("| metric |")).skip(2);
@@ -69,8 +68,7 @@ fn queries(value: &Value, into: &mut Vec<String>) {
 
 #[tokio::test]
 async fn the_dashboard_shows_all_metrics_and_no_others() {
-    let state = Folder::new();
-    let lab = worked(&state).await;
+    let (lab, _state) = worked().await;
     let scrape = Scrape::of(&lab.service).await;
     let dashboard: Value = serde_json::from_str(&file("deploy/grafana-dashboard.json")).unwrap();
     let mut all = Vec::new();
@@ -85,8 +83,7 @@ async fn the_dashboard_shows_all_metrics_and_no_others() {
 
 #[tokio::test]
 async fn the_rules_use_known_metrics_and_each_alert_has_a_test_and_a_section_on_what_to_do() {
-    let state = Folder::new();
-    let lab = worked(&state).await;
+    let (lab, _state) = worked().await;
     let scrape = Scrape::of(&lab.service).await;
     for name in ["deploy/prometheus-rules.yaml", "deploy/prometheus-rules-test.yaml"] {
         let used = named(&file(name), &scrape);
@@ -110,8 +107,7 @@ async fn the_rules_use_known_metrics_and_each_alert_has_a_test_and_a_section_on_
 #[tokio::test]
 #[ignore = "needs promtool, of Debian's package prometheus"]
 async fn promtool_finds_nothing_wrong() {
-    let state = Folder::new();
-    let lab = worked(&state).await;
+    let (lab, _state) = worked().await;
     let scraped = lab.service.get("/metrics").await.expect_status(200).body;
     let promtool = |arguments: &[&str], input: &[u8]| {
         let mut command = Command::new("promtool");

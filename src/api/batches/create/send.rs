@@ -110,6 +110,9 @@ impl Sending<'_> {
         match result {
             Ok(submitted) => {
                 ctx.store().insert_if_newer(&submitted.job);
+                if submitted.created {
+                    ctx.record_created(&submitted.job);
+                }
                 self.created(index, submitted);
                 true
             }

@@ -126,6 +126,9 @@ async fn create_from(
     };
     ctx.set_object_uid(&submitted.job.metadata.uid);
     ctx.store().insert_if_newer(&submitted.job);
+    if submitted.created {
+        ctx.record_created(&submitted.job);
+    }
     let waited = match wait {
         Some(time) => {
             let uid = Some(submitted.job.metadata.uid.clone());
