@@ -74,7 +74,7 @@ async fn check(service: &Service, cluster: &StubCluster, load: &Load<'_>, state:
     service.signal("TERM").await;
     service.log_line(|line| line.contains("stopped")).await;
     oracle::is_whole(state, seed);
-    oracle::check(state, cluster, &load.removed(), seed);
+    oracle::check(state, cluster, load.removed(), seed);
 }
 
 #[tokio::test]

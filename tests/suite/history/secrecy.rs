@@ -23,7 +23,7 @@ struct Secrets(Vec<(&'static str, String)>);
 
 impl Secrets {
     /// Makes a value of this kind.
-    fn new(&mut self, what: &'static str) -> String {
+    fn value(&mut self, what: &'static str) -> String {
         self.add(what, secret())
     }
 
@@ -53,36 +53,36 @@ fn has(bytes: &[u8], text: &str) -> bool {
 fn full(secrets: &mut Secrets, label: &str) -> Value {
     let mut manifest = nameless();
     manifest["metadata"] =
-        json!({ "labels": { "team": label }, "annotations": { "note": secrets.new("an annotation") } });
+        json!({ "labels": { "team": label }, "annotations": { "note": secrets.value("an annotation") } });
     let template = &mut manifest["spec"]["template"];
-    template["metadata"] = json!({ "annotations": { "note": secrets.new("an annotation of the pod") },
-        "labels": { "pod": secrets.new("a label of the pod") } });
-    let from = json!({ "secretKeyRef": { "name": secrets.new("the name of a secret"),
-        "key": secrets.new("the key of a secret") } });
-    let env = json!([{ "name": "PASSWORD", "value": secrets.new("env") }, { "name": "TOKEN", "valueFrom": from }]);
-    let secret_ref = json!({ "name": secrets.new("envFrom") });
+    template["metadata"] = json!({ "annotations": { "note": secrets.value("an annotation of the pod") },
+        "labels": { "pod": secrets.value("a label of the pod") } });
+    let from = json!({ "secretKeyRef": { "name": secrets.value("the name of a secret"),
+        "key": secrets.value("the key of a secret") } });
+    let env = json!([{ "name": "PASSWORD", "value": secrets.value("env") }, { "name": "TOKEN", "valueFrom": from }]);
+    let secret_ref = json!({ "name": secrets.value("envFrom") });
     template["spec"]["containers"][0] = json!({ "name": "c", "image": "busybox", "env": env,
-        "envFrom": [{ "secretRef": secret_ref }], "command": ["sh", secrets.new("command")],
-        "args": [secrets.new("an argument")], "workingDir": format!("/{}", secrets.new("the directory")) });
+        "envFrom": [{ "secretRef": secret_ref }], "command": ["sh", secrets.value("command")],
+        "args": [secrets.value("an argument")], "workingDir": format!("/{}", secrets.value("the directory")) });
     template["spec"]["volumes"] =
-        json!([{ "name": "v", "secret": { "secretName": secrets.new("the secret of a volume") } }]);
-    template["spec"]["imagePullSecrets"] = json!([{ "name": secrets.new("imagePullSecrets") }]);
+        json!([{ "name": "v", "secret": { "secretName": secrets.value("the secret of a volume") } }]);
+    template["spec"]["imagePullSecrets"] = json!([{ "name": secrets.value("imagePullSecrets") }]);
     manifest
 }
 
 /// Creates a job of each form: of a manifest, of a template, as a batch. The replies have the names.
 async fn create(site: &Site, secrets: &mut Secrets, label: &str) -> Vec<String> {
-    let key = secrets.new("an idempotency key");
+    let key = secrets.value("an idempotency key");
     let mut body = json!({ "job_manifest": full(secrets, label) });
     body["job_manifest"]["metadata"]["name"] = json!("whole");
     let headers = [("idempotency-key", key.as_str())];
     site.send("POST", CREATE_JOB, &headers, &body).await.expect_status(201);
     site.lab.cluster.put_cron_job(cron_job("etl"));
     let from_template = json!({ "template": { "cron_job": "etl" },
-        "parameters": { "DATE": secrets.new("a parameter"), "MODE": secrets.new("another parameter") },
-        "overrides": { "env": { "TOKEN": secrets.new("an override") }, "args": [secrets.new("overridden arguments")] } });
+        "parameters": { "DATE": secrets.value("a parameter"), "MODE": secrets.value("another parameter") },
+        "overrides": { "env": { "TOKEN": secrets.value("an override") }, "args": [secrets.value("overridden arguments")] } });
     let made = site.post(CREATE_JOB, &from_template).await.expect_status(201).json();
-    let overrides = json!({ "env": { "N": secrets.new("env of a member") } });
+    let overrides = json!({ "env": { "N": secrets.value("env of a member") } });
     let batch = json!({ "batch_name": "nightly", "job_manifest": full(secrets, label),
         "jobs": [{ "overrides": overrides }] });
     site.post("/api/eks-create-batch", &batch).await.expect_status(201);
@@ -92,15 +92,15 @@ async fn create(site: &Site, secrets: &mut Secrets, label: &str) -> Vec<String> 
 /// Makes calls that are refused, so that the audit records them.
 async fn be_refused(site: &Site, secrets: &mut Secrets) {
     let mut invalid = json!({ "job_manifest": full(secrets, "data") });
-    invalid["job_manifest"]["spec"]["template"]["spec"]["restartPolicy"] = json!(secrets.new("a wrong value"));
+    invalid["job_manifest"]["spec"]["template"]["spec"]["restartPolicy"] = json!(secrets.value("a wrong value"));
     let refused = |reply: Reply| assert!(reply.status.is_client_error(), "{}", reply.text());
     refused(site.post(CREATE_JOB, &invalid).await);
-    let unknown = json!({ "job_manifest": { "spec": { secrets.new("an unknown field"): 1 } } });
+    let unknown = json!({ "job_manifest": { "spec": { secrets.value("an unknown field"): 1 } } });
     refused(site.post(CREATE_JOB, &unknown).await);
-    let wrong = format!("Bearer {}", secrets.new("a wrong key"));
+    let wrong = format!("Bearer {}", secrets.value("a wrong key"));
     let path = "/api/eks-delete-job?job_name=whole";
     refused(site.lab.service.send("DELETE", path, &[("authorization", &wrong)], "").await);
-    let cookie = secrets.new("a cookie");
+    let cookie = secrets.value("a cookie");
     let headers = [("cookie", cookie.as_str()), ("x-request-id", "refused")];
     refused(site.send("DELETE", "/api/eks-delete-job?job_name=never", &headers, &Value::Null).await);
 }

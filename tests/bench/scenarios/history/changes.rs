@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::runs::open;
+use super::runs::{number, open};
 use crate::bench::{Bench, metric};
 use crate::cluster::Cluster;
 use crate::figures::statistics::float;
@@ -24,16 +24,16 @@ pub(super) async fn run(bench: &mut Bench, cluster: &Cluster, service: &Service,
     let (sent, _) = ingest::send(tell, Arc::new(Template::new()), RATE, seconds, first).await;
     let rate = float(sent) / begun.elapsed().as_secs_f64();
     let (database, last) = (open(state.path()), first + sent);
-    let number = |query: &str| database.query_row(query, [], |row| row.get::<_, u64>(0)).unwrap();
+    let read = |query: &str| number(&database, query);
     let give_up = Instant::now() + PATIENCE;
-    while number("SELECT max(version) FROM runs WHERE namespace = 'bench'") < last && Instant::now() < give_up {
+    while read("SELECT max(version) FROM runs WHERE namespace = 'bench'") < last && Instant::now() < give_up {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let behind = begun.elapsed().as_secs_f64() - float(seconds);
     let cpu = (process::cpu(service.pid()) - before) / begun.elapsed().as_secs_f64();
     let dropped = metric(service, "eks_api_history_records_total", "written").await;
-    let gaps = number("SELECT count(*) FROM runs WHERE namespace = 'bench' AND has_gaps = 1");
-    let newest = number("SELECT max(version) FROM runs WHERE namespace = 'bench'");
+    let gaps = read("SELECT count(*) FROM runs WHERE namespace = 'bench' AND has_gaps = 1");
+    let newest = read("SELECT max(version) FROM runs WHERE namespace = 'bench'");
     let note =
         format!("{rate:.0}/s were sent; {:.0} % of a core; the last is written {behind:.2} s after", cpu * 100.0);
     bench.report.figure("changes recorded", "/s", &[rate], &note);

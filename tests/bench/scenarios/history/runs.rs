@@ -128,9 +128,8 @@ pub(super) async fn record(dir: &Path, shape: Shape) {
     drop(history);
     let database = open(dir);
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-    let count = |query: &str| database.query_row(query, [], |row| row.get::<_, u64>(0)).unwrap();
-    assert_eq!(count("SELECT count(*) FROM runs"), shape.runs);
-    assert_eq!(count("SELECT count(*) FROM transitions"), shape.runs * 3);
+    assert_eq!(number(&database, "SELECT count(*) FROM runs"), shape.runs);
+    assert_eq!(number(&database, "SELECT count(*) FROM transitions"), shape.runs * 3);
 }
 
 /// Marks all runs as gone, so that a service does not find that out at its start. Their size is measured before.
@@ -138,6 +137,12 @@ pub(super) fn end(dir: &Path) {
     let database = open(dir);
     database.execute("UPDATE runs SET gone = ended + 60, has_gaps = 0", []).unwrap();
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+}
+
+/// The one number that a query returns.
+pub(super) fn number(database: &Connection, query: &str) -> u64 {
+    let number: i64 = database.query_row(query, [], |row| row.get(0)).unwrap();
+    number.try_into().unwrap()
 }
 
 pub(super) fn open(dir: &Path) -> Connection {

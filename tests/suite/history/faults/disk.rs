@@ -9,7 +9,7 @@ use super::{DIRECTORY, does_all_else, does_without, until_check};
 use crate::calls::BINARY;
 use crate::history::site::{at, completed, old_job, running, runs, with_state};
 use crate::live::until;
-use crate::support::service::{Folder, Reply};
+use crate::support::service::{Builder, Folder, Reply};
 use crate::support::{Lab, builder, surroundings};
 
 /// Mounts a file system with these options at a folder, and becomes the service.
@@ -22,8 +22,7 @@ async fn on_disk(options: &str, state: &Folder) -> Lab {
     let path = state.path().to_str().unwrap();
     let arguments = [user, &["--mount", "--propagation", "private", "sh", "-c", MOUNTED, options, path, BINARY]];
     let (cluster, aws) = surroundings().await;
-    let builder =
-        arguments.concat().into_iter().fold(builder("unshare", &aws), |builder, argument| builder.arg(argument));
+    let builder = arguments.concat().into_iter().fold(builder("unshare", &aws), Builder::arg);
     let service = with_state(builder, state).start().await;
     service.ready().await;
     Lab { service, cluster, aws }

@@ -58,7 +58,7 @@ pub(super) async fn until_equal(service: &Service, cluster: &StubCluster, seed: 
     until(agrees, |reply| reply.status == 200).await;
 }
 
-/// Fails unless a copy of the file passes the check of SQLite. A service may work on the file meanwhile, or be dead.
+/// Fails unless a copy of the file passes `PRAGMA integrity_check`. No service may use the file.
 pub(super) fn is_whole(state: &Folder, seed: u64) {
     let copy = Folder::new();
     // A life may end before the file is there.
