@@ -1,4 +1,4 @@
-//! The history: the runs of jobs and the audit records, in an SQLite database. See docs/HISTORY.md.
+//! The history: the runs of jobs and the audit records, in an `SQLite` database. See docs/HISTORY.md.
 //!
 //! One thread writes ([`store::writer`]). Readers have a connection of their own each ([`store::read`]). No caller waits
 //! for the disk: a record goes into a bounded queue, and is dropped if the queue is full.

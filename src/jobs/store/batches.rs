@@ -1,13 +1,29 @@
-//! The number of batches in the store, and the names that are taken.
+//! The batches in the store, and the names that are taken.
 
-use crate::jobs::batches::MAX_MEMBERS;
+use std::time::Instant;
+
 use crate::jobs::batches::members::is_member_of;
+use crate::jobs::batches::{Batch, MAX_MEMBERS};
+use crate::jobs::filter::Filter;
 use crate::jobs::status::key;
-use crate::jobs::store::JobStore;
+use crate::jobs::store::index::PageCursor;
 use crate::jobs::store::staleness::Staleness;
+use crate::jobs::store::{Found, JobStore, Page};
 use crate::kube::names::{BatchName, JobName, Namespace};
 
 impl JobStore {
+    /// Returns a batch with its members.
+    pub fn batch(&self, namespace: &Namespace, name: &BatchName, now: Instant) -> Found<Batch> {
+        let reflector = self.read();
+        reflector.staleness.answer(reflector.index.batch(namespace, name), now)
+    }
+
+    /// Returns the heads of batches after a place, and the number of the others. The filter selects their names.
+    pub fn batch_heads(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
+        let reflector = self.read();
+        reflector.staleness.answer(Some(Page::new(reflector.index.heads(filter, after), limit)), now)
+    }
+
     /// Returns the number of batches.
     pub fn batch_count(&self) -> usize {
         self.read().index.batch_count()

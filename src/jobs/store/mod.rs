@@ -8,7 +8,6 @@ pub mod index;
 mod page;
 mod reflector;
 mod staleness;
-mod subscription;
 mod tombstones;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,13 +21,11 @@ use self::index::{Counts, PageCursor};
 pub use self::page::Page;
 use self::reflector::JobReflector;
 pub use self::staleness::Found;
-pub use self::subscription::Subscription;
-use crate::jobs::batches::Batch;
 use crate::jobs::batches::submissions::Submissions;
 use crate::jobs::filter::Filter;
 use crate::jobs::pods::exit::Exit;
 use crate::jobs::status::{Status, key};
-use crate::kube::names::{BatchName, JobName, Namespace};
+use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
 
@@ -76,18 +73,6 @@ impl JobStore {
     pub fn find(&self, namespace: &Namespace, name: &JobName, now: Instant) -> Found<Arc<Status>> {
         let reflector = self.read();
         reflector.staleness.answer(reflector.index.get(&key(namespace, name)).cloned(), now)
-    }
-
-    /// Returns a batch with its members.
-    pub fn batch(&self, namespace: &Namespace, name: &BatchName, now: Instant) -> Found<Batch> {
-        let reflector = self.read();
-        reflector.staleness.answer(reflector.index.batch(namespace, name), now)
-    }
-
-    /// Returns the heads of batches after a place, and the number of the others. The filter selects their names.
-    pub fn batch_heads(&self, filter: &Filter, after: Option<&PageCursor>, limit: usize, now: Instant) -> Found<Page> {
-        let reflector = self.read();
-        reflector.staleness.answer(Some(Page::new(reflector.index.heads(filter, after), limit)), now)
     }
 
     /// Returns at most `limit` matching jobs after a place, and the number of the other matches.
@@ -139,7 +124,7 @@ impl JobStore {
     pub fn subscribe(self: &Arc<Self>, namespace: &Namespace, name: &JobName) -> Subscription {
         let key = key(namespace, name);
         let receiver = self.write().waiting.entry(key.clone()).or_default().subscribe();
-        Subscription::new(Arc::clone(self), key, receiver)
+        Subscription { store: Arc::clone(self), key, receiver: Some(receiver) }
     }
 
     /// Stores a job that the API server returned, so that the caller finds it at once.
@@ -215,6 +200,36 @@ impl JobStore {
 
     fn notify(&self) {
         self.change_notifications.send_replace(());
+    }
+}
+
+/// Notifies of the changes of one job.
+#[derive(Debug)]
+pub struct Subscription {
+    store: Arc<JobStore>,
+    key: String,
+    /// Some until the subscription is dropped.
+    receiver: Option<watch::Receiver<()>>,
+}
+
+impl Subscription {
+    /// Returns after a change since the last call, or since the subscription.
+    pub async fn changed(&mut self) {
+        let Some(receiver) = &mut self.receiver else { return std::future::pending().await };
+        if receiver.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut reflector = self.store.write();
+        // Dropping the receiver under the lock lets exactly one of several subscribers see that it is the last.
+        drop(self.receiver.take());
+        if reflector.waiting.get(&self.key).is_some_and(|waiting| waiting.receiver_count() == 0) {
+            reflector.waiting.remove(&self.key);
+        }
     }
 }
 

@@ -164,5 +164,7 @@ async fn reads(bench: &mut Bench, service: &Service) {
 }
 
 fn close(bench: &mut Bench, groups: [Group; 2]) {
-    groups.into_iter().for_each(|group| bench.generator.close(group));
+    for group in groups {
+        bench.generator.close(group);
+    }
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::scrape::Scrape;
 use super::worked;
-use crate::support::service::Folder;
 
 fn file(name: &str) -> String {
     let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));

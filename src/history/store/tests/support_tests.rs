@@ -68,7 +68,7 @@ pub(super) async fn until(history: &History, is_right: impl Fn(&Outcome) -> bool
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    let in_time = tokio::time::timeout(Duration::from_mins(1), wait).await;
     assert!(in_time.is_ok(), "{:?}", history.check());
 }
 
