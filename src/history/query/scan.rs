@@ -63,19 +63,22 @@ impl<'c, 'f> Scan<'c, 'f> {
 
 /// Returns the index that has the fewest rows for a filter, the condition on its column, and the value of that.
 fn index(filter: &RunFilter, indexes: Indexes) -> (&'static str, &'static str, Option<&str>) {
+    // Few runs have such a state.
+    let is_unfinished = |state: &&String| !["completed", "failed"].contains(&state.as_str());
     let all = [
-        ("runs_by_uid", "uid = :value", &filter.uid),
-        ("runs_by_batch", "batch_name = :value", &filter.batch_name),
-        ("runs_by_job_name", "job_name = :value", &filter.job_name),
-        ("runs_by_template", "template = :value", &filter.template),
-        ("runs_by_caller", "caller = :value", &filter.caller),
-        ("runs_by_namespace", "namespace = :value", &filter.namespace),
-        ("runs_by_state", "state = :value", &filter.state),
+        ("runs_by_uid", "uid = :value", filter.uid.as_ref()),
+        ("runs_by_batch", "batch_name = :value", filter.batch_name.as_ref()),
+        ("runs_by_job_name", "job_name = :value", filter.job_name.as_ref()),
+        ("runs_by_template", "template = :value", filter.template.as_ref()),
+        ("runs_by_state", "state = :value", filter.state.as_ref().filter(is_unfinished)),
+        ("runs_by_caller", "caller = :value", filter.caller.as_ref()),
+        ("runs_by_namespace", "namespace = :value", filter.namespace.as_ref()),
+        ("runs_by_state", "state = :value", filter.state.as_ref()),
     ];
     let number = if indexes == Indexes::All { all.len() } else { 4 };
     let chosen = all
         .into_iter()
         .take(number)
-        .find_map(|(index, condition, value)| Some((index, condition, Some(value.as_deref()?))));
+        .find_map(|(index, condition, value)| Some((index, condition, Some(value?.as_str()))));
     chosen.unwrap_or(("runs_by_created", ":value IS NULL", None))
 }

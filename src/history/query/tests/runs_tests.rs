@@ -122,7 +122,8 @@ fn a_list_reads_its_filters_from_one_index_and_sorts_nothing() {
     for (index, filter) in [
         ("created", filter.clone()),
         ("state", RunFilter { state: value(), ..filter.clone() }),
-        ("namespace", RunFilter { namespace: value(), state: value(), ..filter.clone() }),
+        ("namespace", RunFilter { namespace: value(), state: Some("failed".to_owned()), ..filter.clone() }),
+        ("state", RunFilter { state: Some("running".to_owned()), caller: value(), ..filter.clone() }),
         ("caller", RunFilter { caller: value(), namespace: value(), ..filter.clone() }),
         ("template", RunFilter { template: value(), caller: value(), ..filter.clone() }),
         ("job_name", RunFilter { job_name: value(), template: value(), ..filter.clone() }),
