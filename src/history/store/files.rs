@@ -1,4 +1,4 @@
-//! The files of the history, before SQLite opens them: [`lock`] and [`check`].
+//! The files of the history, before `SQLite` opens them: [`lock`] and [`check`].
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ const MAX_MOUNTS_LEN: u64 = 4 << 20;
 
 /// Returns the lock on the directory. It is held until the file is dropped.
 ///
-/// The lock is on a file of its own. To close the database would end the locks that SQLite has on it.
+/// The lock is on a file of its own. To close the database would end the locks that `SQLite` has on it.
 pub(super) fn lock(dir: &Path) -> Result<File, Unusable> {
     let dir = dir.canonicalize().ok().filter(|dir| dir.is_dir()).ok_or(Unusable::NoDirectory)?;
     let mounts = files::read_text(Path::new("/proc/self/mountinfo"), MAX_MOUNTS_LEN).unwrap_or_default();
@@ -75,7 +75,7 @@ fn file_system<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
     mounts.max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
 }
 
-/// Whether SQLite cannot rely on locks and on shared memory there.
+/// Whether `SQLite` cannot rely on locks and on shared memory there.
 fn is_network(kind: &str) -> bool {
     ["nfs", "nfs4", "cifs", "smb3", "9p"].contains(&kind) || kind.starts_with("fuse.")
 }

@@ -9,7 +9,7 @@ use crate::config::history::HistoryConfig;
 use crate::history::store::error::Unusable;
 use crate::history::store::{files, schema};
 
-/// The bytes of a page. SQLite's default, which a file keeps.
+/// The bytes of a page. `SQLite`'s default, which a file keeps.
 pub(super) const PAGE: u64 = 4096;
 /// The log is made smaller than this after a large transaction.
 const MAX_WAL_LEN: i64 = 16 << 20;

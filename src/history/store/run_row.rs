@@ -122,7 +122,7 @@ impl<'a> RunRow<'a> {
     }
 }
 
-/// Returns the resource version as SQLite keeps it. None is that large.
+/// Returns the resource version as `SQLite` keeps it. None is that large.
 pub(super) fn version(status: &Status) -> i64 {
     status.version.try_into().unwrap_or(i64::MAX)
 }

@@ -219,10 +219,10 @@ fn to_write_twice_is_to_write_once() {
             assert_eq!(once, content(&connection), "seed {seed}: all again");
         }
         let doubled = in_memory();
-        records.iter().for_each(|record| {
+        for record in &records {
             write(&doubled, std::slice::from_ref(record));
             write(&doubled, std::slice::from_ref(record));
-        });
+        }
         assert_eq!(once, content(&doubled), "seed {seed}: each twice");
         assert!(rows(&connection, "SELECT uid FROM runs GROUP BY uid HAVING count(*) > 1").is_empty(), "seed {seed}");
         let unequal = "SELECT uid FROM runs WHERE (gone IS NOT NULL) <>
