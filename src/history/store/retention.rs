@@ -52,8 +52,8 @@ impl<'c> Retention<'c> {
         i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(self.keep)
     }
 
-    /// Does a piece of work, if there is some. What is only old waits until the writer is idle. Returns whether there may
-    /// be more.
+    /// Does a piece of work, if there is some. What is only old waits until the writer is idle.
+    /// Returns whether there may be more.
     pub(super) fn work(&mut self, is_idle: bool) -> rusqlite::Result<bool> {
         if self.next_by_size <= Instant::now() && self.is_high()? {
             if self.delete_by_size()? {
@@ -95,8 +95,8 @@ impl<'c> Retention<'c> {
         Ok(true)
     }
 
-    /// Deletes the oldest runs that ended or are gone, or the oldest audit records, from before a time. Returns the newest
-    /// creation of these runs. It is the least number if none of them is a run.
+    /// Deletes the oldest runs that ended or are gone, or the oldest audit records, from before a time.
+    /// Returns the newest creation of the runs, or the least number for audit records. `None`: nothing is left.
     fn delete_oldest(&self, before: i64) -> rusqlite::Result<Option<i64>> {
         let oldest_run = "
             SELECT id, (SELECT created FROM runs

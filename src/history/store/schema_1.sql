@@ -37,7 +37,7 @@ CREATE TABLE runs (
     completions INTEGER,
     parallelism INTEGER,
     backoff_limit INTEGER,
-    has_gaps INTEGER NOT NULL DEFAULT 0
+    has_gaps INTEGER NOT NULL DEFAULT 0 -- 1: records were dropped, 2: gone, and the end was not seen, 3: both
 ) STRICT;
 
 CREATE UNIQUE INDEX runs_by_uid ON runs (cluster, uid);

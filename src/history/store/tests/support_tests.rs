@@ -34,7 +34,7 @@ impl Dir {
     }
 
     pub(super) fn config(&self) -> HistoryConfig {
-        HistoryConfig { dir: self.0.clone(), keep: Duration::from_hours(90 * 24), max_size: 1 << 30 }
+        HistoryConfig { dir: self.0.clone(), keep: 90 * Duration::from_hours(24), max_size: 1 << 30 }
     }
 
     pub(super) fn database(&self) -> PathBuf {
@@ -91,7 +91,10 @@ pub(super) const IMAGE: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/
 /// A job that was created at a time, started one second later, and ended after a minute.
 pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<Status> {
     let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(created + seconds).unwrap().format(&Rfc3339).unwrap();
-    let condition = |kind: &str, reason: &str, at: i64| json!([{ "type": kind, "status": "True", "reason": reason, "message": "why", "lastTransitionTime": time(at) }]);
+    let condition = |kind: &str, reason: &str, at: i64| {
+        let (at, holds) = (time(at), "True");
+        json!([{ "type": kind, "status": holds, "reason": reason, "message": "why", "lastTransitionTime": at }])
+    };
     let mut status = match state {
         "pending" => json!({}),
         "running" => json!({ "active": 1 }),
@@ -107,7 +110,8 @@ pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<
     let job: Job = serde_json::from_value(json!({
         "metadata": {
             "name": format!("etl-{uid}"), "namespace": "demo", "uid": uid, "resourceVersion": version.to_string(),
-            "creationTimestamp": time(0), "labels": { "app": "eks-api", "job-id": format!("etl-{uid}"), "team": "data" },
+            "creationTimestamp": time(0),
+            "labels": { "app": "eks-api", "job-id": format!("etl-{uid}"), "team": "data" },
             "annotations": { "eks-api/template": "cronjob/etl@7" },
         },
         "spec": {
