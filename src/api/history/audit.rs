@@ -65,17 +65,20 @@ fn filter(ctx: &mut RequestContext) -> Result<AuditFilter, Problem> {
     })
 }
 
-/// Returns the cluster that the call names, or all that the caller may use.
-fn clusters(ctx: &RequestContext) -> Vec<String> {
+/// Returns the cluster that the call names, or those that the caller may use. `None` means all.
+fn clusters(ctx: &RequestContext) -> Option<Vec<String>> {
     if ctx.parameters.has("cluster") {
-        return vec![ctx.cluster.name().to_string()];
+        return Some(vec![ctx.cluster.name().to_string()]);
+    }
+    if ctx.caller().sees_all_clusters() {
+        return None;
     }
     let clusters = ctx.state.clusters.current();
     let usable = clusters.all().filter(|cluster| {
         let is_default = Arc::ptr_eq(cluster, &clusters.default);
         ctx.caller().may_use_cluster(cluster.name(), is_default).is_ok()
     });
-    usable.map(|cluster| cluster.name().to_string()).collect()
+    Some(usable.map(|cluster| cluster.name().to_string()).collect())
 }
 
 /// Checks that the caller may read the audit. With `AUTH=kubernetes` the default cluster decides that.
@@ -116,8 +119,10 @@ mod tests {
             let AuditFilter { clusters, allowed, .. } = filter(ctx).unwrap();
             (clusters, allowed)
         };
-        assert_eq!(seen(&mut ctx), (vec![cluster], Vec::new()), "namespaces=* is no limit");
+        assert_eq!(seen(&mut ctx), (Some(vec![cluster]), Vec::new()), "namespaces=* is no limit");
         ctx.info.caller = Caller::Unauthenticated;
-        assert_eq!(seen(&mut ctx), (Vec::new(), vec![Patterns::NONE]));
+        assert_eq!(seen(&mut ctx), (Some(Vec::new()), vec![Patterns::NONE]));
+        ctx.info.caller = Caller::Anonymous;
+        assert_eq!(seen(&mut ctx), (None, Vec::new()));
     }
 }

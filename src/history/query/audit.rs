@@ -10,8 +10,8 @@ use crate::history::query::{Bounds, Cursor, Page, page};
 
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// The clusters that the caller may use.
-    pub clusters: Vec<String>,
+    /// The clusters that the caller may use. `None` means all, also those that the settings no longer have.
+    pub clusters: Option<Vec<String>>,
     pub namespace: Option<String>,
     /// A namespace must match all of them. With one, records without a namespace are left out.
     pub allowed: Vec<Patterns>,
@@ -54,7 +54,7 @@ pub(super) fn list_bounded(
 impl AuditFilter {
     fn matches(&self, row: &Row<'_>, allowed: &mut AllowedNamespaces<'_>) -> rusqlite::Result<bool> {
         let cluster = row.get_ref(2)?.as_str()?;
-        if !self.clusters.iter().any(|known| known == cluster) {
+        if self.clusters.as_ref().is_some_and(|usable| !usable.iter().any(|known| known == cluster)) {
             return Ok(false);
         }
         // No pattern matches an empty name, but `*` does.
