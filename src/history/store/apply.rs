@@ -67,7 +67,7 @@ impl<'c> Tables<'c> {
             upsert: connection.prepare(UPSERT)?,
             transition: connection.prepare("INSERT OR IGNORE INTO transitions VALUES (?1, ?2, ?3, ?4)")?,
             created_by: connection.prepare(
-                "UPDATE runs SET caller = ifnull(caller, ?2), request_id = ifnull(request_id, ?3) WHERE id = ?1",
+                "UPDATE runs SET caller = ifnull(caller, nullif(?2, '')), request_id = ifnull(request_id, ?3) WHERE id = ?1",
             )?,
             // Our clock may be behind that of the cluster. A run is not gone before it ended.
             gone: connection.prepare(

@@ -25,10 +25,11 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), Unusable> {
     if missing.is_empty() {
         return Ok(());
     }
-    if version == 0 {
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    }
     let transaction = connection.unchecked_transaction()?;
+    if version == 0 {
+        // Outside of the transaction it would write a header of its own, without the application_id.
+        transaction.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     for migration in missing {
         transaction.execute_batch(migration)?;
     }

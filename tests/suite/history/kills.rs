@@ -23,12 +23,16 @@ use load::Load;
 
 /// The services that are killed over the same files. Then there are new files, so that their creation is met, too.
 const LIVES: u64 = 10;
-/// The longest life after the service listens, in milliseconds.
+/// The longest time before the kill, in milliseconds.
 const LONGEST: u64 = 150;
 
-/// Lets a service live for a time, and kills it. Meanwhile it is asked to create jobs.
-async fn live(builder: &Builder, name: &str, time: Duration) {
+/// Lets a service live for a time since it listens, or since it is ready, and kills it. Meanwhile it is asked to create
+/// jobs.
+async fn live(builder: &Builder, name: &str, is_ready: bool, time: Duration) {
     let mut service = builder.clone().start().await;
+    if is_ready {
+        service.ready().await;
+    }
     let creations = async {
         let mut number = 0;
         loop {
@@ -60,7 +64,7 @@ async fn lives(binary: &str, seed: u64) {
     for life in 0..LIVES {
         let time = Duration::from_millis(random.u64(0..=LONGEST));
         let name = format!("own-{life}");
-        load.during(live(&builder, &name, time)).await;
+        load.during(live(&builder, &name, random.bool(), time)).await;
         oracle::is_whole(&state, seed);
     }
     let service = builder.start().await;

@@ -59,7 +59,7 @@ async fn a_run_that_was_created_here_has_all_fields_until_it_failed_and_is_gone(
     let run = site.until_run("etl-x7", |run| !run["exit_code"].is_null()).await;
     let ended = json!({ "state": "failed", "reason": "BackoffLimitExceeded",
         "message": "Job has reached the specified backoff limit", "exit_code": 3, "termination_message": "no rows",
-        "start_time": told(&start), "queued_ms": 2000, "ran_ms": 60_000, "retries": 1 });
+        "start_time": told(&start), "completion_time": told(&end), "queued_ms": 2000, "ran_ms": 60_000, "retries": 1 });
     expected.as_object_mut().unwrap().extend(ended.as_object().unwrap().clone());
     assert_eq!(run, expected);
 
