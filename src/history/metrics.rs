@@ -1,4 +1,4 @@
-//! What the history counts: [`HistoryMetrics`].
+//! The numbers of the history: [`HistoryMetrics`].
 
 use crate::telemetry::metrics::{Counter, Gauge};
 

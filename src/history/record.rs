@@ -1,4 +1,4 @@
-//! What the history records: [`Record`].
+//! One thing that the history records: [`Record`].
 
 use std::sync::Arc;
 

@@ -61,7 +61,7 @@ impl<'c, 'f> Scan<'c, 'f> {
     }
 }
 
-/// Returns the index that has the fewest rows for a filter, the condition on its column, and the value of that.
+/// Returns the index that has the fewest rows for a filter, and the condition on its column with the value.
 fn index(filter: &RunFilter, indexes: Indexes) -> (&'static str, &'static str, Option<&str>) {
     // Few runs have such a state.
     let is_unfinished = |state: &&String| !["completed", "failed"].contains(&state.as_str());

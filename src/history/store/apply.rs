@@ -30,7 +30,7 @@ pub(super) struct Tables<'c> {
     audit: Statement<'c>,
 }
 
-/// What the tables know of a run.
+/// The part of a known run that decides about a record.
 struct Known {
     id: i64,
     version: i64,

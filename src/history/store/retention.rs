@@ -52,7 +52,7 @@ impl<'c> Retention<'c> {
         i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(self.keep)
     }
 
-    /// Does a piece of work, if there is some. What is only old waits until the writer is idle.
+    /// Does a piece of work, if there is some. Old rows wait until the writer is idle.
     /// Returns whether there may be more.
     pub(super) fn work(&mut self, is_idle: bool) -> rusqlite::Result<bool> {
         if self.next_by_size <= Instant::now() && self.is_high()? {

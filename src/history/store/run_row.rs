@@ -1,4 +1,4 @@
-//! What the history keeps of a job: [`RunRow`].
+//! The columns of a job: [`RunRow`].
 
 use rusqlite::{Statement, params};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::jobs::state::State;
 use crate::jobs::status::Status;
 use crate::kube::types::Time;
 
-/// A run that exists keeps its id. What became known of it earlier stays.
+/// A run that exists keeps its id, and the values that are known already.
 pub(super) const UPSERT: &str = "
     INSERT INTO runs (cluster, uid, version, namespace, job_name, state, created, started, ended, reason, message,
         exit_code, termination_message, template, batch_name, labels, images, queued_s, ran_s, retries, active,

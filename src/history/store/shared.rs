@@ -1,4 +1,4 @@
-//! What the writer shares with its callers: [`Shared`].
+//! The state that the writer shares with its callers: [`Shared`].
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -26,11 +26,23 @@ const USUAL: [&str; 4] = ["is no longer", "are no longer", "there is no", "there
 /// The longest sentence.
 const MAX_WORDS: usize = 20;
 
-/// Whether a literal is a text for people: at least two words, and not a path, a header or a pattern.
+/// Whether a literal is a text for people: at least two words, and not a path, a header, a pattern or SQL.
 pub(crate) fn is_prose(literal: &str) -> bool {
+    if is_sql(literal) {
+        return false;
+    }
     let bare = |word: &str| word.trim_matches(|c: char| c.is_ascii_punctuation()).to_owned();
     let is_word = |word: &str| word.len() > 1 && word.chars().all(|c| c.is_alphabetic() || "-'’".contains(c));
     literal.split_whitespace().map(bare).filter(|word| is_word(word)).count() > 1
+}
+
+/// Whether a literal is a statement, or a list of columns.
+fn is_sql(literal: &str) -> bool {
+    let mut words = literal.split_whitespace().filter(|word| *word != "\\");
+    let statements = ["CREATE", "DELETE", "DROP", "INSERT", "SELECT", "UPDATE"];
+    let is_statement = words.clone().next().is_some_and(|first| statements.contains(&first));
+    let last = words.next_back();
+    is_statement || (last.is_some_and(|last| last.contains('_')) && words.all(|word| word.ends_with(',')))
 }
 
 /// The rules that the text breaks.
@@ -122,7 +134,14 @@ fn prose_is_told_from_code() {
     for prose in ["not found", "the namespace {name} does not exist", "Usage: eks-api run"] {
         assert!(is_prose(prose), "{prose}");
     }
-    for code in ["application/json; charset=utf-8", "{a} {b}", "job_name", "max-age=3, x"] {
+    for code in [
+        "application/json; charset=utf-8",
+        "{a} {b}",
+        "job_name",
+        "max-age=3, x",
+        "uid, state, has_gaps",
+        "SELECT a FROM b",
+    ] {
         assert!(!is_prose(code), "{code}");
     }
 }

@@ -1,4 +1,4 @@
-//! What runs are grouped by: [`GroupBy`], and the values of a run: [`Keys`].
+//! The properties that group runs: [`GroupBy`], and the values of a run: [`Keys`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ const CALLER: usize = 5;
 const LABELS: usize = 12;
 const IMAGES: usize = 13;
 
-/// What runs are grouped by.
+/// A property that groups runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupBy {
     Day,

@@ -11,7 +11,7 @@ use crate::history::query::scan::{INDEX_COLUMNS, Indexes, Scan};
 use crate::history::query::{Bounds, Cursor, Page};
 use crate::jobs::label_selector::Selector;
 
-/// A filter that names each column with this probability, so that the filters of a few columns are all among them.
+/// A filter that names each column with this probability. So filters of one column and of several occur.
 pub(super) fn any_filter(rng: &mut fastrand::Rng, probability: f64, seconds: i64) -> RunFilter {
     let value = |rng: &mut fastrand::Rng, values: &[&'static str]| {
         (rng.f64() < probability).then(|| maybe(rng, values).unwrap_or("absent").to_owned())
@@ -50,7 +50,7 @@ pub(super) fn is_match(filter: &RunFilter, run: &Sample) -> bool {
         && filter.selector.matches(labels)
 }
 
-/// The ids of all pages, and how many pages have fewer runs than the limit though they are not the last.
+/// The ids of all pages. The number of pages that are short, although they are not the last.
 fn all_pages(connection: &Connection, filter: &RunFilter, bounds: Bounds) -> (Vec<i64>, usize) {
     let (mut ids, mut after, mut short) = (Vec::new(), None, 0);
     loop {

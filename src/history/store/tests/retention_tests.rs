@@ -1,4 +1,4 @@
-//! What is deleted because of its age, and because of the size.
+//! Tests of the deletion by age and by size.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the tests of the store share: directories, jobs, and the content of all tables.
+//! Shared by the tests of the store: directories, jobs, and the content of all tables.
 
 use std::fs;
 use std::path::PathBuf;
