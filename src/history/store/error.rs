@@ -20,6 +20,8 @@ pub(super) enum Unusable {
         known: i32,
     },
     Corrupt,
+    /// A file was moved, deleted or replaced while it was open.
+    Replaced,
     /// The disk is full.
     DiskFull,
     /// The database has its largest size, and nothing in it may be deleted.
@@ -30,7 +32,7 @@ pub(super) enum Unusable {
 impl Unusable {
     /// Whether the file must be closed and left as it is.
     pub(super) fn is_corrupt(&self) -> bool {
-        matches!(self, Self::Corrupt)
+        matches!(self, Self::Corrupt | Self::Replaced)
     }
 }
 
@@ -40,6 +42,9 @@ impl fmt::Display for Unusable {
             Self::NoDirectory => {
                 f.write_str("EKS_API_STATE_DIR is not a directory: create it for the user of the service")
             }
+            Self::NotWritable(io::ErrorKind::ReadOnlyFilesystem) => f.write_str(
+                "the history is on a read-only file system: remount it, or choose another EKS_API_STATE_DIR",
+            ),
             Self::NotWritable(why) => {
                 write!(
                     f,
@@ -59,8 +64,12 @@ impl fmt::Display for Unusable {
                  install the newer version again, or move history.db away"
             ),
             Self::Corrupt => f.write_str(
-                "history.db is damaged: stop the service, then restore a backup, \
-                 or move history.db, history.db-wal and history.db-shm away",
+                "history.db is damaged: stop the service, and move history.db, history.db-wal and history.db-shm \
+                 away; then restore a backup, if there is one",
+            ),
+            Self::Replaced => f.write_str(
+                "history.db was moved, deleted or replaced while it was open, so the last records may be lost: \
+                 stop the service before that; it opens the file again in a minute",
             ),
             Self::DiskFull => f.write_str("the disk is full: free space in EKS_API_STATE_DIR"),
             Self::SizeReached => {

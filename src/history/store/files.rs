@@ -2,8 +2,8 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::history::store::error::Unusable;
 use crate::history::store::schema::{APPLICATION_ID, NEWEST};
@@ -33,10 +33,14 @@ pub(super) fn lock(dir: &Path) -> Result<File, Unusable> {
 
 /// Checks the header of the database. Creates an empty file if there is none.
 pub(super) fn check(path: &Path) -> Result<(), Unusable> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Unusable::Foreign);
+    }
     let mut header = Vec::new();
     create(path)?.take(100).read_to_end(&mut header).map_err(|error| Unusable::Failed(error.kind().to_string()))?;
     if header.is_empty() {
-        return Ok(());
+        // `SQLite` would delete the log. It has the records of a database that was truncated.
+        return if size(&log(path)) == 0 { Ok(()) } else { Err(Unusable::Corrupt) };
     }
     let number = |at: usize| {
         let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
@@ -60,6 +64,37 @@ fn create(path: &Path) -> Result<File, Unusable> {
 /// Returns the size of the database in bytes.
 pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// Returns the path of the write-ahead log of a database.
+fn log(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// The device and the inode of each file that is open.
+#[derive(Debug)]
+pub(super) struct Identity {
+    paths: [PathBuf; 3],
+    /// `None` until the file is there.
+    known: [Option<(u64, u64)>; 3],
+}
+
+impl Identity {
+    pub(super) fn new(database: &Path) -> Self {
+        Self { paths: [database.to_owned(), log(database), database.with_file_name(LOCK)], known: [None; 3] }
+    }
+
+    /// Whether a file was moved, deleted or replaced since the first call.
+    pub(super) fn has_changed(&mut self) -> bool {
+        self.paths.iter().zip(&mut self.known).any(|(path, known)| {
+            let found = fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+            let before = *known;
+            *known = known.or(found);
+            before.is_some() && before != found
+        })
+    }
 }
 
 /// Returns the type of the file system that a directory is on.

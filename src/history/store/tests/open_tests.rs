@@ -79,7 +79,7 @@ fn a_damaged_file_is_refused_and_its_log_is_kept() {
         bytes[page * 4096..][..4096].fill(0x5a);
     }
     fs::write(dir.database(), &bytes).unwrap();
-    assert!(refused(&dir).starts_with("history.db is damaged: stop the service, then restore a backup"));
+    assert!(refused(&dir).starts_with("history.db is damaged: stop the service, and move"));
     let truncated = &filled().bytes()[..4096 * 3];
     fs::write(dir.database(), truncated).unwrap();
     assert!(refused(&dir).starts_with("history.db is damaged"));
