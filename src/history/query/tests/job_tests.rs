@@ -49,7 +49,7 @@ fn each_run_has_its_transitions_in_the_order_in_which_they_happened() {
                 (2, 200, 'running', NULL), (2, 200, 'completed', NULL)",
         )
         .unwrap();
-    let page = list(&connection, &filter("lab", None), Some(Cursor { time: 300, id: 3 }), 2).unwrap();
+    let page = list(&connection, &filter("lab", None), Some(Cursor { time: 300, id: 3 }), 3).unwrap();
     assert_eq!(page.next, None);
     let states = |run: &Value| -> Vec<String> {
         let transitions = run["transitions"].as_array().unwrap();
