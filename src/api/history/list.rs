@@ -28,6 +28,7 @@ pub(crate) async fn list_history(ctx: &mut RequestContext) -> Result<Reply, Prob
     let reader = Reader::new(ctx).await?;
     let list = reader.history.read(reader.time, move |connection| runs::list(connection, &filter, after, limit));
     let Page { rows: mut runs, next } = list.await.map_err(|error| reader.problem(error))?;
+    drop(reader);
     query::hide_exits(ctx, &mut runs).await?;
     Reply::json(StatusCode::OK, &Listed { runs, r#continue: query::next(ctx, MARK, next) })
 }
