@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use time::OffsetDateTime;
 
 use crate::api::context::RequestContext;
@@ -16,7 +16,6 @@ use crate::http::response::reply::Reply;
 
 /// The picture has its style in it, and needs nothing else.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The time of a bar.
@@ -38,7 +37,7 @@ pub(crate) async fn job_stats_svg(ctx: &mut RequestContext) -> Result<Reply, Pro
     let title = format!("Runs per {}, cluster {}{namespace}", unit.name(), filter.cluster);
     let stats = stats::read(ctx, filter, vec![group_by]).await?;
     let svg = Chart { title, slots: slots(unit, &bars, &stats) }.svg();
-    let reply = Reply::bytes(StatusCode::OK, svg.into()).with(CACHE_CONTROL, NO_CACHE);
+    let reply = Reply::bytes(StatusCode::OK, svg.into());
     Ok(reply.with(CONTENT_SECURITY_POLICY, POLICY).with(X_CONTENT_TYPE_OPTIONS, NOSNIFF))
 }
 
