@@ -89,8 +89,8 @@ pub(super) fn caller(parameters: &Parameters) -> Result<Option<String>, Problem>
 }
 
 /// Returns the runs that the query selects, within the namespaces that the service and the caller may use.
-pub(super) fn runs(ctx: &mut RequestContext) -> Result<RunFilter, Problem> {
-    let (caller, Times { since, until }) = (caller(&ctx.parameters)?, times(&ctx.parameters, now())?);
+pub(super) fn runs(ctx: &mut RequestContext, Times { since, until }: Times) -> Result<RunFilter, Problem> {
+    let caller = caller(&ctx.parameters)?;
     let Filter { allowed, namespace, job, selector, state, template, batch } = filter(ctx)?;
     Ok(RunFilter {
         cluster: ctx.cluster.name().to_string(),
