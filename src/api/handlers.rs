@@ -52,6 +52,7 @@ async fn run(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Probl
         Route::ListAudit => Box::pin(history::audit::list_audit(ctx)).await,
         #[cfg(not(feature = "history"))]
         Route::ListHistory | Route::GetJobHistory | Route::GetJobStats | Route::JobStatsSvg | Route::ListAudit => {
+            ctx.count()?;
             Err(Problem::no_history())
         }
         Route::CreateNamespace => Box::pin(namespaces::create_namespace(ctx, body)).await,

@@ -30,6 +30,7 @@ pub(crate) async fn get_job_history(ctx: &mut RequestContext) -> Result<Reply, P
     let reader = Reader::new(ctx).await?;
     let list = reader.history.read(reader.time, move |connection| job::list(connection, &filter, after, limit));
     let Page { rows: mut runs, next } = list.await.map_err(|error| reader.problem(error))?;
+    drop(reader);
     if runs.is_empty() && next.is_none() && after.is_none() {
         return Err(never_seen(&job));
     }

@@ -23,11 +23,13 @@ pub(super) struct Listed {
 pub(crate) async fn list_history(ctx: &mut RequestContext) -> Result<Reply, Problem> {
     // A list counts: it is work.
     ctx.count()?;
-    let (filter, (limit, after)) = (query::runs(ctx)?, query::page(ctx, MARK)?);
+    let times = query::times(&ctx.parameters, query::now())?;
+    let (filter, (limit, after)) = (query::runs(ctx, times)?, query::page(ctx, MARK)?);
     query::authorize(ctx).await?;
     let reader = Reader::new(ctx).await?;
     let list = reader.history.read(reader.time, move |connection| runs::list(connection, &filter, after, limit));
     let Page { rows: mut runs, next } = list.await.map_err(|error| reader.problem(error))?;
+    drop(reader);
     query::hide_exits(ctx, &mut runs).await?;
     Reply::json(StatusCode::OK, &Listed { runs, r#continue: query::next(ctx, MARK, next) })
 }

@@ -89,8 +89,8 @@ pub(super) fn caller(parameters: &Parameters) -> Result<Option<String>, Problem>
 }
 
 /// Returns the runs that the query selects, within the namespaces that the service and the caller may use.
-pub(super) fn runs(ctx: &mut RequestContext) -> Result<RunFilter, Problem> {
-    let (caller, Times { since, until }) = (caller(&ctx.parameters)?, times(&ctx.parameters, now())?);
+pub(super) fn runs(ctx: &mut RequestContext, Times { since, until }: Times) -> Result<RunFilter, Problem> {
+    let caller = caller(&ctx.parameters)?;
     let Filter { allowed, namespace, job, selector, state, template, batch } = filter(ctx)?;
     Ok(RunFilter {
         cluster: ctx.cluster.name().to_string(),
@@ -152,13 +152,12 @@ pub(super) async fn hide_exits(ctx: &mut RequestContext, runs: &mut [Run]) -> Re
     Ok(())
 }
 
-/// The right to run one query.
+/// The right to run one query. It holds no permit of a cluster: a slow history stops no other call.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) history: Arc<History>,
     pub(super) time: Duration,
     sees_reasons: bool,
-    /// A caller has one list at a time. So the others get their turn at the database.
     _turn: Permit,
 }
 
@@ -166,9 +165,8 @@ impl Reader {
     /// Called after the access is decided. 501 without a history.
     pub(super) async fn new(ctx: &mut RequestContext) -> Result<Self, Problem> {
         let history = ctx.state.history.clone().ok_or_else(Problem::no_history)?;
-        ctx.enter()?;
-        let limits = Arc::clone(&ctx.limits);
-        let turn = limits.acquire_list(ctx.caller_id()).await?;
+        drop(ctx.take_permit());
+        let turn = ctx.state.calls.history.acquire(ctx.caller_id()).await?;
         let rest = (ctx.info.started + ctx.state.request_timeout).saturating_duration_since(Instant::now());
         let sees_reasons = ctx.state.auth.may_see_diagnostics(ctx.caller());
         Ok(Self { history, time: rest.min(MAX_READ_TIME), sees_reasons, _turn: turn })

@@ -21,28 +21,24 @@ pub(crate) async fn get_job_stats(ctx: &mut RequestContext) -> Result<Reply, Pro
     // It counts like a list: it is work.
     ctx.count()?;
     let group_by = ctx.parameters.optional("group_by").map(group_by).transpose()?.unwrap_or_default();
-    let (filter, _) = filter(ctx)?;
+    let filter = filter(ctx, query::now())?;
     query::authorize(ctx).await?;
     Reply::json(StatusCode::OK, &read(ctx, filter, group_by).await?)
 }
 
-/// Returns the runs that the query selects, and their time in milliseconds since 1970. Both ends are set.
-pub(super) fn filter(ctx: &mut RequestContext) -> Result<(RunFilter, [i64; 2]), Problem> {
-    let now = query::now();
+/// Returns the runs that the query selects. `since` is set; without `until` the end is open. `now` is in milliseconds.
+pub(super) fn filter(ctx: &mut RequestContext, now: i64) -> Result<RunFilter, Problem> {
     let Times { since, until } = query::times(&ctx.parameters, now)?;
-    let time = range(since, until, now)?;
-    let [since, until] = time.map(query::seconds);
-    Ok((RunFilter { since: Some(since), until: Some(until), ..query::runs(ctx)? }, time))
+    query::runs(ctx, Times { since: Some(start(since, until.unwrap_or(now))?), until })
 }
 
-fn range(since: Option<i64>, until: Option<i64>, now: i64) -> Result<[i64; 2], Problem> {
-    let until = until.unwrap_or(now);
+fn start(since: Option<i64>, until: i64) -> Result<i64, Problem> {
     let since = since.unwrap_or_else(|| until.saturating_sub(DEFAULT_DAYS * DAY));
     if until.saturating_sub(since) > MAX_DAYS * DAY {
         let message = format!("is more than {MAX_DAYS} days before until; give a later time, or an earlier until");
         return Err(Problem::malformed("since", &message));
     }
-    Ok([since, until])
+    Ok(since)
 }
 
 /// Reads the groups for a caller who may see them.
@@ -88,6 +84,7 @@ fn grouping(name: &str) -> Option<GroupBy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::jobs::wait::tests::{KeysFile, request};
 
     #[test]
     fn runs_are_grouped_by_at_most_two_things() {
@@ -104,15 +101,21 @@ mod tests {
 
     #[test]
     fn stats_are_of_30_days_and_at_most_of_366() {
-        let now = 1000 * DAY;
-        assert_eq!(range(None, None, now).unwrap(), [970 * DAY, now]);
-        assert_eq!(range(None, Some(100 * DAY), now).unwrap(), [70 * DAY, 100 * DAY]);
-        assert_eq!(range(Some(now - 366 * DAY), None, now).unwrap(), [634 * DAY, now]);
-        assert_eq!(range(Some(now + DAY), None, now).unwrap(), [now + DAY, now], "nothing");
-        for [since, until] in [[now - 366 * DAY - 1, now], [i64::MIN, i64::MAX], [i64::MIN, now]] {
-            let problem = range(Some(since), Some(until), now).unwrap_err();
+        let until = 1000 * DAY;
+        assert_eq!(start(None, until).unwrap(), 970 * DAY);
+        assert_eq!(start(Some(until - 366 * DAY), until).unwrap(), 634 * DAY);
+        assert_eq!(start(Some(until + DAY), until).unwrap(), until + DAY, "nothing");
+        for [since, until] in [[until - 366 * DAY - 1, until], [i64::MIN, i64::MAX], [i64::MIN, until]] {
+            let problem = start(Some(since), until).unwrap_err();
             assert!(problem.status == 400 && problem.detail.contains("366 days"), "{}", problem.detail);
         }
+    }
+
+    #[tokio::test]
+    async fn without_until_no_run_is_too_new() {
+        let file = KeysFile::new("stats");
+        let filter = filter(&mut request(&file), 1000 * DAY).unwrap();
+        assert_eq!((filter.since, filter.until), (Some(970 * 86_400), None));
     }
 
     #[test]

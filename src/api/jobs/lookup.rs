@@ -43,6 +43,9 @@ pub(super) struct FoundJob {
     pub(super) source: Source,
 }
 
+/// A job that was read from the cluster. The outer error is that of a call that does not reach the cluster.
+pub(super) type Read = Result<Result<FoundJob, Error>, Problem>;
+
 #[derive(Clone, Copy, Debug)]
 pub(in crate::api) enum Source {
     /// With an age while the watch is down.
@@ -93,7 +96,10 @@ pub(super) async fn fetch(ctx: &mut RequestContext, job: &JobRef) -> Result<Foun
         Some(found) if !found.source.is_stale() => found,
         Some(stale) => refresh(ctx, job, stale).await?,
         // Boxed: all waiting calls have room for it, and few of them use it.
-        None => Box::pin(from_cluster(ctx, job)).await?,
+        None => {
+            let read = Box::pin(read(ctx, job)).await;
+            or_last_known(ctx, job, read).await?
+        }
     };
     if found.status.is_batch_head() {
         return Err(job.is_a_batch(ctx.route));
@@ -132,15 +138,17 @@ pub(super) fn from_store(ctx: &RequestContext, job: &JobRef) -> Option<FoundJob>
     }
 }
 
-pub(super) async fn from_cluster(ctx: &mut RequestContext, job: &JobRef) -> Result<FoundJob, Problem> {
-    match read(ctx, job).await? {
+/// Returns what was read. A 404 gets the last known status. Time limits for the cluster do not include this: the history
+/// may be slow.
+pub(super) async fn or_last_known(ctx: &RequestContext, job: &JobRef, read: Read) -> Result<FoundJob, Problem> {
+    match read? {
         Ok(found) => Ok(found),
-        Err(error) => Err(with_last_known(ctx, job, error).await),
+        Err(error) => Err(Box::pin(with_last_known(ctx, job, error)).await),
     }
 }
 
-/// Reads the job from the cluster. The outer error is that of a call that does not reach it.
-async fn read(ctx: &mut RequestContext, job: &JobRef) -> Result<Result<FoundJob, Error>, Problem> {
+/// Reads the job from the cluster.
+pub(super) async fn read(ctx: &mut RequestContext, job: &JobRef) -> Read {
     let found: Job = match ctx.client()?.get(&job.path()).await {
         Ok(found) => found,
         Err(error) => return Ok(Err(error)),
@@ -159,10 +167,10 @@ async fn refresh(ctx: &mut RequestContext, job: &JobRef, stale: FoundJob) -> Res
     if matches!(ctx.cluster.api_server.checks.outcome(Check::Kubernetes), Outcome::Failed(_)) {
         return Ok(stale);
     }
-    match timeout(REFRESH_TIMEOUT, Box::pin(from_cluster(ctx, job))).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(problem)) if problem.status == StatusCode::NOT_FOUND || refuses_caller(ctx, &problem) => Err(problem),
-        _ => Ok(stale),
+    let Ok(read) = timeout(REFRESH_TIMEOUT, Box::pin(read(ctx, job))).await else { return Ok(stale) };
+    match or_last_known(ctx, job, read).await {
+        Err(problem) if problem.status != StatusCode::NOT_FOUND && !refuses_caller(ctx, &problem) => Ok(stale),
+        answer => answer,
     }
 }
 

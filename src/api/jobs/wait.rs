@@ -12,7 +12,7 @@ use tokio::time::{Instant as TokioInstant, sleep_until, timeout};
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
 use crate::api::jobs::job_ref::JobRef;
-use crate::api::jobs::lookup::{FoundJob, Source, access_request, ended, fetch, from_cluster, from_store};
+use crate::api::jobs::lookup::{FoundJob, Source, access_request, ended, fetch, from_store, or_last_known, read};
 use crate::http::request::etag::IfNoneMatch;
 use crate::http::response::problem::Problem;
 use crate::jobs::state::State;
@@ -153,7 +153,8 @@ async fn poll_at(
         return Ok(found);
     }
     // Boxed: all waiting calls have room for it, and few of them use it.
-    timeout(POLL_TIMEOUT, Box::pin(from_cluster(ctx, job))).await.unwrap_or_else(|_| Err(Error::Timeout.into()))
+    let read = timeout(POLL_TIMEOUT, Box::pin(read(ctx, job))).await;
+    or_last_known(ctx, job, read.unwrap_or(Ok(Err(Error::Timeout)))).await
 }
 
 /// Returns when the caller of a change disconnects.

@@ -67,7 +67,6 @@ pub const GET_JOB_LOGS: &[Permission] = &[
     permission("list", "", "pods", "get-job-logs"),
     permission("get", "", "pods/log", "get-job-logs"),
 ];
-pub const LIST_HISTORY: &[Permission] = &[permission("list", "batch", "jobs", "list-history and the live state")];
 /// Not under /api: Kubernetes' role system:discovery grants that to every authenticated caller.
 pub const LIST_AUDIT: Permission = permission("get", "", "/eks-api/list_audit", "list-audit");
 pub const LIST_TEMPLATES: &[Permission] = &[permission("list", "batch", "cronjobs", "list-templates")];

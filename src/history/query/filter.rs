@@ -71,7 +71,7 @@ pub(super) fn are_equal(row: &Row<'_>, first: usize, wanted: &[&Option<String>])
     Ok(true)
 }
 
-/// Tests each namespace once against the lists of those that a caller may use.
+/// Tests each namespace once against the lists of the namespaces that a caller may use.
 #[derive(Debug)]
 pub(super) struct AllowedNamespaces<'a> {
     lists: &'a [Patterns],

@@ -1,4 +1,4 @@
-//! The runs under one name, with their transitions: [`list`]. The last status of a run that is gone: [`last_known`].
+//! The runs under one name, with their transitions: [`list`]. The last status of a job that is gone: [`last_known`].
 
 use rusqlite::{Connection, Error, Row};
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub fn list(
     })
 }
 
-/// The status object of a run that is gone: the fields that the history keeps.
+/// The status object of a job that is gone: the fields that the history keeps.
 #[derive(Serialize)]
 struct LastKnown {
     cluster: String,
@@ -92,7 +92,8 @@ impl LastKnown {
     }
 }
 
-/// Returns the status object of the newest run that is gone, with `gone: true`. It has the fields that the history keeps.
+/// Returns the status object of the newest run, with `gone: true`. It has the fields that the history keeps. The caller
+/// knows that the job is gone; the history may not know it yet.
 pub fn last_known(
     connection: &Connection,
     filter: &RunFilter,
@@ -100,8 +101,7 @@ pub fn last_known(
 ) -> rusqlite::Result<Option<Box<RawValue>>> {
     let columns = [run::COLUMNS, COUNTS].join(", ");
     let page = list_as(connection, filter, None, Bounds::new(1), &columns, |_, row| {
-        let is_gone = row.get::<_, Option<i64>>(run::GONE)?.is_some();
-        is_gone.then(|| LastKnown::read(&filter.cluster, row, with_exit)).transpose()
+        LastKnown::read(&filter.cluster, row, with_exit).map(Some)
     })?;
     let status = page.rows.first().map(to_raw_value).transpose();
     status.map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))

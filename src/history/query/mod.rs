@@ -20,7 +20,8 @@ pub struct Cursor {
     pub id: i64,
 }
 
-/// Rows, and where the next page begins. Only `None` means that there are no more.
+/// Rows, and where the next page begins. Only `None` means that there are no more. A full page is never known to be the
+/// last: to look for another match could read all rows.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     pub rows: Vec<T>,
@@ -55,24 +56,16 @@ fn page<T>(
     bounds: Bounds,
     mut item: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,
 ) -> rusqlite::Result<Page<T>> {
-    let mut page = Page { rows: Vec::new(), next: None };
-    let (mut number, mut read, mut returned) = (0, None, None);
-    while let Some(row) = rows.next()? {
-        if number == bounds.max_rows {
-            page.next = read;
+    let (mut found, mut last) = (Vec::new(), None);
+    for _ in 0..bounds.max_rows {
+        let Some(row) = rows.next()? else { return Ok(Page { rows: found, next: None }) };
+        last = Some(Cursor { time: row.get(1)?, id: row.get(0)? });
+        found.extend(item(row)?);
+        if found.len() == bounds.limit {
             break;
         }
-        number += 1;
-        read = Some(Cursor { time: row.get(1)?, id: row.get(0)? });
-        let Some(item) = item(row)? else { continue };
-        if page.rows.len() == bounds.limit {
-            page.next = returned;
-            break;
-        }
-        page.rows.push(item);
-        returned = read;
     }
-    Ok(page)
+    Ok(Page { rows: found, next: last })
 }
 
 #[cfg(test)]

@@ -68,8 +68,6 @@ pub struct Transition {
 pub(super) const COLUMNS: &str = "uid, job_name, batch_name, labels, namespace, state, reason, message, exit_code, \
     termination_message, images, template, created, started, ended, gone, queued_s, ran_s, retries, caller, request_id, \
     has_gaps";
-/// The number of the column `gone` in [`COLUMNS`].
-pub(super) const GONE: usize = 15;
 
 impl Run {
     pub(super) fn read(cluster: &str, row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -93,7 +91,7 @@ impl Run {
             creation_timestamp: Timestamp(row.get(12)?),
             start_time: time(13)?,
             completion_time: time(14)?,
-            gone_time: time(GONE)?,
+            gone_time: time(15)?,
             queued_ms: milliseconds(16)?,
             ran_ms: milliseconds(17)?,
             retries: row.get(18)?,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::limits::body_budget::BodyBudget;
+use crate::http::limits::caller_semaphores::HistoryTurns;
 use crate::http::limits::cluster_limits::{ClusterLimits, Part};
 use crate::http::limits::limiter::{Limiter, LimiterStats, Limiters};
 
@@ -22,6 +23,7 @@ pub struct ConcurrencyLimits {
     clusters: Mutex<Clusters>,
     pub bodies: BodyBudget,
     pub batch_bodies: BodyBudget,
+    pub history: HistoryTurns,
 }
 
 impl ConcurrencyLimits {
@@ -35,6 +37,7 @@ impl ConcurrencyLimits {
             clusters: Mutex::default(),
             batch_bodies: bodies.for_batches(),
             bodies,
+            history: HistoryTurns::default(),
         };
         limits.add(&mut limits.lock(), names, bounds.reserved(count));
         limits

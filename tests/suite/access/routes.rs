@@ -17,13 +17,13 @@ use crate::support::Lab;
 use crate::support::stub::StubCluster;
 use crate::wire::Answer;
 
-/// How a route is called so that it succeeds for whoever may call it in `team-a`.
+/// A call of a route. It succeeds for callers that have the right to it in `team-a`.
 struct Row {
     route: Route,
     query: &'static str,
     body: Option<Value>,
     status: u16,
-    /// What a key for other namespaces is told.
+    /// The status for a key for other namespaces.
     outside: u16,
     /// The status for a user who has no right in the cluster.
     without_rights: u16,
@@ -42,7 +42,7 @@ fn rows() -> Vec<Row> {
     // The services here keep no history. They say so to those who may read it.
     let past = |route, query| Row { status: 501, ..row(route, query) };
     let hello = "?job_name=hello&namespace=team-a";
-    vec![
+    let mut rows = vec![
         made(row(CreateJob, ""), super::job_in("team-a", "made")),
         row(GetJobStatus, hello),
         row(DeleteJob, "?job_name=doomed&namespace=team-a&propagation_policy=Background"),
@@ -71,17 +71,11 @@ fn rows() -> Vec<Row> {
         row(GetNamespaceStatus, "?namespace_name=team-a"),
         // It shows to each key the clusters of that key. A user needs a token that the cluster accepts, and no right.
         Row { outside: 200, without_rights: 200, ..row(ListClusters, "") },
-        open(Health),
-        open(Livez),
-        open(Readyz),
-        open(Metrics),
-        open(OpenApi),
-        open(Docs),
-        open(DocsStart),
-        open(DocsScript),
-        open(DocsStyle),
-        open(DocsIcon),
-    ]
+    ];
+    let open_routes =
+        [Health, Livez, Readyz, Metrics, OpenApi, Docs, DocsStart, DocsScript, DocsStyle, DocsIcon].map(open);
+    rows.extend(open_routes);
+    rows
 }
 
 /// Puts all back as each row expects it.

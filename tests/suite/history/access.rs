@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::access::{ALICE, BOB, Key, ask, bearer, keygen, told, with_keys, with_users};
-use crate::given::BINARY;
+use crate::given::{BINARY, JOBS};
 use crate::support::Lab;
 use crate::support::clusters::Clusters;
-use crate::support::stub::Right;
-use crate::wire::Answer;
+use crate::support::stub::{Fault, Gate, Kind, Right};
+use crate::wire::{Answer, Wire};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const AUDIT: &str = "/api/eks-list-audit";
@@ -140,6 +140,22 @@ async fn only_known_callers_see_why_the_history_cannot_be_used() {
             assert!(sees || !detail.contains(NOWHERE), "{path}: {detail}");
         }
     }
+}
+
+#[tokio::test]
+#[cfg_attr(not(feature = "history"), ignore = "built without the feature history")]
+async fn no_call_takes_one_of_the_requests_at_a_time() {
+    let lab = Lab::with(BINARY, &[("EKS_API_STATE_DIR", NOWHERE), ("EKS_API_MAX_REQUESTS", "1")]).await;
+    let gate = Gate::new();
+    lab.cluster.fault(Fault::new("POST", JOBS, Kind::HoldBefore(gate.clone())));
+    let mut held = Wire::connect(&lab.service).await;
+    held.create("hello").await;
+    gate.held(1).await;
+    for path in CALLS {
+        assert_eq!(reason(&get(&lab, "", path).await), (503, "history_unavailable".to_owned()), "{path}");
+    }
+    gate.open();
+    assert_eq!(held.answer().await.status(), 201);
 }
 
 #[tokio::test]

@@ -50,8 +50,15 @@ impl GroupBy {
         matches!(self, Self::Image | Self::Label(_))
     }
 
-    const fn seconds(&self) -> i64 {
+    /// Returns the length of a day or an hour.
+    pub const fn seconds(&self) -> i64 {
         if matches!(self, Self::Day) { DAY } else { HOUR }
+    }
+
+    /// Returns the start of a day or an hour as replies show it. It has this number since 1970.
+    pub fn start(&self, number: i64) -> Option<String> {
+        let text = Timestamp(number.saturating_mul(self.seconds())).text()?;
+        Some(if *self == Self::Day { text.chars().take("2026-01-20".len()).collect() } else { text })
     }
 }
 
@@ -134,8 +141,7 @@ impl<'a> Keys<'a> {
     pub(super) fn names(&self, key: Key) -> Vec<(String, Option<String>)> {
         let name = |((by, texts), value): (&(&GroupBy, Texts), Option<i64>)| {
             let text = value.and_then(|value| match by {
-                GroupBy::Day => Timestamp(value.saturating_mul(DAY)).text().map(|time| time.chars().take(10).collect()),
-                GroupBy::Hour => Timestamp(value.saturating_mul(HOUR)).text(),
+                GroupBy::Day | GroupBy::Hour => by.start(value),
                 _ => texts.text(value),
             });
             (by.name(), text)

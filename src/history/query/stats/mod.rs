@@ -29,10 +29,10 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct TooManyGroups;
 
-/// The columns of the statistics that the index by the creation has, and those of the row alone. The first four of
-/// these are those of [`RunFilter::matches_row`].
+/// The further columns of the index by the creation.
 const NUMBERS: &str = "queued_s, ran_s, reason";
 const FIRST_NUMBER: usize = 6;
+/// The columns that only the row has. [`RunFilter::matches_row`] reads the first four.
 const ROW_COLUMNS: &str = "uid, job_name, batch_name, labels, images";
 const FIRST_ROW_COLUMN: usize = 9;
 

@@ -49,7 +49,7 @@ fn each_run_has_its_transitions_in_the_order_in_which_they_happened() {
                 (2, 200, 'running', NULL), (2, 200, 'completed', NULL)",
         )
         .unwrap();
-    let page = list(&connection, &filter("lab", None), Some(Cursor { time: 300, id: 3 }), 2).unwrap();
+    let page = list(&connection, &filter("lab", None), Some(Cursor { time: 300, id: 3 }), 3).unwrap();
     assert_eq!(page.next, None);
     let states = |run: &Value| -> Vec<String> {
         let transitions = run["transitions"].as_array().unwrap();
@@ -94,17 +94,18 @@ fn the_last_known_status_has_what_the_history_keeps_of_the_status_object() {
 }
 
 #[test]
-fn the_last_known_run_is_the_newest_that_is_gone_unless_a_uid_is_given() {
+fn the_last_known_run_is_the_newest_whether_or_not_it_is_marked_gone_unless_a_uid_is_given() {
     let connection = database();
     insert(&connection, &[run(1, Some(150)), run(2, Some(250)), run(3, None)]);
     let uid = |namespace, uid| {
         let known = last_known(&connection, &filter(namespace, uid), true).unwrap()?;
         let known: Value = serde_json::from_str(known.get()).unwrap();
+        assert_eq!(known["gone"], true);
         Some(known["uid"].as_str().unwrap().to_owned())
     };
-    assert_eq!(uid("lab", None).as_deref(), Some("u2"));
+    assert_eq!(uid("lab", None).as_deref(), Some("u3"));
     assert_eq!(uid("lab", Some("u1")).as_deref(), Some("u1"));
-    assert_eq!(uid("lab", Some("u3")), None, "it still exists");
+    assert_eq!(uid("lab", Some("u3")).as_deref(), Some("u3"));
     assert_eq!(uid("lab", Some("u4")), None);
     assert_eq!(uid("other", None), None);
     assert_eq!(uid("other", Some("u1")), None);

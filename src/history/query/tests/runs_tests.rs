@@ -90,24 +90,35 @@ fn all_pages_of_any_filter_have_the_runs_of_the_model_in_its_order() {
 }
 
 #[test]
-fn a_page_that_reads_too_many_rows_ends_at_the_last_of_them() {
+fn a_page_that_is_full_or_reads_too_many_rows_ends_at_the_last_of_them() {
     let connection = database();
     let run = |id| Sample { id, cluster: "prod", uid: format!("u{id}"), created: 100 + id, ..Sample::default() };
     insert(&connection, &(1..=5).map(run).collect::<Vec<_>>());
     let filter = RunFilter { cluster: "prod".to_owned(), uid: None, caller: None, ..RunFilter::default() };
     let none = RunFilter { allowed: vec![Patterns::NONE], ..filter.clone() };
     let page = |filter, limit, max_rows, after| -> Page<i64> {
-        list_as(&connection, filter, after, Bounds { limit, max_rows }, COLUMNS, |id, _| Ok(Some(id))).unwrap()
+        let mut read = 0;
+        let page = list_as(&connection, filter, after, Bounds { limit, max_rows }, COLUMNS, |id, _| {
+            read += 1;
+            Ok(Some(id))
+        });
+        let page = page.unwrap();
+        assert_eq!(page.rows.len(), read, "a full page ends");
+        page
     };
     let at = |id| Some(Cursor { time: 100 + id, id });
     for (filter, limit, max_rows, after, ids, next) in [
         (&none, 9, 2, None, &[][..], at(4)),
-        (&none, 9, 2, at(3), &[], None),
-        (&none, 9, 5, None, &[], None),
+        (&none, 9, 2, at(3), &[], at(1)),
+        (&none, 9, 3, at(3), &[], None),
+        (&none, 9, 5, None, &[], at(1)),
+        (&none, 9, 6, None, &[], None),
         (&filter, 9, 2, None, &[5, 4], at(4)),
         (&filter, 2, 9, None, &[5, 4], at(4)),
-        (&filter, 5, 9, None, &[5, 4, 3, 2, 1], None),
-        (&filter, 2, 9, at(3), &[2, 1], None),
+        (&filter, 5, 9, None, &[5, 4, 3, 2, 1], at(1)),
+        (&filter, 6, 9, None, &[5, 4, 3, 2, 1], None),
+        (&filter, 2, 9, at(3), &[2, 1], at(1)),
+        (&filter, 2, 9, at(1), &[], None),
     ] {
         let page = page(filter, limit, max_rows, after);
         assert_eq!((&*page.rows, page.next), (ids, next), "{limit} {max_rows} {after:?}");
@@ -158,7 +169,7 @@ fn a_run_has_all_fields_of_the_contract() {
         ..Sample::default()
     };
     insert(&connection, &[run]);
-    connection.execute_batch("UPDATE runs SET exit_code = 3, has_gaps = 1, request_id = 'r', retries = 1").unwrap();
+    connection.execute_batch("UPDATE runs SET exit_code = 3, has_gaps = 3, request_id = 'r', retries = 1").unwrap();
     let filter = RunFilter { cluster: "prod".to_owned(), ..RunFilter::default() };
     let page: Page<Run> = list(&connection, &filter, None, 10).unwrap();
     let expected: Value = json!([{
