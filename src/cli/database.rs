@@ -16,15 +16,12 @@ pub enum Work {
 #[cfg(feature = "history")]
 pub fn execute(work: Work) -> Result<(), Error> {
     use crate::client::output;
-    use crate::history::local::{self, DATABASE, open};
-    use crate::history::{backup, export};
+    use crate::history::{backup, export, local};
 
-    let database = crate::cli::environment::state_dir()?.join(DATABASE);
+    let dir = crate::cli::environment::state_dir()?;
     let done = match work {
-        Work::Backup(file) => backup::backup(&database, &file),
-        Work::Export { since, until } => {
-            open(&database).and_then(|connection| export::export(&connection, since, until, &mut std::io::stdout()))
-        }
+        Work::Backup(file) => backup::backup(&dir, &file),
+        Work::Export { since, until } => export::export(&dir, since, until, &mut std::io::stdout()),
     };
     match done {
         Ok(()) => Ok(()),

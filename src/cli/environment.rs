@@ -17,6 +17,7 @@ use crate::util::text::truncate;
 const MAX_DOTENV_BYTES: u64 = 1 << 20;
 
 const CLUSTERS_FILE: &str = "EKS_API_CLUSTERS_FILE";
+const STATE_DIR: &str = "EKS_API_STATE_DIR";
 
 /// Options of `check` and `token`, as `aws eks get-token` has them.
 pub const CLUSTER_NAME: CommandOption =
@@ -53,15 +54,15 @@ pub fn settings(command: &CommandSpec, arguments: &Arguments) -> Result<Settings
     Ok(Settings::read(environment)?)
 }
 
-/// Reads the directory of the history, and no other setting: the caller may have only this one.
+/// Returns the directory of the history. It takes no other setting from `.env`: the caller may be root.
 pub fn state_dir() -> Result<PathBuf, Error> {
-    let environment = environment()?;
-    // The caller sends nothing, so it can read .env as the service does.
-    apply_dotenv(&environment, true)?;
-    let dir = environment.get("EKS_API_STATE_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    dir.ok_or_else(|| {
+    let dir = match std::env::var_os(STATE_DIR) {
+        None => dotenv()?.into_iter().rfind(|(name, _)| name == STATE_DIR).map(|(_, dir)| dir.into()),
+        dir => dir,
+    };
+    dir.map(PathBuf::from).filter(|dir| dir.is_absolute()).ok_or_else(|| {
         let form = "the absolute path of the service's directory, such as /var/lib/eks-api";
-        Error::Config(format!("set EKS_API_STATE_DIR to {form}"))
+        Error::Config(format!("set {STATE_DIR} to {form}"))
     })
 }
 
@@ -102,6 +103,17 @@ fn environment() -> Result<BTreeMap<String, String>, Error> {
     Ok(environment)
 }
 
+/// Returns the variables of `.env`. There are none without the file.
+fn dotenv() -> Result<Vec<(String, String)>, Error> {
+    let text = match files::read_text(Path::new(".env"), MAX_DOTENV_BYTES) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::Config(format!("reading .env: {error}"))),
+    };
+    dotenv::parse(&text)
+        .map_err(|line| Error::Config(format!(".env, line {line}: it must be NAME=value, a comment or blank")))
+}
+
 /// Executes the program again with the variables that `.env` adds to the environment. The SDK and the system's libraries
 /// read the environment themselves, and a process with threads cannot change its own safely. The environment takes
 /// precedence, so the second time there is nothing to add.
@@ -109,14 +121,7 @@ fn environment() -> Result<BTreeMap<String, String>, Error> {
 /// `check` and `token` may run in any directory, and they print or send a token. There `.env` may name the cluster and
 /// the credentials. It must not set an endpoint, a proxy, a CA or a configuration file: these could redirect the token.
 fn apply_dotenv(environment: &BTreeMap<String, String>, is_serve: bool) -> Result<(), Error> {
-    let text = match files::read_text(Path::new(".env"), MAX_DOTENV_BYTES) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::Config(format!("reading .env: {error}"))),
-    };
-    let pairs = dotenv::parse(&text)
-        .map_err(|line| Error::Config(format!(".env, line {line}: it must be NAME=value, a comment or blank")))?;
-    let added: Vec<_> = pairs.into_iter().filter(|(name, _)| !environment.contains_key(name)).collect();
+    let added: Vec<_> = dotenv()?.into_iter().filter(|(name, _)| !environment.contains_key(name)).collect();
     if added.is_empty() {
         return Ok(());
     }

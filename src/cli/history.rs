@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use crate::app::error::Error;
 use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, execute};
 use crate::cli::calls::history::parse;
@@ -13,7 +10,7 @@ use crate::cli::options::{Arguments, CommandOption, option, unexpected, without_
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client::history;
 use crate::client::history::options::Action;
-use crate::config::duration::{self, Upto};
+use crate::config::moment;
 use crate::util::text::closest;
 
 const CONNECTION: [CommandOption; 7] = [CLUSTER, TIMEOUT, URL, KEY_FILE, CA_FILE, CERT, KEY];
@@ -112,17 +109,25 @@ fn work(name: &str, names: &[String], arguments: &Arguments) -> Result<Work, Str
         ("backup", [file]) => Ok(Work::Backup(PathBuf::from(file))),
         ("backup", []) => Err("the name of a file is missing".to_owned()),
         ("backup", [_, extra, ..]) | (_, [extra, ..]) => Err(unexpected(extra)),
-        _ => Ok(Work::Export { since: seconds(arguments, "since")?, until: seconds(arguments, "until")? }),
+        _ => {
+            let [since, until] = times(arguments)?.map(|time| time.map(moment::seconds));
+            Ok(Work::Export { since, until })
+        }
     }
 }
 
-/// Returns the value of an option that is a time or an age, in seconds since 1970.
-fn seconds(arguments: &Arguments, option: &str) -> Result<Option<i64>, String> {
-    let Some(text) = arguments.value(option) else { return Ok(None) };
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    let age = duration::parse(text, Upto::Days).map(|age| now.saturating_sub_unsigned(age.as_secs()));
-    let time = age.or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp));
-    time.map(Some).ok_or_else(|| format!("--{option} must be an age such as 90s or 7d, or 2026-11-01T00:00:00Z"))
+/// Returns `--since` and `--until` in milliseconds since 1970.
+fn times(arguments: &Arguments) -> Result<[Option<i64>; 2], String> {
+    let now = moment::now();
+    let time = |option| {
+        let time = arguments.value(option).map(|text| moment::parse(text, now).ok_or(option)).transpose();
+        time.map_err(|option| format!("--{option} must be an age such as 90s or 7d, or 2026-11-01T00:00:00Z"))
+    };
+    let (since, until) = (time("since")?, time("until")?);
+    if since.zip(until).is_some_and(|(since, until)| since > until) {
+        return Err("--since is after --until: give an earlier time, or a larger age".to_owned());
+    }
+    Ok([since, until])
 }
 
 #[cfg(test)]
@@ -164,8 +169,8 @@ mod tests {
     #[test]
     fn statistics_are_by_day_or_by_the_given_keys() {
         assert_eq!(called(&["stats"]).unwrap().query, [("group_by", "day".to_owned())]);
-        let command = called(&["stats", "--group-by", "template,label:team"]).unwrap();
-        assert_eq!(command.query, [("group_by", "template,label:team".to_owned())]);
+        let command = called(&["stats", "--group-by", "template, label:team"]).unwrap();
+        assert_eq!(command.query, [("group_by", "template, label:team".to_owned())]);
         assert_eq!(command.group_by, ["template", "label:team"]);
     }
 
@@ -173,10 +178,13 @@ mod tests {
     fn a_backup_has_a_file_and_an_export_has_times() {
         assert_eq!(worked(&["backup", "a.db"]), Ok(Work::Backup("a.db".into())));
         assert_eq!(worked(&["export"]), Ok(Work::Export { since: None, until: None }));
-        let arguments = ["export", "--since", "2026-11-01T00:00:00+01:00", "--until=1970-01-01T00:01:00Z"];
-        assert_eq!(worked(&arguments), Ok(Work::Export { since: Some(1_793_487_600), until: Some(60) }));
+        let arguments = ["export", "--since", "1970-01-01T01:00:00 01:00", "--until=1970-01-01T00:01:00.1Z"];
+        assert_eq!(worked(&arguments), Ok(Work::Export { since: Some(0), until: Some(61) }));
+        let same = Work::Export { since: Some(60), until: Some(60) };
+        let minute = "1970-01-01T00:01:00Z";
+        assert_eq!(worked(&["export", "--since", minute, "--until", minute]), Ok(same));
         let Ok(Work::Export { since: Some(since), .. }) = worked(&["export", "--since=1d"]) else { panic!() };
-        let age = OffsetDateTime::now_utc().unix_timestamp() - since;
+        let age = moment::seconds(moment::now()) - since;
         assert!((86_400..86_460).contains(&age), "{age}");
     }
 
@@ -197,6 +205,10 @@ mod tests {
             (&["stats", "-o", "yaml"], "--output must be table or json"),
             (&["export", "a"], "unexpected argument \"a\""),
             (&["export", "--since", "yesterday"], "--since must be an age such as 90s or 7d, or 2026-11-01T00:00:00Z"),
+            (
+                &["export", "--since", "1d", "--until", "7d"],
+                "--since is after --until: give an earlier time, or a larger age",
+            ),
             (&["export", "--url", "http://a"], "history export does not take --url"),
             (&["backup"], "the name of a file is missing"),
             (&["backup", "a", "b"], "unexpected argument \"b\""),

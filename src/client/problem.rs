@@ -12,6 +12,10 @@ use crate::util::text::truncate;
 /// The reason of a batch of which some jobs are not created.
 pub const BATCH_INCOMPLETE: &str = "batch_incomplete";
 
+/// Reasons that do not pass soon. An incomplete batch is for its own command, which reads what was done. The same query
+/// of a history takes as long again, and an operator must mend a history that cannot be used.
+const FINAL: [&str; 3] = [BATCH_INCOMPLETE, "history_timeout", "history_unavailable"];
+
 #[derive(Debug)]
 pub struct Problem {
     pub status: StatusCode,
@@ -59,9 +63,9 @@ impl Problem {
         of(reason, text, last_known)
     }
 
-    /// Whether a later attempt can succeed. An incomplete batch is for its own command, which reads what was done.
+    /// Whether a later attempt can succeed soon.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.status.as_u16(), 429 | 502..=504) && self.reason != BATCH_INCOMPLETE
+        matches!(self.status.as_u16(), 429 | 502..=504) && !FINAL.contains(&self.reason.as_str())
     }
 
     /// Whether the job or its namespace does not exist. The 404 of a proxy does not count.
@@ -164,6 +168,9 @@ mod tests {
         }
         for status in [400, 401, 403, 404, 408, 409, 413, 422, 500, 501] {
             assert!(!problem(status, "upstream_refused", "").is_retryable(), "{status}");
+        }
+        for (status, reason) in [(503, "batch_incomplete"), (504, "history_timeout"), (503, "history_unavailable")] {
+            assert!(!problem(status, reason, "").is_retryable(), "{reason}");
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod dotenv;
 pub mod duration;
 pub mod history;
 pub mod limits;
+pub mod moment;
 pub mod pattern;
 mod reader;
 pub mod tls;
@@ -152,8 +153,7 @@ mod tests {
 
     #[test]
     fn the_region_falls_back_in_order() {
-        let region =
-            |extra: &[(&str, &str)]| read(extra).map(|settings| settings.clusters.load().unwrap().remove(0).region);
+        let region = |extra: &[_]| read(extra).map(|settings| settings.clusters.load().unwrap().remove(0).region);
         assert_eq!(region(&[("AWS_REGION", "eu-west-1")]).unwrap(), "us-east-1");
         let both = [("EKS_REGION", ""), ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "us-west-2")];
         assert_eq!(region(&both).unwrap(), "eu-west-1");

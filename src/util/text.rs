@@ -1,4 +1,5 @@
-//! Prepares texts of others for messages: [`truncate`], [`printable`], [`shown_name`] and [`closest`].
+//! Prepares texts of others for messages: [`truncate`], [`printable`], [`shown_name`] and [`closest`]. Shows times:
+//! [`duration`].
 
 /// Returns the first `max_chars` characters.
 pub fn truncate(text: &str, max_chars: usize) -> &str {
@@ -47,6 +48,21 @@ fn edit_distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// Returns the two largest units of a time in milliseconds: `42s`, `12m05s`, `3h` or `4d04h`.
+pub fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let (large, small) = match seconds {
+        ..60 => return format!("{seconds}s"),
+        60..3600 => ((60, "m"), (1, "s")),
+        3600..86_400 => ((3600, "h"), (60, "m")),
+        _ => ((86_400, "d"), (3600, "h")),
+    };
+    match (seconds / large.0, seconds % large.0 / small.0) {
+        (first, 0) => format!("{first}{}", large.1),
+        (first, second) => format!("{first}{}{second:02}{}", large.1, small.1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +95,25 @@ mod tests {
     #[test]
     fn control_characters_become_blanks() {
         assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a [2Jb  c");
+    }
+
+    #[test]
+    fn a_time_has_its_two_largest_units() {
+        for (seconds, shown) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (65, "1m05s"),
+            (3599, "59m59s"),
+            (3600, "1h"),
+            (3601, "1h"),
+            (3660, "1h01m"),
+            (86_400, "1d"),
+            (90_061, "1d01h"),
+            (360_000, "4d04h"),
+        ] {
+            assert_eq!(duration(seconds * 1000 + 999), shown);
+        }
+        assert_eq!(duration(u64::MAX), "213503982334d14h");
     }
 }

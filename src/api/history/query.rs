@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::exits;
@@ -15,7 +13,8 @@ use crate::api::jobs::list::filter::filter;
 use crate::api::jobs::list::pages::MAX_PAGE;
 use crate::api::routes::access::SEE_JOBS;
 use crate::auth::AccessRequest;
-use crate::config::duration::{self, Upto};
+use crate::config::moment;
+pub(super) use crate::config::moment::{now, seconds};
 use crate::history::History;
 use crate::history::query::Cursor;
 use crate::history::query::filter::RunFilter;
@@ -43,22 +42,6 @@ pub(super) struct Times {
     pub(super) until: Option<i64>,
 }
 
-/// Returns the time in milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    milliseconds(OffsetDateTime::now_utc())
-}
-
-/// Rounds up: no time of the history has more digits.
-fn milliseconds(time: OffsetDateTime) -> i64 {
-    let rounded_up = -(-time.unix_timestamp_nanos()).div_euclid(1_000_000);
-    i64::try_from(rounded_up).unwrap_or(i64::MAX)
-}
-
-/// Rounds up: runs are created at whole seconds.
-pub(super) const fn seconds(milliseconds: i64) -> i64 {
-    -(-milliseconds).div_euclid(1000)
-}
-
 pub(super) fn times(parameters: &Parameters, now: i64) -> Result<Times, Problem> {
     let time = |name| parameters.optional(name).map(|text| time(name, text, now)).transpose();
     let (since, until) = (time("since")?, time("until")?);
@@ -68,14 +51,9 @@ pub(super) fn times(parameters: &Parameters, now: i64) -> Result<Times, Problem>
     Ok(Times { since, until })
 }
 
-/// Parses a time or an age. A plus that was not encoded is a space here.
 fn time(name: &str, text: &str, now: i64) -> Result<i64, Problem> {
-    if let Some(age) = duration::parse(text, Upto::Days) {
-        return Ok(now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-    }
-    let parsed = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).map(milliseconds);
     let message = "must be an RFC 3339 time, such as 2026-01-20T10:30:00Z, or an age, such as 90s, 24h or 7d";
-    parsed.map_err(|_| Problem::malformed(name, message))
+    moment::parse(text, now).ok_or_else(|| Problem::malformed(name, message))
 }
 
 pub(super) fn caller(parameters: &Parameters) -> Result<Option<String>, Problem> {

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use crate::util::text::duration;
+
 /// The runs of a day or an hour.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slot {
@@ -204,16 +206,6 @@ fn time_step(least: u64) -> u64 {
     let steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
     let found = steps.into_iter().find(|step| step * 1000 >= least);
     found.unwrap_or_else(|| DAY.saturating_mul(count_step(least.div_ceil(DAY * 1000)))).saturating_mul(1000)
-}
-
-/// Returns the two largest units of a time in milliseconds, such as `1h 30m`.
-fn duration(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    let units = [("d", 86_400, u64::MAX), ("h", 3600, 24), ("m", 60, 60), ("s", 1, 60)];
-    let parts = units.map(|(unit, length, most)| (seconds / length % most, unit));
-    let from = parts.iter().position(|(number, _)| *number > 0).unwrap_or(parts.len() - 1);
-    let shown = parts.iter().skip(from).take(2).filter(|(number, unit)| *number > 0 || (seconds == 0 && *unit == "s"));
-    shown.map(|(number, unit)| format!("{number}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
 fn legend(svg: &mut String) {

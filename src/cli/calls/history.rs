@@ -39,7 +39,7 @@ pub fn parse(action: Action, names: &[String], arguments: &Arguments) -> Result<
         if !arguments.has("group-by") {
             query.push(("group_by", keys.to_owned()));
         }
-        group_by = keys.split(',').map(str::to_owned).collect();
+        group_by = keys.split(',').map(|key| key.trim().to_owned()).collect();
     }
     let limit = arguments.value("limit").map_or(Some(LIMIT), |limit| limit.parse().ok());
     let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));

@@ -65,12 +65,12 @@ pub struct Transition {
 }
 
 /// The columns that [`Run::read`] reads. The first four are those of [`super::filter::RunFilter::matches_row`].
-pub(super) const COLUMNS: &str = "uid, job_name, batch_name, labels, namespace, state, reason, message, exit_code, \
+pub(in crate::history) const COLUMNS: &str = "uid, job_name, batch_name, labels, namespace, state, reason, message, exit_code, \
     termination_message, images, template, created, started, ended, gone, queued_s, ran_s, retries, caller, request_id, \
     has_gaps";
 
 impl Run {
-    pub(super) fn read(cluster: &str, row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(in crate::history) fn read(cluster: &str, row: &Row<'_>) -> rusqlite::Result<Self> {
         let time = |at| Ok::<_, Error>(row.get::<_, Option<i64>>(at)?.map(Timestamp));
         let milliseconds =
             |at| Ok::<_, Error>(row.get::<_, Option<i64>>(at)?.map(|seconds| seconds.saturating_mul(1000)));

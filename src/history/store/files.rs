@@ -9,7 +9,6 @@ use crate::history::store::error::Unusable;
 use crate::history::store::schema::{APPLICATION_ID, NEWEST};
 use crate::util::files;
 
-pub(super) const DATABASE: &str = "history.db";
 const LOCK: &str = "history.lock";
 const MODE: u32 = 0o600;
 const MAX_MOUNTS_LEN: u64 = 4 << 20;

@@ -32,7 +32,7 @@ impl Database {
 /// Opens the database, or creates it. A file that cannot be used is not changed.
 pub(super) fn open(config: &HistoryConfig) -> Result<Database, Unusable> {
     let lock = files::lock(&config.dir)?;
-    let path = config.dir.join(files::DATABASE);
+    let path = config.dir.join(schema::DATABASE);
     files::check(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Database { connection: Connection::open_with_flags(path, flags)?, _lock: lock };

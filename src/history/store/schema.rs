@@ -4,6 +4,9 @@ use rusqlite::Connection;
 
 use crate::history::store::error::Unusable;
 
+/// The name of the file in `EKS_API_STATE_DIR`.
+pub(in crate::history) const DATABASE: &str = "history.db";
+
 /// The schemas in order. The number of the last is the `user_version` of the file.
 pub(in crate::history) const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 

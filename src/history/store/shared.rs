@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::history::metrics::HistoryMetrics;
 use crate::history::store::error::Unusable;
-use crate::history::store::files::DATABASE;
+use crate::history::store::schema::DATABASE;
 use crate::kube::health::Outcome;
 
 #[derive(Debug)]

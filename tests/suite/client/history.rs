@@ -173,6 +173,20 @@ async fn a_job_without_a_run_is_65_and_a_service_without_a_history_is_69() {
 }
 
 #[tokio::test]
+async fn a_history_that_cannot_be_read_now_is_69_at_once() {
+    let server = MockServer::start_async().await;
+    for (call_name, arguments, status, reason, detail) in [
+        ("list-history", "list", 504, "history_timeout", "the history was read for too long: narrow the time"),
+        ("get-job-stats", "stats", 503, "history_unavailable", "the history cannot be used: the disk is full"),
+    ] {
+        let problem = json!({ "detail": detail, "reason": reason, "request_id": "r1" });
+        reply(&server, call_name, &[], status, &problem).await;
+        let ended = call(&server, &[arguments]).await;
+        ended.expect(69, &format!(": {detail} ({status} {reason}, request r1)"));
+    }
+}
+
+#[tokio::test]
 async fn an_action_and_its_options_are_checked_before_anything_is_sent() {
     let server = MockServer::start_async().await;
     for (arguments, told) in [

@@ -1,5 +1,7 @@
 //! `eks-api history backup` and `export`: they read the database itself, without the service.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -69,13 +71,16 @@ async fn a_backup_is_complete_and_only_for_its_owner_while_the_service_writes() 
 }
 
 #[tokio::test]
-async fn the_name_of_a_backup_is_not_a_uri() {
+async fn the_name_of_a_backup_is_not_a_uri_and_its_folder_may_have_any_name() {
     let (folder, _connection) = database();
     let copies = Folder::new();
-    let script = r#"cd "$1" && exec "$0" history backup "file:a?mode=memory""#;
+    let odd = copies.path().join(OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    let script = r#"cd "$1"/* && exec "$0" history backup "file:a?mode=memory""#;
     let run = Run::program("/bin/sh", "", &["-c", script, BINARY, copies.path().to_str().unwrap()]);
     run.env("EKS_API_STATE_DIR", folder.path().to_str().unwrap()).ended().await.expect(0, "");
-    assert!(copies.path().join("file:a?mode=memory").metadata().unwrap().len() > 4096);
+    assert!(odd.join("file:a?mode=memory").metadata().unwrap().len() > 4096);
+    assert_eq!([odd.read_dir().unwrap().count(), copies.path().read_dir().unwrap().count()], [1, 1]);
 }
 
 #[tokio::test]
@@ -83,15 +88,15 @@ async fn a_backup_does_not_replace_a_file_or_a_link() {
     let (folder, _connection) = database();
     let copies = Folder::new();
     copies.write("file", "kept");
-    copies.write("other.part", "kept");
     symlink("nowhere", copies.path().join("link")).unwrap();
-    for (name, named) in [("file", "file"), ("link", "link"), ("other", "other.part")] {
-        let ended = call(folder.path(), &["backup", copies.path().join(name).to_str().unwrap()]).await;
-        ended.expect(73, &format!("{} exists already: ", copies.path().join(named).display()));
+    for name in ["file", "link"] {
+        let file = copies.path().join(name);
+        let ended = call(folder.path(), &["backup", file.to_str().unwrap()]).await;
+        ended.expect(73, &format!("{} exists already: ", file.display()));
     }
     assert_eq!(std::fs::read_to_string(copies.path().join("file")).unwrap(), "kept");
     let ended = call(folder.path(), &["backup", "no/folder"]).await;
-    ended.expect(73, "no/folder.part cannot be written: No such file or directory");
+    ended.expect(73, ".part cannot be written: No such file or directory");
 }
 
 #[tokio::test]
@@ -104,7 +109,7 @@ async fn a_backup_without_room_leaves_nothing() {
     let script = r#"trap '' XFSZ; ulimit -f 128; exec "$0" history backup "$1""#;
     let run = Run::program("/bin/sh", "", &["-c", script, BINARY, file.to_str().unwrap()]);
     let ended = run.env("EKS_API_STATE_DIR", folder.path().to_str().unwrap()).ended().await;
-    ended.expect(73, "copy.db.part cannot be written: ");
+    ended.expect(73, ".part cannot be written: ");
     assert_eq!(copies.path().read_dir().unwrap().count(), 0, "{ended:?}");
 }
 
@@ -148,21 +153,50 @@ async fn an_export_ends_when_its_reader_leaves_and_with_74_if_stdout_cannot_be_w
 async fn the_directory_is_read_from_dotenv_and_must_have_a_history() {
     let (folder, connection) = database();
     add_runs(&connection, 1);
-    let dotenv = format!("EKS_API_STATE_DIR={}\nAWS_ENDPOINT_URL=http://nowhere\n", folder.path().display());
+    let shown = folder.path().to_str().unwrap();
+    // The last line counts, and no other variable is taken. With this one, a new process could not load its libraries.
+    let dotenv = format!("EKS_API_STATE_DIR=/nowhere\nEKS_API_STATE_DIR={shown}\nLD_PRELOAD=/nowhere/marked.so\n");
     let export = || Run::program(BINARY, "", &["history", "export"]);
     let ended = export().file(".env", &dotenv).ended().await;
-    ended.expect(0, "");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_eq!(names(&ended), ["run-0"]);
+    export().file(".env", "damaged\n").ended().await.expect(78, ".env, line 1: it must be NAME=value");
+    let ended = export().file(".env", "damaged\n").env("EKS_API_STATE_DIR", shown).ended().await;
+    assert_eq!(names(&ended), ["run-0"], "{ended:?}");
     export().ended().await.expect(78, "set EKS_API_STATE_DIR to the absolute path of the service's directory");
     export().env("EKS_API_STATE_DIR", "relative").ended().await.expect(78, "set EKS_API_STATE_DIR to the absolute");
     let other = Folder::new();
     call(other.path(), &["export"]).await.expect(66, "there is no file ");
     other.write("history.db", &"not SQLite ".repeat(100));
-    call(other.path(), &["export"]).await.expect(66, "cannot be read: file is not a database");
+    call(other.path(), &["export"]).await.expect(66, "is damaged (file is not a database): ");
+    let ended = call(&other.path().join("history.db"), &["export"]).await;
+    ended.expect(66, "history.db/history.db cannot be read: Not a directory");
+    assert!(!ended.stderr.contains("user of the service"), "{ended:?}");
     connection.execute_batch("PRAGMA user_version = 2").unwrap();
     for arguments in [&["export"][..], &["backup", "copy.db"]] {
         call(folder.path(), arguments).await.expect(66, "has schema 2, not 1: use the eks-api that the service runs");
     }
     connection.execute_batch("PRAGMA application_id = 1").unwrap();
     call(folder.path(), &["export"]).await.expect(66, "is not a history of eks-api");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_66_and_leaves_no_copy() {
+    let (folder, connection) = database();
+    add_runs(&connection, 2000);
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(connection);
+    let file = folder.path().join("history.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The header and the schema are whole.
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    let copies = Folder::new();
+    let copy = copies.path().join("copy.db");
+    for arguments in [&["export"][..], &["backup", copy.to_str().unwrap()]] {
+        let ended = call(folder.path(), arguments).await;
+        ended.expect(66, "history.db is damaged (database disk image is malformed): stop the service, then restore");
+    }
+    assert_eq!(copies.path().read_dir().unwrap().count(), 0);
 }

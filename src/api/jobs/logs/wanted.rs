@@ -1,8 +1,8 @@
 //! [`Wanted`]: the parameters of get-job-logs.
 
-use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::config::moment;
 use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 use crate::kube::names::{BadName, ContainerName, PodName};
@@ -51,11 +51,10 @@ impl Wanted {
     }
 }
 
-/// Returns a time in UTC. A plus that was not encoded is a space here.
+/// Returns a time in UTC.
 fn time(parameters: &Parameters, parameter: &str) -> Result<Option<OffsetDateTime>, Problem> {
     let Some(text) = parameters.optional(parameter) else { return Ok(None) };
-    let parsed = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).ok();
-    let time = parsed.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
+    let time = moment::rfc_3339(text).and_then(|time| time.checked_to_offset(UtcOffset::UTC));
     time.map(Some)
         .ok_or_else(|| Problem::malformed(parameter, "must be an RFC 3339 time, for example 2026-01-20T10:30:00Z"))
 }
