@@ -44,6 +44,7 @@ fn database() -> Connection {
     run(&database, 1, Some("cronjob/etl"), MONDAY + 7 * DAY - 1, "completed", Some(40));
     run(&database, 1, Some("cronjob/etl"), MONDAY + 7 * DAY, "completed", Some(7));
     run(&database, 1, Some("cronjob/etl"), MONDAY, "running", None);
+    run(&database, 2, Some("cronjob/etl"), MONDAY, "completed", Some(99));
     run(&database, 1, None, MONDAY, "completed", Some(1000));
     // Nights of a template in one cluster: f is a failure, c a success, b is both. The other cluster has the other nights.
     for (night, states) in ["f", "ff", "f", "c", "f", "b", "f", "f", "c"].into_iter().enumerate() {
@@ -57,7 +58,7 @@ fn database() -> Connection {
         }
     }
     audit(&database, 1_795_392_000_956, "delete_job", "success", Some("ci"));
-    audit(&database, 1_795_392_001_000, "delete_job", "success", None);
+    audit(&database, 1_795_392_001_000, "delete_batch", "success", None);
     audit(&database, 1_795_392_002_000, "delete_job", "refused", Some("ci"));
     audit(&database, 1_795_392_003_000, "create_job", "success", Some("ci"));
     database
@@ -79,13 +80,20 @@ fn rows(database: &Connection, sql: &str) -> Vec<Vec<Value>> {
 #[test]
 fn each_query_of_the_page_finds_what_it_says() {
     let expected = [
-        ("The 95th percentile", json!([["cronjob/etl", "2026-11-23", 40, 38], ["cronjob/etl", "2026-11-30", 1, 7]])),
+        (
+            "The 95th percentile",
+            json!([
+                ["lab", "demo", "cronjob/etl", "2026-11-23", 40, 38],
+                ["lab", "demo", "cronjob/etl", "2026-11-30", 1, 7],
+                ["prod", "demo", "cronjob/etl", "2026-11-23", 1, 99]
+            ]),
+        ),
         ("Templates that failed three nights", json!([["prod", "demo", "job/report", "2026-11-23", 3]])),
         (
-            "Deleted jobs",
+            "Calls that deleted",
             json!([
-                ["2026-11-23 00:00:01", null, "prod", "demo", "job-1795392001000"],
-                ["2026-11-23 00:00:00", "ci", "prod", "demo", "job-1795392000956"]
+                ["2026-11-23 00:00:01", null, "prod", "demo", "delete_batch", "job-1795392001000"],
+                ["2026-11-23 00:00:00", "ci", "prod", "demo", "delete_job", "job-1795392000956"]
             ]),
         ),
     ];
