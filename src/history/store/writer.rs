@@ -83,7 +83,7 @@ impl Writer {
 
     fn write_all(&self, connection: &Connection) -> Result<(), Unusable> {
         let mut tables = Tables::prepare(connection)?;
-        let mut retention = Retention::new(connection, &self.config, self.pauses.retention)?;
+        let mut retention = Retention::new(connection, &self.config, self.pauses.retention, self.shared.started)?;
         self.shared.passed();
         let mut wait = Duration::ZERO;
         loop {
