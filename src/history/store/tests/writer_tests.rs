@@ -54,6 +54,33 @@ async fn the_end_of_the_handle_writes_what_is_queued() {
 }
 
 #[tokio::test]
+async fn closing_writes_what_is_queued_and_closes_the_file() {
+    let dir = Dir::new();
+    let history = start(dir.config());
+    for run in 0..3000 {
+        assert!(history.record(created(job_at(now(), &format!("uid-{run}"), 7, "running"), "ci")));
+    }
+    history.close().await;
+    assert!(!dir.0.join("history.db-wal").exists());
+    assert_eq!(count(&dir.connection()), Ok(3000));
+    assert_eq!((history.metrics.written.value(), history.metrics.queued.value()), (3000, 0));
+    // What comes later is lost, and nothing waits for it.
+    assert!(!history.record(changed(job_at(now(), "late", 7, "running"))));
+    history.flush().await;
+    history.close().await;
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_a_directory_that_is_missing() {
+    let dir = Dir::new();
+    let config = HistoryConfig { dir: dir.0.join("missing"), ..dir.config() };
+    let pause = Duration::from_hours(1);
+    let history = History::start_with(config, Pauses { open: pause, full: pause, retention: pause });
+    until_failed(&history, "is not a directory").await;
+    tokio::time::timeout(MINUTE, history.close()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_full_queue_drops_and_notifies_when_it_has_room() {
     let dir = Dir::new();
     let history = start(dir.config());
