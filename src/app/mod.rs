@@ -50,10 +50,6 @@ use clusters::ClusterStarter;
 use error::Error;
 use reload::Reload;
 
-/// How long the last records of the history may take after the last request.
-#[cfg(feature = "history")]
-const FLUSH_TIME: Duration = Duration::from_secs(2);
-
 /// Makes the HTTP client for AWS from the environment.
 pub fn aws_http_client() -> Result<SharedHttpClient, Error> {
     http_client::from_environment(|name| std::env::var(name).ok()).map_err(Error::Config)
@@ -164,7 +160,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
         // The socket is closed too, so only a new process can serve.
-        _ = &mut serving => return Err(Error::Failed("the server failed; see the log above".to_owned())),
+        _ = &mut serving => return Err(failed(&shared).await),
     };
     log::info!(signal = received; "draining");
     notifier.stopping();
@@ -209,16 +205,25 @@ fn log_clusters(settings: &Settings, default: &str, names: &[String]) {
     }
 }
 
-/// Writes the last records of the audit and of the history.
+/// Writes the last records of the audit and of the history, and closes the history.
 #[cfg_attr(not(feature = "history"), expect(clippy::unused_async, reason = "only the history is waited for"))]
-async fn stopped(state: &AppState, is_drained: bool) {
+async fn write_last_records(state: &AppState) {
     request_log::report_repeats_now(state);
     #[cfg(feature = "history")]
     if let Some(history) = &state.history
-        && timeout(FLUSH_TIME, history.flush()).await.is_err()
+        && timeout(Duration::from_secs(2), history.close()).await.is_err()
     {
-        log::warn!("the last records of the history are not written: the disk is too slow");
+        log::warn!("records of the history may be lost: they were not written within 2 seconds");
     }
+}
+
+async fn failed(state: &AppState) -> Error {
+    write_last_records(state).await;
+    Error::Failed("the server failed; see the log above".to_owned())
+}
+
+async fn stopped(state: &AppState, is_drained: bool) {
+    write_last_records(state).await;
     if is_drained {
         log::info!("stopped");
     } else {

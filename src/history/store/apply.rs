@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::history::record::{AuditRecord, ListReason, Record};
+use crate::history::store::retention::TooOld;
 use crate::history::store::run_row::{RunRow, UPSERT, version};
 use crate::jobs::status::Status;
 
@@ -18,8 +19,7 @@ const END_UNSEEN: i64 = 2;
 #[derive(Debug)]
 pub(super) struct Tables<'c> {
     connection: &'c Connection,
-    /// Runs that ended are not added if they were created by then. They would be deleted again.
-    pub(super) too_old: i64,
+    pub(super) too_old: TooOld,
     find: Statement<'c>,
     upsert: Statement<'c>,
     transition: Statement<'c>,
@@ -59,7 +59,7 @@ impl<'c> Tables<'c> {
     pub(super) fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
-            too_old: 0,
+            too_old: TooOld { created_by: 0, ended_before: 0 },
             find: connection.prepare(
                 "SELECT id, version, gone IS NOT NULL, exit_code IS NOT NULL, images IS NOT NULL
                  FROM runs WHERE cluster = ?1 AND uid = ?2",
@@ -137,7 +137,7 @@ impl<'c> Tables<'c> {
         let is_over = status.state.is_final() || source == Source::Deletion;
         let was_dropped = source == Source::List(ListReason::Dropped);
         let (id, has_gaps) = match known.optional()? {
-            None if is_over && status.created <= self.too_old => return Ok(None),
+            None if is_over && self.too_old.includes(status.created, status.ended_at) => return Ok(None),
             None => (None, was_dropped),
             Some(known) => {
                 if known.is_gone && exists(source) && version(status) >= known.version {
@@ -182,6 +182,7 @@ impl<'c> Tables<'c> {
         for status in jobs {
             self.run(cluster, status, Source::List(reason))?;
         }
+        self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
         let listed: HashSet<&str> = jobs.iter().map(|status| &*status.uid).collect();
         let mut existing = self.connection.prepare("SELECT id, uid FROM runs WHERE cluster = ?1 AND gone IS NULL")?;
         let mut rows = existing.query([cluster])?;

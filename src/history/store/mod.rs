@@ -11,6 +11,7 @@ pub(in crate::history) mod schema;
 mod shared;
 mod writer;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
@@ -31,7 +32,7 @@ use writer::{Entry, Pauses, Writer};
 
 /// The most records that wait for the writer.
 const MAX_QUEUED: usize = 8192;
-/// How often a flush tries to enter a full queue.
+/// How often a flush, or the end, tries to enter a full queue.
 const FLUSH_PAUSE: Duration = Duration::from_millis(10);
 
 /// The thread ends when this is dropped, after it has written what is queued.
@@ -54,7 +55,7 @@ impl History {
     fn start_with(config: HistoryConfig, pauses: Pauses) -> Arc<Self> {
         let shared = Arc::new(Shared::new(&config.dir));
         let (queue, records) = mpsc::sync_channel(MAX_QUEUED);
-        let writer = Writer { config, pauses, shared: Arc::clone(&shared), records };
+        let writer = Writer { config, pauses, shared: Arc::clone(&shared), records, closing: OnceCell::new() };
         let thread = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run()).ok();
         Arc::new(Self { metrics: Arc::clone(&shared.metrics), queue, shared, readers: Readers::default(), thread })
     }
@@ -102,8 +103,17 @@ impl History {
 
     /// Waits until all records of the queue are written, or dropped.
     pub async fn flush(&self) {
+        self.ask(Entry::Flush).await;
+    }
+
+    /// Waits until all records of the queue are written, or dropped, and the database is closed. Then the thread ends.
+    pub async fn close(&self) {
+        self.ask(Entry::Close).await;
+    }
+
+    async fn ask(&self, entry: fn(oneshot::Sender<()>) -> Entry) {
         let (done, is_done) = oneshot::channel();
-        let mut entry = Entry::Flush(done);
+        let mut entry = entry(done);
         while let Err(TrySendError::Full(back)) = self.send(entry) {
             entry = back;
             tokio::time::sleep(FLUSH_PAUSE).await;

@@ -12,9 +12,48 @@ use crate::telemetry::metrics::since_epoch;
 const PIECE: i64 = 500;
 const KEPT_SINCE: &str = "kept_since";
 
+/// The oldest runs of all clusters, and the oldest audit records, before the time ?1 (?2 in milliseconds).
+/// The age of a run counts from its end. A run that may still exist is left out.
+/// A cluster that was not compared since ?3 is not watched any more: nothing will be learned about its runs.
+const OLDEST: &str = "
+    SELECT created, runs.id, TRUE FROM clusters CROSS JOIN runs ON runs.id IN (
+        SELECT id FROM runs
+        WHERE cluster = clusters.id AND created < ?1 AND max(ifnull(ended, 0), ifnull(gone, 0)) < ?1
+            AND (gone IS NOT NULL OR state IN ('completed', 'failed') OR ifnull(clusters.compared, 0) < ?3)
+        ORDER BY created LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (SELECT time / 1000, id, FALSE FROM audit WHERE time < ?2 ORDER BY time LIMIT ?4)
+    ORDER BY 1 LIMIT ?4";
+
+/// Finished runs that are not added, because they would be deleted again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TooOld {
+    /// A finished run created by then is deleted.
+    pub(super) created_by: i64,
+    /// A run that ended before is deleted.
+    pub(super) ended_before: i64,
+}
+
+impl TooOld {
+    /// Whether a finished run is deleted. A run that is gone may have no end.
+    pub(super) fn includes(&self, created: i64, ended: Option<i64>) -> bool {
+        created <= self.created_by || ended.is_some_and(|ended| ended.max(created) < self.ended_before)
+    }
+}
+
+/// What [`OLDEST`] finds.
+struct Row {
+    /// The creation of a run, in seconds.
+    time: i64,
+    id: i64,
+    is_run: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Retention<'c> {
     connection: &'c Connection,
+    /// The start of the service, in seconds. A cluster that was compared since then may still be watched.
+    started: i64,
     /// In seconds.
     keep: i64,
     max_pages: i64,
@@ -27,11 +66,17 @@ pub(super) struct Retention<'c> {
 }
 
 impl<'c> Retention<'c> {
-    pub(super) fn new(connection: &'c Connection, config: &HistoryConfig, pause: Duration) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        connection: &'c Connection,
+        config: &HistoryConfig,
+        pause: Duration,
+        started: i64,
+    ) -> rusqlite::Result<Self> {
         let find = "SELECT value FROM facts WHERE name = ?1";
         let kept_since = connection.query_row(find, [KEPT_SINCE], |row| row.get(0)).optional()?;
         Ok(Self {
             connection,
+            started,
             keep: config.keep.as_secs().try_into().unwrap_or(i64::MAX),
             max_pages: max_pages(config),
             kept_since: kept_since.unwrap_or(i64::MIN),
@@ -41,12 +86,12 @@ impl<'c> Retention<'c> {
         })
     }
 
-    /// Returns the newest creation of runs that would be deleted.
-    pub(super) fn too_old(&self) -> i64 {
-        self.kept_since.max(self.oldest_kept() - 1)
+    /// Returns which finished runs would be deleted.
+    pub(super) fn too_old(&self) -> TooOld {
+        TooOld { created_by: self.kept_since, ended_before: self.oldest_kept() }
     }
 
-    /// Returns the oldest creation that is kept.
+    /// Returns the oldest end that is kept.
     fn oldest_kept(&self) -> i64 {
         let now = since_epoch(SystemTime::now()).as_secs();
         i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(self.keep)
@@ -64,7 +109,7 @@ impl<'c> Retention<'c> {
         if !is_idle || self.next_by_age > Instant::now() {
             return Ok(false);
         }
-        let has_more = self.delete_oldest(self.oldest_kept())?.is_some() || self.release()?;
+        let has_more = self.delete_by_age()? || self.release()?;
         if !has_more {
             self.next_by_age = Instant::now() + self.pause;
         }
@@ -77,57 +122,52 @@ impl<'c> Retention<'c> {
         Ok(pages - free >= self.max_pages / 10 * 9)
     }
 
-    /// Returns the number of pages, and of those that are not used.
+    /// Returns the pages, and the free ones.
     fn pages(&self) -> rusqlite::Result<(i64, i64)> {
         let sql = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count";
         self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// Deletes what ended before the time that is kept. Returns whether there was something.
+    fn delete_by_age(&self) -> rusqlite::Result<bool> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let deleted = self.delete_oldest(self.oldest_kept())?;
+        transaction.commit()?;
+        Ok(!deleted.is_empty())
+    }
+
     /// Deletes the oldest. Returns whether there was something.
     fn delete_by_size(&mut self) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
-        let Some(newest) = self.delete_oldest(i64::MAX)? else { return Ok(false) };
-        if newest > self.kept_since {
-            transaction.execute("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", (KEPT_SINCE, newest))?;
+        let deleted = self.delete_oldest(i64::MAX)?;
+        let runs = deleted.iter().filter(|row| row.is_run);
+        let kept_since = runs.map(|run| run.time).max().unwrap_or(i64::MIN).max(self.kept_since);
+        if kept_since > self.kept_since {
+            transaction.execute("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", (KEPT_SINCE, kept_since))?;
         }
         transaction.commit()?;
-        self.kept_since = self.kept_since.max(newest);
-        Ok(true)
+        self.kept_since = kept_since;
+        Ok(!deleted.is_empty())
     }
 
-    /// Deletes the oldest runs that ended or are gone, or the oldest audit records, from before a time.
-    /// Returns the newest creation of the runs, or the least number for audit records. `None`: nothing is left.
-    fn delete_oldest(&self, before: i64) -> rusqlite::Result<Option<i64>> {
-        let oldest_run = "
-            SELECT id, (SELECT created FROM runs
-                        WHERE cluster = clusters.id AND (gone IS NOT NULL OR state IN ('completed', 'failed'))
-                        ORDER BY created LIMIT 1) AS oldest
-            FROM clusters WHERE oldest < ?1 ORDER BY oldest LIMIT 1";
-        let run = self.connection.query_row(oldest_run, [before], |row| Ok((row.get(0)?, row.get(1)?)));
-        let run: Option<(i64, i64)> = run.optional()?;
-        let audit: Option<i64> = self.connection.query_row("SELECT min(time) FROM audit", [], |row| row.get(0))?;
-        let audit = audit.map(|millis| millis.div_euclid(1000)).filter(|time| *time < before);
-        match (run, audit) {
-            (Some((cluster, created)), audit) if audit.is_none_or(|time| created <= time) => {
-                let mut delete = self.connection.prepare(
-                    "DELETE FROM runs WHERE id IN (
-                        SELECT id FROM runs
-                        WHERE cluster = ?1 AND created < ?2 AND (gone IS NOT NULL OR state IN ('completed', 'failed'))
-                        ORDER BY created LIMIT ?3) RETURNING created",
-                )?;
-                let mut created = delete.query_map([cluster, before, PIECE], |row| row.get(0))?;
-                created.try_fold(Some(i64::MIN), |newest, created| Ok(newest.max(Some(created?))))
-            }
-            (_, Some(_)) => {
-                let before = before.saturating_mul(1000);
-                self.connection.execute(
-                    "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < ?1 ORDER BY time LIMIT ?2)",
-                    [before, PIECE],
-                )?;
-                Ok(Some(i64::MIN))
-            }
-            _ => Ok(None),
+    /// Deletes the oldest runs of all clusters, and the oldest audit records, from before a time. Returns them.
+    fn delete_oldest(&self, before: i64) -> rusqlite::Result<Vec<Row>> {
+        let left = self.oldest_kept().min(self.started);
+        let mut oldest = self.connection.prepare(OLDEST)?;
+        let oldest = oldest.query_map([before, before.saturating_mul(1000), left, PIECE], |row| {
+            Ok(Row { time: row.get(0)?, id: row.get(1)?, is_run: row.get(2)? })
+        })?;
+        let oldest: Vec<_> = oldest.collect::<rusqlite::Result<_>>()?;
+        let mut run = self.connection.prepare("DELETE FROM runs WHERE id = ?1")?;
+        let mut audit = self.connection.prepare("DELETE FROM audit WHERE id = ?1")?;
+        for row in &oldest {
+            if row.is_run {
+                run.execute([row.id])?
+            } else {
+                audit.execute([row.id])?
+            };
         }
+        Ok(oldest)
     }
 
     /// Gives free pages back to the file system if they are many. Returns whether there may be more.

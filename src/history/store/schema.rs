@@ -21,10 +21,10 @@ pub(in crate::history) const APPLICATION_ID: i32 = 0x656b_7368;
 /// A new file is not in WAL mode yet, so that a crash leaves its header empty or complete.
 pub(super) fn migrate(connection: &Connection) -> Result<(), Unusable> {
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version > NEWEST {
+    let applied = usize::try_from(version).map_err(|_| Unusable::Foreign)?;
+    let Some(missing) = MIGRATIONS.get(applied..) else {
         return Err(Unusable::Newer { found: version, known: NEWEST });
-    }
-    let missing = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)).unwrap_or_default();
+    };
     if missing.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,8 @@
 
 CREATE TABLE clusters (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    name TEXT NOT NULL UNIQUE,
+    compared INTEGER -- the last comparison with all jobs of the cluster, by our clock
 ) STRICT;
 
 -- One row a run: a Job of a cluster, by its uid.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::history::metrics::HistoryMetrics;
@@ -15,6 +16,8 @@ use crate::kube::health::Outcome;
 pub(super) struct Shared {
     pub(super) metrics: Arc<HistoryMetrics>,
     pub(super) path: PathBuf,
+    /// The start of the service, in seconds since 1970.
+    pub(super) started: i64,
     /// Changes when the writer has room again after records were dropped.
     pub(super) dropped: watch::Sender<u64>,
     /// Whether records were dropped since the last notification.
@@ -36,6 +39,7 @@ impl Shared {
         Self {
             metrics: Arc::default(),
             path: dir.join(DATABASE),
+            started: OffsetDateTime::now_utc().unix_timestamp(),
             dropped: watch::Sender::default(),
             has_lost: AtomicBool::default(),
             is_suspect: AtomicBool::default(),

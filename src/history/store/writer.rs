@@ -1,5 +1,6 @@
 //! The thread that writes: [`Writer`].
 
+use std::cell::OnceCell;
 use std::iter;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -31,6 +32,8 @@ pub(super) enum Entry {
     Record(Record),
     /// Is answered when everything before it is written, or lost.
     Flush(oneshot::Sender<()>),
+    /// Ends the thread. The sender is dropped when the database is closed.
+    Close(oneshot::Sender<()>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +58,11 @@ pub(super) struct Writer {
     pub(super) pauses: Pauses,
     pub(super) shared: Arc<Shared>,
     pub(super) records: Receiver<Entry>,
+    /// Is set when the thread must end. It is dropped with the writer.
+    pub(super) closing: OnceCell<oneshot::Sender<()>>,
 }
 
-/// All senders of records are dropped.
+/// The thread must end: an [`Entry::Close`] came, or all senders of records are dropped.
 struct Ended;
 
 impl Writer {
@@ -83,7 +88,7 @@ impl Writer {
 
     fn write_all(&self, connection: &Connection) -> Result<(), Unusable> {
         let mut tables = Tables::prepare(connection)?;
-        let mut retention = Retention::new(connection, &self.config, self.pauses.retention)?;
+        let mut retention = Retention::new(connection, &self.config, self.pauses.retention, self.shared.started)?;
         self.shared.passed();
         let mut wait = Duration::ZERO;
         loop {
@@ -155,14 +160,23 @@ impl Writer {
 
     /// Returns the next records, or none if none came in time.
     fn next_group(&self, wait: Duration) -> Result<Vec<Entry>, Ended> {
+        if self.closing.get().is_some() {
+            return Err(Ended);
+        }
         let first = match self.records.recv_timeout(wait) {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
             Err(RecvTimeoutError::Disconnected) => return Err(Ended),
         };
-        let group: Vec<_> = iter::once(first).chain(self.records.try_iter()).take(MAX_GROUP).collect();
-        self.shared.metrics.queued.sub(group.len() as u64);
-        Ok(group)
+        let entries = iter::once(first).chain(self.records.try_iter()).take(MAX_GROUP);
+        let to_write = |entry| match entry {
+            Entry::Close(done) => {
+                let _ = self.closing.set(done);
+                None
+            }
+            entry => Some(entry),
+        };
+        Ok(entries.inspect(|_| self.shared.metrics.queued.sub(1)).map_while(to_write).collect())
     }
 }
 
@@ -182,7 +196,7 @@ fn settle(group: Vec<Entry>, count: impl Fn()) {
     for entry in group {
         match entry {
             Entry::Record(_) => count(),
-            Entry::Flush(done) => {
+            Entry::Flush(done) | Entry::Close(done) => {
                 let _ = done.send(());
             }
         }

@@ -82,7 +82,7 @@ pub(super) fn samples(rng: &mut fastrand::Rng, count: i64, seconds: i64) -> Vec<
 pub(super) fn database() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(include_str!("../../store/schema_1.sql")).unwrap();
-    connection.execute_batch("INSERT INTO clusters VALUES (1, 'prod'), (2, 'other')").unwrap();
+    connection.execute_batch("INSERT INTO clusters (id, name) VALUES (1, 'prod'), (2, 'other')").unwrap();
     connection
 }
 

@@ -153,7 +153,7 @@ fn a_run_that_a_comparison_missed_loses_the_gaps_when_it_is_seen_again() {
 fn a_run_that_retention_would_delete_is_not_added() {
     let connection = in_memory();
     let mut tables = Tables::prepare(&connection).unwrap();
-    tables.too_old = T;
+    tables.too_old.created_by = T;
     for record in [
         changed(job("a", 7, "completed")),
         gone(job("b", 7, "running"), T),

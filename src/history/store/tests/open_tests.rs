@@ -52,6 +52,13 @@ fn a_newer_schema_is_refused() {
 }
 
 #[test]
+fn a_negative_schema_is_refused() {
+    let dir = filled();
+    dir.connection().execute_batch("PRAGMA user_version = -1").unwrap();
+    assert_eq!(refused(&dir), "history.db is not a history of eks-api: move it away");
+}
+
+#[test]
 fn a_newer_schema_in_the_log_is_refused() {
     let dir = filled();
     let other = dir.connection();

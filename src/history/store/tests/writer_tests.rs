@@ -4,8 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
+use crate::history::record::ListReason;
 use crate::history::store::support_tests::{
-    Dir, changed, content, created, integrity, job_at, now, start, until, until_failed,
+    Dir, changed, content, created, integrity, job_at, listed, now, start, until, until_failed,
 };
 use crate::history::store::{History, ReadError};
 use crate::kube::health::Outcome;
@@ -50,6 +51,33 @@ async fn the_end_of_the_handle_writes_what_is_queued() {
     thread.unwrap().join().unwrap();
     assert_eq!(count(&dir.connection()), Ok(3000));
     assert!(!dir.0.join("history.db-wal").exists());
+}
+
+#[tokio::test]
+async fn closing_writes_what_is_queued_and_closes_the_file() {
+    let dir = Dir::new();
+    let history = start(dir.config());
+    for run in 0..3000 {
+        assert!(history.record(created(job_at(now(), &format!("uid-{run}"), 7, "running"), "ci")));
+    }
+    history.close().await;
+    assert!(!dir.0.join("history.db-wal").exists());
+    assert_eq!(count(&dir.connection()), Ok(3000));
+    assert_eq!((history.metrics.written.value(), history.metrics.queued.value()), (3000, 0));
+    // What comes later is lost, and nothing waits for it.
+    assert!(!history.record(changed(job_at(now(), "late", 7, "running"))));
+    history.flush().await;
+    history.close().await;
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_a_directory_that_is_missing() {
+    let dir = Dir::new();
+    let config = HistoryConfig { dir: dir.0.join("missing"), ..dir.config() };
+    let pause = Duration::from_hours(1);
+    let history = History::start_with(config, Pauses { open: pause, full: pause, retention: pause });
+    until_failed(&history, "is not a directory").await;
+    tokio::time::timeout(MINUTE, history.close()).await.unwrap();
 }
 
 #[tokio::test]
@@ -113,6 +141,8 @@ async fn a_history_that_is_full_can_be_read_and_goes_on_when_there_is_room() {
     let history = start(HistoryConfig { max_size: 3 << 20, ..dir.config() });
     let mut drops = history.drops();
     until(&history, passed).await;
+    // The cluster is watched, so its runs may still exist.
+    assert!(history.record(listed(vec![], now(), ListReason::Start)));
     let mut run = 0;
     while history.metrics.dropped.value() == 0 {
         for _ in 0..200 {
@@ -124,7 +154,7 @@ async fn a_history_that_is_full_can_be_read_and_goes_on_when_there_is_room() {
     until_failed(&history, "raise EKS_API_HISTORY_MAX_SIZE").await;
     let kept = history.read(MINUTE, count).await.unwrap();
     assert!(kept > 0);
-    assert_eq!(history.metrics.written.value() + history.metrics.dropped.value(), run);
+    assert_eq!(history.metrics.written.value() + history.metrics.dropped.value(), run + 1);
     // The operator makes room.
     let other = dir.connection();
     other.busy_timeout(MINUTE).unwrap();

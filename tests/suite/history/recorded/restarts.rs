@@ -140,6 +140,7 @@ async fn the_last_records_are_written_before_the_service_ends() {
     let reply = site.post("/api/eks-create-job", &json!({ "job_manifest": crate::calls::manifest("last") })).await;
     reply.expect_status(201);
     site.stop("TERM").await;
+    assert!(!site.database().with_file_name("history.db-wal").exists(), "the database is closed");
     let database = rusqlite::Connection::open(site.database()).unwrap();
     let count = "SELECT count(*) FROM runs WHERE job_name = 'last' AND request_id IS NOT NULL";
     assert_eq!(database.query_row(count, [], |row| row.get::<_, i64>(0)), Ok(1));
