@@ -1,11 +1,9 @@
 //! Records the changes of one cluster's jobs: [`follow`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::sync::{oneshot, watch};
 
 use crate::history::History;
 use crate::history::record::{ListReason, Record};
@@ -13,15 +11,12 @@ use crate::jobs::filter::Filter;
 use crate::jobs::store::JobStore;
 use crate::jobs::store::change_log::Change;
 
-/// The pause before a list is recorded again that was not taken.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// Records every change of the store's jobs. Compares the history with all jobs after the first list, and after records
-/// were dropped. The heads of batches are left out.
+/// Records every change of the store's jobs. Compares the history with all jobs after each list of the cluster's jobs,
+/// and after records were dropped. The heads of batches are left out.
 pub async fn follow(history: Arc<History>, cluster: Arc<str>, store: Arc<JobStore>) {
     let (changes, drops) = (store.change_notifications(), history.drops());
     let record = move |record| history.record(record);
-    Follower { cluster, store, changes, drops, record }.run().await;
+    Follower { cluster, store, changes, drops, record, lists: 0, last_list: None }.run().await;
 }
 
 struct Follower<R> {
@@ -33,6 +28,10 @@ struct Follower<R> {
     drops: watch::Receiver<u64>,
     /// Takes a record. Returns false if the record is dropped.
     record: R,
+    /// The number of lists that the store had before the last record of all jobs.
+    lists: u64,
+    /// Ends when the last record of all jobs is written, or lost.
+    last_list: Option<oneshot::Receiver<()>>,
 }
 
 impl<R: Fn(Record) -> bool> Follower<R> {
@@ -47,22 +46,27 @@ impl<R: Fn(Record) -> bool> Follower<R> {
     /// Records all jobs when they are known. Returns the number of the last change that they include.
     async fn record_list(&mut self, mut reason: ListReason) -> u64 {
         loop {
+            // The record may be large, so only one waits.
+            if let Some(last_list) = self.last_list.take() {
+                let _ = last_list.await;
+            }
             self.changes.mark_unchanged();
             if self.drops.has_changed().unwrap_or_default() {
                 self.drops.mark_unchanged();
                 reason = ListReason::Dropped;
             }
+            self.lists = self.store.lists();
             let Some((jobs, last)) = self.store.snapshot(&Filter::default()) else {
                 notified(&mut self.changes).await;
                 continue;
             };
-            if (self.record)(Record::Listed { cluster: Arc::clone(&self.cluster), jobs, time: now(), reason }) {
+            let (done, is_done) = oneshot::channel();
+            self.last_list = Some(is_done);
+            if (self.record)(Record::Listed { cluster: Arc::clone(&self.cluster), jobs, time: now(), reason, done }) {
                 return last;
             }
-            tokio::select! {
-                () = notified(&mut self.drops) => reason = ListReason::Dropped,
-                () = sleep(RETRY) => {}
-            }
+            notified(&mut self.drops).await;
+            reason = ListReason::Dropped;
         }
     }
 
@@ -72,9 +76,16 @@ impl<R: Fn(Record) -> bool> Follower<R> {
             self.changes.mark_unchanged();
             // The store has dropped changes, or has forgotten all jobs.
             let Some(changes) = self.store.changes_since(last) else { return ListReason::Start };
+            // A list does not tell how a run ended that is gone. The comparison notes that.
+            if self.store.lists() != self.lists {
+                return ListReason::Start;
+            }
             for change in changes.iter().filter(|change| !change.status.is_batch_head()) {
-                // If it is dropped, the drops notify.
-                (self.record)(self.of_change(change));
+                // A later version would hide that this one is missing.
+                if !(self.record)(self.of_change(change)) {
+                    notified(&mut self.drops).await;
+                    return ListReason::Dropped;
+                }
             }
             last = changes.last().map_or(last, |change| change.number);
             tokio::select! {

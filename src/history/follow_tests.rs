@@ -1,7 +1,7 @@
 //! Tests of what the follower records, of a real store.
 
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -12,6 +12,8 @@ use crate::jobs::pods::exit::Exit;
 use crate::kube::names::{JobName, Namespace};
 use crate::kube::types::{Condition, Job, Labels};
 use crate::kube::watcher::{Failure, WatchEvent};
+
+const SOON: Duration = Duration::from_secs(5);
 
 /// A store, and the records of its follower.
 struct Followed {
@@ -36,7 +38,8 @@ impl Followed {
             is_taken && sender.send(record).is_ok()
         };
         let (changes, cluster) = (store.change_notifications(), "lab".into());
-        let follower = Follower { cluster, store: Arc::clone(&store), changes, drops: drops.subscribe(), record };
+        let (of, since) = (Arc::clone(&store), drops.subscribe());
+        let follower = Follower { cluster, store: of, changes, drops: since, record, lists: 0, last_list: None };
         tokio::spawn(follower.run());
         Self { store, records, drops, dropped }
     }
@@ -60,11 +63,11 @@ impl Followed {
 
     /// Returns the next record, in short.
     async fn next(&mut self) -> String {
-        short(&timeout(RETRY / 2, self.records.recv()).await.expect("nothing is recorded").unwrap())
+        short(&timeout(SOON, self.records.recv()).await.expect("nothing is recorded").unwrap())
     }
 
     async fn is_quiet(&mut self) -> bool {
-        timeout(RETRY * 100, self.records.recv()).await.is_err()
+        timeout(100 * SOON, self.records.recv()).await.is_err()
     }
 }
 
@@ -177,9 +180,11 @@ async fn more_changes_than_the_store_keeps_are_a_list() {
 #[tokio::test(start_paused = true)]
 async fn after_drops_all_jobs_are_recorded_and_changes_go_on() {
     let mut followed = Followed::with(vec![job("x", 3)]).await;
-    *followed.dropped.lock().unwrap() = 2;
-    followed.apply([11, 12, 13].map(|version| WatchEvent::Apply(job("x", version))));
-    assert_eq!(followed.next().await, "x 13");
+    *followed.dropped.lock().unwrap() = 1;
+    followed.apply([11, 12].map(|version| WatchEvent::Apply(job("x", version))));
+    assert!(followed.is_quiet().await, "x 12 would hide that x 11 is missing");
+    followed.apply([WatchEvent::Apply(job("x", 13))]);
+    assert!(followed.is_quiet().await);
     followed.drops.send_modify(|count| *count += 1);
     assert_eq!(followed.next().await, "dropped: x 13");
     followed.apply([WatchEvent::Apply(job("x", 14))]);
@@ -188,20 +193,31 @@ async fn after_drops_all_jobs_are_recorded_and_changes_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_dropped_is_recorded_after_a_pause_or_when_there_is_room_again() {
+async fn a_list_that_is_dropped_is_recorded_when_there_is_room_again() {
     let mut followed = Followed::start();
     *followed.dropped.lock().unwrap() = 2;
     followed.list(10, vec![job("x", 3)]);
-    let begin = tokio::time::Instant::now();
-    let record = followed.records.recv().await.unwrap();
-    assert_eq!((short(&record), begin.elapsed()), ("start: x 3".to_owned(), 2 * RETRY));
-
-    *followed.dropped.lock().unwrap() = 1;
-    followed.drops.send_modify(|count| *count += 1);
-    assert!(timeout(RETRY / 2, followed.records.recv()).await.is_err());
-    followed.drops.send_modify(|count| *count += 1);
+    for _ in 0..2 {
+        assert!(followed.is_quiet().await);
+        followed.drops.send_modify(|count| *count += 1);
+    }
     assert_eq!(followed.next().await, "dropped: x 3");
     assert!(followed.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_list_waits_for_the_writer_at_most() {
+    let mut followed = Followed::start();
+    followed.list(10, vec![job("x", 3)]);
+    let waiting = followed.records.recv().await.unwrap();
+    followed.apply([WatchEvent::Apply(job("x", 11))]);
+    assert_eq!(followed.next().await, "x 11", "changes go on");
+    followed.drops.send_modify(|count| *count += 1);
+    assert!(followed.is_quiet().await);
+    followed.apply([WatchEvent::Apply(job("x", 12))]);
+    assert!(followed.is_quiet().await);
+    drop(waiting);
+    assert_eq!(followed.next().await, "dropped: x 12");
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,10 +236,14 @@ async fn when_the_jobs_are_forgotten_nothing_is_recorded_before_the_next_list() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_went_while_the_watch_was_lost_is_gone() {
+async fn after_each_list_of_the_cluster_all_jobs_are_recorded() {
     let mut followed = Followed::with(vec![job("x", 3), job("y", 4)]).await;
     followed.apply([WatchEvent::Disconnected(Failure::Gone)]);
     followed.list(20, vec![job("y", 15)]);
-    assert_eq!([followed.next().await, followed.next().await], ["x u-x gone", "y 15"]);
+    assert_eq!(followed.next().await, "start: y 15");
+    followed.list(30, vec![job("y", 15)]);
+    assert_eq!(followed.next().await, "start: y 15", "after each list");
+    followed.apply([WatchEvent::Delete(job("y", 31))]);
+    assert_eq!(followed.next().await, "y u-y gone");
     assert!(followed.is_quiet().await);
 }

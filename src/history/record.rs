@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::jobs::status::Status;
 
 /// One thing to write. Writing it twice is harmless.
@@ -31,6 +33,8 @@ pub enum Record {
         jobs: Vec<Arc<Status>>,
         time: i64,
         reason: ListReason,
+        /// Is dropped with the record: it is written, or lost.
+        done: oneshot::Sender<()>,
     },
     Audit(Box<AuditRecord>),
 }

@@ -14,7 +14,11 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     pub fn count(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Relaxed);
     }
 
     pub fn value(&self) -> u64 {

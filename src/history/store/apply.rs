@@ -3,23 +3,29 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use rusqlite::{Connection, Error, OptionalExtension, Statement, params};
 
 use crate::history::record::{AuditRecord, ListReason, Record};
 use crate::history::store::retention::TooOld;
 use crate::history::store::run_row::{RunRow, UPSERT, version};
 use crate::jobs::status::Status;
 
-/// Records that tell of the run were dropped.
+/// Records of the run were dropped.
 const DROPPED: i64 = 1;
 /// The run is gone, and its end was not seen.
 const END_UNSEEN: i64 = 2;
+
+/// The most records, or jobs of a list, of a transaction.
+pub(super) const MAX_GROUP: usize = 512;
 
 /// The statements that write. They are prepared once.
 #[derive(Debug)]
 pub(super) struct Tables<'c> {
     connection: &'c Connection,
     pub(super) too_old: TooOld,
+    /// The clusters that were compared, and of which no record was lost since then.
+    pub(super) listed: HashSet<Arc<str>>,
+    find_cluster: Statement<'c>,
     find: Statement<'c>,
     upsert: Statement<'c>,
     transition: Statement<'c>,
@@ -29,6 +35,9 @@ pub(super) struct Tables<'c> {
     forget_gone: Statement<'c>,
     audit: Statement<'c>,
 }
+
+/// Begins another transaction in the middle of a list.
+pub(super) type NextPiece<'a, 'c> = &'a mut dyn FnMut(&mut Tables<'c>) -> rusqlite::Result<()>;
 
 /// The part of a known run that decides about a record.
 struct Known {
@@ -60,6 +69,8 @@ impl<'c> Tables<'c> {
         Ok(Self {
             connection,
             too_old: TooOld { created_by: 0, ended_before: 0 },
+            listed: HashSet::new(),
+            find_cluster: connection.prepare("SELECT id FROM clusters WHERE name = ?1")?,
             find: connection.prepare(
                 "SELECT id, version, gone IS NOT NULL, exit_code IS NOT NULL, images IS NOT NULL
                  FROM runs WHERE cluster = ?1 AND uid = ?2",
@@ -84,8 +95,12 @@ impl<'c> Tables<'c> {
         })
     }
 
-    pub(super) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
+    /// Returns whether the record is written. A change is not, if a record of its cluster was lost: then a list comes.
+    pub(super) fn write(&mut self, record: &Record, next_piece: NextPiece<'_, 'c>) -> rusqlite::Result<bool> {
         match record {
+            Record::Changed { cluster, .. } | Record::Gone { cluster, .. } if !self.listed.contains(cluster) => {
+                return Ok(false);
+            }
             Record::Changed { cluster, status } => {
                 let cluster = self.cluster(cluster)?;
                 self.run(cluster, status, Source::Change)?;
@@ -102,25 +117,26 @@ impl<'c> Tables<'c> {
                     self.set_gone(id, *time, version(status), 0)?;
                 }
             }
-            Record::Listed { cluster, jobs, time, reason } => {
-                let cluster = self.cluster(cluster)?;
-                self.compare(cluster, jobs, *time, *reason)?;
+            Record::Listed { cluster, jobs, time, reason, .. } => {
+                let id = self.cluster(cluster)?;
+                self.compare(id, jobs, *time, *reason, next_piece)?;
+                self.listed.insert(Arc::clone(cluster));
             }
             Record::Audit(record) => self.audit(record)?,
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Returns the id of a cluster. Adds it if it is new.
-    fn cluster(&self, name: &str) -> rusqlite::Result<i64> {
-        let find = "SELECT id FROM clusters WHERE name = ?1";
-        if let Some(id) = self.connection.query_row(find, [name], |row| row.get(0)).optional()? {
+    fn cluster(&mut self, name: &str) -> rusqlite::Result<i64> {
+        if let Some(id) = self.find_cluster.query_row([name], |row| row.get(0)).optional()? {
             return Ok(id);
         }
         self.connection.query_row("INSERT INTO clusters (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
     }
 
-    /// Writes a run, unless a newer version is known. Returns its id, or `None` if it is not kept.
+    /// Writes a run, unless a newer version is known. A list is always right: the cluster may be restored from a backup.
+    /// Returns the id of the run, or `None` if it is not kept.
     fn run(&mut self, cluster: i64, status: &Status, source: Source) -> rusqlite::Result<Option<i64>> {
         if status.is_batch_head() {
             return Ok(None);
@@ -135,26 +151,29 @@ impl<'c> Tables<'c> {
             })
         });
         let is_over = status.state.is_final() || source == Source::Deletion;
+        let is_listed = matches!(source, Source::List(_));
         let was_dropped = source == Source::List(ListReason::Dropped);
         let (id, has_gaps) = match known.optional()? {
             None if is_over && self.too_old.includes(status.created, status.ended_at) => return Ok(None),
             None => (None, was_dropped),
             Some(known) => {
-                if known.is_gone && exists(source) && version(status) >= known.version {
+                let order = version(status).cmp(&known.version);
+                // A create may be recorded after the deletion.
+                if known.is_gone && (is_listed || (source == Source::Change && order.is_ge())) {
                     self.not_gone.execute([known.id, END_UNSEEN])?;
                     self.forget_gone.execute([known.id])?;
                 }
-                let order = version(status).cmp(&known.version);
-                if order.is_lt() {
-                    self.add_transitions(known.id, &RunRow::new(status))?;
+                let is_older = order.is_lt() && !is_listed;
+                if is_older {
+                    self.add_transitions(known.id, &RunRow::new(status)?)?;
                 }
-                if order.is_lt() || (order.is_eq() && !known.lacks(status)) {
+                if is_older || (order.is_eq() && !known.lacks(status)) {
                     return Ok(Some(known.id));
                 }
-                (Some(known.id), was_dropped && order.is_gt())
+                (Some(known.id), was_dropped && order.is_ne())
             }
         };
-        let row = RunRow::new(status);
+        let row = RunRow::new(status)?;
         row.upsert(&mut self.upsert, cluster, if has_gaps { DROPPED } else { 0 })?;
         let id = id.unwrap_or_else(|| self.connection.last_insert_rowid());
         self.add_transitions(id, &row)?;
@@ -178,11 +197,36 @@ impl<'c> Tables<'c> {
     }
 
     /// Writes all jobs of a cluster. The other runs of the cluster are gone.
-    fn compare(&mut self, cluster: i64, jobs: &[Arc<Status>], time: i64, reason: ListReason) -> rusqlite::Result<()> {
-        for status in jobs {
-            self.run(cluster, status, Source::List(reason))?;
+    fn compare(
+        &mut self,
+        cluster: i64,
+        jobs: &[Arc<Status>],
+        time: i64,
+        reason: ListReason,
+        next_piece: NextPiece<'_, 'c>,
+    ) -> rusqlite::Result<()> {
+        for piece in jobs.chunks(MAX_GROUP) {
+            for status in piece {
+                match self.run(cluster, status, Source::List(reason)) {
+                    // The run stays as it is.
+                    Ok(_) | Err(Error::ToSqlConversionFailure(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            next_piece(self)?;
+        }
+        for piece in self.missing(cluster, jobs)?.chunks(MAX_GROUP) {
+            for id in piece {
+                self.set_gone(*id, time, i64::MAX, END_UNSEEN)?;
+            }
+            next_piece(self)?;
         }
         self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
+        Ok(())
+    }
+
+    /// Returns the runs of a cluster that are not gone yet, and that are not listed.
+    fn missing(&self, cluster: i64, jobs: &[Arc<Status>]) -> rusqlite::Result<Vec<i64>> {
         let listed: HashSet<&str> = jobs.iter().map(|status| &*status.uid).collect();
         let mut existing = self.connection.prepare("SELECT id, uid FROM runs WHERE cluster = ?1 AND gone IS NULL")?;
         let mut rows = existing.query([cluster])?;
@@ -192,10 +236,7 @@ impl<'c> Tables<'c> {
                 missing.push(row.get(0)?);
             }
         }
-        for id in missing {
-            self.set_gone(id, time, i64::MAX, END_UNSEEN)?;
-        }
-        Ok(())
+        Ok(missing)
     }
 
     fn audit(&mut self, record: &AuditRecord) -> rusqlite::Result<()> {
@@ -203,11 +244,6 @@ impl<'c> Tables<'c> {
         self.audit.execute(params![time, cluster, namespace, operation, outcome, caller, json])?;
         Ok(())
     }
-}
-
-/// Whether the status shows that the job exists. A create may be recorded after the deletion.
-fn exists(source: Source) -> bool {
-    matches!(source, Source::Change | Source::List(_))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The columns of a job: [`RunRow`].
 
-use rusqlite::{Statement, params};
+use rusqlite::{Error, Statement, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -58,8 +58,10 @@ struct Condition {
 }
 
 impl<'a> RunRow<'a> {
-    pub(super) fn new(status: &'a Status) -> Self {
-        Self { status, object: serde_json::from_slice(&status.json()).unwrap_or_default() }
+    /// Fails with [`Error::ToSqlConversionFailure`] if the status object has a field of another type.
+    pub(super) fn new(status: &'a Status) -> rusqlite::Result<Self> {
+        let object = serde_json::from_slice(&status.json());
+        Ok(Self { status, object: object.map_err(|error| Error::ToSqlConversionFailure(error.into()))? })
     }
 
     /// Executes [`UPSERT`].
@@ -114,7 +116,7 @@ impl<'a> RunRow<'a> {
         let created = Some(status.created).filter(|created| *created > 0);
         let known = [
             created.map(|time| (time, State::Pending, None)),
-            status.started_at.map(|time| (time, State::Running, None)),
+            status.started_at.filter(|_| status.state != State::Pending).map(|time| (time, State::Running, None)),
             suspended,
             status.ended_at.map(|time| (time, status.state, object.reason.as_deref())),
         ];

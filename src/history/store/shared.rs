@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) started: i64,
     /// Changes when the writer has room again after records were dropped.
     pub(super) dropped: watch::Sender<u64>,
-    /// Whether records were dropped since the last notification.
+    /// Whether records were dropped, or the database failed, since the last notification.
     has_lost: AtomicBool,
     /// Whether a reader found the file damaged.
     is_suspect: AtomicBool,
@@ -53,7 +53,7 @@ impl Shared {
         self.has_lost.store(true, Ordering::Relaxed);
     }
 
-    /// Notifies if records were lost since the last time.
+    /// Notifies if records were lost, or the database failed, since the last time.
     pub(super) fn notify_if_lost(&self) {
         if self.has_lost.swap(false, Ordering::Relaxed) {
             self.dropped.send_modify(|times| *times += 1);
@@ -81,6 +81,7 @@ impl Shared {
 
     /// Notes a failure. The file may be open still: then it can be read, but not written.
     pub(super) fn failed(&self, unusable: &Unusable, is_open: bool) {
+        self.has_lost.store(true, Ordering::Relaxed);
         let why = unusable.to_string();
         if self.note(State { check: Outcome::Failed(why.clone()), is_open }) {
             log::warn!(check = "history", file = self.path.display().to_string(), error = why; "check failed");

@@ -1,25 +1,26 @@
 //! The thread that writes: [`Writer`].
 
 use std::cell::OnceCell;
+use std::convert::Infallible;
 use std::iter;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
 use crate::history::record::Record;
-use crate::history::store::apply::Tables;
+use crate::history::store::apply::{MAX_GROUP, Tables};
 use crate::history::store::error::Unusable;
-use crate::history::store::files;
+use crate::history::store::files::{self, Identity};
 use crate::history::store::open::open;
 use crate::history::store::retention::Retention;
 use crate::history::store::shared::Shared;
 
-/// The most records of a transaction.
-const MAX_GROUP: usize = 512;
+/// How often the files are looked at.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Shows that a MiB can be written.
 const PROBE: &str = "
@@ -62,13 +63,23 @@ pub(super) struct Writer {
     pub(super) closing: OnceCell<oneshot::Sender<()>>,
 }
 
-/// The thread must end: an [`Entry::Close`] came, or all senders of records are dropped.
-struct Ended;
+/// Why the writer stops.
+enum Stop {
+    /// An [`Entry::Close`] came, or all senders of records are dropped.
+    Ended,
+    Unusable(Unusable),
+}
+
+impl<E: Into<Unusable>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Unusable(error.into())
+    }
+}
 
 impl Writer {
     /// Writes until all senders are dropped. A file that cannot be used is tried again and again.
     pub(super) fn run(self) {
-        while let Err(unusable) = self.serve() {
+        while let Err(Stop::Unusable(unusable)) = self.serve() {
             self.shared.failed(&unusable, false);
             if self.lose_records(self.pauses.open).is_err() {
                 return;
@@ -77,35 +88,39 @@ impl Writer {
     }
 
     /// Opens the file, and writes until all senders are dropped.
-    fn serve(&self) -> Result<(), Unusable> {
+    fn serve(&self) -> Result<Infallible, Stop> {
         let database = open(&self.config)?;
         let served = self.write_all(&database.connection);
-        if served.as_ref().is_err_and(Unusable::is_corrupt) {
+        if matches!(&served, Err(Stop::Unusable(unusable)) if unusable.is_corrupt()) {
             database.leave();
         }
         served
     }
 
-    fn write_all(&self, connection: &Connection) -> Result<(), Unusable> {
+    fn write_all(&self, connection: &Connection) -> Result<Infallible, Stop> {
         let mut tables = Tables::prepare(connection)?;
         let mut retention = Retention::new(connection, &self.config, self.pauses.retention, self.shared.started)?;
+        let mut identity = Identity::new(&self.shared.path);
         self.shared.passed();
         let mut wait = Duration::ZERO;
         loop {
             if self.shared.take_suspicion() {
-                return Err(Unusable::Corrupt);
+                return Err(Unusable::Corrupt.into());
             }
-            let Ok(group) = self.next_group(wait) else { return Ok(()) };
-            tables.too_old = retention.too_old();
+            if identity.has_changed() {
+                return Err(Unusable::Replaced.into());
+            }
+            let group = self.next_group(wait)?;
             let is_idle = group.len() < MAX_GROUP;
-            let outcome = self.write(connection, &mut tables, group).and_then(|()| retention.work(is_idle));
+            let written = self.write(connection, &mut tables, &mut retention, group);
+            let outcome = written.and_then(|()| retention.work(is_idle));
             self.shared.metrics.size.set(files::size(&self.shared.path));
             match outcome {
-                Ok(has_more) => wait = if has_more { Duration::ZERO } else { self.pauses.retention },
-                Err(error) => match self.recover(connection, &mut retention, error)? {
-                    Ok(()) => {}
-                    Err(Ended) => return Ok(()),
-                },
+                Ok(has_more) => wait = if has_more { Duration::ZERO } else { self.pauses.retention.min(MAX_WAIT) },
+                Err(error) => {
+                    tables.listed.clear();
+                    self.recover(connection, &mut retention, error)?;
+                }
             }
             if is_idle {
                 self.shared.notify_if_lost();
@@ -114,10 +129,19 @@ impl Writer {
     }
 
     /// Writes a group. If that fails, all its records are lost.
-    fn write(&self, connection: &Connection, tables: &mut Tables<'_>, group: Vec<Entry>) -> rusqlite::Result<()> {
-        let written = if group.is_empty() { Ok(()) } else { transact(connection, tables, &group) };
-        settle(group, || if written.is_ok() { self.shared.metrics.written.count() } else { self.shared.lose() });
-        written
+    fn write(
+        &self,
+        connection: &Connection,
+        tables: &mut Tables<'_>,
+        retention: &mut Retention<'_>,
+        group: Vec<Entry>,
+    ) -> rusqlite::Result<()> {
+        let counts = if group.is_empty() { Ok((0, 0)) } else { transact(connection, tables, retention, &group) };
+        self.settle(group, counts.is_err());
+        let (written, unreadable) = counts?;
+        self.shared.metrics.written.add(written);
+        self.shared.metrics.dropped.add(unreadable);
+        Ok(())
     }
 
     /// Waits until the database can be written again. Fails if it must be closed.
@@ -126,47 +150,56 @@ impl Writer {
         connection: &Connection,
         retention: &mut Retention<'_>,
         error: rusqlite::Error,
-    ) -> Result<Result<(), Ended>, Unusable> {
+    ) -> Result<(), Stop> {
         let mut unusable = Unusable::from(error);
         loop {
             if !matches!(unusable, Unusable::DiskFull) {
-                return Err(unusable);
+                return Err(unusable.into());
             }
             let why = if retention.is_high()? { Unusable::SizeReached } else { unusable };
             self.shared.failed(&why, true);
-            if self.lose_records(self.pauses.full).is_err() {
-                return Ok(Err(Ended));
-            }
+            self.lose_records(self.pauses.full)?;
             match retention.work(false).and_then(|_| connection.execute_batch(PROBE)) {
                 Ok(()) => break,
                 Err(error) => unusable = error.into(),
             }
         }
         self.shared.passed();
-        Ok(Ok(()))
+        Ok(())
     }
 
-    /// Loses all records for some time, so that the queue does not fill up with what will be compared anyway.
-    fn lose_records(&self, time: Duration) -> Result<(), Ended> {
+    /// Loses all records for some time, so that the queue does not fill up. A comparison follows.
+    fn lose_records(&self, time: Duration) -> Result<(), Stop> {
         let until = Instant::now() + time;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
-            settle(self.next_group(left)?, || self.shared.lose());
+            self.settle(self.next_group(left)?, true);
+        }
+    }
+
+    /// Counts the records if they are lost, and answers the flushes.
+    fn settle(&self, group: Vec<Entry>, are_lost: bool) {
+        for entry in group {
+            match entry {
+                Entry::Record(_) if are_lost => self.shared.lose(),
+                Entry::Record(_) => {}
+                Entry::Flush(done) | Entry::Close(done) => drop(done.send(())),
+            }
         }
     }
 
     /// Returns the next records, or none if none came in time.
-    fn next_group(&self, wait: Duration) -> Result<Vec<Entry>, Ended> {
+    fn next_group(&self, wait: Duration) -> Result<Vec<Entry>, Stop> {
         if self.closing.get().is_some() {
-            return Err(Ended);
+            return Err(Stop::Ended);
         }
         let first = match self.records.recv_timeout(wait) {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
-            Err(RecvTimeoutError::Disconnected) => return Err(Ended),
+            Err(RecvTimeoutError::Disconnected) => return Err(Stop::Ended),
         };
         let entries = iter::once(first).chain(self.records.try_iter()).take(MAX_GROUP);
         let to_write = |entry| match entry {
@@ -180,27 +213,32 @@ impl Writer {
     }
 }
 
-/// Writes a group in one transaction, or nothing of it.
-fn transact(connection: &Connection, tables: &mut Tables<'_>, group: &[Entry]) -> rusqlite::Result<()> {
+/// Writes a group in one transaction, unless it has a list: that ends one after each piece.
+/// Returns how many records are written, and how many cannot be read.
+fn transact(
+    connection: &Connection,
+    tables: &mut Tables<'_>,
+    retention: &mut Retention<'_>,
+    group: &[Entry],
+) -> rusqlite::Result<(u64, u64)> {
+    tables.too_old = retention.too_old();
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let mut next_piece = |tables: &mut Tables<'_>| {
+        connection.execute_batch("COMMIT")?;
+        retention.work(false)?;
+        tables.too_old = retention.too_old();
+        connection.execute_batch("BEGIN IMMEDIATE")
+    };
+    let (mut written, mut unreadable) = (0, 0);
     for entry in group {
-        if let Entry::Record(record) = entry {
-            tables.apply(record)?;
+        let Entry::Record(record) = entry else { continue };
+        match tables.write(record, &mut next_piece) {
+            Err(Error::ToSqlConversionFailure(_)) => unreadable += 1,
+            is_written => written += u64::from(is_written?),
         }
     }
-    transaction.commit()
-}
-
-/// Counts the records, and answers the flushes.
-fn settle(group: Vec<Entry>, count: impl Fn()) {
-    for entry in group {
-        match entry {
-            Entry::Record(_) => count(),
-            Entry::Flush(done) | Entry::Close(done) => {
-                let _ = done.send(());
-            }
-        }
-    }
+    transaction.commit()?;
+    Ok((written, unreadable))
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ impl JobStore {
         reflector.is_usable().then(|| (jobs(), reflector.changes.last()))
     }
 
+    /// Returns the number of complete lists.
+    pub fn lists(&self) -> u64 {
+        self.read().lists
+    }
+
     /// Returns the number of jobs in each state.
     pub fn counts(&self) -> Counts {
         self.read().index.counts()

@@ -7,6 +7,14 @@ use crate::history::store::support_tests::{
     changed, content, created, gone, head, in_memory, integrity, job_at, listed, rows,
 };
 
+impl Tables<'_> {
+    /// Writes a record as after a list of its cluster.
+    pub(in crate::history::store) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
+        self.listed.insert("prod".into());
+        self.write(record, &mut |_| Ok(())).map(drop)
+    }
+}
+
 const T: i64 = 1_790_000_000;
 
 fn job(uid: &str, version: u64, state: &str) -> Arc<Status> {
@@ -136,7 +144,9 @@ fn a_comparison_finds_what_is_new_and_changed_and_gone() {
         assert_eq!(states(&connection), expected, "{reason:?}");
     }
     let connection = known();
-    write(&connection, &[Record::Listed { cluster: "lab".into(), jobs: vec![], time: T, reason: ListReason::Dropped }]);
+    let (done, _) = tokio::sync::oneshot::channel();
+    let (cluster, reason) = ("lab".into(), ListReason::Dropped);
+    write(&connection, &[Record::Listed { cluster, jobs: vec![], time: T, reason, done }]);
     assert!(states(&connection).iter().all(|run| run[3].is_null()), "another cluster has other runs");
 }
 

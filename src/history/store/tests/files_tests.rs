@@ -1,6 +1,7 @@
 //! The file systems that are refused, and the headers.
 
 use super::*;
+use crate::history::store::schema::DATABASE;
 
 #[test]
 fn the_deepest_mount_counts_and_of_two_the_later() {

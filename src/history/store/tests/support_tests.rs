@@ -148,7 +148,8 @@ pub(super) fn gone(status: Arc<Status>, time: i64) -> Record {
 }
 
 pub(super) fn listed(jobs: Vec<Arc<Status>>, time: i64, reason: ListReason) -> Record {
-    Record::Listed { cluster: "prod".into(), jobs, time, reason }
+    let (done, _) = tokio::sync::oneshot::channel();
+    Record::Listed { cluster: "prod".into(), jobs, time, reason, done }
 }
 
 /// The rows of a query, each as a JSON array.

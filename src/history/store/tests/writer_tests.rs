@@ -27,7 +27,7 @@ async fn records_are_written_in_order_and_can_be_read() {
     let dir = Dir::new();
     let history = start(dir.config());
     for version in 1..=2000 {
-        assert!(history.record(changed(job_at(now(), "a", version, "running"))));
+        assert!(history.record(created(job_at(now(), "a", version, "running"), "ci")));
     }
     history.flush().await;
     assert_eq!(history.check(), Outcome::Passed);
@@ -91,7 +91,7 @@ async fn a_full_queue_drops_and_notifies_when_it_has_room() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let status = job_at(now(), "a", 7, "running");
     let mut sent = 0;
-    while history.record(changed(Arc::clone(&status))) {
+    while history.record(created(Arc::clone(&status), "ci")) {
         sent += 1;
     }
     assert!((8192..=8192 + 512).contains(&sent), "{sent}");
@@ -110,7 +110,7 @@ async fn a_directory_that_appears_is_used_and_what_was_lost_is_compared() {
     let history = start(config.clone());
     let mut drops = history.drops();
     until_failed(&history, "is not a directory").await;
-    history.record(changed(job_at(now(), "a", 7, "running")));
+    history.record(created(job_at(now(), "a", 7, "running"), "ci"));
     history.flush().await;
     assert_eq!((history.metrics.dropped.value(), history.metrics.queued.value()), (1, 0));
     let unavailable = history.read(MINUTE, count).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn a_directory_that_appears_is_used_and_what_was_lost_is_compared() {
     fs::create_dir(&config.dir).unwrap();
     drops.changed().await.unwrap();
     until(&history, passed).await;
-    history.record(changed(job_at(now(), "a", 8, "running")));
+    history.record(created(job_at(now(), "a", 8, "running"), "ci"));
     history.flush().await;
     assert_eq!(history.read(MINUTE, count).await.unwrap(), 1);
 }
@@ -147,7 +147,7 @@ async fn a_history_that_is_full_can_be_read_and_goes_on_when_there_is_room() {
     while history.metrics.dropped.value() == 0 {
         for _ in 0..200 {
             run += 1;
-            history.record(changed(job_at(now(), &format!("uid-{run}"), 7, "running")));
+            history.record(created(job_at(now(), &format!("uid-{run}"), 7, "running"), "ci"));
         }
         history.flush().await;
     }
@@ -162,7 +162,7 @@ async fn a_history_that_is_full_can_be_read_and_goes_on_when_there_is_room() {
     drop(other);
     drops.changed().await.unwrap();
     until(&history, passed).await;
-    history.record(changed(job_at(now(), "late", 7, "running")));
+    history.record(created(job_at(now(), "late", 7, "running"), "ci"));
     history.flush().await;
     assert_eq!(history.read(MINUTE, count).await.unwrap(), kept / 4 + 1);
     history
@@ -179,7 +179,7 @@ async fn a_file_that_is_damaged_while_it_is_open_is_left_alone() {
     let dir = Dir::new();
     let history = start(dir.config());
     for run in 0..2000 {
-        history.record(changed(job_at(now(), &format!("uid-{run}"), 7, "completed")));
+        history.record(created(job_at(now(), &format!("uid-{run}"), 7, "completed"), "ci"));
     }
     history.flush().await;
     let checkpoint = |connection: &Connection| connection.pragma(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()));
@@ -191,7 +191,7 @@ async fn a_file_that_is_damaged_while_it_is_open_is_left_alone() {
     let why = history.read(MINUTE, read).await.unwrap_err();
     assert!(matches!(&why, ReadError::Unavailable(why) if why.contains("is damaged")), "{why:?}");
     until_failed(&history, "is damaged").await;
-    history.record(changed(job_at(now(), "late", 7, "completed")));
+    history.record(created(job_at(now(), "late", 7, "completed"), "ci"));
     history.flush().await;
     assert!(history.metrics.dropped.value() > 0);
     assert!(dir.bytes() == bytes, "the file is not touched");
@@ -228,6 +228,7 @@ async fn a_random_load_leaves_the_same_tables_as_one_thread() {
     let direct = crate::history::store::support_tests::in_memory();
     let mut tables = Tables::prepare(&direct).unwrap();
     let (mut rng, time) = (fastrand::Rng::with_seed(21), now());
+    history.record(listed(vec![], time, ListReason::Start));
     for version in 1..3000 {
         let state = ["pending", "running", "suspended", "completed", "failed"][rng.usize(..5)];
         let status = || job_at(time, &format!("uid-{}", version % 400), version, state);
@@ -242,3 +243,6 @@ async fn a_random_load_leaves_the_same_tables_as_one_thread() {
     });
     assert!(same.await.unwrap());
 }
+
+#[path = "list_tests.rs"]
+mod lists;

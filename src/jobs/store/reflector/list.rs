@@ -42,6 +42,7 @@ impl JobReflector {
             }
         }
         self.version = version;
+        self.lists += 1;
         self.tombstones.list_completed();
         self.finished.list_completed();
         if self.staleness == Staleness::Unknown {

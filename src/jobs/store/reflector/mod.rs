@@ -38,6 +38,8 @@ pub(super) struct JobReflector {
     list: Option<PendingList>,
     /// The version of the last list that began, complete or not.
     list_version: Version,
+    /// The number of complete lists.
+    pub(super) lists: u64,
     tombstones: Tombstones,
     /// Wakes the callers that wait for a job, by key.
     pub(super) waiting: HashMap<String, watch::Sender<()>>,
