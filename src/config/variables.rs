@@ -27,7 +27,7 @@ pub const VARIABLES: [Variable; 36] = [
         "none",
         "directory of the history: the runs of jobs and the audit, in a database; without it nothing is kept",
     ),
-    variable("EKS_API_HISTORY_KEEP", "90d", "how long the history keeps a run and an audit record"),
+    variable("EKS_API_HISTORY_KEEP", "90d", "how long the history keeps a run after its end, and an audit record"),
     variable("EKS_API_HISTORY_MAX_SIZE", "1GiB", "the most bytes of the database; beyond it the oldest are deleted"),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     variable("EKS_API_LISTEN", "127.0.0.1:8000", "address and port to listen on"),
