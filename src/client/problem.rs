@@ -13,7 +13,7 @@ use crate::util::text::truncate;
 pub const BATCH_INCOMPLETE: &str = "batch_incomplete";
 
 /// Reasons that do not pass soon. An incomplete batch is for its own command, which reads what was done. The same query
-/// of a history takes as long again, and an operator must mend a history that cannot be used.
+/// of a history takes as long again. An operator must mend a history that cannot be used.
 const FINAL: [&str; 3] = [BATCH_INCOMPLETE, "history_timeout", "history_unavailable"];
 
 #[derive(Debug)]

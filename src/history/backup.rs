@@ -21,7 +21,7 @@ pub fn backup(dir: &Path, file: &Path) -> Result<(), Error> {
     if file.symlink_metadata().is_ok() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    // What a killed backup has left does not hinder the next.
+    // The rest of a killed backup does not hinder the next.
     let mut part = file.clone().into_os_string();
     part.push(format!(".{}.part", process::id()));
     let part = PathBuf::from(part);

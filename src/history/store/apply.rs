@@ -129,10 +129,9 @@ impl<'c> Tables<'c> {
 
     /// Returns the id of a cluster. Adds it if it is new.
     fn cluster(&mut self, name: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.find_cluster.query_row([name], |row| row.get(0)).optional()? {
-            return Ok(id);
-        }
-        self.connection.query_row("INSERT INTO clusters (name) VALUES (?1) RETURNING id", [name], |row| row.get(0))
+        let known = self.find_cluster.query_row([name], |row| row.get(0)).optional()?;
+        let add = "INSERT INTO clusters (name) VALUES (?1) RETURNING id";
+        known.map_or_else(|| self.connection.query_row(add, [name], |row| row.get(0)), Ok)
     }
 
     /// Writes a run, unless a newer version is known. A list is always right: the cluster may be restored from a backup.

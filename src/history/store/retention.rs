@@ -41,7 +41,7 @@ impl TooOld {
     }
 }
 
-/// What [`OLDEST`] finds.
+/// A row that [`OLDEST`] finds.
 struct Row {
     /// The creation of a run, in seconds.
     time: i64,

@@ -9,7 +9,7 @@ use super::imports::{modules, paths};
 use super::source::{Kind, Source, sources, split};
 
 /// The most lines of code of the inner core.
-const MAX_LINES: usize = 3_040;
+const MAX_LINES: usize = 3_100;
 
 /// Commands that print a secret because their user asks for it.
 const PRINT_SECRETS: [&str; 2] = ["cli/keygen.rs", "cli/token.rs"];
@@ -134,7 +134,7 @@ fn the_list_of_the_inner_core_is_complete() {
 }
 
 #[test]
-fn the_inner_core_has_at_most_3040_lines_of_code() {
+fn the_inner_core_has_at_most_3100_lines_of_code() {
     let listed = listed();
     let core = sources().iter().filter(|source| listed.contains(&source.name));
     let lines: usize = core.map(|source| source.code_lines().count()).sum();

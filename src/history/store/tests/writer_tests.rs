@@ -64,7 +64,7 @@ async fn closing_writes_what_is_queued_and_closes_the_file() {
     assert!(!dir.0.join("history.db-wal").exists());
     assert_eq!(count(&dir.connection()), Ok(3000));
     assert_eq!((history.metrics.written.value(), history.metrics.queued.value()), (3000, 0));
-    // What comes later is lost, and nothing waits for it.
+    // Later records are lost, and nothing waits for them.
     assert!(!history.record(changed(job_at(now(), "late", 7, "running"))));
     history.flush().await;
     history.close().await;
