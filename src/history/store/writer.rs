@@ -137,11 +137,13 @@ impl Writer {
         group: Vec<Entry>,
     ) -> rusqlite::Result<()> {
         let counts = if group.is_empty() { Ok((0, 0)) } else { transact(connection, tables, retention, &group) };
+        // Counted first: a caller that flushes sees the numbers.
+        if let Ok((written, unreadable)) = counts {
+            self.shared.metrics.written.add(written);
+            self.shared.metrics.dropped.add(unreadable);
+        }
         self.settle(group, counts.is_err());
-        let (written, unreadable) = counts?;
-        self.shared.metrics.written.add(written);
-        self.shared.metrics.dropped.add(unreadable);
-        Ok(())
+        counts.map(drop)
     }
 
     /// Waits until the database can be written again. Fails if it must be closed.
