@@ -195,7 +195,7 @@ impl<'c> Tables<'c> {
         Ok(())
     }
 
-    /// Writes all jobs of a cluster. The other runs of the cluster are gone.
+    /// Writes all jobs of a cluster. The other runs are gone. Retention keeps unfinished runs if it knows of a comparison.
     fn compare(
         &mut self,
         cluster: i64,
@@ -204,6 +204,7 @@ impl<'c> Tables<'c> {
         reason: ListReason,
         next_piece: NextPiece<'_, 'c>,
     ) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
         for piece in jobs.chunks(MAX_GROUP) {
             for status in piece {
                 match self.run(cluster, status, Source::List(reason)) {
@@ -220,7 +221,6 @@ impl<'c> Tables<'c> {
             }
             next_piece(self)?;
         }
-        self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
         Ok(())
     }
 

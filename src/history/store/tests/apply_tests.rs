@@ -10,7 +10,9 @@ use crate::history::store::support_tests::{
 impl Tables<'_> {
     /// Writes a record as after a list of its cluster.
     pub(in crate::history::store) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
-        self.listed.insert("prod".into());
+        if let Record::Changed { cluster, .. } | Record::Gone { cluster, .. } = record {
+            self.listed.insert(Arc::clone(cluster));
+        }
         self.write(record, &mut |_| Ok(())).map(drop)
     }
 }
