@@ -110,7 +110,7 @@ fn a_directory_that_is_missing_or_cannot_be_written_is_refused() {
     let proc = HistoryConfig { dir: "/proc/self".into(), ..dir.config() };
     assert!(open(&proc).unwrap_err().to_string().starts_with("the history cannot be written"));
     fs::create_dir(dir.database()).unwrap();
-    assert!(open(&dir.config()).unwrap_err().to_string().starts_with("the history cannot be written (is a directory)"));
+    assert!(open(&dir.config()).unwrap_err().to_string().starts_with("history.db is not a history of eks-api"));
 }
 
 #[test]
