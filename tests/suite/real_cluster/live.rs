@@ -72,6 +72,8 @@ pub(super) async fn the_cache_follows_a_job_to_its_failure(world: Rc<World>) {
     kubelet.finish(&kubelet.run(name).await, 1).await;
     let failed = until(&world, name, "failed").await;
     assert_eq!((&failed["failed"], &failed["reason"]), (&json!(1), &json!("BackoffLimitExceeded")));
+    // It is looked up a moment later.
+    eventually("the exit is known", async || (cached(&world, name).await["exit_code"] == 1).then_some(())).await;
     is_as_in_the_cluster(&world, name).await;
 }
 
