@@ -22,7 +22,7 @@ const SIZE_AT_MOST: u64 = 1_200_000_000;
 const PAGE_AT_MOST: f64 = 20.0;
 const STATS_AT_MOST: f64 = 300.0;
 const TAIL_AT_MOST: f64 = 1.5;
-const STATS: &str = "/api/eks-get-job-stats?since=30d&group_by=day,template";
+const STATS: &str = "/api/eks-get-job-stats?since=30d&group_by=day,namespace";
 
 pub(crate) async fn run(bench: &mut Bench) {
     let state = Folder::new();
@@ -108,7 +108,7 @@ fn statistics(bench: &mut Bench, service: &Service) {
     bench.generator.close(group);
     let (p50, most) = (outcome.p50 / 1e3, outcome.max / 1e3);
     let note = format!("longest {most:.0} ms, {} bytes", outcome.bytes / outcome.answered.max(1));
-    bench.report.figure("statistics of 30 days by day and template", "ms", &[p50], &note);
+    bench.report.figure("statistics of 30 days by day and namespace", "ms", &[p50], &note);
     bench.report.bar("statistics of 30 days: at most 300 ms", p50 <= STATS_AT_MOST, format!("{p50:.0} ms"));
 }
 
