@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use crate::history::History;
-use crate::history::record::{ListReason, Record};
+use crate::history::record::{ListReason, Record, now};
 use crate::jobs::filter::Filter;
 use crate::jobs::store::JobStore;
 use crate::jobs::store::change_log::Change;
@@ -110,11 +109,6 @@ async fn notified<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// Returns the time in seconds since 1970.
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 #[cfg(test)]

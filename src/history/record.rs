@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
 use crate::jobs::status::Status;
@@ -61,4 +62,9 @@ pub struct AuditRecord {
     pub caller: String,
     /// The record as a JSON object, with the fields that docs/OPERATION.md lists.
     pub json: String,
+}
+
+/// Returns the time of our clock, in seconds since 1970.
+pub(in crate::history) fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
 }

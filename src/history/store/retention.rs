@@ -1,12 +1,12 @@
 //! Deletes what is too old, or too much, in small pieces: [`Retention`].
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::config::history::HistoryConfig;
+use crate::history::record;
 use crate::history::store::open::max_pages;
-use crate::telemetry::metrics::since_epoch;
 
 /// The most rows, or pages, of one transaction.
 const PIECE: i64 = 500;
@@ -93,8 +93,7 @@ impl<'c> Retention<'c> {
 
     /// Returns the oldest end that is kept.
     fn oldest_kept(&self) -> i64 {
-        let now = since_epoch(SystemTime::now()).as_secs();
-        i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(self.keep)
+        record::now().saturating_sub(self.keep)
     }
 
     /// Does a piece of work, if there is some. Old rows wait until the writer is idle.

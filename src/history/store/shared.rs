@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::history::metrics::HistoryMetrics;
+use crate::history::record;
 use crate::history::store::error::Unusable;
 use crate::history::store::schema::DATABASE;
 use crate::kube::health::Outcome;
@@ -39,7 +39,7 @@ impl Shared {
         Self {
             metrics: Arc::default(),
             path: dir.join(DATABASE),
-            started: OffsetDateTime::now_utc().unix_timestamp(),
+            started: record::now(),
             dropped: watch::Sender::default(),
             has_lost: AtomicBool::default(),
             is_suspect: AtomicBool::default(),
