@@ -9,6 +9,7 @@
 //! - [`audit`]: the record of changes and refusals
 //! - [`auth`]: authenticates and authorizes callers
 //! - [`clusters`]: background tasks that keep a cluster's endpoint, token and jobs up to date
+//! - `webhooks` (with the feature `history`): sends signed messages about jobs and batches
 //! - `history` (a feature): the runs of jobs and the audit, in a database
 //! - [`jobs`]: manifests, statuses, pods, logs and the store of jobs
 //! - [`kube`]: names, URLs, types, client and watcher of Kubernetes
@@ -33,3 +34,5 @@ pub mod jobs;
 pub mod kube;
 pub mod telemetry;
 pub mod util;
+#[cfg(feature = "history")]
+pub mod webhooks;

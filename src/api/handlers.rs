@@ -6,6 +6,8 @@ use crate::api::context::RequestContext;
 #[cfg(feature = "history")]
 use crate::api::history;
 use crate::api::routes::Route;
+#[cfg(feature = "history")]
+use crate::api::webhooks;
 use crate::api::{batches, clusters, docs, jobs, metrics, namespaces, probes, templates};
 use crate::http::request::body_stream::RequestBody;
 use crate::http::response::problem::Problem;
@@ -50,6 +52,19 @@ async fn run(ctx: &mut RequestContext, body: RequestBody) -> Result<Reply, Probl
         Route::JobStatsSvg => Box::pin(history::plot::job_stats_svg(ctx)).await,
         #[cfg(feature = "history")]
         Route::ListAudit => Box::pin(history::audit::list_audit(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::ListWebhooks => Box::pin(webhooks::list::list_webhooks(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::ListDeliveries => Box::pin(webhooks::deliveries::list_deliveries(ctx)).await,
+        #[cfg(feature = "history")]
+        Route::Redeliver => Box::pin(webhooks::redeliver::redeliver(ctx, body)).await,
+        #[cfg(feature = "history")]
+        Route::TestWebhook => Box::pin(webhooks::test::test_webhook(ctx, body)).await,
+        #[cfg(not(feature = "history"))]
+        Route::ListWebhooks | Route::ListDeliveries | Route::Redeliver | Route::TestWebhook => {
+            ctx.count()?;
+            Err(Problem::no_webhooks())
+        }
         #[cfg(not(feature = "history"))]
         Route::ListHistory | Route::GetJobHistory | Route::GetJobStats | Route::JobStatsSvg | Route::ListAudit => {
             ctx.count()?;

@@ -20,3 +20,5 @@ pub mod routes;
 pub mod service;
 pub mod state;
 pub mod templates;
+#[cfg(feature = "history")]
+mod webhooks;

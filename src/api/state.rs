@@ -19,6 +19,8 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::response::problem::Problem;
 use crate::jobs::template::presets::Presets;
 use crate::util::dns::is_label;
+#[cfg(feature = "history")]
+use crate::webhooks::Webhooks;
 
 #[derive(Debug)]
 pub struct AppState {
@@ -34,6 +36,9 @@ pub struct AppState {
     /// None if the settings name no directory for it.
     #[cfg(feature = "history")]
     pub history: Option<Arc<History>>,
+    /// None if the settings name no file of endpoints.
+    #[cfg(feature = "history")]
+    pub webhooks: Option<Arc<Webhooks>>,
     pub traffic: Arc<HttpMetrics>,
     pub request_timeout: Duration,
     /// Whether finished jobs are counted by namespace.

@@ -30,6 +30,8 @@ pub(in crate::api) fn state(auth: Arc<Auth>, request_timeout: Duration) -> AppSt
         audit: Audit::new(None),
         #[cfg(feature = "history")]
         history: None,
+        #[cfg(feature = "history")]
+        webhooks: None,
         traffic: Arc::new(HttpMetrics::new(true)),
         request_timeout,
         metrics_namespaces: false,

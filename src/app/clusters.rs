@@ -29,7 +29,7 @@ impl ClusterStarter {
         let cluster = Cluster::new(config, api_server, &self.policy);
         #[cfg(feature = "history")]
         if let Some(history) = &self.history {
-            cluster.record(history);
+            cluster.record(history, self.request_timeout);
         }
         cluster.start(describer, &self.status_line, self.request_timeout);
         cluster

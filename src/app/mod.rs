@@ -3,6 +3,8 @@
 pub mod auth;
 mod clusters;
 pub mod error;
+#[cfg(feature = "history")]
+mod history;
 mod listen;
 mod open_files;
 pub mod presets;
@@ -32,8 +34,6 @@ use crate::clusters::supervisor::supervise;
 use crate::config::clusters::{ClusterConfig, ClusterSource};
 use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
-#[cfg(feature = "history")]
-use crate::history::History;
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::HostAllowlist;
 use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
@@ -94,7 +94,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     log_clusters(&settings, &default.name, &names);
 
     #[cfg(feature = "history")]
-    let history = settings.history.map(History::start);
+    let (history, webhooks) = history::start(settings.history, &mut reload)?;
     let (drain, draining) = watch::channel(false);
     let starter = ClusterStarter {
         source: settings.clusters.clone(),
@@ -130,6 +130,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         audit,
         #[cfg(feature = "history")]
         history,
+        #[cfg(feature = "history")]
+        webhooks,
         traffic: Arc::clone(&traffic),
         request_timeout: settings.request_timeout,
         metrics_namespaces: settings.metrics_namespaces,

@@ -17,7 +17,7 @@ use crate::clusters::status_line::StatusLine;
 use crate::clusters::supervisor::supervise;
 use crate::config::clusters::ClusterConfig;
 #[cfg(feature = "history")]
-use crate::history::{History, follow};
+use crate::history::{History, batch_ends, follow};
 use crate::jobs::batches::expiry;
 use crate::jobs::filter::Filter;
 use crate::jobs::policy::Policy;
@@ -67,12 +67,19 @@ impl Cluster {
 
     /// Records the changes of the jobs. Call it before [`Cluster::start`]: from now on the statuses have the images.
     #[cfg(feature = "history")]
-    pub fn record(&self, history: &Arc<History>) {
+    pub fn record(&self, history: &Arc<History>, request_timeout: Duration) {
         self.store.keep_images();
-        let (history, name, store) = (Arc::clone(history), Arc::clone(self.name()), Arc::clone(&self.store));
-        let follow = move || follow::follow(Arc::clone(&history), Arc::clone(&name), Arc::clone(&store));
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = || (Arc::clone(history), Arc::clone(self.name()), Arc::clone(&self.store));
+        let (history_of_jobs, name, store) = parts();
+        let follow = move || follow::follow(Arc::clone(&history_of_jobs), Arc::clone(&name), Arc::clone(&store));
         tasks.spawn(supervise("history", follow, || {}));
+        if history.sends() {
+            let ((history, name, store), may_grow) = (parts(), request_timeout * 2);
+            let follow =
+                move || batch_ends::follow(Arc::clone(&history), Arc::clone(&name), Arc::clone(&store), may_grow);
+            tasks.spawn(supervise("batch ends", follow, || {}));
+        }
     }
 
     /// The name that callers use.

@@ -14,11 +14,14 @@ pub struct HistoryConfig {
     pub keep: Duration,
     /// The most bytes of the database file.
     pub max_size: u64,
+    /// `EKS_API_WEBHOOKS_FILE`. Webhooks need the history.
+    pub webhooks: Option<PathBuf>,
 }
 
 const DIR: &str = "EKS_API_STATE_DIR";
 const KEEP: &str = "EKS_API_HISTORY_KEEP";
 const MAX_SIZE: &str = "EKS_API_HISTORY_MAX_SIZE";
+const WEBHOOKS: &str = "EKS_API_WEBHOOKS_FILE";
 const DAY: Duration = Duration::from_hours(24);
 const MIB: u64 = 1 << 20;
 
@@ -29,13 +32,14 @@ impl HistoryConfig {
         let keep = read.optional(KEEP, "a time from 1h to 3650d, such as 90d", keep, 90 * DAY);
         let max_size = read.optional(MAX_SIZE, "a size from 16MiB to 1024GiB, such as 1GiB", size, 1024 * MIB);
         if read.value(DIR).is_none() {
-            for name in [KEEP, MAX_SIZE] {
+            for name in [KEEP, MAX_SIZE, WEBHOOKS] {
                 if read.value(name).is_some() {
                     read.error(format!("{name} is set without {DIR}: set {DIR}, or remove {name}"));
                 }
             }
         }
-        Some(Self { dir: dir?, keep, max_size })
+        let webhooks = read.value(WEBHOOKS).map(PathBuf::from);
+        Some(Self { dir: dir?, keep, max_size, webhooks })
     }
 }
 
@@ -79,7 +83,8 @@ mod tests {
     #[test]
     fn without_a_directory_there_is_no_history() {
         assert_eq!(read(&[]), Ok(None));
-        let config = |keep, max_size| Ok(Some(HistoryConfig { dir: "/var/lib/eks-api".into(), keep, max_size }));
+        let config =
+            |keep, max_size| Ok(Some(HistoryConfig { dir: "/var/lib/eks-api".into(), keep, max_size, webhooks: None }));
         let dir = (DIR, "/var/lib/eks-api");
         assert_eq!(read(&[dir]), config(90 * DAY, 1 << 30));
         assert_eq!(read(&[dir, (KEEP, "7d"), (MAX_SIZE, "64MiB")]), config(7 * DAY, 64 << 20));

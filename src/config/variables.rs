@@ -13,7 +13,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 }
 
 /// The settings of the service.
-pub const VARIABLES: [Variable; 36] = [
+pub const VARIABLES: [Variable; 37] = [
     variable("EKS_CLUSTER_NAME", "required", "name of the EKS cluster"),
     variable("EKS_REGION", "AWS_REGION, else AWS_DEFAULT_REGION", "AWS region of the cluster"),
     variable("EKS_API_CLUSTERS_FILE", "none", "file with the clusters, instead of EKS_CLUSTER_NAME and EKS_REGION"),
@@ -29,6 +29,11 @@ pub const VARIABLES: [Variable; 36] = [
     ),
     variable("EKS_API_HISTORY_KEEP", "90d", "how long the history keeps a run after its end, and an audit record"),
     variable("EKS_API_HISTORY_MAX_SIZE", "1GiB", "the most bytes of the database; beyond it the oldest are deleted"),
+    variable(
+        "EKS_API_WEBHOOKS_FILE",
+        "none",
+        "file with the endpoints of webhooks, one a line; needs EKS_API_STATE_DIR",
+    ),
     variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     variable("EKS_API_LISTEN", "127.0.0.1:8000", "address and port to listen on"),
     variable(

@@ -84,7 +84,7 @@ fn short(record: &Record) -> String {
             let reason = if *reason == ListReason::Start { "start:" } else { "dropped:" };
             reason.to_owned() + &jobs.concat()
         }
-        Record::Created { .. } | Record::Audit(_) => panic!("{record:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -4,10 +4,12 @@
 //! for the disk: a record goes into a bounded queue, and is dropped if the queue is full.
 
 pub mod backup;
+pub mod batch_ends;
 pub mod export;
 pub mod follow;
 pub mod local;
 pub mod metrics;
+pub mod outbox;
 pub mod query;
 pub mod record;
 pub mod store;

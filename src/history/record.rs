@@ -5,6 +5,8 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
+use crate::history::outbox::requests::{Attempt, RedeliverError, Redelivery};
+use crate::jobs::batches::state::BatchState;
 use crate::jobs::status::Status;
 
 /// One thing to write. Writing it twice is harmless.
@@ -38,6 +40,45 @@ pub enum Record {
         done: oneshot::Sender<()>,
     },
     Audit(Box<AuditRecord>),
+    /// Batches of a cluster that have ended.
+    BatchesEnded {
+        cluster: Arc<str>,
+        batches: Vec<BatchEnd>,
+        /// In seconds since 1970, by our clock.
+        time: i64,
+        /// Is sent when the record is written, and dropped if it is lost.
+        done: oneshot::Sender<()>,
+    },
+    /// An attempt to deliver a message.
+    Attempt {
+        attempt: Box<Attempt>,
+        /// Is sent when the record is written, and dropped if it is lost.
+        done: oneshot::Sender<()>,
+    },
+    /// A call to deliver messages again.
+    Redelivery {
+        redelivery: Box<Redelivery>,
+        /// Takes the number of deliveries. It is dropped if the record is lost.
+        done: oneshot::Sender<Result<u64, RedeliverError>>,
+    },
+}
+
+/// A batch that has ended, once for each state and time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchEnd {
+    /// Of the head.
+    pub uid: Box<str>,
+    pub namespace: Box<str>,
+    pub name: Box<str>,
+    pub state: BatchState,
+    /// The end of the last member, or the creation of the head if no member is known. In seconds since 1970.
+    pub time: i64,
+    /// The labels of the head, in the order of their keys.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// The value of the annotation `eks-api/notify`.
+    pub notify: Option<Box<str>>,
+    /// The status object.
+    pub json: Box<str>,
 }
 
 /// Why the history is compared with the cluster.

@@ -34,6 +34,10 @@ pub struct Status {
     label_ends: Box<[(u32, u32)]>,
     template: Option<Box<str>>,
     batch: Option<Box<Membership>>,
+    /// The webhooks that are told the end, as the annotation names them.
+    notify: Option<Box<str>>,
+    /// When the deletion began, in seconds since 1970.
+    pub deleted_at: Option<i64>,
     /// The image of each container, as a JSON object. Only the history needs them.
     images: Option<Box<str>>,
     json: Body,
@@ -68,6 +72,8 @@ impl Status {
             label_ends: label_ends.into(),
             template: template_of(job).map(|(template, _)| template.into()),
             batch: Membership::of(job).map(Box::new),
+            notify: metadata.annotations.notify.clone(),
+            deleted_at: seconds(metadata.deletion_timestamp.as_ref()),
             images: None,
             json: json(cluster, job, None),
             exit: None,
@@ -130,6 +136,11 @@ impl Status {
     /// Returns the job's part in a batch, if it has one.
     pub fn batch(&self) -> Option<&Membership> {
         self.batch.as_deref()
+    }
+
+    /// Returns the value of the annotation `eks-api/notify`.
+    pub fn notify(&self) -> Option<&str> {
+        self.notify.as_deref()
     }
 
     /// Whether it is the head of a batch. To callers a head is not a job.

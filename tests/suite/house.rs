@@ -11,7 +11,7 @@ use source::{Source, sources};
 
 /// The rooms from the bottom up, each with its row and its budget in lines of code. Rooms of one row never import each
 /// other. Blank lines, comments and tests do not count.
-const ROOMS: [(&str, usize, usize); 17] = [
+const ROOMS: [(&str, usize, usize); 18] = [
     ("util", 0, 1120),
     ("config", 1, 851),
     ("telemetry", 1, 568),
@@ -20,15 +20,16 @@ const ROOMS: [(&str, usize, usize); 17] = [
     ("kube", 3, 2406),
     ("jobs", 4, 4858),
     ("history", 5, 2240),
-    ("clusters", 6, 452),
-    ("auth", 7, 785),
-    ("audit", 8, 303),
-    ("http", 9, 2405),
-    ("api", 10, 7705),
-    ("app", 11, 594),
-    ("cli", 12, 1881),
-    ("lib", 13, 16),
-    ("main", 13, 15),
+    ("webhooks", 6, 2000),
+    ("clusters", 7, 452),
+    ("auth", 8, 785),
+    ("audit", 9, 303),
+    ("http", 10, 2405),
+    ("api", 11, 7705),
+    ("app", 12, 594),
+    ("cli", 13, 1881),
+    ("lib", 14, 16),
+    ("main", 14, 15),
 ];
 
 fn row(room: &str) -> Option<usize> {

@@ -69,6 +69,10 @@ pub const GET_JOB_LOGS: &[Permission] = &[
 ];
 /// Not under /api: Kubernetes' role system:discovery grants that to every authenticated caller.
 pub const LIST_AUDIT: Permission = permission("get", "", "/eks-api/list_audit", "list-audit");
+pub const LIST_WEBHOOKS: Permission = permission("get", "", "/eks-api/list_webhooks", "list-webhooks");
+pub const LIST_DELIVERIES: Permission = permission("get", "", "/eks-api/list_deliveries", "list-deliveries");
+pub const REDELIVER: Permission = permission("post", "", "/eks-api/redeliver", "redeliver");
+pub const TEST_WEBHOOK: Permission = permission("post", "", "/eks-api/test_webhook", "test-webhook");
 pub const LIST_TEMPLATES: &[Permission] = &[permission("list", "batch", "cronjobs", "list-templates")];
 pub const PATCH_JOB: &[Permission] = &[permission("patch", "batch", "jobs", "suspend-job and resume-job")];
 pub const CREATE_BATCH: &[Permission] = &[

@@ -45,10 +45,18 @@ fn is_for_batches(path: &str) -> bool {
 /// The members of the JSON body that cannot be in the query.
 const fn body_members(route: Route) -> &'static [&'static str] {
     match route {
-        Route::CreateJob => &["job_manifest", "template", "job_name", "parameters", "overrides"],
-        Route::CreateBatch => {
-            &["job_manifest", "template", "parameters", "overrides", "jobs", "on_error", "ttl_seconds_after_finished"]
-        }
+        Route::CreateJob => &["job_manifest", "template", "job_name", "parameters", "overrides", "notify"],
+        Route::CreateBatch => &[
+            "job_manifest",
+            "template",
+            "parameters",
+            "overrides",
+            "jobs",
+            "on_error",
+            "ttl_seconds_after_finished",
+            "notify",
+        ],
+        Route::Redeliver => &["webhook", "since", "delivery_id"],
         Route::CreateNamespace => &["labels", "annotations"],
         _ => &[],
     }

@@ -29,6 +29,10 @@ pub enum Route {
     GetJobStats,
     JobStatsSvg,
     ListAudit,
+    ListWebhooks,
+    ListDeliveries,
+    Redeliver,
+    TestWebhook,
     CreateNamespace,
     DeleteNamespace,
     ListNamespaces,
@@ -74,7 +78,7 @@ const fn open(route: Route, path: &'static str, operation: &'static str, media: 
 }
 
 /// The table. A parameter that is not in it is an error: a misspelt option must not be ignored.
-pub(super) static TABLE: [Row; 35] = {
+pub(super) static TABLE: [Row; 39] = {
     use Access::{Cluster, Operator};
     use Role::{Admin, Read, Run, Write};
     use access as needs;
@@ -133,6 +137,12 @@ pub(super) static TABLE: [Row; 35] = {
         row(Route::ListAudit, GET, "/api/eks-list-audit", "list_audit",
             Operator(needs::LIST_AUDIT),
             &["cluster", "namespace", "since", "until", "caller", "operation", "outcome", "limit", "continue"]),
+        row(Route::ListWebhooks, GET, "/api/eks-list-webhooks", "list_webhooks", Operator(needs::LIST_WEBHOOKS), &[]),
+        row(Route::ListDeliveries, GET, "/api/eks-list-deliveries", "list_deliveries",
+            Operator(needs::LIST_DELIVERIES), &["webhook", "state", "since", "limit", "continue"]),
+        row(Route::Redeliver, POST, "/api/eks-redeliver", "redeliver", Operator(needs::REDELIVER), &[]),
+        row(Route::TestWebhook, POST, "/api/eks-test-webhook", "test_webhook",
+            Operator(needs::TEST_WEBHOOK), &["webhook"]),
         row(Route::CreateNamespace, POST, "/api/eks-create-namespace", "create_namespace",
             Cluster(Admin, needs::CREATE_NAMESPACE), &["cluster", "namespace_name"]),
         row(Route::DeleteNamespace, DELETE, "/api/eks-delete-namespace", "delete_namespace",

@@ -123,6 +123,7 @@ impl<'c> Tables<'c> {
                 self.listed.insert(Arc::clone(cluster));
             }
             Record::Audit(record) => self.audit(record)?,
+            Record::BatchesEnded { .. } | Record::Attempt { .. } | Record::Redelivery { .. } => {}
         }
         Ok(true)
     }

@@ -22,6 +22,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::history::HistoryConfig;
 use crate::history::metrics::HistoryMetrics;
+use crate::history::outbox::event::Subscriptions;
+use crate::history::outbox::requests::{Attempt, RedeliverError, Redelivery};
 use crate::history::record::Record;
 use crate::kube::health::Outcome;
 
@@ -41,23 +43,38 @@ pub struct History {
     pub metrics: Arc<HistoryMetrics>,
     queue: SyncSender<Entry>,
     shared: Arc<Shared>,
+    /// Whether there are webhooks.
+    sends: bool,
     readers: Readers,
+    /// So that no query holds up the deliveries.
+    outbox_readers: Readers,
     /// `None` if it could not start.
     thread: Option<JoinHandle<()>>,
 }
 
 impl History {
     /// Starts the thread that opens the database and writes. Does not wait for it.
-    pub fn start(config: HistoryConfig) -> Arc<Self> {
-        Self::start_with(config, Pauses::default())
+    /// With subscriptions it writes what their endpoints are told.
+    pub fn start(config: HistoryConfig, subscriptions: Option<Arc<dyn Subscriptions>>) -> Arc<Self> {
+        Self::start_with(config, subscriptions, Pauses::default())
     }
 
-    fn start_with(config: HistoryConfig, pauses: Pauses) -> Arc<Self> {
+    fn start_with(config: HistoryConfig, subscriptions: Option<Arc<dyn Subscriptions>>, pauses: Pauses) -> Arc<Self> {
+        let sends = subscriptions.is_some();
         let shared = Arc::new(Shared::new(&config.dir));
         let (queue, records) = mpsc::sync_channel(MAX_QUEUED);
-        let writer = Writer { config, pauses, shared: Arc::clone(&shared), records, closing: OnceCell::new() };
+        let writer =
+            Writer { config, pauses, shared: Arc::clone(&shared), records, closing: OnceCell::new(), subscriptions };
         let thread = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run()).ok();
-        Arc::new(Self { metrics: Arc::clone(&shared.metrics), queue, shared, readers: Readers::default(), thread })
+        Arc::new(Self {
+            metrics: Arc::clone(&shared.metrics),
+            queue,
+            shared,
+            sends,
+            readers: Readers::default(),
+            outbox_readers: Readers::default(),
+            thread,
+        })
     }
 
     /// Queues a record. Never waits. Returns false if the record is dropped.
@@ -99,6 +116,38 @@ impl History {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
         self.readers.read(&self.shared, timeout, query).await
+    }
+
+    /// Whether it writes what webhooks are told.
+    pub const fn sends(&self) -> bool {
+        self.sends
+    }
+
+    /// Notifies of new deliveries, and of deliveries whose time has changed.
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.shared.outbox.subscribe()
+    }
+
+    /// As [`History::read`], for the deliveries. Calls do not use it.
+    pub async fn read_outbox<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        self.outbox_readers.read(&self.shared, timeout, query).await
+    }
+
+    /// Returns whether the attempt is written.
+    pub async fn record_attempt(&self, attempt: Attempt) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.record(Record::Attempt { attempt: Box::new(attempt), done }) && is_done.await.is_ok()
+    }
+
+    /// Makes deliveries due again. Returns how many.
+    pub async fn redeliver(&self, redelivery: Redelivery) -> Result<u64, RedeliverError> {
+        let (done, is_done) = oneshot::channel();
+        self.record(Record::Redelivery { redelivery: Box::new(redelivery), done });
+        is_done.await.unwrap_or(Err(RedeliverError::Unavailable))
     }
 
     /// Waits until all records of the queue are written, or dropped.

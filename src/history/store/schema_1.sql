@@ -81,5 +81,44 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_by_time ON audit (time);
 
+-- An event that an endpoint of the webhooks gets.
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE, -- the webhook-id
+    type TEXT NOT NULL,
+    cluster TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    object TEXT NOT NULL, -- the name of the job or the batch
+    time INTEGER NOT NULL, -- as the cluster tells it
+    written INTEGER NOT NULL, -- in milliseconds since 1970, by our clock
+    body TEXT NOT NULL -- the message, a JSON object
+) STRICT;
+
+-- One row an event and an endpoint. The state is pending, delivered or failed.
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    event INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    webhook TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER, -- in milliseconds since 1970; only while it is pending
+    last_attempt INTEGER, -- in milliseconds since 1970
+    last_status INTEGER,
+    last_error TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX deliveries_by_event ON deliveries (event, webhook);
+CREATE INDEX deliveries_pending ON deliveries (webhook, next_attempt) WHERE state = 'pending';
+CREATE INDEX deliveries_by_attempt ON deliveries (webhook, last_attempt);
+
+-- The batches whose end was written, by the uid of the head.
+CREATE TABLE batch_ends (
+    cluster INTEGER NOT NULL REFERENCES clusters (id),
+    uid TEXT NOT NULL,
+    state TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (cluster, uid, state, time)
+) STRICT, WITHOUT ROWID;
+
 -- kept_since: the creation of the newest run that was deleted because the file was full.
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -20,6 +20,8 @@ pub(super) struct Shared {
     pub(super) started: i64,
     /// Changes when the writer has room again after records were dropped.
     pub(super) dropped: watch::Sender<u64>,
+    /// Changes when there are new deliveries, or the time of some has changed.
+    pub(super) outbox: watch::Sender<u64>,
     /// Whether records were dropped, or the database failed, since the last notification.
     has_lost: AtomicBool,
     /// Whether a reader found the file damaged.
@@ -41,6 +43,7 @@ impl Shared {
             path: dir.join(DATABASE),
             started: record::now(),
             dropped: watch::Sender::default(),
+            outbox: watch::Sender::default(),
             has_lost: AtomicBool::default(),
             is_suspect: AtomicBool::default(),
             state: Mutex::default(),

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
+use crate::history::outbox::event::Subscriptions;
 use crate::history::record::Record;
 use crate::history::store::apply::{MAX_GROUP, Tables};
 use crate::history::store::error::Unusable;
@@ -61,6 +62,8 @@ pub(super) struct Writer {
     pub(super) records: Receiver<Entry>,
     /// Is set when the thread must end. It is dropped with the writer.
     pub(super) closing: OnceCell<oneshot::Sender<()>>,
+    /// `None` without webhooks.
+    pub(super) subscriptions: Option<Arc<dyn Subscriptions>>,
 }
 
 /// Why the writer stops.

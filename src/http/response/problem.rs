@@ -85,6 +85,12 @@ impl Problem {
         Self::new(StatusCode::NOT_IMPLEMENTED, "no_history", detail)
     }
 
+    /// 501: the service has no webhooks.
+    pub fn no_webhooks() -> Self {
+        let detail = "this service has no webhooks: its operator can set EKS_API_WEBHOOKS_FILE";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "no_webhooks", detail)
+    }
+
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", format!("this path takes {allow}"))
     }

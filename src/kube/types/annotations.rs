@@ -8,12 +8,15 @@ use serde::Deserialize;
 pub const TEMPLATE_ANNOTATION: &str = "eks-api/template";
 /// The annotation that describes a batch. Its head has it.
 pub const BATCH_ANNOTATION: &str = "eks-api/batch";
+/// The annotation that names the webhooks that are told the end of a job or a batch, separated by commas.
+pub const NOTIFY_ANNOTATION: &str = "eks-api/notify";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Option<Annotations>")]
 pub struct OwnAnnotations {
     pub template: Option<Box<str>>,
     pub batch: Option<Box<str>>,
+    pub notify: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -22,19 +25,25 @@ struct Annotations {
     template: Option<Box<str>>,
     #[serde(rename = "eks-api/batch")]
     batch: Option<Box<str>>,
+    #[serde(rename = "eks-api/notify")]
+    notify: Option<Box<str>>,
 }
 
 /// The map may be null.
 impl From<Option<Annotations>> for OwnAnnotations {
     fn from(annotations: Option<Annotations>) -> Self {
-        annotations.map_or_else(Self::default, |Annotations { template, batch }| Self { template, batch })
+        annotations.map_or_else(Self::default, |Annotations { template, batch, notify }| Self {
+            template,
+            batch,
+            notify,
+        })
     }
 }
 
 impl From<&BTreeMap<String, String>> for OwnAnnotations {
     fn from(annotations: &BTreeMap<String, String>) -> Self {
         let value = |name| annotations.get(name).map(|value| value.as_str().into());
-        Self { template: value(TEMPLATE_ANNOTATION), batch: value(BATCH_ANNOTATION) }
+        Self { template: value(TEMPLATE_ANNOTATION), batch: value(BATCH_ANNOTATION), notify: value(NOTIFY_ANNOTATION) }
     }
 }
 

@@ -10,7 +10,7 @@ mod pod;
 mod pod_failure_policy;
 pub mod request;
 
-pub use annotations::{BATCH_ANNOTATION, OwnAnnotations, TEMPLATE_ANNOTATION};
+pub use annotations::{BATCH_ANNOTATION, NOTIFY_ANNOTATION, OwnAnnotations, TEMPLATE_ANNOTATION};
 pub use job::{DeletedJob, Job, JobInFull, JobMetadata, JobStatus, Labels};
 pub use meta::{Cause, Condition, Ignored, List, ListMetadata, Metadata, OwnerReference, Status, StatusDetails, Time};
 pub use namespace::{Namespace, NamespaceStatus};

@@ -94,6 +94,8 @@ async fn inside() -> Inside {
         audit: Audit::new(Some(Journal::at(path).unwrap())),
         #[cfg(feature = "history")]
         history: None,
+        #[cfg(feature = "history")]
+        webhooks: None,
         traffic: metrics,
         metrics_namespaces: false,
         docs: true,

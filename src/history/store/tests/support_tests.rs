@@ -34,7 +34,7 @@ impl Dir {
     }
 
     pub(super) fn config(&self) -> HistoryConfig {
-        HistoryConfig { dir: self.0.clone(), keep: 90 * Duration::from_hours(24), max_size: 1 << 30 }
+        HistoryConfig { dir: self.0.clone(), keep: 90 * Duration::from_hours(24), max_size: 1 << 30, webhooks: None }
     }
 
     pub(super) fn database(&self) -> PathBuf {
@@ -58,7 +58,7 @@ impl Drop for Dir {
 
 pub(super) fn start(config: HistoryConfig) -> Arc<History> {
     let pause = Duration::from_millis(20);
-    History::start_with(config, Pauses { open: pause, full: pause, retention: pause })
+    History::start_with(config, None, Pauses { open: pause, full: pause, retention: pause })
 }
 
 /// Waits until the check has an outcome that is right.

@@ -75,7 +75,7 @@ async fn closing_does_not_wait_for_a_directory_that_is_missing() {
     let dir = Dir::new();
     let config = HistoryConfig { dir: dir.0.join("missing"), ..dir.config() };
     let pause = Duration::from_hours(1);
-    let history = History::start_with(config, Pauses { open: pause, full: pause, retention: pause });
+    let history = History::start_with(config, None, Pauses { open: pause, full: pause, retention: pause });
     until_failed(&history, "is not a directory").await;
     tokio::time::timeout(MINUTE, history.close()).await.unwrap();
 }

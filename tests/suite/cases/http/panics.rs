@@ -52,6 +52,8 @@ async fn a_panic_is_answered_500_and_hurts_nobody_else() {
         audit: Audit::new(None),
         #[cfg(feature = "history")]
         history: None,
+        #[cfg(feature = "history")]
+        webhooks: None,
         traffic: Arc::clone(&metrics),
         request_timeout: Duration::from_mins(5),
         metrics_namespaces: false,

@@ -1,0 +1,30 @@
+//! Starts the history and the webhooks: [`start`].
+
+use std::sync::Arc;
+
+use crate::app::error::Error;
+use crate::app::reload::Reload;
+use crate::clusters::supervisor::supervise;
+use crate::config::history::HistoryConfig;
+use crate::history::History;
+use crate::history::outbox::event::Subscriptions;
+use crate::webhooks::Webhooks;
+use crate::webhooks::delivery::deliver;
+
+type Started = (Option<Arc<History>>, Option<Arc<Webhooks>>);
+
+/// Starts the history, if there is one, and the delivery to its webhooks.
+pub(super) fn start(config: Option<HistoryConfig>, reload: &mut Reload) -> Result<Started, Error> {
+    let Some(config) = config else { return Ok((None, None)) };
+    let webhooks = config.webhooks.clone().map(Webhooks::open).transpose().map_err(Error::Config)?.map(Arc::new);
+    let subscriptions = webhooks.clone().map(|webhooks| webhooks as Arc<dyn Subscriptions>);
+    let history = History::start(config, subscriptions);
+    if let Some(webhooks) = &webhooks {
+        let reloaded = Arc::clone(webhooks);
+        reload.add("webhooks", move || reloaded.reload());
+        let (webhooks, history) = (Arc::clone(webhooks), Arc::clone(&history));
+        let delivery = move || deliver(Arc::clone(&webhooks), Arc::clone(&history));
+        tokio::spawn(supervise("webhooks", delivery, || ()));
+    }
+    Ok((Some(history), webhooks))
+}

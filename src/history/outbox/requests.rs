@@ -1,0 +1,62 @@
+//! The changes of the outbox that the delivery and its calls ask for. They go through the queue of the history.
+
+use crate::config::pattern::Patterns;
+
+/// An attempt to deliver that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The id of the row, [`super::query::Due::id`].
+    pub delivery: i64,
+    /// The end of the attempt, in milliseconds since 1970.
+    pub time: i64,
+    /// The HTTP status of the reply. `None` without a reply.
+    pub status: Option<u16>,
+    /// Why it failed, without the URL.
+    pub error: Option<String>,
+    pub next: Next,
+}
+
+/// What an attempt makes of its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Delivered,
+    /// The last try has failed.
+    Failed,
+    /// The next attempt, in milliseconds since 1970.
+    Retry(i64),
+    /// The delivery stays as it is until the endpoint is enabled again (410).
+    Keep,
+}
+
+/// Deliveries to send again, with the same webhook-id.
+#[derive(Clone, Debug)]
+pub struct Redelivery {
+    pub which: Which,
+    pub scope: Scope,
+    /// The names of the endpoints of the file. Deliveries of others are left out.
+    pub endpoints: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// All deliveries of an endpoint whose event was written at this time or later, in milliseconds since 1970.
+    Since { webhook: String, time: i64 },
+    /// One message, to one endpoint or to all that had it.
+    Message { id: String, webhook: Option<String> },
+}
+
+/// The clusters and namespaces of the caller. `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    pub clusters: Option<Vec<String>>,
+    /// A namespace must match each.
+    pub namespaces: Vec<Patterns>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedeliverError {
+    /// More than the endpoint may have pending.
+    TooMany { matching: u64, room: u64 },
+    /// The history cannot be written now.
+    Unavailable,
+}

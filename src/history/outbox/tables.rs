@@ -1,0 +1,1 @@
+//! Writes events and their deliveries, and what becomes of them: [`Outbox`].

@@ -1,0 +1,59 @@
+//! A line of the webhooks file: [`Endpoint`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use hyper::Uri;
+
+use crate::config::pattern::Patterns;
+use crate::history::outbox::event::Event;
+use crate::jobs::label_selector::Selector;
+use crate::webhooks::secret::Secrets;
+
+/// Where messages go, and which ones.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub name: Arc<str>,
+    pub url: EndpointUrl,
+    /// Types, or patterns of types such as `batch.*`.
+    pub events: Vec<String>,
+    /// `None` means all.
+    pub namespaces: Option<Patterns>,
+    /// `None` means all.
+    pub clusters: Option<Patterns>,
+    pub label_selector: Selector,
+    pub secrets: Secrets,
+    /// The CAs of `ca_file`, in PEM. Without it the public CAs count.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+impl Endpoint {
+    /// Whether this endpoint gets the event.
+    pub fn wants(&self, event: &Event<'_>) -> bool {
+        let _ = event;
+        false
+    }
+
+    /// Whether the endpoint may get events of this cluster and namespace.
+    pub fn covers(&self, cluster: &str, namespace: &str) -> bool {
+        let matches = |patterns: &Option<Patterns>, name| patterns.as_ref().is_none_or(|list| list.matches(name));
+        matches(&self.clusters, cluster) && matches(&self.namespaces, namespace)
+    }
+}
+
+/// The URL of an endpoint. Its path may hold a secret, so only the host is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl {
+    /// Absolute, with `https`, or `http` and a loopback host.
+    pub uri: Uri,
+    /// Without brackets.
+    pub host: String,
+    pub port: u16,
+    pub is_tls: bool,
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointUrl").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}

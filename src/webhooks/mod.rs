@@ -1,0 +1,69 @@
+//! Webhooks: signed messages about jobs and batches to the endpoints of `EKS_API_WEBHOOKS_FILE`. See docs/WEBHOOKS.md.
+//!
+//! `file` reads the endpoints, `endpoint` selects their events. The history writes the outbox; `delivery` takes what is
+//! due and sends it by `send`, which signs (`signature`) and connects only where `address` allows it.
+
+pub mod address;
+pub mod delivery;
+pub mod endpoint;
+mod file;
+pub mod metrics;
+pub mod secret;
+pub mod send;
+pub mod signature;
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::history::outbox::event::{Event, Subscriptions};
+use crate::webhooks::endpoint::Endpoint;
+use crate::webhooks::metrics::WebhookMetrics;
+
+/// The endpoints of the file, which a reload replaces.
+#[derive(Debug)]
+pub struct Webhooks {
+    pub metrics: WebhookMetrics,
+    path: PathBuf,
+    endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
+    /// Changes after each reload.
+    reloads: watch::Sender<u64>,
+}
+
+impl Webhooks {
+    /// Reads the file. The error has all its mistakes, one a line.
+    pub fn open(path: PathBuf) -> Result<Self, String> {
+        let endpoints = file::load(&path)?;
+        let (metrics, reloads) = (WebhookMetrics::default(), watch::Sender::default());
+        Ok(Self { metrics, path, endpoints: RwLock::new(endpoints.into()), reloads })
+    }
+
+    /// Reads the file again. After an error the old endpoints stay.
+    pub fn reload(&self) -> Result<(), String> {
+        let endpoints = file::load(&self.path)?;
+        *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints.into();
+        self.reloads.send_modify(|times| *times += 1);
+        Ok(())
+    }
+
+    pub fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
+        Arc::clone(&self.endpoints.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
+        self.endpoints().iter().find(|endpoint| *endpoint.name == *name).cloned()
+    }
+
+    /// Notifies of each reload.
+    pub fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
+    }
+}
+
+impl Subscriptions for Webhooks {
+    fn endpoints(&self, event: &Event<'_>) -> Vec<Arc<str>> {
+        let endpoints = Self::endpoints(self);
+        endpoints.iter().filter(|endpoint| endpoint.wants(event)).map(|endpoint| Arc::clone(&endpoint.name)).collect()
+    }
+}
