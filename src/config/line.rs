@@ -159,6 +159,6 @@ impl<'a> Values<'a> {
 }
 
 /// Returns a value in quotes, escaped, of bounded length.
-fn shown(value: &str) -> String {
+pub fn shown(value: &str) -> String {
     truncate(&format!("{value:?}"), MAX_SHOWN).to_owned()
 }
