@@ -18,10 +18,13 @@ const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
 /// Returns the port of an authority without user information. It is `default` if none is given, and `None` if it is not
 /// 1 to 65535.
 pub fn port(authority: &Authority, default: u16) -> Option<u16> {
-    match authority.as_str().strip_prefix(authority.host())? {
-        "" => Some(default),
-        _ => authority.port_u16().filter(|port| *port > 0),
+    let rest = authority.as_str().strip_prefix(authority.host())?;
+    if rest.is_empty() {
+        return Some(default);
     }
+    // A number of Rust may begin with a plus sign.
+    let digits = rest.strip_prefix(':').filter(|port| port.bytes().all(|c| c.is_ascii_digit()));
+    digits?.parse().ok().filter(|port| *port > 0)
 }
 
 /// Makes TCP connections with keepalive probes. A connection is closed after two more probes without an answer, or if

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<EndpointUrl, String> {
         return Err(format!("has http:// and the host {host}: write https://"));
     }
     match address {
-        Some(address) => judge(address, !is_tls).map_err(|why| format!("has the address {address}: {why}"))?,
+        Some(address) => judge(address, !is_tls).map_err(|why| format!("has an address that is refused: {why}"))?,
         None if ServerName::try_from(host).is_err() => return Err("has a host that is not a DNS name".to_owned()),
         None => {}
     }

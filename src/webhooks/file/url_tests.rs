@@ -99,7 +99,7 @@ fn an_address_is_judged_and_private_ranges_are_allowed() {
         ("[ff02::1]", "ff02::1"),
     ] {
         let error = parsed(&format!("https://{host}/path")).unwrap_err();
-        assert!(error.starts_with(&format!("has the address {shown}: ")), "{host}: {error}");
+        assert!(error.starts_with(&format!("has an address that is refused: {shown} ")), "{host}: {error}");
     }
 }
 
