@@ -92,7 +92,7 @@ fn each_mistake_of_a_line_names_the_line_and_the_key() {
         ("https://hooks.example.com/s3cret", &needed, "the name must be at most 63"),
         ("good", &needed, "the name of line 2 is used again: choose another name"),
         ("ops url=https://a", &needed, "url is given twice: remove one of them"),
-        ("ops url=http://a/s3cret secret_file=ops.key", "", "url has http:// and the host a: write https://"),
+        ("ops url=http://a/s3cret secret_file=ops.key", "", "url has http:// and the host \"a\": write https://"),
         ("ops https://a/s3cret", &needed, "a word is not key=value: write key=value without blanks"),
         ("ops https://a/?s3cret=s3cret", &needed, "unknown key: the keys are url, events, namespaces, clusters, "),
         ("ops event=job.failed", &needed, "unknown key \"event\": did you mean events?"),

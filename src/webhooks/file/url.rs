@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hyper::Uri;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::DnsName;
 
+use crate::config::line::shown;
 use crate::util::net;
 use crate::webhooks::address::judge;
 use crate::webhooks::endpoint::EndpointUrl;
@@ -36,18 +37,16 @@ pub(super) fn parse(text: &str) -> Result<EndpointUrl, String> {
     let address = address(host)?;
     let is_loopback = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     if !is_tls && !is_loopback {
-        return Err(format!("has http:// and the host {host}: write https://"));
+        return Err(format!("has http:// and the host {}: write https://", shown(host)));
     }
-    match address {
-        Some(address) => judge(address, !is_tls).map_err(|why| format!("has an address that is refused: {why}"))?,
-        None if ServerName::try_from(host).is_err() => return Err("has a host that is not a DNS name".to_owned()),
-        None => {}
+    if let Some(address) = address {
+        judge(address, !is_tls).map_err(|why| format!("has an address that is refused: {why}"))?;
     }
     let host = host.trim_matches(['[', ']']).to_owned();
     Ok(EndpointUrl { uri, host, port, is_tls })
 }
 
-/// Returns the address that a host is. `None` for a name.
+/// Returns the address that a host is. `None` for a DNS name.
 fn address(host: &str) -> Result<Option<IpAddr>, String> {
     if let Some(inner) = host.strip_prefix('[') {
         let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
@@ -58,15 +57,9 @@ fn address(host: &str) -> Result<Option<IpAddr>, String> {
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return Ok(Some(address.into()));
     }
-    // Resolvers take 2130706433, 0177.0.0.1, 0x7f.1 and 127.1 as addresses (<https://url.spec.whatwg.org/#ends-in-a-number-checker>).
-    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    let is_number = !last.is_empty() && last.bytes().all(|c| c.is_ascii_digit())
-        || hex.is_some_and(|hex| hex.bytes().all(|c| c.is_ascii_hexdigit()));
-    if is_number {
-        return Err(format!("has the host {host}, which ends with a number: write an address as four decimal numbers"));
-    }
-    Ok(None)
+    // Resolvers take 2130706433, 0177.0.0.1, 0x7f.1 and 127.1 as addresses. A DNS name does not end with a number.
+    let wrong = "which is neither a DNS name nor an address of four decimal numbers";
+    DnsName::try_from(host).map(|_| None).map_err(|_| format!("has the host {}, {wrong}", shown(host)))
 }
 
 #[cfg(test)]

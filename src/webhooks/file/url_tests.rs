@@ -58,7 +58,7 @@ fn http_is_for_loopback_alone() {
         "[2001:db8::1]",
     ] {
         let error = parsed(&format!("http://{host}/path")).unwrap_err();
-        assert_eq!(error, format!("has http:// and the host {host}: write https://"));
+        assert_eq!(error, format!("has http:// and the host {host:?}: write https://"));
     }
 }
 
@@ -131,7 +131,10 @@ fn a_number_that_a_resolver_takes_as_an_address_is_refused() {
     ] {
         for scheme in ["https", "http"] {
             let error = parsed(&format!("{scheme}://{host}:443/path")).unwrap_err();
-            assert!(error.starts_with(&format!("has the host {host}, which ends with a number: ")), "{host}: {error}");
+            assert_eq!(
+                error,
+                format!("has the host {host:?}, which is neither a DNS name nor an address of four decimal numbers")
+            );
         }
     }
 }
@@ -141,6 +144,7 @@ fn what_is_not_such_a_url_is_refused_and_its_path_not_shown() {
     let scheme = "must be https://HOST/PATH";
     let form = "is not a URL: ";
     let port = "has a wrong port: it must be 1 to 65535";
+    let host = "has the host \"";
     let brackets = "has brackets without an IPv6 address";
     for (text, expected) in [
         ("", scheme),
@@ -157,7 +161,7 @@ fn what_is_not_such_a_url_is_refused_and_its_path_not_shown() {
         ("\"https://relay.example.com/s3cret\"", scheme),
         ("https://", form),
         ("https:///s3cret", form),
-        ("https://:443/s3cret", form),
+        ("https://:443/s3cret", host),
         ("https://?s3cret", form),
         ("https://relay.example.com/s3cret#a", "has a fragment: "),
         ("https://relay.example.com#@s3cret", "has a fragment: "),
@@ -177,17 +181,17 @@ fn what_is_not_such_a_url_is_refused_and_its_path_not_shown() {
         ("https://[127.0.0.1]/s3cret", brackets),
         ("https://[v1.a]/s3cret", brackets),
         ("https://[]/s3cret", brackets),
-        ("https://[fe80::1%25eth0]/s3cret", form),
+        ("https://[fe80::1%25eth0]/s3cret", brackets),
         ("https://b\u{fc}cher.example/s3cret", form),
         ("https://\u{ff11}27.0.0.1/s3cret", form),
         ("https://127\u{3002}0.0.1/s3cret", form),
         ("https://%31%32%37.0.0.1/s3cret", form),
         ("https://relay.example.com/s3cret\u{e4}", form),
-        ("https://-relay.example.com/s3cret", "has a host that is not a DNS name"),
-        ("https://relay..example.com/s3cret", "has a host that is not a DNS name"),
-        ("https://.relay/s3cret", "has a host that is not a DNS name"),
-        ("https://relay!/s3cret", "has a host that is not a DNS name"),
-        ("https://*/s3cret", "has a host that is not a DNS name"),
+        ("https://-relay.example.com/s3cret", host),
+        ("https://relay..example.com/s3cret", host),
+        ("https://.relay/s3cret", host),
+        ("https://relay!/s3cret", host),
+        ("https://*/s3cret", host),
     ] {
         let error = parsed(text).expect_err(text);
         assert!(error.starts_with(expected) && !error.contains("s3cret"), "{text}: {error}");
