@@ -47,10 +47,14 @@ impl Connector {
     /// Connects to the first address that is allowed and answers. Returns the address with the connection.
     pub(super) async fn connect(&self) -> Result<(IpAddr, Stream), String> {
         let (address, tcp) = self.connect_tcp().await?;
+        Ok((address, self.handshake(tcp).await?))
+    }
+
+    pub(super) async fn handshake(&self, tcp: TcpStream) -> Result<Stream, String> {
         let tcp = TokioIo::new(tcp);
-        let Some((tls, name)) = &self.tls else { return Ok((address, MaybeHttpsStream::Http(tcp))) };
+        let Some((tls, name)) = &self.tls else { return Ok(MaybeHttpsStream::Http(tcp)) };
         let stream = tls.connect(name.clone(), TokioIo::new(tcp)).await.map_err(|error| failed_handshake(&error))?;
-        Ok((address, MaybeHttpsStream::Https(TokioIo::new(stream))))
+        Ok(MaybeHttpsStream::Https(TokioIo::new(stream)))
     }
 
     async fn connect_tcp(&self) -> Result<(IpAddr, TcpStream), String> {
@@ -107,7 +111,3 @@ fn failed_handshake(error: &io::Error) -> String {
         _ => format!("the TLS handshake failed: {}", error_chain(error)),
     }
 }
-
-#[cfg(test)]
-#[path = "connect_tests.rs"]
-mod tests;
