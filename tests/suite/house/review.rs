@@ -12,7 +12,7 @@ use super::source::{Kind, Source, sources, split};
 const MAX_LINES: usize = 3_100;
 
 /// Commands that print a secret because their user asks for it.
-const PRINT_SECRETS: [&str; 3] = ["cli/keygen.rs", "cli/token.rs", "cli/webhook.rs"];
+const PRINT_SECRETS: [&str; 2] = ["cli/keygen.rs", "cli/token.rs"];
 
 const EXPOSES: &str = ".expose()";
 /// Code that makes a caller, or finds that it is allowed.
