@@ -36,7 +36,7 @@ use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::HostAllowlist;
-use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
+use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
@@ -123,10 +123,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
         presets,
         auth,
-        calls: ConcurrencyLimits::new(
-            Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },
-            &names,
-        ),
+        calls: ConcurrencyLimits::new(open_files::bounds(&limits), &names),
         rates: RateLimits::new(limits.by_peer, limits.by_caller, &names),
         repeats: Repeats::default(),
         audit,
@@ -140,9 +137,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         docs: settings.docs,
         draining: draining.clone(),
     });
-    if shared.has_clusters_file {
-        reload_clusters(&mut reload, starter, &shared);
-    }
+    reload_clusters(&mut reload, starter, &shared);
     log_unmatched(&shared);
     tokio::spawn(reload.run(hangup));
     let state = Arc::clone(&shared);
@@ -186,6 +181,9 @@ fn signals() -> Result<(Signal, Signal, Signal), Error> {
 }
 
 fn reload_clusters(reload: &mut Reload, starter: ClusterStarter, state: &Arc<AppState>) {
+    if !state.has_clusters_file {
+        return;
+    }
     let state = Arc::clone(state);
     reload.add("clusters", move || {
         let outcome = starter.reload(&state);
