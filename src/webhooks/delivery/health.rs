@@ -69,3 +69,38 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_change_is_noted_once_and_each_outcome_is_counted() {
+        let (mut health, metrics, webhook) = (Health::default(), WebhookMetrics::default(), "ops".into());
+        let mut note = |next| {
+            let error = (next != Next::Delivered).then(|| "502 Bad Gateway".to_owned());
+            let sent = Sent { status: Some(502), error, retry_after: None, duration: Duration::ZERO };
+            let (host, message_id) = ("relay.test", "msg_1");
+            health.note(&Ended { webhook: &webhook, host, message_id, attempt: 1, sent: &sent, next }, &metrics);
+            health
+        };
+        for (next, expected) in [
+            (Next::Delivered, Health::Working),
+            (Next::Retry(5), Health::Failing),
+            (Next::Retry(6), Health::Failing),
+            (Next::Failed, Health::GivingUp),
+            (Next::Retry(7), Health::GivingUp),
+            (Next::Failed, Health::GivingUp),
+            (Next::Delivered, Health::Working),
+            (Next::Failed, Health::GivingUp),
+            (Next::Delivered, Health::Working),
+            (Next::Keep, Health::Failing),
+        ] {
+            assert_eq!(note(next), expected, "{next:?}");
+        }
+        let numbers = metrics.get("ops");
+        assert_eq!((numbers.delivered, numbers.retried, numbers.failed), (3, 3, 3));
+    }
+}

@@ -66,7 +66,7 @@ impl<B: Backend> Delivery<B> {
         while self.tasks.join_next().await.is_some() {}
         // The stop waits for this.
         drop(stopping);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Starts the endpoints that have no task.
@@ -94,8 +94,14 @@ impl<B: Backend> Delivery<B> {
 }
 
 #[cfg(test)]
+#[path = "tests/driver_tests.rs"]
+mod driver_tests;
+#[cfg(test)]
 #[path = "tests/fake_tests.rs"]
 mod fake_tests;
+#[cfg(test)]
+#[path = "tests/fault_tests.rs"]
+mod fault_tests;
 #[cfg(test)]
 #[path = "tests/delivery_tests.rs"]
 mod tests;

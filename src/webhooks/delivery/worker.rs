@@ -237,7 +237,7 @@ fn not_sent(error: &str) -> Sent {
 /// Writes an attempt, again and again until it is written. Meanwhile nothing sends its delivery.
 async fn write<B: Backend>(backend: Arc<B>, attempt: Attempt) {
     let mut backoff = WRITE_BACKOFF;
-    while !backend.record(attempt.clone()).await {
+    while !(backend.is_writable() && backend.record(attempt.clone()).await) {
         sleep(backoff.pause()).await;
     }
 }

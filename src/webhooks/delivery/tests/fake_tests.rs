@@ -1,21 +1,17 @@
 //! An outbox and receivers in memory, for the tests of the delivery.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::history::outbox::query::{Due, DueDeliveries, Summary};
 use crate::history::outbox::requests::{Attempt, Next};
 use crate::history::query::run::Timestamp;
 use crate::history::store::ReadError;
-use crate::jobs::label_selector::Selector;
-use crate::webhooks::endpoint::EndpointUrl;
-use crate::webhooks::secret::Secrets;
 use crate::webhooks::send::Sent;
 
 /// Our clock at the start.
@@ -32,6 +28,17 @@ pub(super) enum Reply {
     Panic,
 }
 
+/// What is wrong with the outbox.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Unreadable,
+    Unwritable,
+    /// Attempts are lost although the check passed.
+    LosesAttempts,
+    /// Once.
+    PanicsWhenRead,
+}
+
 #[derive(Default)]
 pub(super) struct State {
     rows: BTreeMap<i64, Row>,
@@ -43,11 +50,7 @@ pub(super) struct State {
     pub(super) attempts: Vec<Attempt>,
     /// The endpoints whose senders cannot be made.
     pub(super) unusable: Vec<String>,
-    pub(super) is_unreadable: bool,
-    pub(super) is_unwritable: bool,
-    /// Attempts are lost although the check passed.
-    pub(super) loses_attempts: bool,
-    pub(super) panics_when_read: bool,
+    pub(super) fault: Option<Fault>,
 }
 
 #[derive(Clone)]
@@ -59,10 +62,10 @@ struct Row {
 }
 
 pub(super) struct Fake {
-    started: Instant,
-    changes: watch::Sender<u64>,
+    pub(super) started: Instant,
+    pub(super) changes: watch::Sender<u64>,
     pub(super) state: Mutex<State>,
-    sent: mpsc::UnboundedSender<(u64, String)>,
+    pub(super) sent: mpsc::UnboundedSender<(u64, String)>,
 }
 
 impl Fake {
@@ -114,30 +117,26 @@ impl Backend for Fake {
     }
 
     fn is_writable(&self) -> bool {
-        self.state(|state| !state.is_unwritable)
+        self.state(|state| state.fault != Some(Fault::Unwritable))
     }
 
     async fn due(&self, webhook: &Arc<str>, except: Vec<i64>, limit: usize) -> Result<DueDeliveries, ReadError> {
         sleep(Duration::from_millis(1)).await;
         let now = self.now();
+        let panics = self.state(|state| state.fault.take_if(|fault| *fault == Fault::PanicsWhenRead));
+        assert!(panics.is_none(), "injected");
         self.state(|state| {
             state.reads += 1;
-            assert!(!std::mem::take(&mut state.panics_when_read), "injected");
-            if state.is_unreadable {
+            if state.fault == Some(Fault::Unreadable) {
                 return Err(ReadError::Timeout);
             }
             let rows = state.rows.iter().filter(|(id, row)| *row.webhook == **webhook && !except.contains(id));
             let mut rows: Vec<_> = rows.filter_map(|(id, row)| Some((row.due?, *id, row.attempts))).collect();
             rows.sort_unstable();
             let due = rows.iter().take(limit).take_while(|(due, ..)| *due <= now);
-            let deliveries: Vec<_> = due
-                .map(|(_, id, attempts)| Due {
-                    id: *id,
-                    message_id: id.to_string(),
-                    body: String::new(),
-                    attempts: *attempts,
-                })
-                .collect();
+            let due =
+                due.map(|&(_, id, attempts)| Due { id, message_id: id.to_string(), body: String::new(), attempts });
+            let deliveries: Vec<_> = due.collect();
             let next = rows.get(deliveries.len()).map(|(due, ..)| *due);
             Ok(DueDeliveries { deliveries, next })
         })
@@ -153,7 +152,7 @@ impl Backend for Fake {
     async fn record(&self, attempt: Attempt) -> bool {
         sleep(Duration::from_millis(1)).await;
         self.state(|state| {
-            let is_written = !state.is_unwritable && !state.loses_attempts;
+            let is_written = state.fault.is_none();
             if is_written {
                 Self::apply(state, attempt);
             }
@@ -193,79 +192,5 @@ impl Backend for Fake {
         };
         let error = (status != Some(200)).then(|| format!("the reply was {status:?}"));
         Sent { status, error, retry_after, duration: pause }
-    }
-}
-
-/// A running delivery.
-pub(super) struct Delivering {
-    pub(super) fake: Arc<Fake>,
-    pub(super) webhooks: Arc<Webhooks>,
-    sent: mpsc::UnboundedReceiver<(u64, String)>,
-    tasks: JoinSet<()>,
-}
-
-pub(super) fn endpoint(name: &str) -> Arc<Endpoint> {
-    let url = EndpointUrl {
-        uri: "https://relay.test/".parse().unwrap(),
-        host: "relay.test".to_owned(),
-        port: 443,
-        is_tls: true,
-    };
-    Arc::new(Endpoint {
-        name: name.into(),
-        url,
-        events: Vec::new(),
-        namespaces: None,
-        clusters: None,
-        label_selector: Selector::default(),
-        secrets: Secrets(Vec::new()),
-        ca_pem: None,
-    })
-}
-
-pub(super) fn start(names: &[&str]) -> Delivering {
-    let webhooks = Webhooks::new(PathBuf::new(), names.iter().map(|name| endpoint(name)).collect());
-    let (sender, sent) = mpsc::unbounded_channel();
-    let fake =
-        Fake { started: Instant::now(), changes: watch::Sender::default(), state: Mutex::default(), sent: sender };
-    let mut running = Delivering { fake: Arc::new(fake), webhooks: Arc::new(webhooks), sent, tasks: JoinSet::new() };
-    running.restart();
-    running
-}
-
-impl Delivering {
-    /// Kills the delivery, and starts it again.
-    pub(super) fn restart(&mut self) {
-        self.tasks = JoinSet::new();
-        let (webhooks, backend) = (Arc::clone(&self.webhooks), Arc::clone(&self.fake));
-        self.tasks.spawn(super::Delivery { webhooks, backend, workers: BTreeMap::new(), tasks: JoinSet::new() }.run());
-    }
-
-    pub(super) fn reload(&self, names: &[&str]) {
-        self.webhooks.replace(names.iter().map(|name| endpoint(name)).collect());
-    }
-
-    /// Waits for the next send. Returns its endpoint and its message.
-    pub(super) async fn next(&mut self) -> String {
-        self.next_at().await.1
-    }
-
-    /// As [`Delivering::next`], with the milliseconds since the start.
-    pub(super) async fn next_at(&mut self) -> (u64, String) {
-        timeout(Duration::from_hours(48), self.sent.recv()).await.expect("nothing is sent").unwrap()
-    }
-
-    pub(super) async fn next_of(&mut self, count: usize) -> Vec<String> {
-        let mut sent = Vec::new();
-        for _ in 0..count {
-            sent.push(self.next().await);
-        }
-        sent
-    }
-
-    /// Lets this time pass. Returns what is sent.
-    pub(super) async fn during(&mut self, time: Duration) -> Vec<String> {
-        sleep(time).await;
-        std::iter::from_fn(|| self.sent.try_recv().ok()).map(|(_, sent)| sent).collect()
     }
 }
