@@ -7,8 +7,8 @@ use ring::hmac;
 use crate::util::secret::Secret;
 use crate::webhooks::secret::Secrets;
 
-/// Returns the value of `webhook-signature`: `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, for each secret in
-/// the order of the file, separated by a space. The timestamp is in seconds since 1970.
+/// Returns the value of `webhook-signature`: `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`, for each secret
+/// in the order of the file, separated by a space. The timestamp is in seconds since 1970.
 pub fn sign(secrets: &Secrets, message_id: &str, timestamp: i64, body: &[u8]) -> String {
     let sign_with = |secret: &Secret<Vec<u8>>| {
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose()));

@@ -69,7 +69,7 @@ impl Connector {
             }
             let failed = match timeout(CONNECT_TIMEOUT, TcpStream::connect(SocketAddr::new(address, self.port))).await {
                 Ok(Ok(stream)) => {
-                    // Without it the last packet of a large message waits for an acknowledgement. A failure only delays.
+                    // Otherwise the end of a large message waits for an acknowledgement. A failure only delays.
                     let _ = stream.set_nodelay(true);
                     return Ok((address, stream));
                 }

@@ -16,9 +16,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "test");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
@@ -39,7 +39,7 @@ impl Authority {
 }
 
 pub(super) fn ca_pem() -> String {
-    Authority::new().pem
+    Authority::new("one").pem
 }
 
 /// A TCP connection to a receiver with TLS.
@@ -68,7 +68,7 @@ async fn failure_of(server: ServerConfig, ca_pem: String) -> String {
 
 #[tokio::test]
 async fn a_receiver_of_the_right_ca_and_name_gets_the_message() {
-    let authority = Authority::new();
+    let authority = Authority::new("one");
     let mut server = authority.server("relay.test");
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let sender = sender("relay.test", authority.pem.clone());
@@ -82,7 +82,7 @@ async fn a_receiver_of_the_right_ca_and_name_gets_the_message() {
 
 #[tokio::test]
 async fn a_certificate_of_another_ca_or_name_is_not_trusted() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (Authority::new("one"), Authority::new("other"));
     let why = failure_of(authority.server("relay.test"), other.pem.clone()).await;
     assert_eq!(why, "the certificate is not trusted: the certificate is not signed by a trusted CA");
     let why = failure_of(authority.server("other.test"), authority.pem.clone()).await;
@@ -91,7 +91,7 @@ async fn a_certificate_of_another_ca_or_name_is_not_trusted() {
 
 #[tokio::test]
 async fn a_receiver_without_a_common_protocol_says_so() {
-    let authority = Authority::new();
+    let authority = Authority::new("one");
     let mut server = authority.server("relay.test");
     server.alpn_protocols = vec![b"h2".to_vec()];
     let why = failure_of(server, authority.pem.clone()).await;
