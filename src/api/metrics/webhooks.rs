@@ -19,7 +19,8 @@ pub(super) fn write(text: &mut Exposition, webhooks: &Webhooks) {
                 and dropped because too many were pending.";
     let mut deliveries = text.family(Counter, "eks_api_webhook_deliveries_total", help);
     each(&mut |webhook, EndpointNumbers { delivered, retried, failed, dropped, .. }| {
-        for (outcome, count) in [("delivered", delivered), ("retried", retried), ("failed", failed), ("dropped", dropped)]
+        for (outcome, count) in
+            [("delivered", delivered), ("retried", retried), ("failed", failed), ("dropped", dropped)]
         {
             deliveries.sample(&[webhook, &[("outcome", outcome)]].concat(), count);
         }

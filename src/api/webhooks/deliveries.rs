@@ -39,7 +39,8 @@ pub(crate) async fn list_deliveries(ctx: &mut RequestContext) -> Result<Reply, P
         let page = list(connection, &filter, after, limit)?;
         let DeliveryFilter { webhook, scope, .. } = filter;
         let any = DeliveryFilter { webhook, scope, ..DeliveryFilter::default() };
-        let is_known = !page.rows.is_empty() || page.next.is_some() || !list(connection, &any, None, 1)?.rows.is_empty();
+        let is_known =
+            !page.rows.is_empty() || page.next.is_some() || !list(connection, &any, None, 1)?.rows.is_empty();
         Ok((page, is_known))
     });
     let (Page { rows: deliveries, next }, is_known) = read.await.map_err(|error| reader.problem(error))?;

@@ -66,7 +66,8 @@ fn which(webhook: Option<String>, since: Option<&str>, id: Option<String>) -> Re
         }
         (None, Some(id)) if is_message_id(&id) => Ok(Which::Message { id, webhook }),
         (None, Some(_)) => {
-            let message = "is not the id of a delivery: it is msg_ and 32 hexadecimal digits, as list-deliveries shows it";
+            let message =
+                "is not the id of a delivery: it is msg_ and 32 hexadecimal digits, as list-deliveries shows it";
             Err(Problem::invalid("delivery_id", message))
         }
         (Some(_), Some(_)) => Err(Problem::malformed("since", "is given beside delivery_id: give one of them")),
@@ -113,7 +114,9 @@ mod tests {
         assert!(matches!(since, Which::Since { webhook, time: 1_768_905_000_000 } if webhook == "ops"));
         for webhook in [None, Some("ops")] {
             let message = which(webhook, None, Some(ID)).unwrap();
-            assert!(matches!(message, Which::Message { id, webhook: given } if id == ID && given.as_deref() == webhook));
+            assert!(
+                matches!(message, Which::Message { id, webhook: given } if id == ID && given.as_deref() == webhook)
+            );
         }
         for (webhook, since, id, status, field) in [
             (None, None, None, 400, "body"),

@@ -34,8 +34,8 @@ fn rows() -> Vec<Row> {
         CreateBatch, CreateJob, CreateNamespace, DeleteBatch, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript,
         DocsStart, DocsStyle, GetBatchStatus, GetJobHistory, GetJobLogs, GetJobStats, GetJobStatus, GetNamespaceStatus,
         Health, JobStatsSvg, ListAudit, ListBatches, ListClusters, ListDeliveries, ListHistory, ListJobs,
-        ListNamespaces, ListTemplates, ListWebhooks, Livez, Metrics, OpenApi, Readyz, Redeliver, ResumeBatch, ResumeJob,
-        SuspendBatch, SuspendJob, TestWebhook, WatchJobs,
+        ListNamespaces, ListTemplates, ListWebhooks, Livez, Metrics, OpenApi, Readyz, Redeliver, ResumeBatch,
+        ResumeJob, SuspendBatch, SuspendJob, TestWebhook, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, outside: 403, without_rights: 403 };
     let open = |route| Row { route, query: "", body: None, status: 200, outside: 200, without_rights: 200 };
