@@ -87,5 +87,7 @@ mod tls;
 mod upstream_faults;
 mod waiting;
 mod watch_driver;
+#[cfg(feature = "history")]
+mod webhooks;
 mod wire;
 mod yaml;

@@ -1,0 +1,17 @@
+//! Webhooks: what is sent to whom, with which id and signature, in what troubles, and what never leaves the service.
+
+mod batches;
+mod delivery;
+mod disk;
+mod first_start;
+mod kills;
+mod library;
+mod notify;
+mod outages;
+mod restarts;
+mod retries;
+mod secrecy;
+mod selection;
+mod signatures;
+mod site;
+mod targets;
