@@ -1,6 +1,8 @@
 //! Webhooks: what is sent to whom, with which id and signature, in what troubles, and what never leaves the service.
 
+mod access;
 mod batches;
+mod calls;
 mod delivery;
 mod disk;
 mod first_start;
