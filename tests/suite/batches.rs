@@ -7,6 +7,6 @@ mod kills;
 mod lists;
 mod logs;
 mod oracle;
-mod status;
+pub(crate) mod status;
 mod stub_garbage;
 mod waits;

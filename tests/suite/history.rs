@@ -1,7 +1,7 @@
 //! The history: what the service records of its jobs, in what troubles, and what it never records.
 
 mod access;
-mod faults;
+pub(crate) mod faults;
 mod feed;
 mod health;
 mod kills;
@@ -9,4 +9,4 @@ mod parameters;
 mod plot;
 mod recorded;
 mod secrecy;
-mod site;
+pub(crate) mod site;

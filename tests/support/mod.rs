@@ -14,6 +14,7 @@ pub mod manifests;
 pub mod pki;
 pub mod port;
 pub mod real;
+pub mod receiver;
 pub mod service;
 pub mod stub;
 

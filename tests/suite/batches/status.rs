@@ -16,7 +16,7 @@ use crate::support::stub::Right;
 use crate::wire::Answer;
 
 /// A head that is older than any submission.
-pub(super) fn head(namespace: &str, name: &str, size: usize) -> Value {
+pub(crate) fn head(namespace: &str, name: &str, size: usize) -> Value {
     let mut head = own_job(name);
     head["metadata"]["namespace"] = json!(namespace);
     head["metadata"]["uid"] = json!(format!("uid-of-{name}"));
@@ -36,7 +36,7 @@ pub(super) fn young_head(name: &str, size: usize) -> Value {
     young
 }
 
-pub(super) fn member(namespace: &str, batch: &str, index: usize) -> Value {
+pub(crate) fn member(namespace: &str, batch: &str, index: usize) -> Value {
     let mut member = own_job(&member_name(batch, index));
     member["metadata"]["namespace"] = json!(namespace);
     member["metadata"]["labels"]["eks-api/batch"] = json!(batch);
@@ -46,7 +46,7 @@ pub(super) fn member(namespace: &str, batch: &str, index: usize) -> Value {
     member
 }
 
-pub(super) fn member_name(batch: &str, index: usize) -> String {
+pub(crate) fn member_name(batch: &str, index: usize) -> String {
     format!("{batch}-{index:04}")
 }
 

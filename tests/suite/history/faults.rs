@@ -1,6 +1,6 @@
 //! A history that cannot be used. The service does all else as usual, says what to do, and leaves the file alone.
 
-mod disk;
+pub(crate) mod disk;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ const HISTORY: [&str; 4] = [
 ];
 
 /// Waits until the check `history` has this status, and returns its detail.
-async fn until_check(service: &Service, status: &str) -> String {
+pub(crate) async fn until_check(service: &Service, status: &str) -> String {
     let check = |reply: &Reply| reply.json()["checks"]["history"].clone();
     let health = until(async || service.get("/health").await, |reply| check(reply)["status"] == status).await;
     check(&health)["detail"].as_str().unwrap_or_default().to_owned()

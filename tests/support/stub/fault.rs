@@ -152,7 +152,7 @@ impl Gate {
         self.held.subscribe().wait_for(|held| *held == 0).await.unwrap();
     }
 
-    pub(super) async fn pass(&self) {
+    pub async fn pass(&self) {
         // The guard counts a request out even when its client leaves and this future is dropped.
         let _guard = Held::enter(&self.held);
         self.open.subscribe().wait_for(|open| *open).await.unwrap();

@@ -16,39 +16,39 @@ use crate::support::{Lab, builder, surroundings};
 const MOUNTED: &str = r#"mount -t tmpfs -o "$0" tmpfs "$1" && exec "$2""#;
 
 /// A service whose state directory is a file system of its own.
-async fn on_disk(options: &str, state: &Folder) -> Lab {
+pub(crate) async fn on_disk(options: &str, state: &Folder, prepare: impl FnOnce(Builder) -> Builder) -> Lab {
     let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
     let user: &[&str] = if is_root { &[] } else { &["--user", "--map-root-user"] };
     let path = state.path().to_str().unwrap();
     let arguments = [user, &["--mount", "--propagation", "private", "sh", "-c", MOUNTED, options, path, BINARY]];
     let (cluster, aws) = surroundings().await;
     let builder = arguments.concat().into_iter().fold(builder("unshare", &aws), Builder::arg);
-    let service = with_state(builder, state).start().await;
+    let service = prepare(with_state(builder, state)).start().await;
     service.ready().await;
     Lab { service, cluster, aws }
 }
 
 /// A file of the service's own file system.
-fn inside(lab: &Lab, state: &Folder, name: &str) -> PathBuf {
+pub(crate) fn inside(lab: &Lab, state: &Folder, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{}/root{}", lab.service.pid(), state.path().join(name).display()))
 }
 
 #[tokio::test]
 async fn a_read_only_directory_is_done_without() {
     let state = Folder::new();
-    let mut lab = on_disk("ro", &state).await;
+    let mut lab = on_disk("ro", &state, |builder| builder).await;
     does_without(&mut lab, "read-only", &[DIRECTORY]).await;
 }
 
 #[tokio::test]
 async fn a_full_disk_from_the_start_is_done_without() {
     let state = Folder::new();
-    let mut lab = on_disk("size=8k", &state).await;
+    let mut lab = on_disk("size=8k", &state, |builder| builder).await;
     does_without(&mut lab, "small", &[DIRECTORY]).await;
 }
 
 /// A job with labels of 3 KiB.
-fn large(name: &str, status: &Value) -> Value {
+pub(crate) fn large(name: &str, status: &Value) -> Value {
     let mut job = old_job(name, status);
     for number in 0..40 {
         job["metadata"]["labels"][format!("example.com/label-{number}")] = json!(format!("{number:063}"));
@@ -59,7 +59,7 @@ fn large(name: &str, status: &Value) -> Value {
 #[tokio::test]
 async fn a_disk_that_becomes_full_loses_records_and_gets_them_again_when_there_is_room() {
     let state = Folder::new();
-    let lab = on_disk("size=16m", &state).await;
+    let lab = on_disk("size=16m", &state, |builder| builder).await;
     let page = async |query: &str| lab.service.get(&format!("/api/eks-list-history?limit=500&{query}")).await;
     let run = async |name: &str, is_right: &dyn Fn(&Value) -> bool| {
         let fits = |reply: &Reply| reply.status == 200 && runs(reply).first().is_some_and(is_right);
@@ -101,7 +101,7 @@ async fn a_disk_that_becomes_full_loses_records_and_gets_them_again_when_there_i
 }
 
 /// Writes until the disk is full.
-fn fill(path: &PathBuf) {
+pub(crate) fn fill(path: &PathBuf) {
     use std::io::Write;
     let mut file = std::fs::File::create(path).unwrap();
     for size in [1 << 16, 1 << 12, 1] {
