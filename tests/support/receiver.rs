@@ -147,6 +147,11 @@ impl Receiver {
         seen.messages.clone()
     }
 
+    /// How many messages came.
+    pub fn count(&self) -> usize {
+        self.state.seen.borrow().messages.len()
+    }
+
     /// Whether a message with this id came.
     pub fn has(&self, id: &str) -> bool {
         self.state.seen.borrow().ids.contains(id)

@@ -106,7 +106,8 @@ const fn mixed(number: u64) -> u64 {
 
 /// Records all runs.
 pub(super) async fn record(dir: &Path, shape: Shape) {
-    let config = HistoryConfig { dir: dir.to_owned(), keep: Duration::from_hours(24 * 3650), max_size: 8 << 30 };
+    let config =
+        HistoryConfig { dir: dir.to_owned(), keep: Duration::from_hours(24 * 3650), max_size: 8 << 30, webhooks: None };
     let history = History::start(config, None);
     let (cluster, now) = (Arc::<str>::from(CLUSTER), SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
     history.flush().await;
