@@ -23,6 +23,13 @@ pub(super) struct ClusterStarter {
     pub(super) history: Option<Arc<History>>,
 }
 
+/// Logs the names of the clusters, if they are from a file.
+pub(super) fn log_clusters(source: &ClusterSource, default: &str, names: &[String]) {
+    if let ClusterSource::File(path) = source {
+        log::info!(file = path.display().to_string(), default, clusters = names.join(","); "clusters");
+    }
+}
+
 impl ClusterStarter {
     pub(super) fn start(&self, config: ClusterConfig) -> Cluster {
         let (api_server, describer) = connect(&config, &self.sdk.for_cluster(&config));

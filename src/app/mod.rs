@@ -4,7 +4,7 @@ pub mod auth;
 mod clusters;
 pub mod error;
 #[cfg(feature = "history")]
-mod history;
+pub mod history;
 mod listen;
 mod open_files;
 pub mod presets;
@@ -87,14 +87,16 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let sdk = sdk(&default).await?;
     let auth = Arc::new(auth::auth(&settings, &mut reload)?);
     let presets = presets::presets(&settings, &mut reload)?;
+    #[cfg(feature = "history")]
+    let webhooks = history::webhooks(&settings, &mut reload)?;
     let (listener, address) = listen::listener(&settings).await?;
     log::info!(address:% = address, version = env!("CARGO_PKG_VERSION"); "listening");
     notifier.ready(&format!("listening on {address}; waiting for AWS and the cluster"));
     log_warnings(&settings, address);
-    log_clusters(&settings, &default.name, &names);
+    clusters::log_clusters(&settings.clusters, &default.name, &names);
 
     #[cfg(feature = "history")]
-    let (history, webhooks) = history::start(settings.history, &mut reload)?;
+    let history = history::start(settings.history, webhooks.as_ref());
     let (drain, draining) = watch::channel(false);
     let starter = ClusterStarter {
         source: settings.clusters.clone(),
@@ -201,12 +203,6 @@ fn log_unmatched(state: &AppState) {
     }
 }
 
-fn log_clusters(settings: &Settings, default: &str, names: &[String]) {
-    if let ClusterSource::File(path) = &settings.clusters {
-        log::info!(file = path.display().to_string(), default, clusters = names.join(","); "clusters");
-    }
-}
-
 /// Writes the last records of the audit and of the history, and closes the history.
 #[cfg_attr(not(feature = "history"), expect(clippy::unused_async, reason = "only the history is waited for"))]
 async fn write_last_records(state: &AppState) {
@@ -241,8 +237,11 @@ fn log_warnings(settings: &Settings, address: SocketAddr) {
         };
         log::warn!(address:% = address; "EKS_API_AUTH=none: {callers} can run containers in the cluster");
     }
-    if settings.history.is_some() && !cfg!(feature = "history") {
-        log::warn!("EKS_API_STATE_DIR has no effect: this build has no history; use one with the feature history");
+    if let Some(history) = settings.history.as_ref().filter(|_| !cfg!(feature = "history")) {
+        let webhooks = history.webhooks.as_ref().map(|_| "EKS_API_WEBHOOKS_FILE");
+        for name in ["EKS_API_STATE_DIR"].into_iter().chain(webhooks) {
+            log::warn!("{name} has no effect: this build has no history; use one with the feature history");
+        }
     }
     for name in &settings.unknown {
         log::warn!(variable = name.as_str(); "unknown setting; see eks-api --help");

@@ -9,11 +9,11 @@ use crate::cli::help;
 use crate::cli::options::{option, unexpected, without_value};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
 use crate::cli::stdout::print;
-use crate::cli::{check, history, keygen, token};
+use crate::cli::{check, history, keygen, token, webhook};
 use crate::util::text::closest;
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [&CommandSpec; 17] = [
+pub static COMMANDS: [&CommandSpec; 18] = [
     &SERVE,
     &run::SPEC,
     &batch::SPEC,
@@ -27,6 +27,7 @@ pub static COMMANDS: [&CommandSpec; 17] = [
     &check::SPEC,
     &token::SPEC,
     &keygen::SPEC,
+    &webhook::SPEC,
     &OPENAPI,
     &COMPLETION,
     &MAN,

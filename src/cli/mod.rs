@@ -12,6 +12,7 @@ pub mod options;
 pub mod spec;
 pub mod stdout;
 pub mod token;
+pub mod webhook;
 
 use std::ffi::OsString;
 

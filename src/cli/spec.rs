@@ -10,7 +10,8 @@ use crate::client::exit::Exit;
 pub struct CommandSpec {
     /// The service itself has no name.
     pub name: &'static str,
-    /// The arguments after the name. If its first word is a choice such as `bash|zsh|fish`, completion offers it.
+    /// The arguments after the name. If its first word is lower case, such as `bash|zsh|fish`, completion
+    /// offers it.
     pub usage: &'static str,
     pub summary: &'static str,
     /// The options without `--help`, which every command has.

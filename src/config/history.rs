@@ -91,10 +91,19 @@ mod tests {
     }
 
     #[test]
+    fn webhooks_need_the_directory() {
+        let config = read(&[(DIR, "/var/lib/eks-api"), (WEBHOOKS, "/etc/eks-api/webhooks")]).unwrap().unwrap();
+        assert_eq!(config.webhooks, Some("/etc/eks-api/webhooks".into()));
+        assert_eq!(read(&[(DIR, "/var/lib/eks-api"), (WEBHOOKS, "")]).unwrap().unwrap().webhooks, None);
+    }
+
+    #[test]
     fn each_setting_that_is_wrong_has_its_error() {
         assert_eq!(
-            read(&[(KEEP, "7d"), (MAX_SIZE, "64MiB")]).unwrap_err(),
-            [KEEP, MAX_SIZE].map(|name| format!("{name} is set without {DIR}: set {DIR}, or remove {name}")).join("\n")
+            read(&[(KEEP, "7d"), (MAX_SIZE, "64MiB"), (WEBHOOKS, "/etc/eks-api/webhooks")]).unwrap_err(),
+            [KEEP, MAX_SIZE, WEBHOOKS]
+                .map(|name| format!("{name} is set without {DIR}: set {DIR}, or remove {name}"))
+                .join("\n")
         );
         assert_eq!(
             read(&[(DIR, "./state"), (KEEP, "7"), (MAX_SIZE, "64MiB")]).unwrap_err(),

@@ -1,8 +1,6 @@
 //! TLS to callers: loads, checks and reloads the certificate, the key and the client CA.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -90,7 +88,9 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, Error> {
 fn certified_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
     let chain = certificates(CERT, &files.certificate)?;
     let key = read(KEY, &files.key)?;
-    warn_if_world_readable(&files.key);
+    if files::is_world_readable(&files.key) {
+        log::warn!(file:% = files.key.display(); "{KEY}: every user of this machine can read the key: run chmod o-r");
+    }
     // The parser's own message is left out: it can quote the key.
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
         let may_be = "BEGIN PRIVATE KEY, BEGIN EC PRIVATE KEY or BEGIN RSA PRIVATE KEY";
@@ -142,13 +142,6 @@ fn read(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
 
 fn wrong(variable: &'static str, path: &Path, reason: &str) -> Error {
     Error { variable, path: path.to_owned(), reason: reason.to_owned() }
-}
-
-fn warn_if_world_readable(key: &Path) {
-    let mode = fs::metadata(key).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o004 != 0 {
-        log::warn!(file:% = key.display(); "{KEY}: every user of this machine can read the key: run chmod o-r");
-    }
 }
 
 /// Logs the certificate in force, and warns if it is not valid now by this machine's clock.

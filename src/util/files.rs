@@ -1,7 +1,8 @@
-//! Reads whole files up to a size limit: [`read`] and [`read_text`].
+//! Reads whole files up to a size limit: [`read`] and [`read_text`]. [`is_world_readable`] is for files with secrets.
 
 use std::fs::{self, File};
 use std::io::{Error, Read, Result};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Returns the content of a regular file of at most `limit` bytes.
@@ -22,6 +23,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// Returns the content of a file that must be UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|_| Error::other("is not UTF-8"))
+}
+
+/// Whether every user of this machine can read the file.
+pub fn is_world_readable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(test)]

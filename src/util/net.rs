@@ -1,9 +1,10 @@
-//! Parts of all HTTPS clients: [`tcp`], [`tls`], [`roots`] and [`ca_bundle`].
+//! Parts of all HTTPS clients: [`port`], [`tcp`], [`tls`], [`roots`] and [`ca_bundle`].
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::http::uri::Authority;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -13,6 +14,18 @@ use crate::util::{files, tls_error};
 
 /// A bundle of all public CAs has some 250 kB. A larger file is an error.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 << 20;
+
+/// Returns the port of an authority without user information. It is `default` if none is given, and `None` if it is not
+/// 1 to 65535.
+pub fn port(authority: &Authority, default: u16) -> Option<u16> {
+    let rest = authority.as_str().strip_prefix(authority.host())?;
+    if rest.is_empty() {
+        return Some(default);
+    }
+    // A number of Rust may begin with a plus sign.
+    let digits = rest.strip_prefix(':').filter(|port| port.bytes().all(|c| c.is_ascii_digit()));
+    digits?.parse().ok().filter(|port| *port > 0)
+}
 
 /// Makes TCP connections with keepalive probes. A connection is closed after two more probes without an answer, or if
 /// sent data is not acknowledged within `user_timeout`.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hyper::Uri;
 
-use crate::config::pattern::Patterns;
-use crate::history::outbox::event::Event;
+use crate::config::pattern::{Patterns, matches};
+use crate::history::outbox::event::{Event, EventType};
 use crate::jobs::label_selector::Selector;
 use crate::webhooks::secret::Secrets;
 
@@ -30,8 +30,22 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether this endpoint gets the event.
     pub fn wants(&self, event: &Event<'_>) -> bool {
-        let _ = event;
-        false
+        if !self.covers(event.cluster, event.namespace) {
+            return false;
+        }
+        let name = event.event_type.name();
+        let is_subscribed = self.events.iter().any(|pattern| matches(pattern, name));
+        is_subscribed && self.label_selector.matches(event.labels.iter().copied()) || self.is_notified(event)
+    }
+
+    /// Whether `notify` of the job or batch names this endpoint. It then gets how the job or batch ends.
+    fn is_notified(&self, event: &Event<'_>) -> bool {
+        let is_end = match event.event_type {
+            EventType::JobCompleted | EventType::JobFailed => true,
+            EventType::JobCreated | EventType::JobStarted | EventType::JobSuspended | EventType::JobDeleted => false,
+            EventType::BatchCompleted | EventType::BatchFailed | EventType::BatchIncomplete => true,
+        };
+        is_end && event.notify.is_some_and(|names| names.split(',').any(|name| name.trim() == &*self.name))
     }
 
     /// Whether the endpoint may get events of this cluster and namespace.
@@ -57,3 +71,7 @@ impl fmt::Debug for EndpointUrl {
         f.debug_struct("EndpointUrl").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -12,7 +12,7 @@ pub mod secret;
 pub mod send;
 pub mod signature;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -47,12 +47,20 @@ impl Webhooks {
         Ok(())
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
         Arc::clone(&self.endpoints.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
         self.endpoints().iter().find(|endpoint| *endpoint.name == *name).cloned()
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.endpoints().iter().map(|endpoint| endpoint.name.to_string()).collect()
     }
 
     /// Notifies of each reload.

@@ -125,6 +125,7 @@ fn fish_completes_commands_options_files_and_fixed_values() {
     assert_eq!(fish("eks-api keygen ci --role w"), ["write"]);
     assert_eq!(fish("eks-api completion z"), ["zsh"]);
     assert_eq!(fish("eks-api history ex"), ["export"]);
+    assert_eq!(fish("eks-api webhook se"), ["secret"]);
     assert_eq!(fish("eks-api help che"), ["check"]);
     assert!(fish("eks-api run --namespace jo").is_empty());
     assert_eq!(fish("eks-api run --from cronjob/"), ["cronjob/etl", "cronjob/report"]);
@@ -165,6 +166,7 @@ fn zsh_offers_commands_options_files_and_fixed_values() {
     assert!(keygen.contains(&"*: : ".to_owned()), "{keygen:?}");
     assert!(keygen.iter().any(|spec| spec.ends_with("]:role:(read run write admin)")), "{keygen:?}");
     assert!(zsh("eks-api completion ''", 3).contains(&"1:argument:(bash zsh fish)".to_owned()));
+    assert!(zsh("eks-api webhook ''", 3).contains(&"1:argument:(secret)".to_owned()));
 }
 
 #[test]

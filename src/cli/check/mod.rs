@@ -1,6 +1,7 @@
 //! `eks-api check`: checks everything from credentials to permissions, and says what to do if a check fails.
 
 mod report;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +15,7 @@ use crate::aws::Sdk;
 use crate::aws::eks::{self, Describer, Description};
 use crate::aws::{clock, identity, token};
 use crate::cli::check::report::Report;
+use crate::cli::check::webhooks::Probe;
 use crate::cli::environment::{CLUSTER_NAME, REGION, block_on, named_cluster, settings};
 use crate::cli::options::option;
 use crate::cli::spec::{CommandSpec, NO_OUTPUT, WRONG_ARGUMENTS, WRONG_SETTINGS};
@@ -39,7 +41,8 @@ pub static SPEC: CommandSpec = CommandSpec {
     ],
     help: "\
 It reads the settings of the service, and changes nothing in the cluster.
-With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
+With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.
+With EKS_API_WEBHOOKS_FILE it connects to each endpoint, and sends no message.",
     exit_codes: &[(0, "all checks passed"), (1, "a check failed"), WRONG_ARGUMENTS, NO_OUTPUT, WRONG_SETTINGS],
     is_client: false,
     run: |arguments| {
@@ -47,11 +50,12 @@ With EKS_API_CLUSTERS_FILE it checks all clusters, also if one fails.",
         let all = settings.clusters.load().map_err(Error::Config)?;
         let clusters = named_cluster(&SPEC, arguments, &all)?.map_or_else(|| all.clone(), |named| vec![named]);
         let presets = presets::load(&settings)?;
+        let probes = webhooks::probes(&settings)?;
         if arguments.has("config-only") {
-            return config_only(&settings, &presets, &all, &clusters);
+            return config_only(&settings, &presets, &probes, &all, &clusters);
         }
         print_presets(&settings, &presets)?;
-        block_on(run(&default_cluster(&all)?, &clusters))
+        block_on(run(&default_cluster(&all)?, &clusters, probes))
     },
 };
 
@@ -61,6 +65,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 fn config_only(
     settings: &Settings,
     presets: &Loaded,
+    probes: &[Probe],
     all: &[ClusterConfig],
     clusters: &[ClusterConfig],
 ) -> Result<(), Error> {
@@ -72,6 +77,7 @@ fn config_only(
     let count = if names.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", names.len()) };
     warnings.iter().try_for_each(|warning| print(&format!("warning keys: {warning}")))?;
     print_presets(settings, presets)?;
+    webhooks::print_names(probes)?;
     print(&format!("ok      settings: {count}: {}", names.join(", ")))
 }
 
@@ -87,8 +93,8 @@ fn named(cluster: &ClusterConfig) -> String {
 }
 
 /// Checks one cluster after another. If there are several, the name of each precedes its checks. As in the service, the
-/// default cluster's region is that of the service's own credentials.
-async fn run(default: &ClusterConfig, clusters: &[ClusterConfig]) -> Result<(), Error> {
+/// default cluster's region is that of the service's own credentials. The webhooks follow.
+async fn run(default: &ClusterConfig, clusters: &[ClusterConfig], probes: Vec<Probe>) -> Result<(), Error> {
     let mut report = Report::default();
     let sdk = sdk(default).await?;
     for config in clusters {
@@ -97,6 +103,7 @@ async fn run(default: &ClusterConfig, clusters: &[ClusterConfig]) -> Result<(), 
         }
         check(config, &sdk.for_cluster(config), &mut report).await;
     }
+    webhooks::check(probes, &mut report).await;
     report.end()
 }
 

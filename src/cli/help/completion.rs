@@ -41,7 +41,8 @@ fn values(option: &CommandOption) -> Values {
 fn arguments(command: &CommandSpec, commands: &[&CommandSpec]) -> String {
     match command.usage.split(' ').next() {
         Some("[COMMAND]") => named(commands).map(|command| command.name).collect::<Vec<_>>().join(" "),
-        Some(choice) if choice.contains('|') => choice.replace('|', " "),
+        // Other arguments are upper case or in brackets.
+        Some(choice) if choice.starts_with(|c: char| c.is_ascii_lowercase()) => choice.replace('|', " "),
         _ => String::new(),
     }
 }

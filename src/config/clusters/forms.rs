@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use hyper::http::uri::Authority;
 use rustls::pki_types::ServerName;
 
+use crate::util::net;
+
 /// The maximal length of an ARN in IAM.
 const MAX_ARN_LEN: usize = 2048;
 
@@ -33,13 +35,8 @@ pub(super) fn is_role_arn(arn: &str) -> bool {
 pub(super) fn is_endpoint(url: &str) -> bool {
     let authority = url.strip_prefix("https://").and_then(|rest| rest.parse::<Authority>().ok());
     let Some(authority) = authority.filter(|authority| !authority.as_str().contains('@')) else { return false };
-    let host = authority.host();
-    let has_good_port = match authority.as_str().strip_prefix(host) {
-        Some("") => true,
-        Some(_) => authority.port_u16().is_some_and(|port| port > 0),
-        None => false,
-    };
-    has_good_port && ServerName::try_from(host.trim_matches(['[', ']'])).is_ok()
+    let has_good_port = net::port(&authority, 443).is_some();
+    has_good_port && ServerName::try_from(authority.host().trim_matches(['[', ']'])).is_ok()
 }
 
 #[cfg(test)]

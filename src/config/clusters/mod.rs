@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::{AssumedRole, ClusterConfig, StaticEndpoint};
 
+use crate::config::line::{self as lines, file_error};
 use crate::config::reader::{Reader, is_cluster_name, is_region};
 use crate::util::{files, net};
 
 const FILE: &str = "EKS_API_CLUSTERS_FILE";
 
-/// The maximal number of clusters in a file.
-const MAX_CLUSTERS: usize = 32;
 /// A line has at most some 4 KiB, if all values are as long as they may be.
 const MAX_FILE_BYTES: u64 = 256 << 10;
 
@@ -54,10 +53,8 @@ impl ClusterSource {
             Self::Settings(cluster) => Ok(vec![(**cluster).clone()]),
             Self::File(path) => {
                 let text = files::read_text(path, MAX_FILE_BYTES).map_err(|error| vec![error.to_string()]);
-                text.and_then(|text| parse(&text, net::ca_bundle)).map_err(|mistakes| {
-                    let lines = mistakes.iter().map(|why| format!("{FILE} is {}: {why}", path.display()));
-                    lines.collect::<Vec<_>>().join("\n")
-                })
+                let clusters = text.and_then(|text| parse(&text, net::ca_bundle));
+                clusters.map_err(|mistakes| file_error(FILE, path, &mistakes))
             }
         }
     }
@@ -68,37 +65,26 @@ pub fn parse(
     text: &str,
     read_ca: impl Fn(&Path) -> Result<Vec<u8>, String>,
 ) -> Result<Vec<ClusterConfig>, Vec<String>> {
-    let (mut clusters, mut mistakes, mut is_cut) = (Vec::<(usize, ClusterConfig)>::new(), Vec::new(), false);
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_ascii);
-    let lines = (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    for (number, line) in lines {
-        if clusters.len() == MAX_CLUSTERS {
-            let advice = "remove this line and the later ones";
-            mistakes.push(format!("line {number}: more than {MAX_CLUSTERS} clusters: {advice}"));
-            is_cut = true;
-            break;
-        }
-        let (cluster, mut found) = line::parse(line, &read_ca);
-        if let Some((other, _)) = clusters.iter().find(|(_, other)| other.name == cluster.name) {
-            found.push(format!("the name of line {other} is used again: choose another name"));
-        }
-        let default = clusters.iter().find(|(_, other)| other.is_default && cluster.is_default);
-        if let Some((other, _)) = default {
-            found.push(format!("default=true is on line {other} already: remove one of them"));
-        }
-        mistakes.extend(found.into_iter().map(|mistake| format!("line {number}: {mistake}")));
-        clusters.push((number, cluster));
-    }
-    match &mut clusters[..] {
+    let mut found = lines::parse(text, "clusters", |line| line::parse(line, &read_ca));
+    let mut defaults = found.entries.iter().filter(|(_, cluster)| cluster.is_default).map(|(number, _)| *number);
+    let first = defaults.next();
+    let again = first.map(|first| format!("default=true is on line {first} already: remove one of them"));
+    found.mistakes.extend(defaults.zip(again.into_iter().cycle()));
+    let mut mistakes = found.mistakes();
+    match &mut found.entries[..] {
         [] => mistakes.push("there is no cluster in it: add a line such as prod region=us-east-1".to_owned()),
         [(_, only)] => only.is_default = true,
         // The default may be on a line that was not read.
-        several if !is_cut && several.iter().all(|(_, cluster)| !cluster.is_default) => {
+        _ if !found.is_cut && first.is_none() => {
             mistakes.push("no line has default=true: add it to the line of one cluster".to_owned());
         }
         _ => {}
     }
-    if mistakes.is_empty() { Ok(clusters.into_iter().map(|(_, cluster)| cluster).collect()) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        Ok(found.entries.into_iter().map(|(_, cluster)| cluster).collect())
+    } else {
+        Err(mistakes)
+    }
 }
 
 #[cfg(test)]
