@@ -1,6 +1,9 @@
-//! Reads the webhooks and starts the history with them: [`webhooks`], [`start`].
+//! Reads the webhooks, and starts and stops the history with them: [`webhooks`], [`start`], [`stop`].
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::app::error::Error;
 use crate::app::reload::Reload;
@@ -11,6 +14,10 @@ use crate::history::History;
 use crate::history::outbox::event::Subscriptions;
 use crate::webhooks::Webhooks;
 use crate::webhooks::delivery::deliver;
+
+/// What takes longer is sent again after the next start.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads the endpoints of the webhooks, if there are any, and reads them again at each reload.
 pub(super) fn webhooks(settings: &Settings, reload: &mut Reload) -> Result<Option<Arc<Webhooks>>, Error> {
@@ -42,4 +49,16 @@ pub(super) fn start(config: Option<HistoryConfig>, webhooks: Option<&Arc<Webhook
         tokio::spawn(supervise("webhooks", delivery, || ()));
     }
     Some(history)
+}
+
+/// Waits for the deliveries in progress, writes the last records, and closes the history.
+pub(super) async fn stop(history: &History, webhooks: Option<&Webhooks>) {
+    if let Some(webhooks) = webhooks
+        && timeout(STOP_TIMEOUT, webhooks.stop()).await.is_err()
+    {
+        log::info!("deliveries in progress are sent again after the next start");
+    }
+    if timeout(CLOSE_TIMEOUT, history.close()).await.is_err() {
+        log::warn!("records of the history may be lost: they were not written within 2 seconds");
+    }
 }

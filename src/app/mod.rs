@@ -17,8 +17,6 @@ use std::sync::Arc;
 use aws_sdk_eks::config::SharedHttpClient;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-#[cfg(feature = "history")]
-use tokio::time::{Duration, timeout};
 
 use crate::api::gate::Gate;
 use crate::api::repeats::Repeats;
@@ -208,10 +206,8 @@ fn log_unmatched(state: &AppState) {
 async fn write_last_records(state: &AppState) {
     request_log::report_repeats_now(state);
     #[cfg(feature = "history")]
-    if let Some(history) = &state.history
-        && timeout(Duration::from_secs(2), history.close()).await.is_err()
-    {
-        log::warn!("records of the history may be lost: they were not written within 2 seconds");
+    if let Some(history) = &state.history {
+        history::stop(history, state.webhooks.as_deref()).await;
     }
 }
 

@@ -29,22 +29,31 @@ pub struct Webhooks {
     endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
     /// Changes after each reload.
     reloads: watch::Sender<u64>,
+    /// Whether nothing more is sent.
+    stopping: watch::Sender<bool>,
 }
 
 impl Webhooks {
     /// Reads the file. The error has all its mistakes, one a line.
     pub fn open(path: PathBuf) -> Result<Self, String> {
         let endpoints = file::load(&path)?;
-        let (metrics, reloads) = (WebhookMetrics::default(), watch::Sender::default());
-        Ok(Self { metrics, path, endpoints: RwLock::new(endpoints.into()), reloads })
+        Ok(Self::new(path, endpoints))
+    }
+
+    fn new(path: PathBuf, endpoints: Vec<Arc<Endpoint>>) -> Self {
+        let (metrics, endpoints) = (WebhookMetrics::default(), RwLock::new(endpoints.into()));
+        Self { metrics, path, endpoints, reloads: watch::Sender::default(), stopping: watch::Sender::default() }
     }
 
     /// Reads the file again. After an error the old endpoints stay.
     pub fn reload(&self) -> Result<(), String> {
-        let endpoints = file::load(&self.path)?;
+        self.replace(file::load(&self.path)?);
+        Ok(())
+    }
+
+    fn replace(&self, endpoints: Vec<Arc<Endpoint>>) {
         *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints.into();
         self.reloads.send_modify(|times| *times += 1);
-        Ok(())
     }
 
     pub fn path(&self) -> &Path {
@@ -66,6 +75,17 @@ impl Webhooks {
     /// Notifies of each reload.
     pub fn reloads(&self) -> watch::Receiver<u64> {
         self.reloads.subscribe()
+    }
+
+    /// Begins no more deliveries, and waits for those in progress.
+    pub async fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.stopping.closed().await;
+    }
+
+    /// The delivery drops this when it has stopped.
+    fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 }
 
