@@ -105,7 +105,8 @@ impl<R: Fn(Record) -> bool> Follower<R> {
     }
 }
 
-async fn notified<T>(receiver: &mut watch::Receiver<T>) {
+/// Waits for a notification. Without a sender none comes.
+pub(in crate::history) async fn notified<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

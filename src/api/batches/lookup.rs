@@ -1,7 +1,7 @@
 //! Finds one batch: in the store, or in the cluster.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use tokio::time::timeout;
@@ -146,19 +146,8 @@ pub(super) fn named_if_missing(batch: &BatchRef, error: Error) -> Problem {
 }
 
 /// Returns for how long missing members may still be submitted. `None`: they will not be.
-///
-/// A submission takes at most the request timeout. Another process may make it, so a young head counts as one, unless
-/// its submission ended in this process.
 pub(in crate::api) fn may_grow_for(ctx: &RequestContext, batch: &Batch) -> Option<Duration> {
-    let grows_until =
-        Duration::from_secs(batch.head.created.try_into().unwrap_or_default()) + ctx.state.request_timeout * 2;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = grows_until.checked_sub(now).filter(|left| !left.is_zero());
-    let submissions = &ctx.store().submissions;
-    if submissions.contains(batch.head.key()) {
-        return Some(left.unwrap_or(ctx.state.request_timeout));
-    }
-    left.filter(|_| !submissions.has_ended(&batch.head.uid))
+    ctx.store().submissions.may_grow_for(&batch.head, ctx.state.request_timeout * 2)
 }
 
 /// Charges the caller for the members of a batch, beside the call itself.

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
+use crate::jobs::batches::rounds::{Rounds, visit};
 use crate::jobs::batches::status::ended_at;
 use crate::jobs::batches::{Batch, description};
 use crate::jobs::filter::Filter;
-use crate::jobs::store::{Found, JobStore};
+use crate::jobs::status::Status;
+use crate::jobs::store::JobStore;
 use crate::kube::api_server::ApiServer;
 use crate::kube::client::Client;
 use crate::kube::error::Error;
@@ -20,10 +21,6 @@ use crate::kube::types::request::{DeleteOptions, Preconditions, Propagation};
 use crate::kube::url::Path;
 use crate::util::backoff::Backoff;
 
-/// The shortest time between two looks at all heads.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// The longest wait for a batch that will be due. Clocks may be set meanwhile.
-const MAX_WAIT: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a 403. A person must grant the right to delete jobs.
 const FORBIDDEN_PAUSE: Duration = Duration::from_mins(10);
@@ -41,14 +38,12 @@ struct Expired {
 /// Deletes every batch that the filter selects when it is due. Ends with the runtime. `may_grow` is the age up to which
 /// a head may get members.
 pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filter, may_grow: Duration) {
-    let (mut changes, mut submissions) = (store.change_notifications(), store.submissions.ends());
+    let mut rounds = Rounds::new(&store);
     // The namespaces in which the service may not delete jobs, and when it tries again.
     let (mut forbidden, mut was_forbidden, mut backoff) = (HashMap::<String, Instant>::new(), false, BACKOFF);
     loop {
-        changes.mark_unchanged();
-        submissions.mark_unchanged();
-        let looked = Instant::now();
-        forbidden.retain(|_, until| *until > looked);
+        let began = rounds.begin().await;
+        forbidden.retain(|_, until| *until > began);
         let (expired, next) = look(&store, &filter, may_grow).await;
         let mut has_failed = false;
         for batch in &expired {
@@ -80,52 +75,34 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filte
             continue;
         }
         backoff = BACKOFF;
-        let next = next.map(|left| looked + left.min(MAX_WAIT));
-        let next = next.into_iter().chain(forbidden.values().copied()).min();
-        let next_look = async {
-            match next {
-                Some(time) => sleep_until(time).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            result = changes.changed() => if result.is_err() { return },
-            result = submissions.changed() => if result.is_err() { return },
-            () = next_look => {}
-        }
-        sleep_until(looked + INTERVAL).await;
+        let pauses = forbidden.values().map(|until| until.saturating_duration_since(Instant::now()));
+        rounds.wait(next.into_iter().chain(pauses).min()).await;
     }
 }
 
 /// Returns the batches that are due, and the time until the next one is.
 async fn look(store: &JobStore, filter: &Filter, may_grow: Duration) -> (Vec<Expired>, Option<Duration>) {
     let (mut expired, mut next) = (Vec::new(), None::<Duration>);
-    let heads = store.batch_heads(filter, None, usize::MAX, std::time::Instant::now());
-    // The members may have changed while the watch is down.
-    let Found::Hit { found: heads, age: None } = heads else { return (expired, next) };
-    let has_ttl = |head: &_| description(head).is_some_and(|known| known.ttl_seconds_after_finished.is_some());
-    for head in heads.jobs.iter().filter(|head| has_ttl(head)) {
-        let names = (Namespace::parse(head.namespace()), BatchName::parse(head.name()));
-        let (Ok(namespace), Ok(name)) = names else { continue };
-        // Calls get their turn.
-        yield_now().await;
-        let found = store.batch(&namespace, &name, std::time::Instant::now());
-        let Found::Hit { found: batch, age: None } = found else { continue };
-        if store.submissions.contains(batch.head.key()) {
-            continue;
-        }
-        let Some(due) = due(&batch, may_grow) else { continue };
+    let has_ttl = |head: &Status| description(head).is_some_and(|known| known.ttl_seconds_after_finished.is_some());
+    let look_at = |namespace: &Namespace, name: &BatchName, batch: &Batch| {
+        let grows = store.submissions.may_grow_for(&batch.head, may_grow).is_some();
+        let Some(due) = due(batch, may_grow, grows) else { return };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         match due.checked_sub(now).filter(|left| !left.is_zero()) {
-            None => expired.push(Expired { namespace, name, uid: batch.head.uid.to_string() }),
+            None => {
+                let (namespace, name) = (namespace.clone(), name.clone());
+                expired.push(Expired { namespace, name, uid: batch.head.uid.to_string() });
+            }
             Some(left) => next = Some(next.map_or(left, |next| next.min(left))),
         }
-    }
+    };
+    visit(store, filter, has_ttl, look_at).await;
     (expired, next)
 }
 
-/// Returns when to delete the batch, as the time since 1970. `None` if a change must come first.
-fn due(batch: &Batch, may_grow: Duration) -> Option<Duration> {
+/// Returns when to delete the batch, as the time since 1970. `None` if a change must come first. `grows` is whether missing
+/// members may still be submitted.
+fn due(batch: &Batch, may_grow: Duration, grows: bool) -> Option<Duration> {
     let ttl = batch.description()?.ttl_seconds_after_finished?;
     if batch.is_deleting() || batch.known().any(|member| member.ended_at.is_none()) {
         return None;
@@ -134,7 +111,7 @@ fn due(batch: &Batch, may_grow: Duration) -> Option<Duration> {
     let grown = time(batch.head.created) + may_grow;
     let due = ended_at(batch).map_or(grown, time) + Duration::from_secs(ttl.into());
     let is_complete = batch.members.iter().all(Option::is_some);
-    Some(if is_complete { due } else { due.max(grown) })
+    Some(if grows && !is_complete { due.max(grown) } else { due })
 }
 
 /// Deletes the head, and with it the members. A batch that is gone already counts as deleted.

@@ -54,8 +54,8 @@ fn batch(ttl: Option<u32>, members: &[Member]) -> Batch {
 }
 
 /// The seconds from the creation of the head until the batch is due.
-fn due_after(ttl: Option<u32>, members: &[Member]) -> Option<i64> {
-    Some(i64::try_from(due(&batch(ttl, members), MAY_GROW)?.as_secs()).unwrap() - CREATED)
+fn due_after(ttl: Option<u32>, members: &[Member], grows: bool) -> Option<i64> {
+    Some(i64::try_from(due(&batch(ttl, members), MAY_GROW, grows)?.as_secs()).unwrap() - CREATED)
 }
 
 #[test]
@@ -67,32 +67,33 @@ fn a_batch_is_due_its_ttl_after_the_end_of_its_last_member() {
         (Some(0), vec![Ended(10), Running], None),
         (Some(0), vec![Running, Missing], None),
     ] {
-        assert_eq!(due_after(ttl, &members), expected, "{ttl:?} {members:?}");
+        assert_eq!([true, false].map(|grows| due_after(ttl, &members, grows)), [expected; 2], "{ttl:?} {members:?}");
     }
 }
 
 #[test]
 fn missing_members_may_come_for_a_while() {
-    for (ttl, members, expected) in [
-        (0, vec![Ended(10), Missing], 60),
-        (100, vec![Ended(10), Missing], 110),
-        (0, vec![Missing], 60),
-        (100, vec![Missing, Missing], 160),
+    for (ttl, members, expected, without_growth) in [
+        (0, vec![Ended(10), Missing], 60, 10),
+        (100, vec![Ended(10), Missing], 110, 110),
+        (0, vec![Missing], 60, 60),
+        (100, vec![Missing, Missing], 160, 160),
     ] {
-        assert_eq!(due_after(Some(ttl), &members), Some(expected), "{ttl} {members:?}");
+        let found = [true, false].map(|grows| due_after(Some(ttl), &members, grows));
+        assert_eq!(found, [Some(expected), Some(without_growth)], "{ttl} {members:?}");
     }
 }
 
 #[test]
 fn a_batch_that_is_being_deleted_or_has_a_damaged_description_is_never_due() {
     let healthy = batch(Some(0), &[Ended(10)]);
-    assert!(due(&healthy, MAY_GROW).is_some());
+    assert!(due(&healthy, MAY_GROW, false).is_some());
     for (description, deleted) in [("{", Value::Null), (r#"{"size":1,"ttl_seconds_after_finished":0}"#, json!(time(0)))]
     {
         let head = status(json!({ "metadata": {
             "uid": "head", "deletionTimestamp": deleted,
             "labels": { "eks-api/batch-head": "true" }, "annotations": { "eks-api/batch": description },
         } }));
-        assert_eq!(due(&Batch { head, ..healthy.clone() }, MAY_GROW), None, "{description}");
+        assert_eq!(due(&Batch { head, ..healthy.clone() }, MAY_GROW, false), None, "{description}");
     }
 }

@@ -1,13 +1,15 @@
 //! Batches: a head and its members, which are plain Jobs. The cluster holds everything; no counter can drift from it.
 //!
 //! `plan` makes the manifests. `membership` recognizes heads and members. `state` and `status` compute what
-//! callers see. `submissions` remembers the batches that are being submitted. `expiry` deletes ended batches.
+//! callers see. `submissions` remembers the batches that are being submitted. `rounds` looks at all batches; `expiry`
+//! deletes ended ones.
 
 pub mod description;
 pub mod expiry;
 pub mod members;
 pub mod membership;
 pub mod plan;
+pub mod rounds;
 pub mod state;
 pub mod status;
 pub mod submissions;

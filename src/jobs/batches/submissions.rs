@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::jobs::status::key;
+use crate::jobs::status::{Status, key};
 use crate::kube::names::{BatchName, Namespace};
 
 /// The most heads that are remembered after their submission. The states of others depend on their age.
@@ -49,6 +50,20 @@ impl Submissions {
     /// Whether [`Submissions::ended`] was called for this head.
     pub fn has_ended(&self, head_uid: &str) -> bool {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|ended| **ended == *head_uid)
+    }
+
+    /// Returns for how long missing members of the batch of this head may still be submitted. `None`: they will not be.
+    ///
+    /// Another process may submit them, so a head that is younger than `max_age` counts as being submitted, unless its
+    /// submission ended in this process. `max_age` is twice the time that a call may take.
+    pub fn may_grow_for(&self, head: &Status, max_age: Duration) -> Option<Duration> {
+        let grows_until = Duration::from_secs(head.created.try_into().unwrap_or_default()) + max_age;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let left = grows_until.checked_sub(now).filter(|left| !left.is_zero());
+        if self.contains(head.key()) {
+            return Some(left.unwrap_or(max_age / 2));
+        }
+        left.filter(|_| !self.has_ended(&head.uid))
     }
 
     /// Notifies of the end of every later submission. It changes the states of incomplete batches.

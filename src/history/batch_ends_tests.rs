@@ -1,0 +1,295 @@
+//! Tests of which ends are recorded, of a real store.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::kube::names::{BatchName, Namespace};
+use crate::kube::types::Job;
+use crate::kube::watcher::WatchEvent;
+
+/// Of the paused clock. The real one may need some rounds of a second.
+const SOON: Duration = Duration::from_hours(240);
+/// The age is by the real clock, which is not paused.
+const MAY_GROW: Duration = Duration::from_hours(1);
+
+/// A store, and the records of the follower of its batches.
+struct Followed {
+    store: Arc<JobStore>,
+    records: mpsc::UnboundedReceiver<Record>,
+    drops: watch::Sender<u64>,
+    /// How many of the next records are dropped.
+    dropped: Arc<Mutex<u32>>,
+    follower: JoinHandle<()>,
+}
+
+impl Followed {
+    /// Starts a follower of a store that is not usable yet.
+    fn start() -> Self {
+        Self::of(Arc::new(JobStore::new("lab")), MAY_GROW)
+    }
+
+    fn of(store: Arc<JobStore>, may_grow: Duration) -> Self {
+        let (sender, records) = mpsc::unbounded_channel();
+        let (drops, dropped) = (watch::Sender::default(), Arc::new(Mutex::new(0_u32)));
+        let left = Arc::clone(&dropped);
+        let record = move |record| {
+            let mut left = left.lock().unwrap();
+            let is_taken = *left == 0;
+            *left = left.saturating_sub(1);
+            is_taken && sender.send(record).is_ok()
+        };
+        let (cluster, of, since) = ("lab".into(), Arc::clone(&store), drops.subscribe());
+        let follower = Follower { cluster, store: of, may_grow, drops: since, record, recorded: None };
+        let follower = tokio::spawn(follower.run());
+        Self { store, records, drops, dropped, follower }
+    }
+
+    /// Starts a follower of a store with these jobs.
+    fn with(jobs: Vec<Job>) -> Self {
+        let followed = Self::start();
+        followed.list(10, jobs);
+        followed
+    }
+
+    fn apply(&self, events: impl IntoIterator<Item = WatchEvent>) {
+        events.into_iter().for_each(|event| self.store.apply_event(event, Instant::now()));
+    }
+
+    fn list(&self, version: u64, jobs: Vec<Job>) {
+        use WatchEvent::{Init, InitApply, InitDone, Watching};
+        self.apply([Init(version), InitApply(jobs), InitDone, Watching]);
+    }
+
+    /// Returns the next record, which is not written yet.
+    async fn next(&mut self) -> (Vec<BatchEnd>, oneshot::Sender<()>) {
+        match timeout(SOON, self.records.recv()).await.expect("nothing is recorded").unwrap() {
+            Record::BatchesEnded { cluster, batches, time, done } => {
+                assert!(*cluster == *"lab" && (now() - 60..=now()).contains(&time), "{time}");
+                (batches, done)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes the next record, and returns it in short.
+    async fn written(&mut self) -> String {
+        let (batches, done) = self.next().await;
+        done.send(()).unwrap();
+        short(&batches)
+    }
+
+    async fn is_quiet(&mut self) -> bool {
+        timeout(SOON, self.records.recv()).await.is_err()
+    }
+}
+
+/// The time of an end counts from the creation of old heads.
+fn short(batches: &[BatchEnd]) -> String {
+    let mut ends: Vec<_> = batches
+        .iter()
+        .map(|end| {
+            let state = serde_json::from_str::<Value>(&end.json).unwrap()["state"].take();
+            assert_eq!(state, end.state.name());
+            format!("{} {} {}", end.name, end.state.name(), end.time - OLD)
+        })
+        .collect();
+    ends.sort();
+    ends.join(", ")
+}
+
+/// The creation of the heads that get no more members.
+const OLD: i64 = 1_769_000_000;
+
+fn at(seconds: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap().format(&Rfc3339).unwrap()
+}
+
+fn created_head(name: &str, size: usize, created: i64) -> Job {
+    let description = json!({ "size": size, "body": "0a" }).to_string();
+    serde_json::from_value(json!({ "metadata": {
+        "name": name, "namespace": "a", "uid": format!("u-{name}"), "resourceVersion": "3",
+        "creationTimestamp": at(created),
+        "labels": { "app": "eks-api", "eks-api/batch-head": "true", "team": "x" },
+        "annotations": { "eks-api/batch": description, "eks-api/notify": "ops,dev" },
+    } }))
+    .unwrap()
+}
+
+/// A head that is too old to get members.
+fn head(name: &str, size: usize) -> Job {
+    created_head(name, size, OLD)
+}
+
+/// A member. Its end is `Complete` or `Failed`, and the seconds after the creation of old heads.
+fn member(batch: &str, index: usize, version: u64, end: Option<(&str, i64)>) -> Job {
+    let conditions =
+        end.map(|(kind, end)| json!([{ "type": kind, "status": "True", "lastTransitionTime": at(OLD + end) }]));
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": format!("{batch}-{index:04}"), "namespace": "a", "uid": format!("u-{batch}-{index}"),
+            "resourceVersion": version.to_string(), "labels": { "app": "eks-api", "eks-api/batch": batch },
+            "ownerReferences": [{ "kind": "Job", "name": batch, "uid": format!("u-{batch}") }],
+        },
+        "status": { "active": u32::from(end.is_none()), "conditions": conditions.unwrap_or_else(|| json!([])) },
+    }))
+    .unwrap()
+}
+
+const fn complete(end: i64) -> Option<(&'static str, i64)> {
+    Some(("Complete", end))
+}
+
+const fn failed(end: i64) -> Option<(&'static str, i64)> {
+    Some(("Failed", end))
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_end_is_recorded_once() {
+    let running = || vec![head("etl", 2), member("etl", 0, 4, complete(7)), member("etl", 1, 5, None)];
+    let mut followed = Followed::with([running(), vec![head("ml", 1), member("ml", 0, 6, failed(9))]].concat());
+    assert_eq!(followed.written().await, "ml failed 9");
+    assert!(followed.is_quiet().await);
+    followed.apply([WatchEvent::Apply(member("etl", 1, 11, complete(20)))]);
+    assert_eq!(followed.written().await, "etl completed 20");
+    followed.apply([WatchEvent::Apply(member("etl", 1, 12, complete(20)))]);
+    assert!(followed.is_quiet().await, "another change");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_has_what_the_events_need() {
+    let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, complete(7))]);
+    let (batches, _done) = followed.next().await;
+    let [BatchEnd { uid, namespace, labels, notify, json, .. }] = &*batches else { panic!("{batches:?}") };
+    assert_eq!((&**uid, &**namespace, notify.as_deref()), ("u-etl", "a", Some("ops,dev")));
+    let labels: Vec<_> = labels.iter().map(|(key, value)| (&**key, &**value)).collect();
+    assert_eq!(labels, [("app", "eks-api"), ("eks-api/batch-head", "true"), ("team", "x")]);
+    let json: Value = serde_json::from_str(json).unwrap();
+    assert_eq!((&json["cluster"], &json["batch_name"], &json["size"]), (&json!("lab"), &json!("etl"), &json!(1)));
+    assert_eq!(json.get("members"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_record_is_sent_also_if_no_batch_has_ended() {
+    let mut followed = Followed::start();
+    assert!(followed.is_quiet().await, "the store is not current");
+    followed.list(10, vec![head("etl", 1), member("etl", 0, 4, None)]);
+    assert_eq!(followed.written().await, "");
+    followed.apply([WatchEvent::Apply(member("etl", 0, 11, None))]);
+    assert!(followed.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_can_grow_no_more_is_incomplete_and_a_repeated_call_completes_it() {
+    let mut followed = Followed::with(vec![created_head("etl", 2, now() - 60), member("etl", 0, 4, complete(7))]);
+    assert_eq!(followed.written().await, "", "another process may submit the rest");
+    assert!(followed.is_quiet().await);
+
+    let names = (Namespace::parse("a").unwrap(), BatchName::parse("etl").unwrap());
+    let call = followed.store.submissions.begin(&names.0, &names.1);
+    let mut old = head("etl", 2);
+    old.metadata.resource_version = "11".to_owned();
+    followed.apply([WatchEvent::Apply(old)]);
+    assert!(followed.is_quiet().await, "a call is submitting it");
+    drop(call);
+    assert_eq!(followed.written().await, "etl incomplete 7");
+
+    let call = followed.store.submissions.begin(&names.0, &names.1);
+    followed.apply([WatchEvent::Apply(member("etl", 1, 21, failed(30)))]);
+    assert!(followed.is_quiet().await, "the repeated call is not over");
+    drop(call);
+    assert_eq!(followed.written().await, "etl failed 30");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_for_good_leaves_an_incomplete_batch_at_once() {
+    let mut followed = Followed::with(vec![created_head("etl", 2, now() - 60)]);
+    assert_eq!(followed.written().await, "");
+    followed.store.submissions.ended("u-etl".into());
+    drop(followed.store.submissions.begin(&Namespace::parse("a").unwrap(), &BatchName::parse("etl").unwrap()));
+    let (batches, _done) = followed.next().await;
+    assert_eq!((batches[0].state, now() - batches[0].time >= 60), (BatchState::Incomplete, true), "no member is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_becomes_too_old_is_noticed_without_a_change() {
+    let (age, left) = (Duration::from_mins(1), Duration::from_millis(100));
+    let created = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() - age;
+    let may_grow = age + left + Duration::from_nanos(created.subsec_nanos().into());
+    let mut followed = Followed::of(Arc::new(JobStore::new("lab")), may_grow);
+    let created = i64::try_from(created.as_secs()).unwrap();
+    followed.list(10, vec![created_head("etl", 2, created), member("etl", 0, 4, complete(7))]);
+    assert_eq!([followed.written().await, followed.written().await], ["", "etl incomplete 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_vanish_after_the_end_are_another_state_which_the_outbox_leaves_out() {
+    let ended = [member("etl", 0, 4, complete(7)), member("etl", 1, 5, complete(9))];
+    let mut followed = Followed::with([vec![head("etl", 2)], ended.to_vec()].concat());
+    assert_eq!(followed.written().await, "etl completed 9");
+    followed.apply([WatchEvent::Delete(member("etl", 1, 11, complete(9)))]);
+    assert_eq!(followed.written().await, "etl incomplete 7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_being_deleted_has_no_end() {
+    let mut deleting = head("etl", 1);
+    deleting.metadata.deletion_timestamp = deleting.metadata.creation_timestamp.clone();
+    let mut followed = Followed::with(vec![deleting, member("etl", 0, 4, complete(7))]);
+    assert_eq!(followed.written().await, "");
+    assert!(followed.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_all_ends_are_recorded_again() {
+    let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, complete(7))]);
+    assert_eq!(followed.written().await, "etl completed 7");
+    followed.follower.abort();
+    let mut again = Followed::of(Arc::clone(&followed.store), MAY_GROW);
+    assert_eq!(again.written().await, "etl completed 7");
+    assert!(again.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_drops_all_ends_are_recorded_again() {
+    let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, complete(7)), head("ml", 1)]);
+    assert_eq!(followed.written().await, "etl completed 7, ml incomplete 0");
+    followed.drops.send_modify(|count| *count += 1);
+    assert_eq!(followed.written().await, "etl completed 7, ml incomplete 0");
+    assert!(followed.is_quiet().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_lost_is_recorded_again() {
+    let mut followed = Followed::start();
+    *followed.dropped.lock().unwrap() = 1;
+    followed.list(10, vec![head("etl", 1), member("etl", 0, 4, complete(7))]);
+    let (batches, done) = followed.next().await;
+    assert_eq!(short(&batches), "etl completed 7", "the queue had no room");
+    followed.apply([WatchEvent::Apply(member("ml", 0, 11, None)), WatchEvent::Apply(head("ml", 1))]);
+    assert!(followed.is_quiet().await, "one record waits for the writer at most");
+    drop(done);
+    followed.drops.send_modify(|count| *count += 1);
+    assert_eq!(followed.written().await, "etl completed 7");
+    followed.apply([WatchEvent::Apply(member("ml", 0, 12, complete(8)))]);
+    assert_eq!(followed.written().await, "ml completed 8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_within_a_second_are_one_record() {
+    let mut followed = Followed::with(vec![]);
+    assert_eq!(followed.written().await, "");
+    let began = tokio::time::Instant::now();
+    for name in ["a", "b"] {
+        followed.apply([WatchEvent::Apply(head(name, 1)), WatchEvent::Apply(member(name, 0, 11, complete(7)))]);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(followed.written().await, "a completed 7, b completed 7");
+    assert!(began.elapsed() >= Duration::from_millis(900));
+}
