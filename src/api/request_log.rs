@@ -59,6 +59,7 @@ fn write(info: &RequestInfo, status: StatusCode, problem: Option<&Problem>, upst
         namespace = info.namespace(),
         job = info.job(),
         template = info.template().as_str(),
+        webhook = info.webhook(),
         status = status.as_u16(),
         reason = problem.map_or("", |problem| &problem.reason),
         cause = problem.and_then(|problem| problem.cause.as_deref()).unwrap_or(""),

@@ -76,6 +76,8 @@ pub(super) struct AuditEvent<'a> {
     #[serde(skip_serializing_if = "String::is_empty")]
     template: String,
     #[serde(skip_serializing_if = "str::is_empty")]
+    webhook: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     uid: &'a str,
     /// Whether nothing was changed, as the caller wanted a check only.
     #[serde(skip_serializing_if = "Not::not")]
@@ -131,6 +133,7 @@ impl<'a> AuditEvent<'a> {
             namespace: info.namespace(),
             job: info.job(),
             template: info.template(),
+            webhook: info.webhook(),
             uid: info.object.uid.as_deref().map_or("", truncated),
             dry_run: info.is_dry_run,
             outcome,
@@ -143,7 +146,7 @@ impl<'a> AuditEvent<'a> {
 
     /// Returns the sentence that an operator reads in a list of entries.
     fn message(&self) -> String {
-        let Self { operation, namespace, job, caller, caller_address, outcome, .. } = self;
+        let Self { operation, namespace, job, webhook, caller, caller_address, outcome, .. } = self;
         let mut message = (*operation).to_owned();
         if self.dry_run {
             message.push_str(" (dry run)");
@@ -151,6 +154,9 @@ impl<'a> AuditEvent<'a> {
         if !namespace.is_empty() {
             let slash = if job.is_empty() { "" } else { "/" };
             message.extend([" ", namespace, slash, job]);
+        }
+        if !webhook.is_empty() {
+            message.extend([" ", webhook]);
         }
         if !caller.is_empty() {
             // Quoted and escaped: a name could imitate the rest of the sentence.

@@ -14,7 +14,7 @@ fn caller(name: &str) -> Caller {
 
 fn object(uid: &str) -> ObjectRef {
     let (namespace, job) = (Namespace::parse("demo").ok(), JobName::parse("nightly").ok());
-    ObjectRef { namespace, job, template: TemplateName::parse("cronjob/etl"), uid: Some(uid.into()) }
+    ObjectRef { namespace, job, template: TemplateName::parse("cronjob/etl"), webhook: None, uid: Some(uid.into()) }
 }
 
 fn refused<T>(caller: &Caller, object: &ObjectRef, reason: &str, read: impl Fn(&AuditEvent<'_>) -> T) -> T {

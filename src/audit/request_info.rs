@@ -38,6 +38,8 @@ pub struct ObjectRef {
     pub job: Option<JobName>,
     /// The template of a job that the call creates.
     pub template: Option<TemplateName>,
+    /// The endpoint of a call about webhooks.
+    pub webhook: Option<String>,
     /// The uid that the API server returned after a change.
     pub uid: Option<String>,
 }
@@ -54,6 +56,10 @@ impl RequestInfo {
     /// Returns the template, or an empty text.
     pub fn template(&self) -> String {
         self.object.template.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    pub fn webhook(&self) -> &str {
+        self.object.webhook.as_deref().unwrap_or_default()
     }
 
     pub fn duration_ms(&self) -> f64 {

@@ -90,7 +90,7 @@ async fn demonstrate(stays: bool) -> io::Result<()> {
     serve(&service).await
 }
 
-/// The service, ready and with a history: the binary that `EKS_API_BINARY` names, or this program again with another argument.
+/// The service, ready, with a history and a webhook: the binary that `EKS_API_BINARY` names, or this program again with another argument.
 async fn start(aws: &AwsMock, state: &Folder, on_usual_port: bool) -> io::Result<Service> {
     let service = if let Ok(binary) = std::env::var("EKS_API_BINARY") {
         builder(&binary, aws)
@@ -102,7 +102,12 @@ async fn start(aws: &AwsMock, state: &Folder, on_usual_port: bool) -> io::Result
     let usual = on_usual_port && TcpListener::bind(USUAL).is_ok();
     let address = if usual { USUAL } else { "127.0.0.1:0" };
     let service = service.env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO");
-    let service = service.env("EKS_API_STATE_DIR", &state.path().to_string_lossy()).start().await;
+    let path = |name: &str| state.path().join(name).to_string_lossy().into_owned();
+    // Nobody listens there: deliveries wait.
+    state.write("ops.key", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    state.write("webhooks", &format!("ops url=http://127.0.0.1:9/ secret_file={}\n", path("ops.key")));
+    let service = service.env("EKS_API_STATE_DIR", &path("")).env("EKS_API_WEBHOOKS_FILE", &path("webhooks"));
+    let service = service.start().await;
     service.ready().await;
     Ok(service)
 }

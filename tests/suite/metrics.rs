@@ -24,10 +24,15 @@ const SECONDS: &str = "eks_api_request_duration_seconds";
 const UPSTREAM: &str = "eks_api_upstream_requests_total";
 const RETRIES: &str = "eks_api_upstream_retries_total";
 
-/// A lab in which something was counted of everything. The folder of its history goes with it.
+/// A lab in which something was counted of everything. The folder of its history and its webhooks goes with it.
 async fn worked() -> (Lab, Folder) {
     let state = Folder::new();
-    let lab = Lab::with(BINARY, &[("EKS_API_STATE_DIR", state.path().to_str().unwrap())]).await;
+    let path = |name: &str| state.path().join(name).to_str().unwrap().to_owned();
+    state.write("ops.key", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    state.write("webhooks", &format!("ops url=http://127.0.0.1:9/ secret_file={}\n", path("ops.key")));
+    let (directory, webhooks) = (path(""), path("webhooks"));
+    let settings = [("EKS_API_STATE_DIR", directory.as_str()), ("EKS_API_WEBHOOKS_FILE", webhooks.as_str())];
+    let lab = Lab::with(BINARY, &settings).await;
     lab.cluster.fault(Fault::new("POST", JOBS, Kind::too_many(0)));
     create(&lab.service, &manifest("hello")).await.expect_status(201);
     status(&lab.service, "hello").await.expect_status(200);

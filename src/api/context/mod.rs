@@ -1,10 +1,12 @@
 //! [`RequestContext`]: one request from its admission to its answer. Only `client` leads to the API server.
 //!
-//! `history` records who created a job. `object` resolves the job or the namespace. `permits` acquires the permits of
+//! `history` records who created a job. `operator` is for the calls of operators. `object` resolves the job or the namespace. `permits` acquires the permits of
 //! the call. `writers` sends several changes at a time.
 
 mod history;
 mod object;
+#[cfg(feature = "history")]
+mod operator;
 mod permits;
 pub mod writers;
 

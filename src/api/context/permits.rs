@@ -1,6 +1,6 @@
 //! The permits of a call, and its time limit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::context::RequestContext;
 use crate::http::limits::cluster_limits::Permit;
@@ -42,6 +42,11 @@ impl RequestContext {
     /// Moves the permit to a task that outlives the call.
     pub const fn take_permit(&mut self) -> Option<Permit> {
         self.permit.take()
+    }
+
+    /// Returns the time that is left for the reply.
+    pub fn time_left(&self) -> Duration {
+        (self.info.started + self.state.request_timeout).saturating_duration_since(Instant::now())
     }
 
     pub fn extend_deadline(&mut self, time: Duration) {

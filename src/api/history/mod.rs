@@ -4,6 +4,6 @@ pub(super) mod audit;
 pub(super) mod job;
 pub(super) mod list;
 pub(super) mod plot;
-mod query;
+pub(super) mod query;
 pub(super) mod stats;
 mod svg;

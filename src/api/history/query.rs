@@ -1,7 +1,7 @@
 //! The parameters that the calls about the history share, and the way to the database: [`Reader`].
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use crate::api::jobs::list::pages::MAX_PAGE;
 use crate::api::routes::access::SEE_JOBS;
 use crate::auth::AccessRequest;
 use crate::config::moment;
-pub(super) use crate::config::moment::{now, seconds};
+pub(in crate::api) use crate::config::moment::{now, seconds};
 use crate::history::History;
 use crate::history::query::Cursor;
 use crate::history::query::filter::RunFilter;
@@ -37,12 +37,12 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// `since` and `until` in milliseconds since 1970, rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) since: Option<i64>,
-    pub(super) until: Option<i64>,
+pub(in crate::api) struct Times {
+    pub(in crate::api) since: Option<i64>,
+    pub(in crate::api) until: Option<i64>,
 }
 
-pub(super) fn times(parameters: &Parameters, now: i64) -> Result<Times, Problem> {
+pub(in crate::api) fn times(parameters: &Parameters, now: i64) -> Result<Times, Problem> {
     let time = |name| parameters.optional(name).map(|text| time(name, text, now)).transpose();
     let (since, until) = (time("since")?, time("until")?);
     if since.zip(until).is_some_and(|(since, until)| since > until) {
@@ -51,7 +51,8 @@ pub(super) fn times(parameters: &Parameters, now: i64) -> Result<Times, Problem>
     Ok(Times { since, until })
 }
 
-fn time(name: &str, text: &str, now: i64) -> Result<i64, Problem> {
+/// Parses an RFC 3339 time, or an age.
+pub(in crate::api) fn time(name: &str, text: &str, now: i64) -> Result<i64, Problem> {
     let message = "must be an RFC 3339 time, such as 2026-01-20T10:30:00Z, or an age, such as 90s, 24h or 7d";
     moment::parse(text, now).ok_or_else(|| Problem::malformed(name, message))
 }
@@ -87,7 +88,7 @@ pub(super) fn runs(ctx: &mut RequestContext, Times { since, until }: Times) -> R
 }
 
 /// Returns the limit of a page, and the place after which it begins. The mark is that of the call.
-pub(super) fn page(ctx: &RequestContext, mark: &str) -> Result<(usize, Option<Cursor>), Problem> {
+pub(in crate::api) fn page(ctx: &RequestContext, mark: &str) -> Result<(usize, Option<Cursor>), Problem> {
     let limit = ctx.parameters.number("limit", 1..=MAX_PAGE)?.unwrap_or(DEFAULT_LIMIT) as usize;
     let token = ctx.parameters.optional("continue").filter(|token| !token.is_empty());
     let message = "is not a value that this call returned for this cluster; list again without it";
@@ -97,7 +98,7 @@ pub(super) fn page(ctx: &RequestContext, mark: &str) -> Result<(usize, Option<Cu
 }
 
 /// Returns the `continue` of the next page.
-pub(super) fn next(ctx: &RequestContext, mark: &str, next: Option<Cursor>) -> Option<String> {
+pub(in crate::api) fn next(ctx: &RequestContext, mark: &str, next: Option<Cursor>) -> Option<String> {
     next.map(|next| encode(&ctx.cluster.tag_prefix, mark, next))
 }
 
@@ -132,26 +133,25 @@ pub(super) async fn hide_exits(ctx: &mut RequestContext, runs: &mut [Run]) -> Re
 
 /// The right to run one query. It holds no permit of a cluster: a slow history stops no other call.
 #[derive(Debug)]
-pub(super) struct Reader {
-    pub(super) history: Arc<History>,
-    pub(super) time: Duration,
+pub(in crate::api) struct Reader {
+    pub(in crate::api) history: Arc<History>,
+    pub(in crate::api) time: Duration,
     sees_reasons: bool,
     _turn: Permit,
 }
 
 impl Reader {
     /// Called after the access is decided. 501 without a history.
-    pub(super) async fn new(ctx: &mut RequestContext) -> Result<Self, Problem> {
+    pub(in crate::api) async fn new(ctx: &mut RequestContext) -> Result<Self, Problem> {
         let history = ctx.state.history.clone().ok_or_else(Problem::no_history)?;
         drop(ctx.take_permit());
         let turn = ctx.state.calls.history.acquire(ctx.caller_id()).await?;
-        let rest = (ctx.info.started + ctx.state.request_timeout).saturating_duration_since(Instant::now());
         let sees_reasons = ctx.state.auth.may_see_diagnostics(ctx.caller());
-        Ok(Self { history, time: rest.min(MAX_READ_TIME), sees_reasons, _turn: turn })
+        Ok(Self { history, time: ctx.time_left().min(MAX_READ_TIME), sees_reasons, _turn: turn })
     }
 
     /// Returns the problem of a query that failed.
-    pub(super) fn problem(&self, error: ReadError) -> Problem {
+    pub(in crate::api) fn problem(&self, error: ReadError) -> Problem {
         match error {
             ReadError::Unavailable(reason) => {
                 let detail = if self.sees_reasons {

@@ -3,6 +3,8 @@
 mod cluster;
 #[cfg(feature = "history")]
 mod history;
+#[cfg(feature = "history")]
+mod webhooks;
 
 use hyper::StatusCode;
 
@@ -32,6 +34,10 @@ pub(super) fn metrics(state: &AppState) -> Result<Reply, Problem> {
     #[cfg(feature = "history")]
     if let Some(history) = &state.history {
         history::write(&mut text, history);
+    }
+    #[cfg(feature = "history")]
+    if let Some(webhooks) = &state.webhooks {
+        webhooks::write(&mut text, webhooks);
     }
     process(&mut text, state);
     Ok(Reply::encoded(StatusCode::OK, text.into_bytes()))

@@ -111,6 +111,13 @@ mod tests {
             (Route::ListHistory, "group_by", "it belongs to /api/eks-get-job-stats, /api/eks-job-stats.svg;"),
             (Route::ListHistory, "batch", "did you mean batch_name?"),
             (Route::ListAudit, "users", "is not a parameter of this call; the query takes cluster, namespace, since"),
+            (
+                Route::Redeliver,
+                "delivery_id",
+                "belongs in the JSON body of this call, not in the query; the query takes no",
+            ),
+            (Route::TestWebhook, "hook", "is not a parameter of this call; the query takes webhook"),
+            (Route::ListDeliveries, "status", "did you mean state?"),
             (Route::GetJobStatus, "surprise", "is not a parameter of this call; the query takes cluster, job_name"),
             (Route::GetJobStatus, "", "is not a parameter of this call; the query takes"),
         ] {

@@ -1,5 +1,5 @@
 //! A semaphore for each caller: [`CallerSemaphores`]. An entry lasts as long as somebody holds or awaits a permit of it.
-//! [`HistoryTurns`] bound the queries of the history with them.
+//! [`HistoryTurns`] bound the queries of the history with them, and [`WebhookTests`] the tests of webhooks.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -20,6 +20,9 @@ const MAX_QUERIES: u32 = 64;
 const MAX_QUERIES_OF_CALLER: u32 = 16;
 /// How long a query waits for the caller's earlier ones. Beyond it the query is refused with 503.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most tests of webhooks at a time.
+const MAX_TESTS: usize = 2;
 
 type Semaphores = HashMap<CallerId, Weak<Semaphore>>;
 
@@ -92,6 +95,29 @@ impl HistoryTurns {
     }
 }
 
+/// One test of a webhook at a time for each caller. A test takes no permit of a cluster.
+#[derive(Debug)]
+pub struct WebhookTests {
+    tests: Arc<Semaphore>,
+    by_caller: CallerSemaphores,
+}
+
+impl Default for WebhookTests {
+    fn default() -> Self {
+        Self { tests: Arc::new(Semaphore::new(MAX_TESTS)), by_caller: CallerSemaphores::new(1) }
+    }
+}
+
+impl WebhookTests {
+    /// The right to run one test. 503 if one of the caller runs, or too many of others.
+    pub fn acquire(&self, caller: CallerId) -> Result<Permits, Problem> {
+        let still_runs = |_| overloaded("your earlier test of a webhook still runs; try again when it has ended");
+        let too_many = |_| overloaded("too many tests of webhooks run at a time; try again");
+        let own = self.by_caller.get(caller).try_acquire_owned().map_err(still_runs)?;
+        Ok(vec![own, Arc::clone(&self.tests).try_acquire_owned().map_err(too_many)?])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +177,21 @@ mod tests {
         let _first = turns.acquire(key("a")).await.unwrap();
         let refused = turns.acquire(key("a")).await.unwrap_err();
         assert!(refused.detail.starts_with("your earlier query"), "{}", refused.detail);
+    }
+
+    #[test]
+    fn a_caller_tests_one_webhook_at_a_time_and_two_callers_may() {
+        let tests = WebhookTests::default();
+        let refused = |name| {
+            let problem = tests.acquire(key(name)).unwrap_err();
+            assert_eq!((problem.status.as_u16(), &*problem.reason), (503, "overloaded"));
+            problem.detail
+        };
+        let first = tests.acquire(key("a")).unwrap();
+        assert!(refused("a").starts_with("your earlier test"));
+        let _second = tests.acquire(key("b")).unwrap();
+        assert!(refused("c").starts_with("too many tests"));
+        drop(first);
+        tests.acquire(key("a")).unwrap();
     }
 }

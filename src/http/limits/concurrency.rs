@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::limits::body_budget::BodyBudget;
-use crate::http::limits::caller_semaphores::HistoryTurns;
+use crate::http::limits::caller_semaphores::{HistoryTurns, WebhookTests};
 use crate::http::limits::cluster_limits::{ClusterLimits, Part};
 use crate::http::limits::limiter::{Limiter, LimiterStats, Limiters};
 
@@ -24,6 +24,7 @@ pub struct ConcurrencyLimits {
     pub bodies: BodyBudget,
     pub batch_bodies: BodyBudget,
     pub history: HistoryTurns,
+    pub webhook_tests: WebhookTests,
 }
 
 impl ConcurrencyLimits {
@@ -38,6 +39,7 @@ impl ConcurrencyLimits {
             batch_bodies: bodies.for_batches(),
             bodies,
             history: HistoryTurns::default(),
+            webhook_tests: WebhookTests::default(),
         };
         limits.add(&mut limits.lock(), names, bounds.reserved(count));
         limits

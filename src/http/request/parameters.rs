@@ -35,7 +35,7 @@ impl Parameters {
         self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_str())
     }
 
-    fn required(&self, name: &str) -> Result<&str, Problem> {
+    pub fn required(&self, name: &str) -> Result<&str, Problem> {
         self.optional(name).ok_or_else(|| Problem::malformed(name, "is missing"))
     }
 

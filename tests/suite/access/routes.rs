@@ -33,14 +33,17 @@ fn rows() -> Vec<Row> {
     use Route::{
         CreateBatch, CreateJob, CreateNamespace, DeleteBatch, DeleteJob, DeleteNamespace, Docs, DocsIcon, DocsScript,
         DocsStart, DocsStyle, GetBatchStatus, GetJobHistory, GetJobLogs, GetJobStats, GetJobStatus, GetNamespaceStatus,
-        Health, JobStatsSvg, ListAudit, ListBatches, ListClusters, ListHistory, ListJobs, ListNamespaces,
-        ListTemplates, Livez, Metrics, OpenApi, Readyz, ResumeBatch, ResumeJob, SuspendBatch, SuspendJob, WatchJobs,
+        Health, JobStatsSvg, ListAudit, ListBatches, ListClusters, ListDeliveries, ListHistory, ListJobs,
+        ListNamespaces, ListTemplates, ListWebhooks, Livez, Metrics, OpenApi, Readyz, Redeliver, ResumeBatch,
+        ResumeJob, SuspendBatch, SuspendJob, TestWebhook, WatchJobs,
     };
     let row = |route, query| Row { route, query, body: None, status: 200, outside: 403, without_rights: 403 };
     let open = |route| Row { route, query: "", body: None, status: 200, outside: 200, without_rights: 200 };
     let made = |row, body| Row { body: Some(body), status: 201, ..row };
     // The services here keep no history. They say so to those who may read it.
     let past = |route, query| Row { status: 501, ..row(route, query) };
+    // Nor have they webhooks. These calls name no namespace.
+    let sent = |route, query| Row { outside: 501, ..past(route, query) };
     let hello = "?job_name=hello&namespace=team-a";
     let mut rows = vec![
         made(row(CreateJob, ""), super::job_in("team-a", "made")),
@@ -64,6 +67,10 @@ fn rows() -> Vec<Row> {
         past(GetJobStats, "?namespace=team-a&group_by=day"),
         past(JobStatsSvg, "?namespace=team-a"),
         past(ListAudit, "?namespace=team-a"),
+        sent(ListWebhooks, ""),
+        sent(ListDeliveries, "?webhook=ops&state=failed&since=1h"),
+        Row { body: Some(json!({ "webhook": "ops", "since": "1h" })), ..sent(Redeliver, "") },
+        sent(TestWebhook, "?webhook=ops"),
         made(row(CreateNamespace, ""), json!({ "namespace_name": "team-new" })),
         row(DeleteNamespace, "?namespace_name=team-gone"),
         // It shows to each key the namespaces of that key.

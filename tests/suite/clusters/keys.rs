@@ -1,7 +1,6 @@
 //! The clusters of a key: without `clusters=` the default only. No answer tells which other clusters exist.
 
 use eks_api::api::routes::Route;
-use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 
 use super::{BOTH, HELLO, Lab, since, to};
@@ -95,7 +94,7 @@ async fn a_key_is_for_the_default_cluster_or_for_those_that_its_line_names() {
 async fn every_call_checks_the_clusters_of_the_key_first() {
     let (lab, [default, only_b, ..]) = lab(&[]).await;
     let before = BOTH.map(|name| lab.clusters.stub(name).requests().len());
-    for route in Route::ALL.into_iter().filter(|route| route.access() != Access::Open) {
+    for route in Route::ALL.into_iter().filter(|route| route.parameters().contains(&"cluster")) {
         for (key, path) in [(&default, to(route.path(), "b")), (&only_b, to(route.path(), "a"))] {
             let reply = send(&lab, key, route.method().as_str(), &path, "").await;
             assert_eq!(super::problem(&reply), (REFUSED.0, REFUSED.1.to_owned()), "{route:?}");

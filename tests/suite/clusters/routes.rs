@@ -1,7 +1,6 @@
 //! Every route with two clusters: a call reaches the cluster that it names and no other. A route without its row fails.
 
 use eks_api::api::routes::Route;
-use eks_api::api::routes::access::Access;
 use serde_json::{Value, json};
 
 use super::{BOTH, Lab, StubCluster, active, since, to};
@@ -165,9 +164,24 @@ fn check_refused(row: &Row, how: &str, Outcome { answer, seen: [a, b] }: &Outcom
 #[test]
 fn every_call_has_a_row() {
     for route in Route::ALL {
-        let is_call = route.access() != Access::Open;
+        let takes_cluster = route.parameters().contains(&"cluster");
         let has_row = rows().iter().any(|row| row.route == route);
-        assert_eq!(has_row, is_call, "{route:?}: a row of this table shows how the call chooses its cluster");
+        assert_eq!(has_row, takes_cluster, "{route:?}: a row of this table shows how the call chooses its cluster");
+    }
+}
+
+#[tokio::test]
+async fn the_calls_about_webhooks_are_about_all_clusters_and_take_none() {
+    let lab = Lab::start().await;
+    let calls = [Route::ListWebhooks, Route::ListDeliveries, Route::Redeliver, Route::TestWebhook];
+    for (route, query) in calls.into_iter().zip(["", "", "", "?webhook=ops"]) {
+        let row = Row { route, query, body: None, status: 501, asks: false };
+        check_refused(&row, "alone", &refused(&lab, &row, query, None).await, 501, "no_webhooks");
+        for name in ["a", "b", "nowhere"] {
+            let outcome = refused(&lab, &row, &to(query, name), None).await;
+            check_refused(&row, name, &outcome, 400, "BadRequest");
+            assert!(told(&outcome.answer).2.starts_with("cluster: is not a parameter of this call"), "{route:?}");
+        }
     }
 }
 

@@ -23,13 +23,18 @@ fn query(route: Route) -> &'static str {
         | Route::ResumeJob => "?job_name=hello",
         Route::GetBatchStatus | Route::DeleteBatch | Route::SuspendBatch | Route::ResumeBatch => "?batch_name=nightly",
         Route::DeleteNamespace | Route::GetNamespaceStatus => "?namespace_name=team-a",
+        Route::TestWebhook => "?webhook=ops",
         _ => "",
     }
 }
 
 const fn is_of_history(route: Route) -> bool {
-    use Route::{GetJobHistory, GetJobStats, JobStatsSvg, ListAudit, ListHistory};
+    use Route::{
+        GetJobHistory, GetJobStats, JobStatsSvg, ListAudit, ListDeliveries, ListHistory, ListWebhooks, Redeliver,
+        TestWebhook,
+    };
     matches!(route, ListHistory | GetJobHistory | GetJobStats | JobStatsSvg | ListAudit)
+        || matches!(route, ListWebhooks | ListDeliveries | Redeliver | TestWebhook)
 }
 
 #[tokio::test]
