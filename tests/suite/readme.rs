@@ -10,6 +10,7 @@ mod links;
 mod promises;
 mod shown;
 pub(crate) mod stream;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::fs;
