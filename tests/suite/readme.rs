@@ -8,6 +8,7 @@ mod calls;
 mod likeness;
 mod links;
 mod promises;
+mod receiver;
 mod shown;
 pub(crate) mod stream;
 mod webhooks;

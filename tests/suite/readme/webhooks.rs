@@ -9,17 +9,17 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::file;
+use super::receiver::{Receiver, SECRET};
 use crate::client::examples::{blocks, is_there};
 use crate::client::lively;
 use crate::support::service::{Folder, PATIENCE};
 
-/// The example of the specification, and a secret that signs nothing.
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The example of the specification, with its secret.
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
 const TIMESTAMP: u64 = 1_614_265_330;
 const BODY: &str = r#"{"test": 2432232314}"#;
@@ -230,28 +230,6 @@ impl Relay {
     }
 }
 
-/// Takes one request, answers it with 204, and returns its head in lower case and its body.
-async fn take(listener: &TcpListener) -> (String, String) {
-    let taking = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut text = String::new();
-        let mut buffer = [0; 4096];
-        loop {
-            let read = stream.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "the request breaks off: {text}");
-            text += std::str::from_utf8(&buffer[..read]).unwrap();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let head = head.to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-            if body.len() == length.parse::<usize>().unwrap() {
-                stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
-                return (head, body.to_owned());
-            }
-        }
-    };
-    timeout(PATIENCE, taking).await.expect("no request comes")
-}
-
 fn failed_job(name: &str) -> Value {
     let data = json!({ "cluster": "lab", "namespace": "demo", "job_name": name, "message": "a <!channel> & more" });
     json!({ "type": "job.failed", "timestamp": "2026-11-23T21:39:06+00:00", "data": data })
@@ -278,16 +256,17 @@ async fn the_relay_posts_to_slack() {
         return;
     }
     let folder = place();
-    let slack = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/services/T0/B0/x", slack.local_addr().unwrap());
+    let mut slack = Receiver::start().await;
+    let url = format!("http://{}/services/T0/B0/x", slack.address);
     let relay = Relay::start(&folder, "slack.py", &[("SLACK_URL", &url)]).await;
     let event = failed_job("hello");
-    let (status, (head, body)) = tokio::join!(relay.post_signed(&event), take(&slack));
-    assert_eq!(status, Some(204));
-    assert!(head.starts_with("post /services/t0/b0/x ") && head.contains("content-type: application/json"), "{head}");
+    assert_eq!(relay.post_signed(&event).await, Some(204));
+    let post = slack.next().await;
+    assert!(post.head[0].starts_with("post /services/t0/b0/x "), "{:?}", post.head);
+    assert_eq!(post.header("content-type"), "application/json");
     let text = "job.failed: lab demo/hello a &lt;!channel&gt; &amp; more";
-    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({ "text": text }));
-    drop(slack);
+    assert_eq!(serde_json::from_str::<Value>(&post.body).unwrap(), json!({ "text": text }));
+    slack.stop().await;
     assert_eq!(relay.post_signed(&event).await, None, "the service must send it again");
 }
 
