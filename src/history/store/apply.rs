@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Error, OptionalExtension, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::history::record::{AuditRecord, ListReason, Record};
 use crate::history::store::retention::TooOld;
@@ -13,7 +13,7 @@ use crate::jobs::status::Status;
 /// Records of the run were dropped.
 const DROPPED: i64 = 1;
 /// The run is gone, and its end was not seen.
-const END_UNSEEN: i64 = 2;
+pub(super) const END_UNSEEN: i64 = 2;
 
 /// The most records, or jobs of a list, of a transaction.
 pub(super) const MAX_GROUP: usize = 512;
@@ -21,7 +21,7 @@ pub(super) const MAX_GROUP: usize = 512;
 /// The statements that write. They are prepared once.
 #[derive(Debug)]
 pub(super) struct Tables<'c> {
-    connection: &'c Connection,
+    pub(super) connection: &'c Connection,
     pub(super) too_old: TooOld,
     /// The clusters that were compared, and of which no record was lost since then.
     pub(super) listed: HashSet<Arc<str>>,
@@ -57,7 +57,7 @@ impl Known {
 
 /// Where a status comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     Change,
     Create,
     Deletion,
@@ -137,7 +137,7 @@ impl<'c> Tables<'c> {
 
     /// Writes a run, unless a newer version is known. A list is always right: the cluster may be restored from a backup.
     /// Returns the id of the run, or `None` if it is not kept.
-    fn run(&mut self, cluster: i64, status: &Status, source: Source) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn run(&mut self, cluster: i64, status: &Status, source: Source) -> rusqlite::Result<Option<i64>> {
         if status.is_batch_head() {
             return Ok(None);
         }
@@ -188,55 +188,12 @@ impl<'c> Tables<'c> {
     }
 
     /// Notes that a run is gone, unless that is known, or a newer version is. A run that had not ended gets the gaps.
-    fn set_gone(&mut self, id: i64, time: i64, version: i64, gaps: i64) -> rusqlite::Result<()> {
+    pub(super) fn set_gone(&mut self, id: i64, time: i64, version: i64, gaps: i64) -> rusqlite::Result<()> {
         let gone: Option<i64> = self.gone.query_row([id, time, gaps, version], |row| row.get(0)).optional()?;
         if let Some(gone) = gone {
             self.transition.execute(params![id, gone, "gone", None::<&str>])?;
         }
         Ok(())
-    }
-
-    /// Writes all jobs of a cluster. The other runs are gone. Retention keeps unfinished runs if it knows of a comparison.
-    fn compare(
-        &mut self,
-        cluster: i64,
-        jobs: &[Arc<Status>],
-        time: i64,
-        reason: ListReason,
-        next_piece: NextPiece<'_, 'c>,
-    ) -> rusqlite::Result<()> {
-        self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
-        for piece in jobs.chunks(MAX_GROUP) {
-            for status in piece {
-                match self.run(cluster, status, Source::List(reason)) {
-                    // The run stays as it is.
-                    Ok(_) | Err(Error::ToSqlConversionFailure(_)) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            next_piece(self)?;
-        }
-        for piece in self.missing(cluster, jobs)?.chunks(MAX_GROUP) {
-            for id in piece {
-                self.set_gone(*id, time, i64::MAX, END_UNSEEN)?;
-            }
-            next_piece(self)?;
-        }
-        Ok(())
-    }
-
-    /// Returns the runs of a cluster that are not gone yet, and that are not listed.
-    fn missing(&self, cluster: i64, jobs: &[Arc<Status>]) -> rusqlite::Result<Vec<i64>> {
-        let listed: HashSet<&str> = jobs.iter().map(|status| &*status.uid).collect();
-        let mut existing = self.connection.prepare("SELECT id, uid FROM runs WHERE cluster = ?1 AND gone IS NULL")?;
-        let mut rows = existing.query([cluster])?;
-        let mut missing: Vec<i64> = Vec::new();
-        while let Some(row) = rows.next()? {
-            if !listed.contains(row.get_ref(1)?.as_str()?) {
-                missing.push(row.get(0)?);
-            }
-        }
-        Ok(missing)
     }
 
     fn audit(&mut self, record: &AuditRecord) -> rusqlite::Result<()> {

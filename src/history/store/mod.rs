@@ -1,6 +1,8 @@
 //! The database, its thread and its queue: [`History`].
 
 mod apply;
+mod compare;
+mod entry;
 mod error;
 mod files;
 mod open;
@@ -27,10 +29,11 @@ use crate::history::outbox::requests::{Attempt, RedeliverError, Redelivery};
 use crate::history::record::Record;
 use crate::kube::health::Outcome;
 
+use entry::Entry;
 pub use read::ReadError;
 use read::Readers;
 use shared::Shared;
-use writer::{Entry, Pauses, Writer};
+use writer::{Pauses, Writer};
 
 /// The most records that wait for the writer.
 const MAX_QUEUED: usize = 8192;

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
 use crate::history::outbox::event::Subscriptions;
-use crate::history::record::Record;
 use crate::history::store::apply::{MAX_GROUP, Tables};
+use crate::history::store::entry::Entry;
 use crate::history::store::error::Unusable;
 use crate::history::store::files::{self, Identity};
 use crate::history::store::open::open;
@@ -28,15 +28,6 @@ const PROBE: &str = "
     DROP TABLE IF EXISTS probe;
     CREATE TABLE probe AS SELECT zeroblob(1048576);
     DROP TABLE probe;";
-
-#[derive(Debug)]
-pub(super) enum Entry {
-    Record(Record),
-    /// Is answered when everything before it is written, or lost.
-    Flush(oneshot::Sender<()>),
-    /// Ends the thread. The sender is dropped when the database is closed.
-    Close(oneshot::Sender<()>),
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pauses {
@@ -145,7 +136,7 @@ impl Writer {
             self.shared.metrics.written.add(written);
             self.shared.metrics.dropped.add(unreadable);
         }
-        self.settle(group, counts.is_err());
+        group.into_iter().for_each(|entry| entry.settle(counts.is_err(), &self.shared));
         counts.map(drop)
     }
 
@@ -181,18 +172,7 @@ impl Writer {
             if left.is_zero() {
                 return Ok(());
             }
-            self.settle(self.next_group(left)?, true);
-        }
-    }
-
-    /// Counts the records if they are lost, and answers the flushes.
-    fn settle(&self, group: Vec<Entry>, are_lost: bool) {
-        for entry in group {
-            match entry {
-                Entry::Record(_) if are_lost => self.shared.lose(),
-                Entry::Record(_) => {}
-                Entry::Flush(done) | Entry::Close(done) => drop(done.send(())),
-            }
+            self.next_group(left)?.into_iter().for_each(|entry| entry.settle(true, &self.shared));
         }
     }
 
