@@ -1,11 +1,26 @@
 //! The queries about deliveries.
 
-use rusqlite::Connection;
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::history::outbox::requests::Scope;
+use crate::history::query::filter::are_equal;
 use crate::history::query::run::Timestamp;
-use crate::history::query::{Cursor, Page};
+use crate::history::query::{Bounds, Cursor, Page, page};
+
+/// Excludes nothing by its time, so that the first row that is not due yet is found.
+const DUE: &str = "SELECT id, next_attempt, attempts, event FROM deliveries INDEXED BY deliveries_due
+    WHERE webhook = ?1 AND state = 'pending' ORDER BY next_attempt, id";
+
+/// The number, the oldest, and whether one waits for its next attempt.
+const PENDING: &str = "SELECT count(*), min(written), ifnull(max(attempts > 0), 0)
+    FROM deliveries INDEXED BY deliveries_pending WHERE webhook = ?1 AND state = 'pending'";
+
+const PENDING_OF_SCOPE: &str = "SELECT d.written, attempts > 0, cluster, namespace
+    FROM deliveries d INDEXED BY deliveries_pending CROSS JOIN events ON events.id = event
+    WHERE webhook = ?1 AND state = 'pending' ORDER BY d.written";
 
 /// A delivery whose time has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +49,25 @@ pub fn due(
     except: &[i64],
     limit: usize,
 ) -> rusqlite::Result<DueDeliveries> {
-    let _ = (connection, webhook, now, except, limit);
-    Ok(DueDeliveries::default())
+    let except: HashSet<i64> = except.iter().copied().collect();
+    let mut by_time = connection.prepare(DUE)?;
+    let mut by_id = connection.prepare("SELECT message_id, body FROM events WHERE id = ?1")?;
+    let mut rows = by_time.query([webhook])?;
+    let mut due = DueDeliveries::default();
+    while let Some(row) = rows.next()? {
+        let (id, next_attempt) = (row.get(0)?, row.get(1)?);
+        if except.contains(&id) {
+            continue;
+        }
+        if next_attempt > now || due.deliveries.len() == limit {
+            due.next = Some(next_attempt);
+            break;
+        }
+        let (message_id, body) =
+            by_id.query_row([row.get::<_, i64>(3)?], |event| Ok((event.get(0)?, event.get(1)?)))?;
+        due.deliveries.push(Due { id, message_id, body, attempts: row.get(2)? });
+    }
+    Ok(due)
 }
 
 /// What the outbox knows of an endpoint.
@@ -52,8 +84,35 @@ pub struct Summary {
 
 /// Returns the summary of an endpoint. Only deliveries of the scope count as pending.
 pub fn summary(connection: &Connection, webhook: &str, scope: &Scope) -> rusqlite::Result<Summary> {
-    let _ = (connection, webhook, scope);
-    Ok(Summary::default())
+    let (mut pending, mut oldest, mut has_retry) = (0, None::<i64>, false);
+    if scope.is_all() {
+        (pending, oldest, has_retry) = connection
+            .query_row(PENDING, [webhook], |row| Ok((row.get::<_, u32>(0)?.into(), row.get(1)?, row.get(2)?)))?;
+    } else {
+        let mut statement = connection.prepare(PENDING_OF_SCOPE)?;
+        let mut rows = statement.query([webhook])?;
+        while let Some(row) = rows.next()? {
+            if scope.covers(row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?) {
+                pending += 1;
+                oldest = oldest.or(row.get(0)?);
+                has_retry |= row.get::<_, bool>(1)?;
+            }
+        }
+    }
+    let note = "SELECT last_status, last_success, last_success IS NOT last_attempt FROM webhooks WHERE name = ?1";
+    let last = connection.query_row(note, [webhook], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (last_status, last_success, has_failed) = last.optional()?.unwrap_or_default();
+    Ok(Summary {
+        pending,
+        oldest_pending: oldest.map(in_seconds),
+        is_retrying: has_failed && has_retry,
+        last_status,
+        last_success: Option::map(last_success, in_seconds),
+    })
+}
+
+fn in_seconds(milliseconds: i64) -> Timestamp {
+    Timestamp(milliseconds.div_euclid(1000))
 }
 
 /// A delivery, as list-deliveries shows it.
@@ -98,6 +157,77 @@ pub fn list(
     after: Option<Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Page<Delivery>> {
-    let _ = (connection, filter, after, limit);
-    Ok(Page { rows: Vec::new(), next: None })
+    list_bounded(connection, filter, after, Bounds::new(limit))
 }
+
+fn list_bounded(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    after: Option<Cursor>,
+    bounds: Bounds,
+) -> rusqlite::Result<Page<Delivery>> {
+    let mut deliveries = connection.prepare(&filter.sql())?;
+    let mut by_id =
+        connection.prepare("SELECT cluster, namespace, type, object, time, message_id FROM events WHERE id = ?1")?;
+    let start = Cursor::start(after, None);
+    let since = filter.since.unwrap_or(i64::MIN);
+    page(deliveries.query(params![filter.webhook, since, start.time, start.id])?, bounds, |row| {
+        if !are_equal(row, 3, &[&filter.state])? {
+            return Ok(None);
+        }
+        let mut events = by_id.query([row.get::<_, i64>(2)?])?;
+        match events.next()? {
+            Some(event) if filter.scope.covers(event.get_ref(0)?.as_str()?, event.get_ref(1)?.as_str()?) => {
+                Delivery::read(row, event).map(Some)
+            }
+            _ => Ok(None),
+        }
+    })
+}
+
+impl DeliveryFilter {
+    /// Reads by the index that has the fewest rows. The state is tested by the caller, so that each row counts.
+    fn sql(&self) -> String {
+        let (index, condition) = match (&self.webhook, self.state.as_deref()) {
+            (Some(_), Some("pending")) => ("deliveries_pending", "webhook = ?1 AND state = 'pending'"),
+            (Some(_), Some("failed")) => ("deliveries_failed", "webhook = ?1 AND state = 'failed'"),
+            (Some(_), _) => ("deliveries_by_webhook", "webhook = ?1"),
+            (None, _) => ("deliveries_by_written", "?1 IS NULL"),
+        };
+        format!(
+            "SELECT id, written, event, state, webhook, attempts, next_attempt, last_attempt, last_status, last_error
+             FROM deliveries INDEXED BY {index}
+             WHERE {condition} AND written >= ?2 AND (written, id) < (?3, ?4) ORDER BY written DESC, id DESC"
+        )
+    }
+}
+
+impl Delivery {
+    fn read(row: &Row<'_>, event: &Row<'_>) -> rusqlite::Result<Self> {
+        let time = |at| Ok::<_, Error>(row.get::<_, Option<i64>>(at)?.map(in_seconds));
+        let (r#type, object): (String, String) = (event.get(2)?, event.get(3)?);
+        let (job_name, batch_name) =
+            if r#type.starts_with("batch.") { (None, Some(object)) } else { (Some(object), None) };
+        Ok(Self {
+            delivery_id: event.get(5)?,
+            webhook: row.get(4)?,
+            r#type,
+            cluster: event.get(0)?,
+            namespace: event.get(1)?,
+            job_name,
+            batch_name,
+            state: row.get(3)?,
+            attempts: row.get(5)?,
+            timestamp: Timestamp(event.get(4)?),
+            created_time: in_seconds(row.get(1)?),
+            last_attempt: time(7)?,
+            next_attempt: time(6)?,
+            last_status: row.get(8)?,
+            last_error: row.get(9)?,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/query_tests.rs"]
+mod tests;

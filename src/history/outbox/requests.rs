@@ -53,6 +53,19 @@ pub struct Scope {
     pub namespaces: Vec<Patterns>,
 }
 
+impl Scope {
+    /// Whether the caller may see what is in this cluster and namespace.
+    pub(super) fn covers(&self, cluster: &str, namespace: &str) -> bool {
+        self.clusters.as_ref().is_none_or(|usable| usable.iter().any(|known| known == cluster))
+            && self.namespaces.iter().all(|list| list.matches(namespace))
+    }
+
+    /// Whether the caller may see everything.
+    pub(super) const fn is_all(&self) -> bool {
+        self.clusters.is_none() && self.namespaces.is_empty()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedeliverError {
     /// More than the endpoint may have pending.

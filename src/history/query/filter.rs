@@ -60,7 +60,7 @@ impl RunFilter {
 }
 
 /// Whether each column that a filter names has its value.
-pub(super) fn are_equal(row: &Row<'_>, first: usize, wanted: &[&Option<String>]) -> rusqlite::Result<bool> {
+pub(in crate::history) fn are_equal(row: &Row<'_>, first: usize, wanted: &[&Option<String>]) -> rusqlite::Result<bool> {
     for (at, wanted) in (first..).zip(wanted) {
         if let Some(wanted) = wanted
             && row.get_ref(at)?.as_bytes_or_null()? != Some(wanted.as_bytes())

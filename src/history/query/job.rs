@@ -1,13 +1,15 @@
 //! The runs under one name, with their transitions: [`list`]. The last status of a job that is gone: [`last_known`].
 
-use rusqlite::{Connection, Error, Row};
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::history::query::filter::RunFilter;
-use crate::history::query::run::{self, Run, Timestamp, Transition};
+use crate::history::query::run::{self, Run, Timestamp, Transition, json};
 use crate::history::query::runs::list_as;
 use crate::history::query::{Bounds, Cursor, Page};
+use crate::history::record::unreadable;
+use crate::kube::types::Labels;
 
 /// States of the same second are in the order in which a job has them. `gone` is the last, whatever its time.
 const TRANSITIONS: &str = "SELECT time, state, reason FROM transitions WHERE run = ?1
@@ -92,6 +94,28 @@ impl LastKnown {
     }
 }
 
+/// A run that is gone, for the webhooks.
+#[derive(Debug)]
+pub(in crate::history) struct GoneRun {
+    pub(in crate::history) uid: String,
+    pub(in crate::history) namespace: String,
+    pub(in crate::history) job_name: String,
+    pub(in crate::history) labels: Labels,
+    /// As [`last_known`] returns it.
+    pub(in crate::history) status: Box<RawValue>,
+}
+
+/// Returns a run with its last known status.
+pub(in crate::history) fn gone_run(connection: &Connection, cluster: &str, id: i64) -> rusqlite::Result<GoneRun> {
+    let sql = ["SELECT ", run::COLUMNS, ", ", COUNTS, " FROM runs WHERE id = ?1"].concat();
+    connection.query_row(&sql, [id], |row| {
+        let known = LastKnown::read(cluster, row, true)?;
+        let status = to_raw_value(&known).map_err(unreadable)?;
+        let LastKnown { uid, namespace, job_name, .. } = known;
+        Ok(GoneRun { uid, namespace, job_name, labels: json(row, 3)?, status })
+    })
+}
+
 /// Returns the status object of the newest run, with `gone: true`. It has the fields that the history keeps. The caller
 /// knows that the job is gone; the history may not know it yet.
 pub fn last_known(
@@ -104,5 +128,5 @@ pub fn last_known(
         LastKnown::read(&filter.cluster, row, with_exit).map(Some)
     })?;
     let status = page.rows.first().map(to_raw_value).transpose();
-    status.map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
+    status.map_err(unreadable)
 }

@@ -30,28 +30,28 @@ pub struct Page<T> {
 
 /// How many rows a list returns, and how many it reads.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
-    limit: usize,
-    max_rows: usize,
+pub(in crate::history) struct Bounds {
+    pub(in crate::history) limit: usize,
+    pub(in crate::history) max_rows: usize,
 }
 
 impl Cursor {
     /// Returns the place that all rows of a list are behind.
-    fn start(after: Option<Self>, until: Option<i64>) -> Self {
+    pub(in crate::history) fn start(after: Option<Self>, until: Option<i64>) -> Self {
         let newest = until.map_or(Self { time: i64::MAX, id: i64::MAX }, |time| Self { time, id: i64::MIN });
         after.map_or(newest, |after| after.min(newest))
     }
 }
 
 impl Bounds {
-    const fn new(limit: usize) -> Self {
+    pub(in crate::history) const fn new(limit: usize) -> Self {
         Self { limit, max_rows: MAX_ROWS }
     }
 }
 
 /// Reads a page. The first columns of a row are its id and its time. `item` returns nothing for a row that does not
 /// belong to the list.
-fn page<T>(
+pub(in crate::history) fn page<T>(
     mut rows: Rows<'_>,
     bounds: Bounds,
     mut item: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,

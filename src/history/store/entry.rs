@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::history::record::Record;
+use crate::history::store::apply::Outcome;
 use crate::history::store::shared::Shared;
 
 #[derive(Debug)]
@@ -15,12 +16,21 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    /// Counts a record that is lost, and answers a flush.
-    pub(super) fn settle(self, is_lost: bool, shared: &Shared) {
-        match self {
-            Self::Record(_) if is_lost => shared.lose(),
-            Self::Record(_) => {}
-            Self::Flush(done) | Self::Close(done) => drop(done.send(())),
+    /// Answers after the commit. Without an outcome the entry is lost.
+    pub(super) fn settle(self, outcome: Option<Outcome>, shared: &Shared) {
+        match (self, outcome) {
+            (Self::Flush(done) | Self::Close(done), _)
+            | (
+                Self::Record(Record::BatchesEnded { done, .. } | Record::Attempt { done, .. }),
+                Some(Outcome::Written),
+            ) => {
+                let _ = done.send(());
+            }
+            (Self::Record(Record::Redelivery { done, .. }), Some(Outcome::Redelivered(redelivered))) => {
+                let _ = done.send(redelivered);
+            }
+            (Self::Record(_), None) => shared.lose(),
+            (Self::Record(_), Some(_)) => {}
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The database, its thread and its queue: [`History`].
 
 mod apply;
-mod compare;
 mod entry;
 mod error;
 mod files;
@@ -26,6 +25,7 @@ use crate::config::history::HistoryConfig;
 use crate::history::metrics::HistoryMetrics;
 use crate::history::outbox::event::Subscriptions;
 use crate::history::outbox::requests::{Attempt, RedeliverError, Redelivery};
+use crate::history::outbox::tables::OutboxConfig;
 use crate::history::record::Record;
 use crate::kube::health::Outcome;
 
@@ -59,15 +59,14 @@ impl History {
     /// Starts the thread that opens the database and writes. Does not wait for it.
     /// With subscriptions it writes what their endpoints are told.
     pub fn start(config: HistoryConfig, subscriptions: Option<Arc<dyn Subscriptions>>) -> Arc<Self> {
-        Self::start_with(config, subscriptions, Pauses::default())
+        Self::start_with(config, subscriptions.map(OutboxConfig::new), Pauses::default())
     }
 
-    fn start_with(config: HistoryConfig, subscriptions: Option<Arc<dyn Subscriptions>>, pauses: Pauses) -> Arc<Self> {
-        let sends = subscriptions.is_some();
+    fn start_with(config: HistoryConfig, outbox: Option<OutboxConfig>, pauses: Pauses) -> Arc<Self> {
+        let sends = outbox.is_some();
         let shared = Arc::new(Shared::new(&config.dir));
         let (queue, records) = mpsc::sync_channel(MAX_QUEUED);
-        let writer =
-            Writer { config, pauses, shared: Arc::clone(&shared), records, closing: OnceCell::new(), subscriptions };
+        let writer = Writer { config, pauses, shared: Arc::clone(&shared), records, closing: OnceCell::new(), outbox };
         let thread = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run()).ok();
         Arc::new(Self {
             metrics: Arc::clone(&shared.metrics),
@@ -131,6 +130,11 @@ impl History {
         self.shared.outbox.subscribe()
     }
 
+    /// Returns how many deliveries of an endpoint failed since the start because too many were pending.
+    pub fn outbox_dropped(&self, webhook: &str) -> u64 {
+        self.shared.drops.total(webhook)
+    }
+
     /// As [`History::read`], for the deliveries. Calls do not use it.
     pub async fn read_outbox<T: Send + 'static>(
         &self,
@@ -178,3 +182,7 @@ impl History {
 #[cfg(test)]
 #[path = "tests/support_tests.rs"]
 mod support_tests;
+
+#[cfg(test)]
+#[path = "tests/outbox/mod.rs"]
+mod outbox_tests;

@@ -12,17 +12,36 @@ use crate::history::store::open::max_pages;
 const PIECE: i64 = 500;
 const KEPT_SINCE: &str = "kept_since";
 
-/// The oldest runs of all clusters, and the oldest audit records, before the time ?1 (?2 in milliseconds).
+/// What deletes a row of each table. The number of a table is its place here.
+const DELETE: [&str; 4] = [
+    "DELETE FROM runs WHERE id = ?1",
+    "DELETE FROM batch_ends WHERE id = ?1",
+    "DELETE FROM audit WHERE id = ?1",
+    "DELETE FROM events WHERE id = ?1",
+];
+/// Tables whose rows would be added again: there `kept_since` counts.
+const RUNS: u8 = 0;
+const BATCH_ENDS: u8 = 1;
+
+/// The oldest runs of all clusters, ends of batches, audit records and events, before the time ?1 (?2 in milliseconds).
 /// The age of a run counts from its end. A run that may still exist is left out.
 /// A cluster that was not compared since ?3 is not watched any more: nothing will be learned about its runs.
+/// An event is left out while a delivery of it is pending.
 const OLDEST: &str = "
-    SELECT created, runs.id, TRUE FROM clusters CROSS JOIN runs ON runs.id IN (
+    SELECT created, runs.id, 0 FROM clusters CROSS JOIN runs ON runs.id IN (
         SELECT id FROM runs
         WHERE cluster = clusters.id AND created < ?1 AND max(ifnull(ended, 0), ifnull(gone, 0)) < ?1
             AND (gone IS NOT NULL OR state IN ('completed', 'failed') OR ifnull(clusters.compared, 0) < ?3)
         ORDER BY created LIMIT ?4)
     UNION ALL
-    SELECT * FROM (SELECT time / 1000, id, FALSE FROM audit WHERE time < ?2 ORDER BY time LIMIT ?4)
+    SELECT * FROM (SELECT time, id, 1 FROM batch_ends WHERE time < ?1 ORDER BY time LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (SELECT time / 1000, id, 2 FROM audit WHERE time < ?2 ORDER BY time LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (
+        SELECT written / 1000, id, 3 FROM events INDEXED BY events_by_written
+        WHERE written < ?2 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending')
+        ORDER BY written LIMIT ?4)
     ORDER BY 1 LIMIT ?4";
 
 /// Finished runs that are not added, because they would be deleted again.
@@ -43,10 +62,11 @@ impl TooOld {
 
 /// A row that [`OLDEST`] finds.
 struct Row {
-    /// The creation of a run, in seconds.
+    /// In seconds.
     time: i64,
     id: i64,
-    is_run: bool,
+    /// The place in [`DELETE`].
+    table: u8,
 }
 
 #[derive(Debug)]
@@ -57,7 +77,7 @@ pub(super) struct Retention<'c> {
     /// In seconds.
     keep: i64,
     max_pages: i64,
-    /// The creation of the newest run that was deleted because of the size.
+    /// The creation of the newest run, or the newest end of a batch, that was deleted because of the size.
     kept_since: i64,
     /// The pause after all is done.
     pause: Duration,
@@ -139,8 +159,8 @@ impl<'c> Retention<'c> {
     fn delete_by_size(&mut self) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
         let deleted = self.delete_oldest(i64::MAX)?;
-        let runs = deleted.iter().filter(|row| row.is_run);
-        let kept_since = runs.map(|run| run.time).max().unwrap_or(i64::MIN).max(self.kept_since);
+        let known = deleted.iter().filter(|row| [RUNS, BATCH_ENDS].contains(&row.table));
+        let kept_since = known.map(|row| row.time).max().unwrap_or(i64::MIN).max(self.kept_since);
         if kept_since > self.kept_since {
             transaction.execute("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", (KEPT_SINCE, kept_since))?;
         }
@@ -149,22 +169,19 @@ impl<'c> Retention<'c> {
         Ok(!deleted.is_empty())
     }
 
-    /// Deletes the oldest runs of all clusters, and the oldest audit records, from before a time. Returns them.
+    /// Deletes the oldest rows from before a time. Returns them.
     fn delete_oldest(&self, before: i64) -> rusqlite::Result<Vec<Row>> {
         let left = self.oldest_kept().min(self.started);
         let mut oldest = self.connection.prepare(OLDEST)?;
         let oldest = oldest.query_map([before, before.saturating_mul(1000), left, PIECE], |row| {
-            Ok(Row { time: row.get(0)?, id: row.get(1)?, is_run: row.get(2)? })
+            Ok(Row { time: row.get(0)?, id: row.get(1)?, table: row.get(2)? })
         })?;
         let oldest: Vec<_> = oldest.collect::<rusqlite::Result<_>>()?;
-        let mut run = self.connection.prepare("DELETE FROM runs WHERE id = ?1")?;
-        let mut audit = self.connection.prepare("DELETE FROM audit WHERE id = ?1")?;
-        for row in &oldest {
-            if row.is_run {
-                run.execute([row.id])?
-            } else {
-                audit.execute([row.id])?
-            };
+        for (table, delete) in (0..).zip(DELETE) {
+            let mut delete = self.connection.prepare(delete)?;
+            for row in oldest.iter().filter(|row| row.table == table) {
+                delete.execute([row.id])?;
+            }
         }
         Ok(oldest)
     }

@@ -1,24 +1,26 @@
 //! The columns of a job: [`RunRow`].
 
-use rusqlite::{Error, Statement, params};
+use rusqlite::{Statement, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::history::record::unreadable;
 use crate::jobs::batches::membership::{MEMBER_LABEL, Membership};
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
+use crate::kube::client::Body;
 use crate::kube::types::Time;
 
 /// A run that exists keeps its id, and the values that are known already.
 pub(super) const UPSERT: &str = "
     INSERT INTO runs (cluster, uid, version, namespace, job_name, state, created, started, ended, reason, message,
-        exit_code, termination_message, template, batch_name, labels, images, queued_s, ran_s, retries, active,
+        deleted, exit_code, termination_message, template, batch_name, labels, images, queued_s, ran_s, retries, active,
         succeeded, failed, completions, parallelism, backoff_limit, has_gaps)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27)
+        ?24, ?25, ?26, ?27, ?28)
     ON CONFLICT (cluster, uid) DO UPDATE SET
         version = excluded.version, state = excluded.state, started = excluded.started, ended = excluded.ended,
-        reason = excluded.reason, message = excluded.message, exit_code = ifnull(exit_code, excluded.exit_code),
+        reason = excluded.reason, message = excluded.message, deleted = excluded.deleted, exit_code = ifnull(exit_code, excluded.exit_code),
         termination_message = ifnull(termination_message, excluded.termination_message),
         template = excluded.template, batch_name = excluded.batch_name, labels = excluded.labels,
         images = ifnull(images, excluded.images), queued_s = excluded.queued_s, ran_s = excluded.ran_s,
@@ -28,8 +30,19 @@ pub(super) const UPSERT: &str = "
 
 /// A job with what only its status object has.
 pub(super) struct RunRow<'a> {
-    status: &'a Status,
+    pub(super) status: &'a Status,
+    pub(super) json: Body,
     object: Object,
+}
+
+/// A transition that a status object tells.
+#[derive(Clone, Copy)]
+pub(super) struct Transition<'a> {
+    pub(super) time: i64,
+    pub(super) state: State,
+    pub(super) reason: Option<&'a str>,
+    /// The time that identifies the event: that of the condition, which can differ from the end.
+    pub(super) told: i64,
 }
 
 /// The fields of the status object.
@@ -58,15 +71,16 @@ struct Condition {
 }
 
 impl<'a> RunRow<'a> {
-    /// Fails with [`Error::ToSqlConversionFailure`] if the status object has a field of another type.
+    /// Fails with [`rusqlite::Error::ToSqlConversionFailure`] if the status object has a field of another type.
     pub(super) fn new(status: &'a Status) -> rusqlite::Result<Self> {
-        let object = serde_json::from_slice(&status.json());
-        Ok(Self { status, object: object.map_err(|error| Error::ToSqlConversionFailure(error.into()))? })
+        let json = status.json();
+        let object = serde_json::from_slice(&json).map_err(unreadable)?;
+        Ok(Self { status, json, object })
     }
 
     /// Executes [`UPSERT`].
     pub(super) fn upsert(&self, statement: &mut Statement<'_>, cluster: i64, has_gaps: i64) -> rusqlite::Result<()> {
-        let Self { status, object } = self;
+        let Self { status, object, .. } = self;
         let created = Some(status.created).filter(|created| *created > 0);
         let seconds = |from: Option<i64>, to: Option<i64>| from.zip(to).map(|(from, to)| (to - from).max(0));
         let exit = status.exit();
@@ -85,6 +99,7 @@ impl<'a> RunRow<'a> {
             status.ended_at,
             object.reason,
             object.message,
+            status.deleted_at,
             exit.map(|exit| exit.code),
             exit.and_then(|exit| exit.message.as_deref()),
             object.template,
@@ -105,22 +120,36 @@ impl<'a> RunRow<'a> {
         Ok(())
     }
 
-    /// Returns the transitions that the object tells: the time, the state and the reason of each.
-    pub(super) fn transitions(&self) -> impl Iterator<Item = (i64, State, Option<&str>)> {
-        let Self { status, object } = self;
-        let suspended = object.conditions.iter().find(|c| c.r#type == "Suspended" && c.status == "True");
-        let suspended = suspended.and_then(|condition| {
-            let time = condition.last_transition_time.as_ref()?.parse()?.unix_timestamp();
-            Some((time, State::Suspended, condition.reason.as_deref()))
-        });
-        let created = Some(status.created).filter(|created| *created > 0);
+    /// Returns the transitions that the object tells, in the order in which a job has them.
+    pub(super) fn transitions(&self) -> impl Iterator<Item = Transition<'_>> {
+        let Self { status, object, .. } = self;
+        let suspended = object.since("Suspended");
+        let decided = match status.state {
+            State::Completed => object.since("Complete"),
+            State::Failed => object.since("Failed"),
+            _ => None,
+        };
+        let at = |time, state| Transition { time, state, reason: None, told: time };
         let known = [
-            created.map(|time| (time, State::Pending, None)),
-            status.started_at.filter(|_| status.state != State::Pending).map(|time| (time, State::Running, None)),
-            suspended,
-            status.ended_at.map(|time| (time, status.state, object.reason.as_deref())),
+            Some(status.created).filter(|created| *created > 0).map(|time| at(time, State::Pending)),
+            status.started_at.filter(|_| status.state != State::Pending).map(|time| at(time, State::Running)),
+            suspended.map(|(time, reason)| Transition { reason, ..at(time, State::Suspended) }),
+            status.ended_at.map(|time| Transition {
+                reason: object.reason.as_deref(),
+                told: decided.map_or(time, |(told, _)| told),
+                ..at(time, status.state)
+            }),
         ];
         known.into_iter().flatten()
+    }
+}
+
+impl Object {
+    /// Returns since when a condition is true, and why.
+    fn since(&self, condition: &str) -> Option<(i64, Option<&str>)> {
+        let holds = self.conditions.iter().find(|known| known.r#type == condition && known.status == "True")?;
+        let time = holds.last_transition_time.as_ref()?.parse()?.unix_timestamp();
+        Some((time, holds.reason.as_deref()))
     }
 }
 

@@ -3,7 +3,10 @@
 CREATE TABLE clusters (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    compared INTEGER -- the last comparison with all jobs of the cluster, by our clock
+    compared INTEGER, -- the last comparison with all jobs of the cluster, by our clock
+    -- 1 after the first complete comparison, and after the first batches. Before that, what is new makes no events.
+    knows_jobs INTEGER NOT NULL DEFAULT 0,
+    knows_batches INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- One row a run: a Job of a cluster, by its uid.
@@ -18,6 +21,7 @@ CREATE TABLE runs (
     created INTEGER NOT NULL,
     started INTEGER,
     ended INTEGER, -- completionTime, or the time of the condition Failed
+    deleted INTEGER, -- deletionTimestamp
     gone INTEGER,
     reason TEXT,
     message TEXT,
@@ -94,13 +98,16 @@ CREATE TABLE events (
     body TEXT NOT NULL -- the message, a JSON object
 ) STRICT;
 
+CREATE INDEX events_by_written ON events (written);
+
 -- One row an event and an endpoint. The state is pending, delivered or failed.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     event INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
     webhook TEXT NOT NULL,
     state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
+    written INTEGER NOT NULL, -- that of the event
+    attempts INTEGER NOT NULL DEFAULT 0, -- since the event, or the last redelivery
     next_attempt INTEGER, -- in milliseconds since 1970; only while it is pending
     last_attempt INTEGER, -- in milliseconds since 1970
     last_status INTEGER,
@@ -108,17 +115,32 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE UNIQUE INDEX deliveries_by_event ON deliveries (event, webhook);
-CREATE INDEX deliveries_pending ON deliveries (webhook, next_attempt) WHERE state = 'pending';
-CREATE INDEX deliveries_by_attempt ON deliveries (webhook, last_attempt);
+CREATE INDEX deliveries_due ON deliveries (webhook, next_attempt) WHERE state = 'pending';
+-- The order of the lists. Of a large table few deliveries are pending or failed.
+CREATE INDEX deliveries_by_written ON deliveries (written);
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook, written);
+CREATE INDEX deliveries_pending ON deliveries (webhook, written) WHERE state = 'pending';
+CREATE INDEX deliveries_failed ON deliveries (webhook, written) WHERE state = 'failed';
 
--- The batches whose end was written, by the uid of the head.
+-- The last attempt of an endpoint. Times are in milliseconds since 1970.
+CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    last_attempt INTEGER NOT NULL,
+    last_status INTEGER,
+    last_success INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- The ends of batches that were written, by the uid of the head.
 CREATE TABLE batch_ends (
+    id INTEGER PRIMARY KEY,
     cluster INTEGER NOT NULL REFERENCES clusters (id),
     uid TEXT NOT NULL,
     state TEXT NOT NULL,
-    time INTEGER NOT NULL,
-    PRIMARY KEY (cluster, uid, state, time)
-) STRICT, WITHOUT ROWID;
+    time INTEGER NOT NULL
+) STRICT;
 
--- kept_since: the creation of the newest run that was deleted because the file was full.
+CREATE UNIQUE INDEX batch_ends_by_uid ON batch_ends (cluster, uid, state, time);
+CREATE INDEX batch_ends_by_time ON batch_ends (time);
+
+-- kept_since: the creation of the newest run, or the newest end of a batch, that was deleted because the file was full.
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;

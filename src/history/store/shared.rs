@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::history::metrics::HistoryMetrics;
+use crate::history::outbox::drops::Drops;
+use crate::history::outbox::tables::News;
 use crate::history::record;
 use crate::history::store::error::Unusable;
 use crate::history::store::schema::DATABASE;
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     pub(super) dropped: watch::Sender<u64>,
     /// Changes when there are new deliveries, or the time of some has changed.
     pub(super) outbox: watch::Sender<u64>,
+    /// The deliveries that failed because too many were pending.
+    pub(super) drops: Drops,
     /// Whether records were dropped, or the database failed, since the last notification.
     has_lost: AtomicBool,
     /// Whether a reader found the file damaged.
@@ -44,9 +48,18 @@ impl Shared {
             started: record::now(),
             dropped: watch::Sender::default(),
             outbox: watch::Sender::default(),
+            drops: Drops::default(),
             has_lost: AtomicBool::default(),
             is_suspect: AtomicBool::default(),
             state: Mutex::default(),
+        }
+    }
+
+    /// Tells what a transaction has changed in the outbox.
+    pub(super) fn announce(&self, news: News) {
+        self.drops.add(news.dropped);
+        if news.is_due {
+            self.outbox.send_modify(|times| *times += 1);
         }
     }
 

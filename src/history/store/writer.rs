@@ -11,8 +11,8 @@ use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
-use crate::history::outbox::event::Subscriptions;
-use crate::history::store::apply::{MAX_GROUP, Tables};
+use crate::history::outbox::tables::{Outbox, OutboxConfig};
+use crate::history::store::apply::{MAX_GROUP, Outcome, Tables};
 use crate::history::store::entry::Entry;
 use crate::history::store::error::Unusable;
 use crate::history::store::files::{self, Identity};
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     /// Is set when the thread must end. It is dropped with the writer.
     pub(super) closing: OnceCell<oneshot::Sender<()>>,
     /// `None` without webhooks.
-    pub(super) subscriptions: Option<Arc<dyn Subscriptions>>,
+    pub(super) outbox: Option<OutboxConfig>,
 }
 
 /// Why the writer stops.
@@ -93,6 +93,7 @@ impl Writer {
 
     fn write_all(&self, connection: &Connection) -> Result<Infallible, Stop> {
         let mut tables = Tables::prepare(connection)?;
+        tables.outbox = self.outbox.as_ref().map(|config| Outbox::prepare(connection, config)).transpose()?;
         let mut retention = Retention::new(connection, &self.config, self.pauses.retention, self.shared.started)?;
         let mut identity = Identity::new(&self.shared.path);
         self.shared.passed();
@@ -112,10 +113,11 @@ impl Writer {
             match outcome {
                 Ok(has_more) => wait = if has_more { Duration::ZERO } else { self.pauses.retention.min(MAX_WAIT) },
                 Err(error) => {
-                    tables.listed.clear();
+                    tables.forget();
                     self.recover(connection, &mut retention, error)?;
                 }
             }
+            self.shared.drops.log(Instant::now());
             if is_idle {
                 self.shared.notify_if_lost();
             }
@@ -130,14 +132,52 @@ impl Writer {
         retention: &mut Retention<'_>,
         group: Vec<Entry>,
     ) -> rusqlite::Result<()> {
-        let counts = if group.is_empty() { Ok((0, 0)) } else { transact(connection, tables, retention, &group) };
+        let outcomes =
+            if group.is_empty() { return Ok(()) } else { self.transact(connection, tables, retention, &group) };
         // Counted first: a caller that flushes sees the numbers.
-        if let Ok((written, unreadable)) = counts {
-            self.shared.metrics.written.add(written);
-            self.shared.metrics.dropped.add(unreadable);
+        for outcome in outcomes.iter().flatten() {
+            match outcome {
+                Outcome::Written | Outcome::Redelivered(_) => self.shared.metrics.written.count(),
+                Outcome::Unreadable => self.shared.metrics.dropped.count(),
+                Outcome::LeftOut => {}
+            }
         }
-        group.into_iter().for_each(|entry| entry.settle(counts.is_err(), &self.shared));
-        counts.map(drop)
+        let mut settled = outcomes.iter().flatten();
+        group.into_iter().for_each(|entry| entry.settle(settled.next().copied(), &self.shared));
+        outcomes.map(drop)
+    }
+
+    /// Writes a group in one transaction, unless it has a list: that ends one after each piece.
+    /// Returns what became of each entry.
+    fn transact(
+        &self,
+        connection: &Connection,
+        tables: &mut Tables<'_>,
+        retention: &mut Retention<'_>,
+        group: &[Entry],
+    ) -> rusqlite::Result<Vec<Outcome>> {
+        tables.too_old = retention.too_old();
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let mut next_piece = |tables: &mut Tables<'_>| {
+            connection.execute_batch("COMMIT")?;
+            self.shared.announce(tables.take_news());
+            retention.work(false)?;
+            tables.too_old = retention.too_old();
+            connection.execute_batch("BEGIN IMMEDIATE")
+        };
+        let mut outcomes = Vec::with_capacity(group.len());
+        for entry in group {
+            outcomes.push(match entry {
+                Entry::Flush(_) | Entry::Close(_) => Outcome::LeftOut,
+                Entry::Record(record) => match tables.write(record, &mut next_piece) {
+                    Err(Error::ToSqlConversionFailure(_)) => Outcome::Unreadable,
+                    outcome => outcome?,
+                },
+            });
+        }
+        transaction.commit()?;
+        self.shared.announce(tables.take_news());
+        Ok(outcomes)
     }
 
     /// Waits until the database can be written again. Fails if it must be closed.
@@ -172,7 +212,7 @@ impl Writer {
             if left.is_zero() {
                 return Ok(());
             }
-            self.next_group(left)?.into_iter().for_each(|entry| entry.settle(true, &self.shared));
+            self.next_group(left)?.into_iter().for_each(|entry| entry.settle(None, &self.shared));
         }
     }
 
@@ -196,34 +236,6 @@ impl Writer {
         };
         Ok(entries.inspect(|_| self.shared.metrics.queued.sub(1)).map_while(to_write).collect())
     }
-}
-
-/// Writes a group in one transaction, unless it has a list: that ends one after each piece.
-/// Returns how many records are written, and how many cannot be read.
-fn transact(
-    connection: &Connection,
-    tables: &mut Tables<'_>,
-    retention: &mut Retention<'_>,
-    group: &[Entry],
-) -> rusqlite::Result<(u64, u64)> {
-    tables.too_old = retention.too_old();
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let mut next_piece = |tables: &mut Tables<'_>| {
-        connection.execute_batch("COMMIT")?;
-        retention.work(false)?;
-        tables.too_old = retention.too_old();
-        connection.execute_batch("BEGIN IMMEDIATE")
-    };
-    let (mut written, mut unreadable) = (0, 0);
-    for entry in group {
-        let Entry::Record(record) = entry else { continue };
-        match tables.write(record, &mut next_piece) {
-            Err(Error::ToSqlConversionFailure(_)) => unreadable += 1,
-            is_written => written += u64::from(is_written?),
-        }
-    }
-    transaction.commit()?;
-    Ok((written, unreadable))
 }
 
 #[cfg(test)]

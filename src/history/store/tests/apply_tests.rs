@@ -1,11 +1,14 @@
 //! Each kind of record, in any order, once and twice.
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::history::record::ListReason;
 use crate::history::store::support_tests::{
     changed, content, created, gone, head, in_memory, integrity, job_at, listed, rows,
 };
+use crate::jobs::status::Status;
 
 impl Tables<'_> {
     /// Writes a record as after a list of its cluster.

@@ -14,6 +14,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::history::HistoryConfig;
 use crate::history::History;
+use crate::history::outbox::event::{Event, Subscriptions};
+use crate::history::outbox::tables::OutboxConfig;
 use crate::history::record::{ListReason, Record};
 use crate::history::store::schema;
 use crate::history::store::writer::Pauses;
@@ -61,6 +63,25 @@ pub(super) fn start(config: HistoryConfig) -> Arc<History> {
     History::start_with(config, None, Pauses { open: pause, full: pause, retention: pause })
 }
 
+/// The endpoints that want everything.
+#[derive(Debug)]
+pub(super) struct All(pub(super) &'static [&'static str]);
+
+impl Subscriptions for All {
+    fn endpoints(&self, _: &Event<'_>) -> Vec<Arc<str>> {
+        self.0.iter().map(|name| (*name).into()).collect()
+    }
+}
+
+pub(super) fn to(endpoints: &'static [&'static str], max_pending: u64) -> OutboxConfig {
+    OutboxConfig { subscriptions: Arc::new(All(endpoints)), max_pending }
+}
+
+pub(super) fn start_with_outbox(config: HistoryConfig, outbox: OutboxConfig) -> Arc<History> {
+    let pause = Duration::from_millis(20);
+    History::start_with(config, Some(outbox), Pauses { open: pause, full: pause, retention: pause })
+}
+
 /// Waits until the check has an outcome that is right.
 pub(super) async fn until(history: &History, is_right: impl Fn(&Outcome) -> bool) {
     let wait = async {
@@ -87,6 +108,26 @@ pub(super) fn now() -> i64 {
 }
 
 pub(super) const IMAGE: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team-data/etl:2026.11.7";
+
+/// The job `a`, which the cluster tells these times of, in seconds after its creation.
+pub(super) fn job_with(created: i64, version: u64, metadata: &[(&str, i64)], status: &Value) -> Arc<Status> {
+    let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(created + seconds).unwrap().format(&Rfc3339).unwrap();
+    let mut job = json!({ "metadata": {
+        "name": "etl-a", "namespace": "demo", "uid": "a", "resourceVersion": version.to_string(),
+        "creationTimestamp": time(0), "labels": { "team": "data" }, "annotations": { "eks-api/notify": "ops,lab" },
+    } });
+    for (field, at) in metadata {
+        job["metadata"][field] = time(*at).into();
+    }
+    let conditions = status["conditions"].as_object().into_iter().flatten();
+    let conditions = conditions
+        .map(|(kind, at)| json!({ "type": kind, "status": "True", "lastTransitionTime": time(at.as_i64().unwrap()) }));
+    job["status"] = json!({ "conditions": conditions.collect::<Vec<_>>() });
+    for (field, at) in status.as_object().unwrap().iter().filter(|(field, _)| *field != "conditions") {
+        job["status"][field] = time(at.as_i64().unwrap()).into();
+    }
+    Arc::new(Status::new("prod", &serde_json::from_value(job).unwrap()))
+}
 
 /// A job that was created at a time, started one second later, and ended after a minute.
 pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<Status> {

@@ -5,24 +5,29 @@ use std::sync::Arc;
 
 use rusqlite::Error;
 
+use crate::history::outbox::event::{Event, EventType};
+use crate::history::outbox::message::Message;
+use crate::history::query::job::gone_run;
 use crate::history::record::ListReason;
-use crate::history::store::apply::{END_UNSEEN, MAX_GROUP, NextPiece, Source, Tables};
+use crate::history::store::apply::runs::END_UNSEEN;
+use crate::history::store::apply::{Cluster, Gone, MAX_GROUP, NextPiece, Source, Tables};
 use crate::jobs::status::Status;
 
 impl<'c> Tables<'c> {
     /// Writes all jobs of a cluster. The other runs are gone. Retention keeps unfinished runs if it knows of a comparison.
     pub(super) fn compare(
         &mut self,
-        cluster: i64,
+        cluster: Cluster<'_>,
         jobs: &[Arc<Status>],
         time: i64,
         reason: ListReason,
         next_piece: NextPiece<'_, 'c>,
     ) -> rusqlite::Result<()> {
-        self.connection.execute("UPDATE clusters SET compared = ?2 WHERE id = ?1", [cluster, time])?;
+        let note = "UPDATE clusters SET compared = ?2 WHERE id = ?1 RETURNING knows_jobs = 0";
+        let is_first = self.connection.query_row(note, [cluster.id, time], |row| row.get(0))?;
         for piece in jobs.chunks(MAX_GROUP) {
             for status in piece {
-                match self.run(cluster, status, Source::List(reason)) {
+                match self.run(cluster, status, Source::List { reason, is_first }) {
                     // The run stays as it is.
                     Ok(_) | Err(Error::ToSqlConversionFailure(_)) => {}
                     Err(error) => return Err(error),
@@ -30,13 +35,26 @@ impl<'c> Tables<'c> {
             }
             next_piece(self)?;
         }
-        for piece in self.missing(cluster, jobs)?.chunks(MAX_GROUP) {
+        self.connection.execute("UPDATE clusters SET knows_jobs = 1 WHERE id = ?1", [cluster.id])?;
+        for piece in self.missing(cluster.id, jobs)?.chunks(MAX_GROUP) {
             for id in piece {
-                self.set_gone(*id, time, i64::MAX, END_UNSEEN)?;
+                if let Some(gone) = self.set_gone(*id, time, i64::MAX, END_UNSEEN)? {
+                    self.add_deleted(cluster, *id, &gone)?;
+                }
             }
             next_piece(self)?;
         }
         Ok(())
+    }
+
+    /// Writes the event of a run that is gone, with its last known status.
+    fn add_deleted(&mut self, cluster: Cluster<'_>, id: i64, gone: &Gone) -> rusqlite::Result<()> {
+        let Some(outbox) = &mut self.outbox else { return Ok(()) };
+        let run = gone_run(self.connection, cluster.name, id)?;
+        let labels: Vec<_> = run.labels.0.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let (event_type, namespace) = (EventType::JobDeleted, run.namespace.as_str());
+        let event = Event { event_type, cluster: cluster.name, namespace, labels: &labels, notify: None };
+        outbox.add(&Message { event, uid: &run.uid, object: &run.job_name, time: gone.time(), data: &run.status })
     }
 
     /// Returns the runs of a cluster that are not gone yet, and that are not listed.
