@@ -23,7 +23,7 @@ The file may have two secrets, a line each, while they change. The service must 
     is_client: false,
     run: |arguments| match &arguments.positional[..] {
         [action] if action == "secret" => secret(),
-        [action] => Err(SPEC.usage_error(format!("unknown argument {:?}", without_value(action)))),
+        [argument] => Err(SPEC.usage_error(format!("unknown argument \"{}\"", without_value(argument)))),
         [] => Err(SPEC.usage_error("webhook needs the action secret")),
         [_, extra, ..] => Err(SPEC.usage_error(unexpected(extra))),
     },

@@ -41,9 +41,12 @@ impl Endpoint {
     /// Whether `notify` of the job or batch names this endpoint. It then gets how the job or batch ends.
     fn is_notified(&self, event: &Event<'_>) -> bool {
         let is_end = match event.event_type {
-            EventType::JobCompleted | EventType::JobFailed => true,
             EventType::JobCreated | EventType::JobStarted | EventType::JobSuspended | EventType::JobDeleted => false,
-            EventType::BatchCompleted | EventType::BatchFailed | EventType::BatchIncomplete => true,
+            EventType::JobCompleted
+            | EventType::JobFailed
+            | EventType::BatchCompleted
+            | EventType::BatchFailed
+            | EventType::BatchIncomplete => true,
         };
         is_end && event.notify.is_some_and(|names| names.split(',').any(|name| name.trim() == &*self.name))
     }

@@ -10,9 +10,10 @@ use crate::util::dns::is_label;
 use crate::util::text::closest;
 use crate::util::{files, net};
 use crate::webhooks::endpoint::Endpoint;
-use crate::webhooks::file::{VARIABLE, url};
+use crate::webhooks::file::url;
 use crate::webhooks::secret::{PREFIX, Secrets};
 
+pub(super) const VARIABLE: &str = "EKS_API_WEBHOOKS_FILE";
 const KEYS: [&str; 7] = ["url", "events", "namespaces", "clusters", "label_selector", "secret_file", "ca_file"];
 const DEFAULT_EVENTS: &str = "job.completed,job.failed";
 const MAX_SECRET_FILE_BYTES: u64 = 4 << 10;

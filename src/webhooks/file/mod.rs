@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::config::line::{self as lines, file_error};
 use crate::util::files;
 use crate::webhooks::endpoint::Endpoint;
+use crate::webhooks::file::line::VARIABLE;
 
-pub(super) const VARIABLE: &str = "EKS_API_WEBHOOKS_FILE";
 /// A line has at most some 8 KiB, if all values are as long as they may be.
 const MAX_FILE_BYTES: u64 = 256 << 10;
 

@@ -186,7 +186,7 @@ fn all_mistakes_of_the_file_are_in_one_error_a_line_each() {
 #[test]
 fn a_file_has_1_to_32_endpoints() {
     let folder = Folder::new("count");
-    let lines = |count: usize| (1..=count).map(|n| format!("e{n} {}\n", folder.needed())).collect::<String>();
+    let lines = |count: usize| (1..=count).map(|n| format!("e{n} {}", folder.needed())).collect::<Vec<_>>().join("\n");
     for empty in ["", "\n# none\n"] {
         let found = parse(empty).unwrap_err().concat();
         assert!(found.starts_with("there is no endpoint in it: add a line such as ops url=https://"), "{found}");
