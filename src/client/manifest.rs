@@ -33,6 +33,8 @@ pub struct Manifest {
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notify: &'a [String],
     job_manifest: &'a RawValue,
 }
 
@@ -75,18 +77,19 @@ struct Container {
 
 impl Manifest {
     /// Reads the file, or stdin if it is `-`.
-    pub fn read(file: &str, namespace: Option<&str>) -> Result<Self, Exit> {
-        Self::parse(&read(file, 1)?, namespace).map_err(|(code, why)| Exit::new(code, format!("{} {why}", shown(file))))
+    pub fn read(file: &str, namespace: Option<&str>, notify: &[String]) -> Result<Self, Exit> {
+        let parsed = Self::parse(&read(file, 1)?, namespace, notify);
+        parsed.map_err(|(code, why)| Exit::new(code, format!("{} {why}", shown(file))))
     }
 
     /// The error is an exit code and a message.
-    fn parse(bytes: &[u8], namespace: Option<&str>) -> Result<Self, (u8, String)> {
+    fn parse(bytes: &[u8], namespace: Option<&str>, notify: &[String]) -> Result<Self, (u8, String)> {
         let manifest = object(bytes, MAX_JSON_BYTES, "the manifest of a Job")?;
         // A manifest of another form has no container here. The service says what is wrong with it.
         let template = serde_json::from_str::<Job>(manifest.get()).unwrap_or_default().spec.template;
         let named = template.metadata.annotations.get(DEFAULT_CONTAINER).cloned();
         let container = named.or_else(|| template.spec.containers.into_iter().next().map(|first| first.name));
-        let body = serde_json::to_vec(&Body { namespace, job_manifest: &manifest });
+        let body = serde_json::to_vec(&Body { namespace, notify, job_manifest: &manifest });
         Ok(Self { body: body.map_err(|error| (USAGE, error.to_string()))?.into(), container })
     }
 }
@@ -159,8 +162,11 @@ mod tests {
     #[test]
     fn a_manifest_is_sent_unchanged() {
         let text = "{\"b\": 1.0, \"a\": 12345678901234567890123}\n";
-        let manifest = Manifest::parse(text.as_bytes(), Some("demo")).unwrap();
-        assert_eq!(manifest.body, format!("{{\"namespace\":\"demo\",\"job_manifest\":{}}}", text.trim_end()));
+        let manifest = Manifest::parse(text.as_bytes(), Some("demo"), &["ops".to_owned()]).unwrap();
+        assert_eq!(
+            manifest.body,
+            format!(r#"{{"namespace":"demo","notify":["ops"],"job_manifest":{}}}"#, text.trim_end())
+        );
         assert_eq!(manifest.container, None);
     }
 
@@ -170,7 +176,7 @@ mod tests {
             let pod = format!(
                 r#"{{"metadata":{{"annotations":{annotations}}},"spec":{{"containers":[{{"name":"a"}},{{"name":"b"}}]}}}}"#
             );
-            Manifest::parse(format!(r#"{{"spec":{{"template":{pod}}}}}"#).as_bytes(), None).unwrap().container
+            Manifest::parse(format!(r#"{{"spec":{{"template":{pod}}}}}"#).as_bytes(), None, &[]).unwrap().container
         };
         assert_eq!(of("{}").as_deref(), Some("a"));
         assert_eq!(of(r#"{"kubectl.kubernetes.io/default-container":"b"}"#).as_deref(), Some("b"));
@@ -179,7 +185,7 @@ mod tests {
     #[test]
     fn yaml_is_sent_as_json() {
         let yaml = "# cron\nkind: Job\nspec: {suspend: no, template: {spec: {containers: [{name: main}]}}}\n";
-        let manifest = Manifest::parse(yaml.as_bytes(), None).unwrap();
+        let manifest = Manifest::parse(yaml.as_bytes(), None, &[]).unwrap();
         let json = r#"{"kind":"Job","spec":{"suspend":false,"template":{"spec":{"containers":[{"name":"main"}]}}}}"#;
         assert_eq!(manifest.body, format!("{{\"job_manifest\":{json}}}"));
         assert_eq!(manifest.container.as_deref(), Some("main"));
@@ -188,14 +194,14 @@ mod tests {
             ("a: 1\na: 2\n", "is not YAML: line 2 column 1: this key is given twice in one mapping"),
             ("a: 1\n---\nb: 2\n", "is not YAML: line 3 column 1: a second document begins here"),
         ] {
-            let (code, why) = Manifest::parse(text.as_bytes(), None).unwrap_err();
+            let (code, why) = Manifest::parse(text.as_bytes(), None, &[]).unwrap_err();
             assert!(code == USAGE && why.starts_with(told), "{why}");
         }
     }
 
     #[test]
     fn bom_is_skipped_and_errors_name_their_place() {
-        let with_bom = Manifest::parse("\u{feff}{\"a\":1}".as_bytes(), None).unwrap();
+        let with_bom = Manifest::parse("\u{feff}{\"a\":1}".as_bytes(), None, &[]).unwrap();
         assert_eq!(with_bom.body, "{\"job_manifest\":{\"a\":1}}");
         for (bytes, code, told) in [
             (&b"\xff\xfe{\0}\0"[..], USAGE, "is UTF-16"),
@@ -206,7 +212,7 @@ mod tests {
             (b"{\"a\":\"\\ud800\"}", REFUSED, "cannot be used: a holds half of a surrogate pair"),
             ((r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65)).as_bytes(), REFUSED, "is nested deeper"),
         ] {
-            let (found, why) = Manifest::parse(bytes, None).unwrap_err();
+            let (found, why) = Manifest::parse(bytes, None, &[]).unwrap_err();
             assert!(found == code && why.starts_with(told), "{found} {why}");
         }
     }

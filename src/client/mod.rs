@@ -52,10 +52,10 @@ pub async fn run(options: &Options) -> Result<(), Exit> {
 async fn run_at(service: &Service<'_>, options: &Options) -> Result<(), Exit> {
     let progress = service.progress;
     // While stdin is read, signals still have their default action.
-    let namespace = options.namespace.as_deref();
+    let (namespace, notify) = (options.namespace.as_deref(), &options.notify[..]);
     let manifest = match &options.source {
-        JobSource::File(file) => Manifest::read(file, namespace)?,
-        JobSource::Template(job) => job.manifest(namespace)?,
+        JobSource::File(file) => Manifest::read(file, namespace, notify)?,
+        JobSource::Template(job) => job.manifest(namespace, notify)?,
     };
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let (state, submitted) = (RunState::default(), OnceCell::new());

@@ -27,6 +27,8 @@ pub struct TemplateJob {
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notify: &'a [String],
     template: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_name: Option<&'a str>,
@@ -53,7 +55,7 @@ struct Overrides<'a> {
 
 impl TemplateJob {
     /// Returns the body of create-job.
-    pub fn manifest(&self, namespace: Option<&str>) -> Result<Manifest, Exit> {
+    pub fn manifest(&self, namespace: Option<&str>, notify: &[String]) -> Result<Manifest, Exit> {
         let command = (!self.command.is_empty()).then_some(&self.command[..]);
         let overrides = Overrides {
             container: self.container.as_deref(),
@@ -64,6 +66,7 @@ impl TemplateJob {
         };
         let body = Body {
             namespace,
+            notify,
             template: BTreeMap::from([(self.template.kind().member(), self.template.name())]),
             job_name: self.job_name.as_deref(),
             parameters: given(&self.parameters),
@@ -97,7 +100,7 @@ mod tests {
     }
 
     fn body(job: &TemplateJob, namespace: Option<&str>) -> Value {
-        serde_json::from_slice(&job.manifest(namespace).unwrap().body).unwrap()
+        serde_json::from_slice(&job.manifest(namespace, &[]).unwrap().body).unwrap()
     }
 
     #[test]
@@ -140,6 +143,6 @@ mod tests {
             },
         });
         assert_eq!(body(&full, Some("demo")), expected);
-        assert_eq!(full.manifest(None).unwrap().container.as_deref(), Some("main"));
+        assert_eq!(full.manifest(None, &[]).unwrap().container.as_deref(), Some("main"));
     }
 }

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod dns;
 pub mod error_chain;
 pub mod files;
+pub mod first_items;
 pub mod hex;
 pub mod log_lines;
 pub mod net;

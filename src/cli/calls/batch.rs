@@ -1,7 +1,7 @@
 //! `eks-api batch`: its row of the table. `client::batch` submits the batch and follows it.
 
 use crate::cli::calls::connection::{CA_FILE, CERT, CLUSTER, KEY, KEY_FILE, TIMEOUT, URL, connection, execute};
-use crate::cli::calls::run::{COMMAND, ENV, FROM, IMAGE, PARAMETER, idempotency_key, source};
+use crate::cli::calls::run::{COMMAND, ENV, FROM, IMAGE, NOTIFY, PARAMETER, idempotency_key, notify, source};
 use crate::cli::options::{Arguments, option};
 use crate::cli::spec::{CommandSpec, NO_OUTPUT};
 use crate::client::batch;
@@ -28,6 +28,7 @@ pub static SPEC: CommandSpec = CommandSpec {
         option("", "on-error", "stop|continue", "after a refused job send no more jobs, or the others [stop]"),
         option("", "follow", "", "show the progress until all jobs have ended, then the jobs that failed"),
         option("", "retry-failed", "NAME", "run the failed and missing jobs of this batch again, as a new batch"),
+        NOTIFY,
         CLUSTER,
         TIMEOUT,
         URL,
@@ -93,6 +94,7 @@ fn parse(arguments: &Arguments) -> Result<BatchOptions, String> {
         namespace: text("namespace"),
         name: text("name"),
         on_error: text("on-error"),
+        notify: notify(arguments)?,
         idempotency_key: idempotency_key(arguments)?,
         follow: arguments.has("follow"),
         retry_failed: text("retry-failed"),
@@ -111,13 +113,13 @@ mod tests {
 
     #[test]
     fn a_batch_is_a_file_or_a_template_with_jobs() {
-        let line = "-f batch.json -n demo --name nightly --on-error continue --follow --retry-failed old";
+        let line = "-f batch.json -n demo --name nightly --on-error continue --follow --retry-failed old --notify ops";
         let options = parsed(&line.split(' ').collect::<Vec<_>>()).unwrap();
         assert_eq!(options.source, JobSource::File("batch.json".to_owned()));
         let texts = [options.namespace, options.name, options.on_error, options.retry_failed, options.jobs];
         let expected = [Some("demo"), Some("nightly"), Some("continue"), Some("old"), None];
         assert_eq!(texts.each_ref().map(Option::as_deref), expected);
-        assert!(options.follow);
+        assert_eq!((options.follow, &options.notify[..]), (true, &["ops".to_owned()][..]));
         let options = parsed(&["--from", "cronjob/etl", "--jobs=-", "--image", "etl:2", "--", "sh"]).unwrap();
         let JobSource::Template(job) = options.source else { panic!("{:?}", options.source) };
         assert_eq!((job.image.as_deref(), &job.command[..]), (Some("etl:2"), &["sh".to_owned()][..]));

@@ -22,6 +22,9 @@ pub const IMAGE: CommandOption = option("", "image", "IMAGE", "with --from: the 
 pub const COMMAND: CommandOption =
     words("COMMAND...", "with --from: the container's command; the template's command and args are not used");
 
+pub const NOTIFY: CommandOption =
+    option("", "notify", "NAME[,NAME]", "the webhooks that are told the end; the operator names them");
+
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",
     usage: "-f FILE | --from TEMPLATE [OPTIONS] [-- COMMAND...]",
@@ -39,6 +42,7 @@ pub static SPEC: CommandSpec = CommandSpec {
         option("", "follow", "", "write the job's log to stdout while it is written"),
         option("", "prefix", "", "with --follow: all pods at the same time, each line after its pod/container"),
         option("", "quiet", "", "write nothing unless the job fails; then the reason and the log's last 50 lines"),
+        NOTIFY,
         CLUSTER,
         TIMEOUT,
         URL,
@@ -96,6 +100,7 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
     Ok(Options {
         source,
         namespace: text("namespace"),
+        notify: notify(arguments)?,
         follow: arguments.has("follow"),
         prefix: arguments.has("prefix"),
         connection: connection(arguments)?,
@@ -103,6 +108,16 @@ fn parse(arguments: &Arguments) -> Result<Options, String> {
         delete_on_interrupt: arguments.has("delete-on-interrupt"),
         quiet: arguments.has("quiet"),
     })
+}
+
+/// Returns the names of the webhooks.
+pub fn notify(arguments: &Arguments) -> Result<Vec<String>, String> {
+    let Some(names) = arguments.value("notify") else { return Ok(Vec::new()) };
+    let names: Vec<_> = names.split(',').map(str::to_owned).collect();
+    if names.iter().any(String::is_empty) {
+        return Err("--notify must be NAME or NAME,NAME: names of webhooks, separated by commas".to_owned());
+    }
+    Ok(names)
 }
 
 pub fn idempotency_key(arguments: &Arguments) -> Result<Option<String>, String> {
@@ -162,6 +177,8 @@ mod tests {
         assert_eq!(options.namespace.as_deref(), Some("demo"));
         assert!(options.follow && !options.delete_on_interrupt && !options.quiet);
         assert_eq!(long, parsed(&["--follow", "-n", "demo", "--timeout", "1h", "-f", "job.json"]));
+        let notify = parsed(&["-f", "job.json", "--notify", "ops,dev"]).unwrap().notify;
+        assert_eq!(notify, ["ops", "dev"]);
         assert_eq!(long, parsed(&["--follow", "-n=demo", "--timeout", "1h", "-f=job.json"]));
     }
 
@@ -195,6 +212,7 @@ mod tests {
             (&["--from", "job/b", "date"], "unexpected argument \"date\""),
             (&["--from", "job/b", "--"], "-- needs a word after it"),
             (&["-f", "a", "-p", "A=1"], "--parameter needs --from"),
+            (&["-f", "a", "--notify", "ops,"], "--notify must be NAME or NAME,NAME"),
             (&["-f", "a", "--env", "A=1"], "--env needs --from"),
             (&["-f", "a", "--image", "b"], "--image needs --from"),
             (&["-f", "a", "-c", "b"], "--container needs --from"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyper::body::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -55,7 +55,7 @@ impl Body {
                 (shown(file), of_object(object).map_err(unreadable)?)
             }
             JobSource::Template(job) => {
-                ("--from", serde_json::from_slice(&job.manifest(None)?.body).map_err(unreadable)?)
+                ("--from", serde_json::from_slice(&job.manifest(None, &[])?.body).map_err(unreadable)?)
             }
         };
         let own = members.remove("jobs");
@@ -83,14 +83,16 @@ impl Body {
             members.remove("batch_name");
         }
         let mut body = Self { members, jobs };
+        let text = |value: &Option<String>| value.as_deref().map(Value::from);
         for (member, option, value) in [
-            ("namespace", "--namespace", &options.namespace),
-            ("batch_name", "--name", &options.name),
-            ("on_error", "--on-error", &options.on_error),
+            ("namespace", "--namespace", text(&options.namespace)),
+            ("batch_name", "--name", text(&options.name)),
+            ("on_error", "--on-error", text(&options.on_error)),
+            ("notify", "--notify", (!options.notify.is_empty()).then(|| Value::from(options.notify.clone()))),
         ] {
             if let Some(value) = value {
-                let old = body.set(member, value)?;
-                if old.is_some_and(|old| serde_json::from_str(old.get()).ok() != Some(Value::from(value.as_str()))) {
+                let old = body.set(member, &value)?;
+                if old.is_some_and(|old| serde_json::from_str(old.get()).ok() != Some(value)) {
                     return Err(Exit::usage(format!("the file has another {member} than {option}; use one of them")));
                 }
             }
@@ -99,7 +101,7 @@ impl Body {
     }
 
     /// Sets a member. Returns its old value.
-    pub fn set(&mut self, member: &str, value: &str) -> Result<Option<Box<RawValue>>, Exit> {
+    pub fn set(&mut self, member: &str, value: &(impl Serialize + ?Sized)) -> Result<Option<Box<RawValue>>, Exit> {
         Ok(self.members.insert(member.to_owned(), to_raw_value(value).map_err(unreadable)?))
     }
 

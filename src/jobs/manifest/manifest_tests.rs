@@ -10,7 +10,7 @@ fn wanted(manifest: Value, namespace: Option<&'static str>) -> CreateJobInput<'s
     let manifest = serde_json::from_value(manifest).unwrap();
     // 2026-01-20T10:30:01Z
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_905_001);
-    CreateJobInput { manifest, namespace, key: None, request_id: "req-1", now, origin: None }
+    CreateJobInput { manifest, namespace, key: None, request_id: "req-1", now, origin: None, notify: None }
 }
 
 fn sent(prepared: &JobManifest) -> Value {
@@ -200,7 +200,9 @@ fn reserved_names_are_refused() {
     }
     let theirs =
         json!({ "metadata": { "annotations": { "eks-api/parameters": "A!", "eks-api/notify": "x", "eks-apis": "" } } });
-    assert!(prepare(wanted(theirs, None)).is_ok());
+    let theirs = |notify| sent(&prepare(CreateJobInput { notify, ..wanted(theirs.clone(), None) }).unwrap());
+    let notify = |job: &Value| job["metadata"]["annotations"]["eks-api/notify"].clone();
+    assert_eq!([notify(&theirs(None)), notify(&theirs(Some("ops,dev")))], ["x", "ops,dev"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub use crate::jobs::manifest::name::generate_name;
 use crate::jobs::manifest::raw::Members;
 use crate::kube::client::Body;
 use crate::kube::names::{JobName, Namespace};
+use crate::kube::types::NOTIFY_ANNOTATION;
 pub use crate::kube::types::TEMPLATE_ANNOTATION as TEMPLATE;
 
 /// The caller's manifest.
@@ -40,6 +41,8 @@ pub struct CreateJobInput<'a> {
     pub now: SystemTime,
     /// None for a manifest of the caller's own.
     pub origin: Option<Origin>,
+    /// The value of the annotation that names webhooks. It replaces that of the manifest.
+    pub notify: Option<&'a str>,
 }
 
 /// A manifest ready to be sent.
@@ -58,10 +61,10 @@ pub struct JobManifest {
 
 /// Returns the manifest to send, or the field that the caller must change.
 pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
-    let CreateJobInput { mut manifest, namespace, key, request_id, now, origin } = input;
+    let CreateJobInput { mut manifest, namespace, key, request_id, now, origin, notify } = input;
     // Only a key is bound to its body.
     let call = origin.as_ref().map_or(&manifest, |origin| &origin.call);
-    let bound = key.as_ref().map(|key| bind(key, call, namespace)).transpose()?;
+    let bound = key.as_ref().map(|key| bind(key, call, namespace, notify)).transpose()?;
     let stamp = OwnershipStamp::new(request_id, bound);
 
     kind::set(&mut manifest)?;
@@ -75,8 +78,9 @@ pub fn prepare(input: CreateJobInput<'_>) -> Result<JobManifest, Invalid> {
     let index = if is_fixed { 0 } else { name::index_length(spec.as_ref()) };
     let (name, is_made) = name::choose(&metadata, index, key.as_ref(), now)?;
     let origin = origin.as_ref();
-    let identity =
-        Identity { namespace: &namespace, name: &name, stamp: &stamp, origin, labels: &[], annotations: &[] };
+    let notify = notify.map(|notify| (NOTIFY_ANNOTATION, notify));
+    let annotations = notify.as_slice();
+    let identity = Identity { namespace: &namespace, name: &name, stamp: &stamp, origin, labels: &[], annotations };
     identity.write(&mut metadata, pod_template.as_ref(), &mut warnings)?;
     warnings.extend(image::warnings(pod_template.as_ref()));
 
@@ -114,19 +118,24 @@ pub(in crate::jobs) fn to_body(manifest: &Manifest) -> Result<Body, Invalid> {
     serde_json::to_vec(manifest).map(Body::from).map_err(unreadable)
 }
 
-/// Binds a key to the members of a call and to the namespace that it gives. Spaces and the order of members do not
+/// Binds a key to the members of a call, and to the namespace and the webhooks that it gives. Spaces and the order of members do not
 /// count. If the text that is hashed changes, keys lose their jobs.
 pub(in crate::jobs) fn bind(
     key: &IdempotencyKey,
     call: &Members,
     namespace: Option<&str>,
+    notify: Option<&str>,
 ) -> Result<BoundKey, Invalid> {
     let members: Map<String, Value> = call
         .iter()
         // A number that is too large, such as 1e400, counts as it is written.
         .map(|(key, raw)| (key.clone(), serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())))
         .collect();
-    let text = serde_json::to_vec(&(members, namespace)).map_err(unreadable)?;
+    let text = match notify {
+        None => serde_json::to_vec(&(members, namespace)),
+        Some(notify) => serde_json::to_vec(&(members, namespace, notify)),
+    };
+    let text = text.map_err(unreadable)?;
     Ok(key.bind(&text))
 }
 

@@ -55,6 +55,7 @@ pub(super) fn job_manifest(data: &[u8]) {
         request_id: "id",
         now,
         origin: None,
+        notify: None,
     };
     let prepared = match prepare(wanted()) {
         Ok(prepared) => prepared,

@@ -1,14 +1,12 @@
 //! The body of create-batch: [`CreateBatch`], and what it asks for: [`Call`].
 
-use std::fmt;
-
 use hyper::StatusCode;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::jobs::create::body::{object, template_name};
+use crate::api::jobs::create::notify::Notify;
 use crate::http::limits::bounds::MAX_BODY_BYTES;
 use crate::http::response::problem::Problem;
 use crate::jobs::batches::MAX_MEMBERS;
@@ -16,6 +14,7 @@ use crate::jobs::batches::plan::{BatchInput, JobInput, Source, bind_call};
 use crate::jobs::idempotency::IdempotencyKey;
 use crate::jobs::manifest::Manifest;
 use crate::jobs::manifest::raw::{self, Members};
+use crate::util::first_items::FirstItems;
 use crate::util::strict_json::path_of;
 use crate::util::template_name::TemplateName;
 
@@ -45,12 +44,14 @@ pub(super) struct CreateBatch {
     parameters: Option<Box<RawValue>>,
     overrides: Option<Box<RawValue>>,
     jobs: Option<Box<RawValue>>,
+    notify: Option<Notify>,
 }
 
 /// The common part and the jobs of a call. Only the cluster knows whether the template exists.
 pub(super) struct Call {
     pub(super) on_error: OnError,
     pub(super) template: Option<TemplateName>,
+    pub(super) notify: Option<Notify>,
     /// Its source lacks the template.
     pub(super) input: BatchInput,
 }
@@ -92,11 +93,13 @@ impl CreateBatch {
         let (parameters, overrides) = (object(&given, "parameters")?, object(&given, "overrides")?);
         given.insert("jobs".to_owned(), raw::write(&items.iter().map(|raw| canonical(raw)).collect::<Vec<_>>()));
         given.extend(ttl.map(|ttl| ("ttl_seconds_after_finished".to_owned(), raw::write(&ttl))));
+        let notify = self.notify.as_ref().map(Notify::annotation);
+        given.extend(notify.as_ref().map(|notify| ("notify".to_owned(), raw::write(notify))));
         given.extend(namespace.map(|namespace| ("namespace".to_owned(), raw::write(namespace))));
         let source = manifest.map_or(Source::None, Source::Manifest);
         let bound = bind_call(key, &given)?;
-        let input = BatchInput { source, parameters, overrides, jobs, ttl_seconds_after_finished: ttl, bound };
-        Ok(Call { on_error: self.on_error.unwrap_or_default(), template, input })
+        let input = BatchInput { source, parameters, overrides, jobs, ttl_seconds_after_finished: ttl, notify, bound };
+        Ok(Call { on_error: self.on_error.unwrap_or_default(), template, notify: self.notify, input })
     }
 }
 
@@ -114,7 +117,9 @@ impl Call {
 
 /// Returns the texts of the jobs.
 fn items(list: &RawValue) -> Result<Vec<&RawValue>, Problem> {
-    let FirstItems(items) = serde_json::from_str(list.get()).map_err(|_| Problem::malformed("jobs", JOBS))?;
+    // One more than a batch may have.
+    let items: Result<FirstItems<_, { MAX_MEMBERS as usize + 1 }>, _> = serde_json::from_str(list.get());
+    let FirstItems(items) = items.map_err(|_| Problem::malformed("jobs", JOBS))?;
     if items.len() > MAX_MEMBERS as usize {
         return Err(Problem::invalid("jobs", &format!("has more than {MAX_MEMBERS} jobs: send several batches")));
     }
@@ -156,35 +161,6 @@ fn check_size(field: &str, bytes: usize) -> Result<(), Problem> {
     }
     let detail = format!("{field}: has {bytes} bytes; a job may have {MAX_BODY_BYTES}");
     Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", detail))
-}
-
-/// The first items of a list, one more than a batch may have. The rest is skipped: 4 MiB hold a million items.
-struct FirstItems<'a>(Vec<&'a RawValue>);
-
-impl<'de> Deserialize<'de> for FirstItems<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items;
-        impl<'de> Visitor<'de> for Items {
-            type Value = FirstItems<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while items.len() <= MAX_MEMBERS as usize {
-                    match list.next_element()? {
-                        Some(item) => items.push(item),
-                        None => return Ok(FirstItems(items)),
-                    }
-                }
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(FirstItems(items))
-            }
-        }
-        deserializer.deserialize_seq(Items)
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ fn each_error_names_its_field() {
         (json!({ "jobs": [own], "job_manifest": 7 }), 400, "job_manifest"),
         (json!({ "jobs": [own], "parameters": 7 }), 400, "parameters"),
         (json!({ "jobs": [own], "overrides": 7 }), 400, "overrides"),
+        (json!({ "jobs": [{ "notify": ["ops"] }] }), 400, "jobs[0].notify"),
         (json!({ "jobs": [own, { "job_manifest": { "a": large } }] }), 413, ""),
         (json!({ "jobs": [own], "job_manifest": { "a": large } }), 413, ""),
     ] {
@@ -51,11 +52,19 @@ fn a_key_is_bound_to_what_the_jobs_are_made_from() {
         call(&body).unwrap().input.bound
     };
     let first = bound(json!({}));
-    for same in [json!({ "on_error": "continue", "cluster": "a", "batch_name": "b" }), json!({ "job_manifest": null })]
-    {
+    for same in [
+        json!({ "on_error": "continue", "cluster": "a", "batch_name": "b" }),
+        json!({ "job_manifest": null }),
+        json!({ "notify": null }),
+    ] {
         assert_eq!(bound(same.clone()), first, "{same}");
     }
-    for other in [json!({ "ttl_seconds_after_finished": 60 }), json!({ "parameters": {} }), json!({ "jobs": [{}] })] {
+    for other in [
+        json!({ "ttl_seconds_after_finished": 60 }),
+        json!({ "parameters": {} }),
+        json!({ "jobs": [{}] }),
+        json!({ "notify": ["ops"] }),
+    ] {
         assert_ne!(bound(other.clone()), first, "{other}");
     }
 }
@@ -86,8 +95,8 @@ fn a_million_jobs_are_refused_and_not_kept() {
     let problem = items(&list).unwrap_err();
     assert_eq!((problem.status.as_u16(), &*problem.causes[0].field), (422, "jobs"));
     assert!(problem.detail.contains("more than 1000 jobs"), "{}", problem.detail);
-    let FirstItems(kept) = serde_json::from_str(&jobs).unwrap();
-    assert_eq!(kept.len(), MAX_MEMBERS as usize + 1);
+    let FirstItems(kept) = serde_json::from_str::<FirstItems<Value, 7>>(&jobs).unwrap();
+    assert_eq!(kept.len(), 7);
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl Names {
 /// Creates the batch when all parameters are known.
 async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, call: Call) -> Result<Reply, Problem> {
     let (namespace, template) = place(ctx, &names, &name, &call).await?;
+    call.notify.iter().try_for_each(|notify| notify.check(ctx, &namespace))?;
     let batch = BatchRef { namespace, name };
     ctx.set_object(&batch.namespace, Some(&batch.name.head()));
     let (on_error, bound) = (call.on_error, call.input.bound.clone());

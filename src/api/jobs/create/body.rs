@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::api::jobs::create::notify::Notify;
 use crate::http::request::parameters::parse_job_name;
 use crate::http::response::problem::Problem;
 use crate::jobs::manifest::Manifest;
@@ -28,6 +29,7 @@ pub(super) struct CreateJob {
     pub(super) dry_run: Option<bool>,
     pub(super) field_validation: Option<String>,
     pub(super) cluster: Option<String>,
+    pub(super) notify: Option<Notify>,
 }
 
 /// The source of the job.

@@ -1,6 +1,7 @@
 //! create-job: a job from a manifest of the caller's own, or from a template.
 
 pub(in crate::api) mod body;
+pub(in crate::api) mod notify;
 pub(in crate::api) mod run_role;
 pub(in crate::api) mod submit;
 mod template;
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::body::{CreateJob, Source};
+use crate::api::jobs::create::notify::Notify;
 use crate::api::jobs::create::submit::{Outcome, with_free_name};
 use crate::api::jobs::create::template::FromTemplate;
 use crate::api::jobs::job_ref::JobRef;
@@ -90,7 +92,7 @@ pub(crate) async fn create_job(ctx: &mut RequestContext, body: RequestBody) -> R
     }
     run_role::check(ctx, &source, validation.is_some())?;
     // Boxed: 4,096 calls whose bodies are on their way have no room for the rest.
-    Box::pin(create_from(ctx, key, source, namespace, wait, validation.unwrap_or_default())).await
+    Box::pin(create_from(ctx, key, source, namespace, body.notify, wait, validation.unwrap_or_default())).await
 }
 
 /// Creates the job when all parameters are known.
@@ -99,21 +101,24 @@ async fn create_from(
     key: Option<IdempotencyKey>,
     source: Source,
     namespace: Option<String>,
+    notify: Option<Notify>,
     wait: Option<Duration>,
     validation: FieldValidation,
 ) -> Result<Reply, Problem> {
     let outcome = match source {
         Source::Manifest(manifest) => {
             let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
-            let namespace = namespace.as_deref();
-            let input = CreateJobInput { manifest, namespace, key, request_id, now, origin: None };
+            let (namespace, annotation) = (namespace.as_deref(), notify.as_ref().map(Notify::annotation));
+            let annotation = annotation.as_deref();
+            let input = CreateJobInput { manifest, namespace, key, request_id, now, origin: None, notify: annotation };
             let prepared = manifest::prepare(input)?;
             ctx.set_object(&prepared.namespace, Some(&prepared.name));
             ctx.check_namespace(Policy::may_create_in, &prepared.namespace)?;
+            notify.iter().try_for_each(|notify| notify.check(ctx, &prepared.namespace))?;
             send(ctx, validation, prepared).await?
         }
         Source::Template(call) => {
-            let call = FromTemplate::new(ctx, call, namespace, key).await?;
+            let call = FromTemplate::new(ctx, call, namespace, key, notify).await?;
             match create_from_template(ctx, validation, &call).await {
                 Ok(outcome) => outcome,
                 Err(problem) => Outcome::Created(Box::new(call.find_repeated(ctx, problem).await?)),

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::api::context::RequestContext;
 use crate::api::jobs::create::body::TemplateCall;
+use crate::api::jobs::create::notify::Notify;
 use crate::api::templates::source::{NamedTemplate, invalid_template, is_about_template, problem};
 use crate::http::response::problem::Problem;
 use crate::jobs::create::{self, Submitted};
@@ -19,22 +20,27 @@ pub(super) struct FromTemplate {
     namespace_in_call: Option<String>,
     template: NamedTemplate,
     key: Option<IdempotencyKey>,
+    /// The value of the annotation.
+    notify: Option<String>,
     parameters: parameters::Values,
     overrides: Overrides,
 }
 
 impl FromTemplate {
-    /// Finds the template and its namespace.
+    /// Finds the template and its namespace. Checks the webhooks.
     pub(super) async fn new(
         ctx: &mut RequestContext,
         call: TemplateCall,
         namespace_in_call: Option<String>,
         key: Option<IdempotencyKey>,
+        notify: Option<Notify>,
     ) -> Result<Self, Problem> {
         let (parameters, overrides) = (parameters::parse(&call.parameters)?, Overrides::parse(&call.overrides)?);
         let (name, namespace) = (call.template.clone(), namespace_in_call.as_deref());
         let template = NamedTemplate::find(ctx, name, namespace, call.job_name.as_ref()).await?;
-        Ok(Self { call, namespace_in_call, template, key, parameters, overrides })
+        notify.iter().try_for_each(|notify| notify.check(ctx, &template.namespace))?;
+        let notify = notify.as_ref().map(Notify::annotation);
+        Ok(Self { call, namespace_in_call, template, key, notify, parameters, overrides })
     }
 
     /// Reads the template and returns the manifest to send.
@@ -66,6 +72,7 @@ impl FromTemplate {
             request_id: &ctx.info.request_id,
             now: SystemTime::now(),
             origin: Some(Origin { template: template.clone(), version, call: self.call.members.clone() }),
+            notify: self.notify.as_deref(),
         })
     }
 

@@ -6,7 +6,7 @@ use crate::jobs::manifest::metadata::Identity;
 use crate::jobs::manifest::raw::{self, Members};
 use crate::jobs::manifest::{JobManifest, Manifest, kind, to_body};
 use crate::jobs::template::Error;
-use crate::kube::types::BATCH_ANNOTATION;
+use crate::kube::types::{BATCH_ANNOTATION, NOTIFY_ANNOTATION};
 
 impl Plan {
     /// Returns the head to create. It never runs. It has the pod template of the first member, so that a policy which
@@ -14,6 +14,8 @@ impl Plan {
     pub fn head(&self) -> Result<JobManifest, Error> {
         let name = self.name.head();
         let description = serde_json::to_string(&self.description).unwrap_or_default();
+        let mut annotations = vec![(BATCH_ANNOTATION, &*description)];
+        annotations.extend(self.notify.as_deref().map(|notify| (NOTIFY_ANNOTATION, notify)));
         let mut metadata = Members::new();
         let identity = Identity {
             namespace: &self.namespace,
@@ -21,7 +23,7 @@ impl Plan {
             stamp: &self.stamp,
             origin: None,
             labels: &[(HEAD_LABEL, "true")],
-            annotations: &[(BATCH_ANNOTATION, &description)],
+            annotations: &annotations,
         };
         // The longest ids of the most members fit into the annotations.
         identity.write(&mut metadata, None, &mut Vec::new())?;
@@ -57,6 +59,27 @@ impl Plan {
             (Some(PlannedJob { manifest: Some(_), .. }), _) => "jobs[0].job_manifest",
             (_, Base::Template(..)) => "template",
             _ => "job_manifest",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::jobs::batches::plan::tests::{manifest, plan};
+    use crate::jobs::manifest::JobManifest;
+
+    #[test]
+    fn only_the_head_names_the_webhooks() {
+        let notify = |prepared: JobManifest| {
+            let sent: Value = serde_json::from_slice(&prepared.manifest).unwrap();
+            sent["metadata"]["annotations"]["eks-api/notify"].clone()
+        };
+        for value in [json!("ops,dev"), Value::Null] {
+            let plan = plan(&json!({ "job_manifest": manifest(), "jobs": [{}], "notify": value })).unwrap();
+            assert_eq!(notify(plan.head().unwrap()), value);
+            assert_eq!(notify(plan.member(0, "u").unwrap()), Value::Null);
         }
     }
 }

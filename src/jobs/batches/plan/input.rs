@@ -16,6 +16,8 @@ pub struct BatchInput {
     pub overrides: Members,
     pub jobs: Vec<JobInput>,
     pub ttl_seconds_after_finished: Option<u32>,
+    /// The value of the annotation of the head that names webhooks.
+    pub notify: Option<String>,
     /// The key that the head and the members are stamped with: the caller's, or one made from the name.
     pub bound: BoundKey,
 }

@@ -230,8 +230,9 @@ fn a_template_or_a_job_that_is_made_of_a_member_is_no_member() {
     let name = TemplateName::parse("job/nightly-0000").unwrap();
     let template = Template::from_job(name, members.clone()).unwrap();
     is_no_member(&serde_json::to_value(&template.manifest).unwrap());
-    let now = std::time::SystemTime::UNIX_EPOCH;
-    let input = CreateJobInput { manifest: members, namespace: None, key: None, request_id: "r", now, origin: None };
+    let (manifest, now) = (members, std::time::SystemTime::UNIX_EPOCH);
+    let (namespace, key, origin, notify) = (None, None, None, None);
+    let input = CreateJobInput { manifest, namespace, key, request_id: "r", now, origin, notify };
     let prepared = prepare(input).unwrap();
     is_no_member(&sent(&prepared));
     assert!(prepared.warnings[0].ends_with(", EKS_API_BATCH_INDEX"), "{:?}", prepared.warnings);

@@ -29,6 +29,7 @@ pub struct Plan {
     namespace: Namespace,
     stamp: OwnershipStamp,
     description: Description,
+    notify: Option<String>,
     base: Base,
     parameters: parameters::Values,
     overrides: Overrides,
@@ -55,7 +56,7 @@ struct PlannedJob {
 impl Plan {
     /// Checks the form of the call: its size, its ids, its manifests, and the types of its parameters and overrides.
     pub fn new(name: BatchName, namespace: Namespace, request_id: &str, input: BatchInput) -> Result<Self, Error> {
-        let BatchInput { source, jobs, ttl_seconds_after_finished: ttl, bound, .. } = input;
+        let BatchInput { source, jobs, ttl_seconds_after_finished: ttl, notify, bound, .. } = input;
         let size = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         if !(1..=MAX_MEMBERS).contains(&size) {
             return Err(Invalid::value("jobs", format!("has {size} jobs; send 1 to {MAX_MEMBERS}")).into());
@@ -117,7 +118,7 @@ impl Plan {
             body: bound.body.as_str().into(),
         };
         let stamp = OwnershipStamp::new(request_id, Some(bound));
-        Ok(Self { name, namespace, stamp, description, base, parameters, overrides, jobs: planned })
+        Ok(Self { name, namespace, stamp, description, notify, base, parameters, overrides, jobs: planned })
     }
 
     /// The number of members.
@@ -138,7 +139,7 @@ impl Plan {
 
 /// Binds a key to the members of a call, with its namespace if it gives one.
 pub fn bind_call(key: &IdempotencyKey, call: &Members) -> Result<BoundKey, Invalid> {
-    bind(key, call, None)
+    bind(key, call, None, None)
 }
 
 /// Returns the error about an item of `jobs`.

@@ -38,6 +38,7 @@ pub(super) fn plan_of(body: &Value, source: Source) -> Result<Plan, Error> {
         overrides: members(&body["overrides"]),
         jobs: jobs.collect(),
         ttl_seconds_after_finished: body["ttl_seconds_after_finished"].as_u64().map(|ttl| ttl.try_into().unwrap()),
+        notify: body["notify"].as_str().map(str::to_owned),
         bound: bind_call(&IdempotencyKey::parse("key").unwrap(), &members(body)).unwrap(),
     };
     Plan::new(BatchName::parse("nightly").unwrap(), Namespace::parse("demo").unwrap(), "req-1", input)
@@ -240,7 +241,7 @@ fn annotations_that_are_too_large_are_named_where_they_are_given() {
 fn the_body_is_bound_without_spaces_and_the_order_of_members() {
     let body = |call: &str| {
         let call: Members = serde_json::from_str(call).unwrap();
-        bind(&IdempotencyKey::parse("key").unwrap(), &call, None).unwrap().body
+        bind(&IdempotencyKey::parse("key").unwrap(), &call, None, None).unwrap().body
     };
     assert_eq!(body(r#"{"jobs": [{"a":1,"b":2}], "x":1}"#), body(r#"{"x":1,"jobs":[{"b":2,"a":1}]}"#));
     assert_ne!(body(r#"{"jobs":[{}]}"#), body(r#"{"jobs":[{},{}]}"#));
