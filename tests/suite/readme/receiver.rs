@@ -11,7 +11,7 @@ use crate::support::service::{Folder, PATIENCE};
 /// The example of the specification (<https://github.com/standard-webhooks/standard-webhooks>).
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A request: the lines of its head, in lower case, and its body.
+/// A request: the lines of its head, and its body.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) head: Vec<String>,
@@ -20,8 +20,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn header(&self, name: &str) -> &str {
-        let value = self.head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        value.unwrap_or_else(|| panic!("no {name} in {:?}", self.head))
+        header(&self.head, name).unwrap_or_else(|| panic!("no {name} in {:?}", self.head))
     }
 }
 
@@ -69,6 +68,11 @@ impl Receiver {
     }
 }
 
+fn header<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
+    let mut fields = head.iter().filter_map(|line| line.split_once(": "));
+    fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
 /// `None` if the connection ends before the request does.
 async fn take(mut stream: TcpStream) -> Option<Received> {
     let (mut text, mut buffer) = (String::new(), [0; 4096]);
@@ -76,9 +80,8 @@ async fn take(mut stream: TcpStream) -> Option<Received> {
         let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
         text += std::str::from_utf8(&buffer[..read]).unwrap();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let head: Vec<String> = head.lines().map(str::to_lowercase).collect();
-        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        if body.len() == length.parse::<usize>().unwrap() {
+        let head: Vec<String> = head.lines().map(str::to_owned).collect();
+        if body.len() == header(&head, "content-length").unwrap().parse::<usize>().unwrap() {
             stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.ok()?;
             return Some(Received { head, body: body.to_owned() });
         }

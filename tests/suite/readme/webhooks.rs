@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::file;
+use super::likeness::Likeness;
 use super::receiver::{Receiver, SECRET};
 use crate::client::examples::{blocks, is_there};
 use crate::client::lively;
@@ -113,77 +114,112 @@ async fn verdicts(program: &str, arguments: &[&str], folder: &Folder) -> Vec<boo
     lines.lines().map(|line| line.to_lowercase().parse().unwrap_or_else(|_| panic!("{lines}\n{stderr}"))).collect()
 }
 
-fn expected() -> Vec<bool> {
-    cases().into_iter().map(|(_, is_good)| is_good).collect()
-}
-
-/// A file with the cases, one a line.
-fn write_cases(folder: &Folder) {
-    folder.write("cases", &cases().iter().map(|(case, _)| format!("{case}\n")).collect::<String>());
-}
-
 #[test]
 fn the_cases_have_the_signature_of_the_specification() {
     assert_eq!(sign(SECRET, ID, TIMESTAMP, BODY), SIGNATURE);
 }
 
-#[tokio::test]
-async fn sh_verifies_messages() {
-    if !can_run(&["sh", "openssl", "base64", "od", "tr"]) {
-        return;
-    }
-    let folder = place();
+const FOR_SH: [&str; 5] = ["sh", "openssl", "base64", "od", "tr"];
+
+async fn in_sh(folder: &Folder, cases: &[Value]) -> Vec<bool> {
     let mut script = "set -eu\n. ./verify.sh\ndate() { echo \"$NOW\"; }\n".to_owned();
-    for (case, _) in cases() {
+    for case in cases {
         let text = |key: &str| case[key].as_str().unwrap().to_owned();
         script += &format!("SECRET='{}' NOW={}\nprintf %s '{}' >body\n", text("secret"), case["now"], text("body"));
         script += &format!("if verify '{}' '{}' '{}' body; ", text("id"), text("timestamp"), text("signatures"));
         script += "then echo true; else echo false; fi\n";
     }
-    assert_eq!(verdicts("sh", &["-c", &script], &folder).await, expected());
+    verdicts("sh", &["-c", &script], folder).await
 }
 
-#[tokio::test]
-async fn python_verifies_messages() {
-    if !can_run(&["python3"]) {
-        return;
-    }
-    let folder = place();
-    write_cases(&folder);
+async fn in_python(folder: &Folder, cases: &[Value]) -> Vec<bool> {
+    folder.write("cases", &Value::from(cases).to_string());
     let script = r#"
 import json, time, webhook
-for line in open("cases", encoding="utf-8"):
-    case = json.loads(line)
+for case in json.load(open("cases", encoding="utf-8")):
     time.time = lambda: case["now"]
-    headers = {"webhook-" + key: case[field] for key, field in
-               [("id", "id"), ("timestamp", "timestamp"), ("signature", "signatures")] if case[field]}
+    headers = {"webhook-id": case["id"], "webhook-timestamp": case["timestamp"],
+               "webhook-signature": case["signatures"]}
+    headers = {name: value for name, value in headers.items() if value}
     print(webhook.verify(headers, case["body"].encode(), case["secret"]))
 "#;
-    assert_eq!(verdicts("python3", &["-c", script], &folder).await, expected());
+    verdicts("python3", &["-c", script], folder).await
 }
 
-#[tokio::test]
-async fn node_verifies_messages() {
-    if !can_run(&["node"]) {
-        return;
-    }
-    let folder = place();
-    write_cases(&folder);
-    folder.write(
-        "cases.mjs",
-        r#"
+async fn in_node(folder: &Folder, cases: &[Value]) -> Vec<bool> {
+    folder.write("cases", &Value::from(cases).to_string());
+    let script = r#"
 import { readFileSync } from "node:fs";
 import { verify } from "./verify.mjs";
-for (const line of readFileSync("cases", "utf8").trim().split("\n")) {
-  const { secret, id, timestamp, signatures, body, now } = JSON.parse(line);
+for (const { secret, id, timestamp, signatures, body, now } of JSON.parse(readFileSync("cases", "utf8"))) {
   Date.now = () => now * 1000;
   const given = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures };
   const headers = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
   console.log(verify(headers, Buffer.from(body), secret));
 }
-"#,
-    );
-    assert_eq!(verdicts("node", &["cases.mjs"], &folder).await, expected());
+"#;
+    folder.write("cases.mjs", script);
+    verdicts("node", &["cases.mjs"], folder).await
+}
+
+#[tokio::test]
+async fn sh_verifies_messages() {
+    if can_run(&FOR_SH) {
+        let (cases, expected): (Vec<_>, Vec<_>) = cases().into_iter().unzip();
+        assert_eq!(in_sh(&place(), &cases).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn python_verifies_messages() {
+    if can_run(&["python3"]) {
+        let (cases, expected): (Vec<_>, Vec<_>) = cases().into_iter().unzip();
+        assert_eq!(in_python(&place(), &cases).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn node_verifies_messages() {
+    if can_run(&["node"]) {
+        let (cases, expected): (Vec<_>, Vec<_>) = cases().into_iter().unzip();
+        assert_eq!(in_node(&place(), &cases).await, expected);
+    }
+}
+
+/// Compares a message of the service with the one that the page shows, and has each language verify it.
+#[tokio::test]
+async fn the_service_sends_what_is_shown_and_each_language_verifies_it() {
+    if !can_run(&[&FOR_SH[..], &["python3", "node"]].concat()) {
+        return;
+    }
+    let (page, folder, mut receiver) = (file("docs/WEBHOOKS.md"), place(), Receiver::start().await);
+    let file = receiver.webhooks_file(&folder, "");
+    let state = Folder::new();
+    let environment = [("EKS_API_STATE_DIR", state.path().to_str().unwrap()), ("EKS_API_WEBHOOKS_FILE", &file)];
+    let lab = lively(&environment).await;
+    let manifest = serde_json::from_str::<Value>(&crate::client::manifest("hello", "exit 3")).unwrap();
+    let create = json!({ "namespace": "demo", "job_manifest": manifest });
+    lab.service.post("/api/eks-create-job", &create).await.expect_status(201);
+    let message = receiver.next().await;
+
+    let (_, shown) = page.split_once("    POST /eks HTTP/1.1\n").unwrap();
+    let names = shown.lines().map_while(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(name, _)| name);
+    let (head, names) = (&message.head, names.collect::<Vec<_>>());
+    assert!(head[0].starts_with("POST /eks ") && names.len() == 4, "{head:?}");
+    names.iter().for_each(|name| assert!(!message.header(name).is_empty(), "{name}"));
+    let blocks = blocks(&page);
+    let shown = &blocks.iter().find(|block| block.language == "json").unwrap().text;
+    let real = serde_json::from_str(&message.body).unwrap();
+    Likeness::default().check(&serde_json::from_str(shown).unwrap(), &real, "").unwrap();
+
+    let [id, timestamp, signatures] =
+        ["id", "timestamp", "signature"].map(|name| message.header(&format!("webhook-{name}")));
+    let case = json!({ "secret": SECRET, "id": id, "timestamp": timestamp, "signatures": signatures,
+        "body": message.body, "now": now() });
+    let cases = [case];
+    assert_eq!(in_sh(&folder, &cases).await, [true]);
+    assert_eq!(in_python(&folder, &cases).await, [true]);
+    assert_eq!(in_node(&folder, &cases).await, [true]);
 }
 
 /// A receiver of the page, on a port of its own.
@@ -262,7 +298,7 @@ async fn the_relay_posts_to_slack() {
     let event = failed_job("hello");
     assert_eq!(relay.post_signed(&event).await, Some(204));
     let post = slack.next().await;
-    assert!(post.head[0].starts_with("post /services/t0/b0/x "), "{:?}", post.head);
+    assert!(post.head[0].starts_with("POST /services/T0/B0/x "), "{:?}", post.head);
     assert_eq!(post.header("content-type"), "application/json");
     let text = "job.failed: lab demo/hello a &lt;!channel&gt; &amp; more";
     assert_eq!(serde_json::from_str::<Value>(&post.body).unwrap(), json!({ "text": text }));
