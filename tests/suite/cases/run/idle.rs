@@ -82,7 +82,7 @@ async fn followed(fake: &Fake, readings: usize) -> String {
     let mut service = Service::new(&options, connections, Credential::None, &progress);
     let folder = Folder::new();
     folder.write("t1.json", &manifest("t1", "true"));
-    let manifest = Manifest::read(folder.path().join("t1.json").to_str().unwrap(), None).unwrap();
+    let manifest = Manifest::read(folder.path().join("t1.json").to_str().unwrap(), None, &[]).unwrap();
     let job = submit(&service, &manifest, "key").await.unwrap();
     service.idle_timeout = Duration::from_millis(100);
     let (state, kept) = (RunState::default(), Arc::new(Mutex::new(Vec::new())));
