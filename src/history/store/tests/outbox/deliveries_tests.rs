@@ -17,9 +17,15 @@ use crate::jobs::batches::state::BatchState::{self, Completed, Failed, Incomplet
 const T: i64 = 1_790_000_000;
 
 /// Tables with at most this number of pending deliveries for an endpoint.
-fn tables(connection: &Connection, max_pending: u64) -> Tables<'_> {
+fn prepare(connection: &Connection, max_pending: u64) -> Tables<'_> {
     let mut tables = Tables::prepare(connection).unwrap();
     tables.outbox = Some(Outbox::prepare(connection, &to(&["ops", "lab"], max_pending)).unwrap());
+    tables
+}
+
+/// As [`prepare`], after the first comparison.
+fn tables(connection: &Connection, max_pending: u64) -> Tables<'_> {
+    let mut tables = prepare(connection, max_pending);
     tables.apply(&listed(vec![], T, ListReason::Start)).unwrap();
     tables
 }
@@ -83,7 +89,7 @@ fn beyond_the_limit_the_oldest_fails_and_is_counted_also_after_a_rollback() {
     assert_eq!(tables.take_news().dropped, BTreeMap::from([("lab".into(), 1)]));
     // A new writer counts the same.
     drop(tables);
-    let mut tables = self::tables(&connection, 3);
+    let mut tables = prepare(&connection, 3);
     add(&mut tables, 10..11);
     assert_eq!(states(&connection, "ops")[2..], ["failed", "pending", "pending", "pending"]);
 }

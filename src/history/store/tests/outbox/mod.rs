@@ -2,4 +2,5 @@
 
 mod deliveries_tests;
 mod events_tests;
+mod retention_tests;
 mod writer_tests;
