@@ -34,7 +34,7 @@ use crate::config::tls::TlsFiles;
 use crate::config::{Settings, access};
 use crate::http::browser::cors::Cors;
 use crate::http::browser::origin::HostAllowlist;
-use crate::http::limits::concurrency::{Bounds, ConcurrencyLimits};
+use crate::http::limits::concurrency::ConcurrencyLimits;
 use crate::http::limits::rate_limit::RateLimits;
 use crate::http::listener::{self, ListenerConfig};
 use crate::http::metrics::HttpMetrics;
@@ -121,10 +121,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         has_clusters_file: matches!(settings.clusters, ClusterSource::File(_)),
         presets,
         auth,
-        calls: ConcurrencyLimits::new(
-            Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes },
-            &names,
-        ),
+        calls: ConcurrencyLimits::new(open_files::bounds(&limits), &names),
         rates: RateLimits::new(limits.by_peer, limits.by_caller, &names),
         repeats: Repeats::default(),
         audit,
@@ -138,9 +135,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         docs: settings.docs,
         draining: draining.clone(),
     });
-    if shared.has_clusters_file {
-        reload_clusters(&mut reload, starter, &shared);
-    }
+    reload_clusters(&mut reload, starter, &shared);
     log_unmatched(&shared);
     tokio::spawn(reload.run(hangup));
     let state = Arc::clone(&shared);
@@ -184,6 +179,9 @@ fn signals() -> Result<(Signal, Signal, Signal), Error> {
 }
 
 fn reload_clusters(reload: &mut Reload, starter: ClusterStarter, state: &Arc<AppState>) {
+    if !state.has_clusters_file {
+        return;
+    }
     let state = Arc::clone(state);
     reload.add("clusters", move || {
         let outcome = starter.reload(&state);

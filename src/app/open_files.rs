@@ -1,6 +1,7 @@
-//! Fits the limits of connections to the limit of open files: [`bound_by_open_files`].
+//! Fits the limits of connections to the limit of open files: [`bound_by_open_files`]. [`bounds`] has the other limits.
 
 use crate::config::limits::Limits;
+use crate::http::limits::concurrency::Bounds;
 
 /// Raises the soft limit of open files to the hard one, and bounds the limits of connections by it.
 pub(super) fn bound_by_open_files(limits: Limits) -> Limits {
@@ -24,6 +25,11 @@ fn bounded(limits: Limits, files: u64) -> Limits {
     }
     let connections_per_peer = limits.connections_per_peer.min(connections.div_ceil(2));
     Limits { connections, connections_per_peer, ..limits }
+}
+
+/// Returns the limits of requests.
+pub(super) const fn bounds(limits: &Limits) -> Bounds {
+    Bounds { requests: limits.requests, waits: limits.waits, streams: limits.streams, writes: limits.writes }
 }
 
 #[cfg(test)]
