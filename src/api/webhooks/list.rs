@@ -14,11 +14,11 @@ use crate::webhooks::endpoint::EndpointUrl;
 
 #[derive(Serialize)]
 struct Listed {
-    webhooks: Vec<Webhook>,
+    webhooks: Vec<Row>,
 }
 
 #[derive(Serialize)]
-struct Webhook {
+struct Row {
     webhook: String,
     host: String,
     pending: u64,
@@ -47,7 +47,7 @@ pub(crate) async fn list_webhooks(ctx: &mut RequestContext) -> Result<Reply, Pro
             _ => "active",
         };
         let (webhook, host) = (endpoint.name.to_string(), host(&endpoint.url));
-        Webhook { webhook, host, pending, oldest_pending, state, last_status, last_success }
+        Row { webhook, host, pending, oldest_pending, state, last_status, last_success }
     });
     Reply::json(StatusCode::OK, &Listed { webhooks: listed.collect() })
 }
