@@ -11,7 +11,7 @@ use crate::support::receiver::{Receiver, message_id};
 use crate::support::service::Folder;
 
 pub(super) async fn a_receiver_gets_the_life_of_a_job(world: Rc<World>) {
-    let (name, state, files) = ("told", Folder::new(), Folder::new());
+    let (name, state, files) = ("hooked", Folder::new(), Folder::new());
     let receiver = Receiver::start();
     files.write("ops.key", &receiver.secret());
     let secret = files.path().join("ops.key");
