@@ -32,12 +32,6 @@ impl WebhookMetrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(webhook).copied().unwrap_or_default()
     }
 
-    /// Returns the numbers of all endpoints, in the order of their names.
-    pub fn all(&self) -> Vec<(Arc<str>, EndpointNumbers)> {
-        let endpoints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        endpoints.iter().map(|(name, numbers)| (Arc::clone(name), *numbers)).collect()
-    }
-
     /// Forgets the endpoints that are not named.
     pub fn retain(&self, is_known: impl Fn(&str) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_known(name));

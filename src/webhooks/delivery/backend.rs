@@ -40,6 +40,9 @@ pub(super) trait Backend: Send + Sync + 'static {
 
     fn summary(&self, webhook: &Arc<str>) -> impl Future<Output = Result<Summary, ReadError>> + Send;
 
+    /// Returns how many deliveries have failed because too many were pending.
+    fn dropped(&self, webhook: &str) -> u64;
+
     /// Returns whether the attempt is written.
     fn record(&self, attempt: Attempt) -> impl Future<Output = bool> + Send;
 
@@ -76,6 +79,10 @@ impl Backend for Live {
         let webhook = Arc::clone(webhook);
         let summary = move |connection: &_| query::summary(connection, &webhook, &Scope::default());
         self.0.read_outbox(READ_TIMEOUT, summary).await
+    }
+
+    fn dropped(&self, webhook: &str) -> u64 {
+        self.0.outbox_dropped(webhook)
     }
 
     async fn record(&self, attempt: Attempt) -> bool {

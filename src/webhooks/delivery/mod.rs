@@ -21,8 +21,6 @@ use crate::webhooks::endpoint::Endpoint;
 use backend::{Backend, Live};
 use worker::Worker;
 
-/// The most deliveries of an endpoint at a time.
-pub const MAX_CONCURRENT: usize = 4;
 /// Before the task of an endpoint that panicked starts again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 

@@ -13,7 +13,6 @@ use crate::history::outbox::query::Due;
 use crate::history::outbox::requests::{Attempt, Next};
 use crate::util::backoff::Backoff;
 use crate::webhooks::Webhooks;
-use crate::webhooks::delivery::MAX_CONCURRENT;
 use crate::webhooks::delivery::backend::Backend;
 use crate::webhooks::delivery::health::{Ended, Health};
 use crate::webhooks::delivery::read_timer::ReadTimer;
@@ -21,6 +20,8 @@ use crate::webhooks::delivery::schedule;
 use crate::webhooks::endpoint::Endpoint;
 use crate::webhooks::send::Sent;
 
+/// The most sends at a time.
+const MAX_CONCURRENT: usize = 4;
 /// The most deliveries of a read.
 const PAGE: usize = 64;
 /// With so many attempts that are not written, nothing more is sent: a crash would have all of them sent again.
@@ -171,7 +172,9 @@ impl<B: Backend> Worker<B> {
         // If it cannot be read, it is counted later.
         self.count_at = summary.is_err().then(|| self.counted + COUNT_INTERVAL);
         if let Ok(summary) = summary {
+            let dropped = self.backend.dropped(&self.webhook);
             self.webhooks.metrics.update(&self.webhook, |numbers| {
+                numbers.dropped = dropped;
                 numbers.pending = summary.pending;
                 numbers.oldest_pending = summary.oldest_pending.map(|time| time.0.saturating_mul(1000));
             });

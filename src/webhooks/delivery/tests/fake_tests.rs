@@ -149,6 +149,10 @@ impl Backend for Fake {
         Ok(Summary { pending: pending as u64, oldest_pending, ..Summary::default() })
     }
 
+    fn dropped(&self, _: &str) -> u64 {
+        7
+    }
+
     async fn record(&self, attempt: Attempt) -> bool {
         sleep(Duration::from_millis(1)).await;
         self.state(|state| {
