@@ -14,6 +14,8 @@ mod reads;
 mod start;
 mod streams;
 mod waits;
+#[cfg(feature = "history")]
+mod webhooks;
 mod writes;
 
 use crate::bench::Bench;
@@ -37,4 +39,6 @@ pub(crate) const ALL: &[(&str, &str, Run)] = &[
     ("batches", "500 jobs at once, status and end of 1,000", |bench| Box::pin(batches::run(bench))),
     #[cfg(feature = "history")]
     ("history", "a million runs: size, pages, statistics, writing", |bench| Box::pin(history::run(bench))),
+    #[cfg(feature = "history")]
+    ("webhooks", "deliveries beside dead receivers, and reads meanwhile", |bench| Box::pin(webhooks::run(bench))),
 ];

@@ -8,8 +8,10 @@ mod calls;
 mod likeness;
 mod links;
 mod promises;
+mod receiver;
 mod shown;
 pub(crate) mod stream;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::fs;

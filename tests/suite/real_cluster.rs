@@ -25,6 +25,7 @@ mod namespaces;
 mod outages;
 mod refusals;
 mod templates;
+mod webhooks;
 
 use std::io::Write;
 use std::pin::Pin;
@@ -111,6 +112,7 @@ const WITH_CONTROLLERS: &[Scenario] = scenarios![
     batches::a_batch_deleted_in_the_foreground_takes_its_members,
     batches::a_batch_deleted_in_the_background_takes_its_members,
     batches::a_member_that_comes_after_its_batch_is_gone_goes_too,
+    webhooks::a_receiver_gets_the_life_of_a_job,
 ];
 const OF_TEMPLATES: &[Scenario] = scenarios![
     templates::a_suspended_cron_job_is_run_with_each_override_and_read_back,

@@ -7,6 +7,7 @@ mod judge;
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -145,6 +146,21 @@ impl Receiver {
         let seen = self.state.seen.borrow();
         assert!(seen.mistakes.is_empty(), "{:?}", seen.mistakes);
         seen.messages.clone()
+    }
+
+    /// How many messages came.
+    pub fn count(&self) -> usize {
+        self.state.seen.borrow().messages.len()
+    }
+
+    /// Waits until messages with all of these ids came. Returns false if that takes too long.
+    pub async fn has_all(&self, ids: impl Iterator<Item = &str>, patience: Duration) -> bool {
+        let (mut seen, mut ids) = (self.state.seen.subscribe(), ids.peekable());
+        let all = seen.wait_for(|seen| {
+            while ids.next_if(|id| seen.ids.contains(*id)).is_some() {}
+            ids.peek().is_none()
+        });
+        timeout(patience, all).await.is_ok()
     }
 
     /// Whether a message with this id came.

@@ -9,10 +9,10 @@ use super::imports::{modules, paths};
 use super::source::{Kind, Source, sources, split};
 
 /// The most lines of code of the inner core.
-const MAX_LINES: usize = 3_100;
+const MAX_LINES: usize = 3_400;
 
 /// Commands that print a secret because their user asks for it.
-const PRINT_SECRETS: [&str; 2] = ["cli/keygen.rs", "cli/token.rs"];
+const PRINT_SECRETS: [&str; 3] = ["cli/keygen.rs", "cli/token.rs", "cli/webhook.rs"];
 
 const EXPOSES: &str = ".expose()";
 /// Code that makes a caller, or finds that it is allowed.
@@ -134,7 +134,7 @@ fn the_list_of_the_inner_core_is_complete() {
 }
 
 #[test]
-fn the_inner_core_has_at_most_3100_lines_of_code() {
+fn the_inner_core_has_at_most_3400_lines_of_code() {
     let listed = listed();
     let core = sources().iter().filter(|source| listed.contains(&source.name));
     let lines: usize = core.map(|source| source.code_lines().count()).sum();
@@ -204,11 +204,12 @@ fn only_checked_namespaces_are_in_a_job_ref() {
 }
 
 #[test]
-fn only_aws_and_auth_see_a_secret() {
-    let wrong = outside(|source| has_code(source, &[EXPOSES]), &[&["aws/", "auth/"], &PRINT_SECRETS[..]].concat());
+fn only_aws_auth_and_webhooks_see_a_secret() {
+    let sign = ["aws/", "auth/", "webhooks/signature.rs"];
+    let wrong = outside(|source| has_code(source, &[EXPOSES]), &[&sign, &PRINT_SECRETS[..]].concat());
     assert!(wrong.is_empty(), "{wrong:?}");
     // The request's header is read in one place, and passed on closed.
-    let closed = ["aws/", "auth/", "http/request/credentials.rs", "kube/bearer.rs"];
+    let closed = ["aws/", "auth/", "http/request/credentials.rs", "kube/bearer.rs", "webhooks/"];
     let wrong = outside(|source| imports(source, "util::secret"), &closed);
     assert!(wrong.is_empty(), "{wrong:?}");
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::file;
 use super::likeness::Likeness;
+use super::receiver::Receiver;
 use super::shown::{Call, Event, Shown, blocks};
 use super::stream::Stream;
 use crate::given::cron_job;
@@ -51,7 +52,7 @@ async fn answer_as_shown(blocks: &[Vec<Call>]) {
 }
 
 /// A lab in which jobs run by themselves, at once, with a namespace that cannot go and a `CronJob` in `default`. The
-/// service has a history.
+/// service has a history, and a webhook whose receiver takes everything.
 async fn lab(state: &Folder) -> Lab {
     let pace = Duration::from_millis(10);
     let auto = Some(AutoRun { pending: pace, running: pace, terminating: pace });
@@ -61,7 +62,10 @@ async fn lab(state: &Folder) -> Lab {
     cluster.put_cron_job(cron_job("etl"));
     let aws = AwsMock::start().await;
     aws.describes(&cluster.endpoint(), &cluster.ca_pem());
-    let service = builder(BINARY, &aws).env("EKS_API_STATE_DIR", state.path().to_str().unwrap()).start().await;
+    let receiver = Receiver::start().await;
+    let file = receiver.webhooks_file(state, "events=job.completed");
+    let environment = [("EKS_API_STATE_DIR", state.path().to_str().unwrap()), ("EKS_API_WEBHOOKS_FILE", &file)];
+    let service = builder(BINARY, &aws).envs(&environment).start().await;
     service.ready().await;
     Lab { service, cluster, aws }
 }

@@ -22,7 +22,7 @@ const FIXED: [&str; 13] = [
     "content-type",
 ];
 /// Strings that are given back to the service later on, and so have to be this run's own.
-const MARKS: [&str; 4] = ["etag", "continue", "uid", "id"];
+const MARKS: [&str; 5] = ["etag", "continue", "uid", "id", "delivery_id"];
 /// What stands for whatever is left out.
 const MORE: &str = "…";
 

@@ -14,7 +14,7 @@ const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 const AUDIT: &str = "/api/eks-list-audit?limit=1";
 
 /// A service with a history in this folder.
-async fn with_history(builder: Builder, state: &Folder) -> Service {
+pub(super) async fn with_history(builder: Builder, state: &Folder) -> Service {
     let service = builder.env("EKS_API_STATE_DIR", state.path().to_str().unwrap()).start().await;
     service.ready().await;
     eventually("a history that can be used", async || {

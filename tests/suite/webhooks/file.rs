@@ -139,7 +139,7 @@ async fn check_connects_to_each_endpoint_and_sends_nothing() {
     let (mut stream, mut received) = (listener.into_std().unwrap().accept().unwrap().0, Vec::new());
     stream.read_to_end(&mut received).unwrap();
     assert_eq!(received, b"");
-    let line = format!("ok      webhook ops: connected to {address}; no message was sent\n");
+    let line = format!("ok      webhook ops: connected to {}; no message was sent\n", address.ip());
     assert!(stdout.contains(&line) && !stdout.contains("hidden"), "{stdout}");
     let lines: Vec<&str> = stdout.lines().collect();
     for start in ["FAILED  webhook dead: ", "FAILED  webhook inner: "] {

@@ -8,17 +8,17 @@
 
 mod load;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::site::Files;
 use crate::calls::BINARY;
 use crate::history::site::with_state;
 use crate::live::until;
-use crate::support::receiver::{Message, Receiver};
+use crate::support::receiver::Receiver;
 use crate::support::service::{Builder, Folder, Reply};
 use crate::support::{builder, surroundings};
 use load::Load;
@@ -40,23 +40,13 @@ async fn live(builder: &Builder, is_ready: bool, time: Duration) {
 }
 
 /// Waits until the receiver has all of these ids. Names those that are missing if it takes too long.
-async fn all_arrive(receiver: &Receiver, expected: &BTreeMap<String, String>, seed: u64) -> Vec<Message> {
-    let has_all = async {
-        loop {
-            let messages = receiver.messages();
-            let ids: BTreeSet<_> = messages.iter().map(|message| message.id.as_str()).collect();
-            if expected.keys().all(|id| ids.contains(id.as_str())) {
-                return messages;
-            }
-            receiver.got(messages.len() + 1).await;
-        }
-    };
+async fn all_arrive(receiver: &Receiver, expected: &BTreeMap<String, String>, seed: u64) {
     let missing = || {
-        let came: BTreeSet<_> = receiver.messages().into_iter().map(|message| message.id).collect();
-        let missing = expected.iter().filter(|(id, _)| !came.contains(*id)).map(|(_, what)| what.as_str());
+        let missing = expected.iter().filter(|(id, _)| !receiver.has(id)).map(|(_, what)| what.as_str());
         missing.collect::<Vec<_>>().join("\n")
     };
-    timeout(PATIENCE, has_all).await.unwrap_or_else(|_| panic!("seed {seed}: missing:\n{}", missing()))
+    let has_all = receiver.has_all(expected.keys().map(String::as_str), PATIENCE).await;
+    assert!(has_all, "seed {seed}: missing:\n{}", missing());
 }
 
 /// Kills services over the same files while the cluster makes transitions. `seed` decides the transitions and the moments.
@@ -89,15 +79,15 @@ async fn kills(binary: &str, seed: u64, lives: u64, transitions: usize) -> (usiz
     service.ready().await;
     load.until(transitions);
     let expected = load.expected();
-    let messages = all_arrive(&receiver, &expected, seed).await;
-    for message in &messages {
+    all_arrive(&receiver, &expected, seed).await;
+    for message in receiver.messages() {
         let what = (&message.event_type, message.data()["job_name"].to_string());
         assert!(expected.contains_key(&message.id), "seed {seed}: {what:?} belongs to no transition: {}", message.id);
     }
     // What is sent by then is written as sent. So nothing comes after it.
     let path = "/api/eks-list-webhooks";
     until(async || service.get(path).await, |reply| reply.json()["webhooks"][0]["pending"] == 0).await;
-    (expected.len(), receiver.messages().len())
+    (expected.len(), receiver.count())
 }
 
 #[tokio::test]

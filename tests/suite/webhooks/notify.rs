@@ -22,7 +22,8 @@ async fn an_endpoint_that_is_named_gets_the_end_of_the_job() {
     create(&hooks, "done", &json!(["ops"])).await.expect_status(201);
     assert_eq!(hooks.job("done")["metadata"]["annotations"][NOTIFY], "ops");
     create(&hooks, "broken", &json!(["ops", "other"])).await.expect_status(201);
-    create(&hooks, "silent", &json!([])).await.expect_status(201);
+    let silent = json!({ "job_manifest": manifest("silent") });
+    hooks.site.post(CREATE_JOB, &silent).await.expect_status(201);
     assert_eq!(hooks.job("silent")["metadata"]["annotations"].get(NOTIFY), None);
     for (name, status) in
         [("done", completed(&at(1), &at(2))), ("broken", failed(&at(1), &at(2))), ("silent", completed(&at(1), &at(2)))]
@@ -64,7 +65,7 @@ async fn a_name_that_is_unknown_or_excludes_the_job_is_refused_before_anything_i
         assert!(told["detail"].as_str().unwrap().contains(name), "{told}");
         assert_eq!(hooks.cluster().job("default", "etl"), None, "{name}");
     }
-    for wrong in [json!("ops"), json!([1]), json!({ "ops": true })] {
+    for wrong in [json!([]), json!("ops"), json!([1]), json!({ "ops": true })] {
         let reply = create(&hooks, "etl", &wrong).await;
         assert!([400, 422].contains(&reply.status.as_u16()), "{wrong}: {}", reply.text());
     }

@@ -58,9 +58,7 @@ const ANSWERS: [Answer; 7] = [
 #[tokio::test]
 async fn secrets_and_urls_are_in_no_log_reply_metric_or_file() {
     let (ops, dead) = (Receiver::start(), Receiver::start());
-    let mut hooks =
-        Hooks::with(&[("ops", &ops, "events=job.*"), ("dead", &dead, "")], |builder| builder.env("LOG_LEVEL", "TRACE"))
-            .await;
+    let mut hooks = Hooks::start(&[("ops", &ops, "events=job.*"), ("dead", &dead, "")]).await;
     dead.stop().await;
     let mut secrets = vec![ops.secret(), dead.secret()];
     let mut replies = String::new();
