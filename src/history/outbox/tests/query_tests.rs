@@ -16,7 +16,8 @@ fn database() -> Connection {
     connection
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6)
-             INSERT INTO events SELECT i, 'msg_' || i, iif(i = 6, 'batch.failed', 'job.failed'), iif(i % 2, 'prod', 'lab'),
+             INSERT INTO events SELECT i, 'msg_' || i, iif(i = 6, 'batch.failed', 'job.failed'),
+                iif(i % 2, 'prod', 'lab'),
                 iif(i > 3, 'team-a', 'demo'), 'object-' || i, 1000 + i, 1000 * i, '{' || i || '}' FROM n;
              WITH states(webhook, state) AS (VALUES ('ops', 'pending'), ('bad', 'failed'), ('ok', 'delivered'))
              INSERT INTO deliveries (event, webhook, state, written, next_attempt)
