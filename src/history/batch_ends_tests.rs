@@ -128,7 +128,8 @@ fn head(name: &str, size: usize) -> Job {
 }
 
 /// A member. Its end is `Complete` or `Failed`, and the seconds after the creation of old heads.
-fn member(batch: &str, index: usize, version: u64, end: Option<(&str, i64)>) -> Job {
+fn member(batch: &str, index: usize, version: u64, end: impl Into<Option<(&'static str, i64)>>) -> Job {
+    let end = end.into();
     let conditions =
         end.map(|(kind, end)| json!([{ "type": kind, "status": "True", "lastTransitionTime": at(OLD + end) }]));
     serde_json::from_value(json!({
@@ -142,12 +143,12 @@ fn member(batch: &str, index: usize, version: u64, end: Option<(&str, i64)>) -> 
     .unwrap()
 }
 
-const fn complete(end: i64) -> Option<(&'static str, i64)> {
-    Some(("Complete", end))
+const fn complete(end: i64) -> (&'static str, i64) {
+    ("Complete", end)
 }
 
-const fn failed(end: i64) -> Option<(&'static str, i64)> {
-    Some(("Failed", end))
+const fn failed(end: i64) -> (&'static str, i64) {
+    ("Failed", end)
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +221,8 @@ async fn a_call_that_ends_for_good_leaves_an_incomplete_batch_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_becomes_too_old_is_noticed_without_a_change() {
     let (age, left) = (Duration::from_mins(1), Duration::from_millis(100));
-    let created = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() - age;
+    let created = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let created = created.checked_sub(age).unwrap();
     let may_grow = age + left + Duration::from_nanos(created.subsec_nanos().into());
     let mut followed = Followed::of(Arc::new(JobStore::new("lab")), may_grow);
     let created = i64::try_from(created.as_secs()).unwrap();

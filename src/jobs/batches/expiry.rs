@@ -108,10 +108,10 @@ fn due(batch: &Batch, may_grow: Duration, grows: bool) -> Option<Duration> {
         return None;
     }
     let time = |seconds: i64| Duration::from_secs(seconds.try_into().unwrap_or_default());
-    let grown = time(batch.head.created) + may_grow;
-    let due = ended_at(batch).map_or(grown, time) + Duration::from_secs(ttl.into());
+    let until = time(batch.head.created) + may_grow;
+    let due = ended_at(batch).map_or(until, time) + Duration::from_secs(ttl.into());
     let is_complete = batch.members.iter().all(Option::is_some);
-    Some(if grows && !is_complete { due.max(grown) } else { due })
+    Some(if grows && !is_complete { due.max(until) } else { due })
 }
 
 /// Deletes the head, and with it the members. A batch that is gone already counts as deleted.

@@ -206,7 +206,9 @@ async fn the_service_sends_what_is_shown_and_each_language_verifies_it() {
     let names = shown.lines().map_while(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(name, _)| name);
     let (head, names) = (&message.head, names.collect::<Vec<_>>());
     assert!(head[0].starts_with("POST /eks ") && names.len() == 4, "{head:?}");
-    names.iter().for_each(|name| assert!(!message.header(name).is_empty(), "{name}"));
+    for name in &names {
+        assert!(!message.header(name).is_empty(), "{name}");
+    }
     let blocks = blocks(&page);
     let shown = &blocks.iter().find(|block| block.language == "json").unwrap().text;
     let real = serde_json::from_str(&message.body).unwrap();
