@@ -1,5 +1,6 @@
-//! What webhooks are told. `tables` writes an event and its deliveries in the transaction of the transition; `query` reads
-//! them; `requests` are the changes that the delivery and its calls ask for. The sending is in [`crate::webhooks`].
+//! What webhooks are told. `tables` writes an event and its deliveries in the transaction of the transition; `query`
+//! reads them; `requests` are the changes that the delivery and its calls ask for. The sending
+//! is in [`crate::webhooks`].
 
 mod attempts;
 mod batches;

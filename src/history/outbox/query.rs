@@ -14,9 +14,13 @@ use crate::history::query::{Bounds, Cursor, Page, page};
 const DUE: &str = "SELECT id, next_attempt, attempts, event FROM deliveries INDEXED BY deliveries_due
     WHERE webhook = ?1 AND state = 'pending' ORDER BY next_attempt, id";
 
-/// The number, the oldest, and whether one waits for its next attempt.
-const PENDING: &str = "SELECT count(*), min(written), ifnull(max(attempts > 0), 0)
-    FROM deliveries INDEXED BY deliveries_pending WHERE webhook = ?1 AND state = 'pending'";
+/// The number and the oldest. The index has both.
+const PENDING: &str = "SELECT count(*), min(written) FROM deliveries INDEXED BY deliveries_pending
+    WHERE webhook = ?1 AND state = 'pending'";
+
+/// Whether one waits for its next attempt.
+const HAS_RETRY: &str = "SELECT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_due
+    WHERE webhook = ?1 AND state = 'pending' AND attempts > 0)";
 
 const PENDING_OF_SCOPE: &str = "SELECT d.written, attempts > 0, cluster, namespace
     FROM deliveries d INDEXED BY deliveries_pending CROSS JOIN events ON events.id = event
@@ -84,10 +88,14 @@ pub struct Summary {
 
 /// Returns the summary of an endpoint. Only deliveries of the scope count as pending.
 pub fn summary(connection: &Connection, webhook: &str, scope: &Scope) -> rusqlite::Result<Summary> {
+    let note = "SELECT last_status, last_success, last_success IS NOT last_attempt FROM webhooks WHERE name = ?1";
+    let last = connection.query_row(note, [webhook], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (last_status, last_success, has_failed) = last.optional()?.unwrap_or_default();
     let (mut pending, mut oldest, mut has_retry) = (0, None::<i64>, false);
     if scope.is_all() {
-        (pending, oldest, has_retry) = connection
-            .query_row(PENDING, [webhook], |row| Ok((row.get::<_, u32>(0)?.into(), row.get(1)?, row.get(2)?)))?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, u32>(0)?.into(), row.get(1)?));
+        (pending, oldest) = connection.query_row(PENDING, [webhook], read)?;
+        has_retry = has_failed && connection.query_row(HAS_RETRY, [webhook], |row| row.get(0))?;
     } else {
         let mut statement = connection.prepare(PENDING_OF_SCOPE)?;
         let mut rows = statement.query([webhook])?;
@@ -99,9 +107,6 @@ pub fn summary(connection: &Connection, webhook: &str, scope: &Scope) -> rusqlit
             }
         }
     }
-    let note = "SELECT last_status, last_success, last_success IS NOT last_attempt FROM webhooks WHERE name = ?1";
-    let last = connection.query_row(note, [webhook], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let (last_status, last_success, has_failed) = last.optional()?.unwrap_or_default();
     Ok(Summary {
         pending,
         oldest_pending: oldest.map(in_seconds),

@@ -72,7 +72,8 @@ impl<'c> Outbox<'c> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?,
             add_delivery: connection.prepare(
-                "INSERT INTO deliveries (event, webhook, state, written, next_attempt) VALUES (?1, ?2, 'pending', ?3, ?3)",
+                "INSERT INTO deliveries (event, webhook, state, written, next_attempt)
+                 VALUES (?1, ?2, 'pending', ?3, ?3)",
             )?,
         })
     }

@@ -20,7 +20,8 @@ pub(super) const UPSERT: &str = "
         ?24, ?25, ?26, ?27, ?28)
     ON CONFLICT (cluster, uid) DO UPDATE SET
         version = excluded.version, state = excluded.state, started = excluded.started, ended = excluded.ended,
-        reason = excluded.reason, message = excluded.message, deleted = excluded.deleted, exit_code = ifnull(exit_code, excluded.exit_code),
+        reason = excluded.reason, message = excluded.message, deleted = excluded.deleted,
+        exit_code = ifnull(exit_code, excluded.exit_code),
         termination_message = ifnull(termination_message, excluded.termination_message),
         template = excluded.template, batch_name = excluded.batch_name, labels = excluded.labels,
         images = ifnull(images, excluded.images), queued_s = excluded.queued_s, ran_s = excluded.ran_s,

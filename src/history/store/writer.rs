@@ -143,7 +143,9 @@ impl Writer {
             }
         }
         let mut settled = outcomes.iter().flatten();
-        group.into_iter().for_each(|entry| entry.settle(settled.next().copied(), &self.shared));
+        for entry in group {
+            entry.settle(settled.next().copied(), &self.shared);
+        }
         outcomes.map(drop)
     }
 

@@ -41,7 +41,8 @@ fn written(records: &[Record]) -> Connection {
 
 fn types(connection: &Connection) -> Vec<Value> {
     let sql = "SELECT object, type, time - 1790000000, webhook FROM events JOIN deliveries ON event = events.id
-        WHERE state = 'pending' AND next_attempt = events.written AND deliveries.written = next_attempt ORDER BY events.id";
+        WHERE state = 'pending' AND next_attempt = events.written AND deliveries.written = next_attempt
+        ORDER BY events.id";
     rows(connection, sql)
 }
 

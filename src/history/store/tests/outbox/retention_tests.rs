@@ -84,18 +84,21 @@ fn a_full_file_loses_the_oldest_ends_and_events_but_none_that_is_pending() {
     let start = now() - DAY;
     let is_high = || Retention::new(connection, &config, Duration::ZERO, now()).unwrap().is_high().unwrap();
     let mut number = 0;
-    while !is_high() {
-        connection.execute_batch("BEGIN").unwrap();
-        batches(&mut tables, (number..number + 20).map(|at| ended(&at.to_string(), start + at)).collect());
-        connection.execute_batch("COMMIT").unwrap();
-        number += 20;
-    }
+    let mut fill = |tables: &mut Tables<'_>| {
+        while !is_high() {
+            connection.execute_batch("BEGIN").unwrap();
+            batches(tables, (number..number + 20).map(|at| ended(&at.to_string(), start + at)).collect());
+            connection.execute_batch("COMMIT").unwrap();
+            number += 20;
+        }
+        number
+    };
+    fill(&mut tables);
+    let age =
+        "UPDATE deliveries SET state = 'failed' WHERE event > 9; UPDATE events SET written = 1000 * id WHERE id < 210";
+    connection.execute_batch(age).unwrap();
+    let number = fill(&mut tables);
     let events = counts(connection)[0].as_i64().unwrap();
-    connection
-        .execute_batch(
-            "UPDATE deliveries SET state = 'failed' WHERE event > 9; UPDATE events SET written = 1000 * id WHERE id < 210",
-        )
-        .unwrap();
     let too_old = work(connection, &config);
     assert!(!is_high());
     let left = counts(connection);
