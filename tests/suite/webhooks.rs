@@ -9,6 +9,7 @@ mod file;
 mod first_start;
 mod kills;
 mod library;
+mod naming;
 mod notify;
 mod outages;
 mod restarts;

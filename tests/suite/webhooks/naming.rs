@@ -48,7 +48,7 @@ async fn the_job_keeps_the_names_in_their_order_whatever_it_is_made_from() {
     let body = json!({ "job_manifest": manifest("own"), "notify": ["ops", "dev"] });
     lab.service.post(CREATE_JOB, &body).await.expect_status(201);
     lab.cluster.put_cron_job(cron_job("etl"));
-    let body = json!({ "template": { "cron_job": "etl" }, "job_name": "made", "notify": ["dev", "ops"] });
+    let body = json!({ "template": { "cron_job": "etl" }, "job_name": "made", "parameters": { "DATE": "x" }, "notify": ["dev", "ops"] });
     lab.service.post(CREATE_JOB, &body).await.expect_status(201);
     let mut annotated = manifest("annotated");
     annotated["metadata"]["annotations"] = json!({ ANNOTATION: "theirs" });
