@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::history::with_history;
 use super::{World, manifest};
@@ -60,7 +60,7 @@ pub(super) async fn a_receiver_gets_the_life_of_a_job(world: Rc<World>) {
     assert_eq!((&deleted["state"], &deleted["job_name"]), (&json!("completed"), &json!(name)), "{deleted}");
     let idle = async || {
         let webhooks = service.get("/api/eks-list-webhooks").await.expect_status(200).json();
-        (webhooks["webhooks"][0]["pending"] == Value::from(0)).then_some(())
+        (webhooks["webhooks"][0]["pending"] == 0).then_some(())
     };
     eventually("an outbox that is empty", idle).await;
     assert_eq!(receiver.messages().len(), 4, "each came once");

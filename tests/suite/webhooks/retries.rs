@@ -58,7 +58,7 @@ async fn a_delivery_that_fails_waits_for_its_next_try_and_is_sent_again_by_a_cal
 
 #[tokio::test]
 async fn a_pause_that_the_receiver_asks_for_is_kept() {
-    let later = OffsetDateTime::now_utc() + Duration::from_secs(2 * 3600);
+    let later = OffsetDateTime::now_utc() + Duration::from_hours(2);
     let date = later.format(&time::format_description::well_known::Rfc2822).unwrap().replace("+0000", "GMT");
     for (status, value, range) in [
         (429, "3600".to_owned(), 3500..=5500),
