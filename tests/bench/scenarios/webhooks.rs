@@ -79,11 +79,11 @@ async fn reads(bench: &mut Bench) {
     for _ in 0..bench.pace.pick(5, 2) {
         for which in 0..groups.len() {
             // Beside the floor jobs end in the cluster of the first service.
-            let site = Arc::clone(&sites[which % sites.len()]);
+            let busy = Arc::clone(&sites[which % sites.len()]);
             let from = ended + 1_000_000 * which;
-            let ends = tokio::spawn(async move { site.pace(ENDS, seconds, from).await });
+            let ending = tokio::spawn(async move { busy.pace(ENDS, seconds, from).await });
             tails[which].push(ingest::read(bench, groups[which], seconds));
-            ends.await.unwrap();
+            ending.await.unwrap();
         }
         ended += usize::try_from(ENDS * seconds).unwrap();
         ratios.push(tails[1].last().unwrap() / tails[0].last().unwrap());
