@@ -125,9 +125,11 @@ async fn in_sh(folder: &Folder, cases: &[Value]) -> Vec<bool> {
     let mut script = "set -eu\n. ./verify.sh\ndate() { echo \"$NOW\"; }\n".to_owned();
     for case in cases {
         let text = |key: &str| case[key].as_str().unwrap().to_owned();
-        script += &format!("SECRET='{}' NOW={}\nprintf %s '{}' >body\n", text("secret"), case["now"], text("body"));
-        script += &format!("if verify '{}' '{}' '{}' body; ", text("id"), text("timestamp"), text("signatures"));
-        script += "then echo true; else echo false; fi\n";
+        let [secret, body, id, time, signatures] = ["secret", "body", "id", "timestamp", "signatures"].map(text);
+        let given = format!("SECRET='{secret}' NOW={}\nprintf %s '{body}' >body\n", case["now"]);
+        script.push_str(&given);
+        let call = format!("if verify '{id}' '{time}' '{signatures}' body; then echo true; else echo false; fi\n");
+        script.push_str(&call);
     }
     verdicts("sh", &["-c", &script], folder).await
 }
