@@ -15,7 +15,7 @@ use crate::history::outbox::event::Subscriptions;
 use crate::webhooks::Webhooks;
 use crate::webhooks::delivery::deliver;
 
-/// What takes longer is sent again after the next start.
+/// A delivery that takes longer is sent again after the next start.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 

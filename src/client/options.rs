@@ -13,7 +13,7 @@ use crate::util::text::truncate;
 pub struct Options {
     pub source: JobSource,
     pub namespace: Option<String>,
-    /// The webhooks that are told the end.
+    /// The webhooks that get the end of the job.
     pub notify: Vec<String>,
     pub follow: bool,
     /// Show the logs of all pods at the same time, each line after its pod and container.
@@ -43,7 +43,7 @@ pub struct BatchOptions {
     pub namespace: Option<String>,
     pub name: Option<String>,
     pub on_error: Option<String>,
-    /// The webhooks that are told the end of the batch.
+    /// The webhooks that get the end of the batch.
     pub notify: Vec<String>,
     pub idempotency_key: Option<String>,
     /// Wait for the end of all jobs.

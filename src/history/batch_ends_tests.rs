@@ -1,11 +1,12 @@
 //! Tests of which ends are recorded, of a real store.
 
+#[path = "batch_jobs_tests.rs"]
+mod jobs;
+
 use std::sync::Mutex;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -13,6 +14,7 @@ use super::*;
 use crate::kube::names::{BatchName, Namespace};
 use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
+use jobs::{OLD, complete, created_head, failed, head, member};
 
 /// Of the paused clock. The real one may need some rounds of a second.
 const SOON: Duration = Duration::from_hours(240);
@@ -92,63 +94,14 @@ impl Followed {
 
 /// The time of an end counts from the creation of old heads.
 fn short(batches: &[BatchEnd]) -> String {
-    let mut ends: Vec<_> = batches
-        .iter()
-        .map(|end| {
-            let state = serde_json::from_str::<Value>(&end.json).unwrap()["state"].take();
-            assert_eq!(state, end.state.name());
-            format!("{} {} {}", end.name, end.state.name(), end.time - OLD)
-        })
-        .collect();
+    let ends = batches.iter().map(|end| {
+        let state = serde_json::from_str::<Value>(&end.json).unwrap()["state"].take();
+        assert_eq!(state, end.state.name());
+        format!("{} {} {}", end.name, end.state.name(), end.time - OLD)
+    });
+    let mut ends: Vec<_> = ends.collect();
     ends.sort();
     ends.join(", ")
-}
-
-/// The creation of the heads that get no more members.
-const OLD: i64 = 1_769_000_000;
-
-fn at(seconds: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap().format(&Rfc3339).unwrap()
-}
-
-fn created_head(name: &str, size: usize, created: i64) -> Job {
-    let description = json!({ "size": size, "body": "0a" }).to_string();
-    serde_json::from_value(json!({ "metadata": {
-        "name": name, "namespace": "a", "uid": format!("u-{name}"), "resourceVersion": "3",
-        "creationTimestamp": at(created),
-        "labels": { "app": "eks-api", "eks-api/batch-head": "true", "team": "x" },
-        "annotations": { "eks-api/batch": description, "eks-api/notify": "ops,dev" },
-    } }))
-    .unwrap()
-}
-
-/// A head that is too old to get members.
-fn head(name: &str, size: usize) -> Job {
-    created_head(name, size, OLD)
-}
-
-/// A member. Its end is `Complete` or `Failed`, and the seconds after the creation of old heads.
-fn member(batch: &str, index: usize, version: u64, end: impl Into<Option<(&'static str, i64)>>) -> Job {
-    let end = end.into();
-    let conditions =
-        end.map(|(kind, end)| json!([{ "type": kind, "status": "True", "lastTransitionTime": at(OLD + end) }]));
-    serde_json::from_value(json!({
-        "metadata": {
-            "name": format!("{batch}-{index:04}"), "namespace": "a", "uid": format!("u-{batch}-{index}"),
-            "resourceVersion": version.to_string(), "labels": { "app": "eks-api", "eks-api/batch": batch },
-            "ownerReferences": [{ "kind": "Job", "name": batch, "uid": format!("u-{batch}") }],
-        },
-        "status": { "active": u32::from(end.is_none()), "conditions": conditions.unwrap_or_else(|| json!([])) },
-    }))
-    .unwrap()
-}
-
-const fn complete(end: i64) -> (&'static str, i64) {
-    ("Complete", end)
-}
-
-const fn failed(end: i64) -> (&'static str, i64) {
-    ("Failed", end)
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ pub struct Status {
     label_ends: Box<[(u32, u32)]>,
     template: Option<Box<str>>,
     batch: Option<Box<Membership>>,
-    /// The webhooks that are told the end, as the annotation names them.
+    /// The webhooks that get the end, as the annotation names them.
     notify: Option<Box<str>>,
     /// When the deletion began, in seconds since 1970.
     pub deleted_at: Option<i64>,

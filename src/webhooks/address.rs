@@ -67,8 +67,8 @@ fn held_in(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
         // 6to4.
         [0x2002, ..] => vec![Ipv4Addr::new(b2, b3, b4, b5)],
-        // A network's own NAT64 (RFC 8215). Its prefix has 48, 56, 64 or 96 bits, and the place of the IPv4 address
-        // depends on that (RFC 6052, section 2.2). Each place counts. What begins with 0 is prefix or suffix.
+        // A network's own NAT64 (RFC 8215). Its prefix has 48, 56, 64 or 96 bits. The place of the IPv4 address depends
+        // on that (RFC 6052, section 2.2), so each place counts. Bytes that begin with 0 are prefix or suffix.
         [0x64, 0xff9b, 1, ..] => {
             let places = [[b6, b7, b9, b10], [b7, b9, b10, b11], [b9, b10, b11, b12], [b12, b13, b14, b15]];
             let held: Vec<_> =

@@ -1,4 +1,4 @@
-//! Each kind of address, by itself and inside an IPv6 address.
+//! Each kind of address, alone and inside an IPv6 address.
 
 use super::*;
 

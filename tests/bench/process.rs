@@ -5,15 +5,13 @@ use std::fs::read_to_string;
 use crate::figures::report::Machine;
 use crate::figures::statistics::float;
 
-/// How long a process has kept processors busy, in seconds: its threads' times, in nanoseconds, where the kernel
-/// keeps them, and else in hundredths of a second.
+/// How long a process has kept processors busy, in seconds: its threads' times in nanoseconds, where the kernel keeps
+/// them. Those of threads that have ended are only in the hundredths of a second of the process.
 pub(crate) fn cpu(pid: u32) -> f64 {
-    precise(pid).unwrap_or_else(|| {
-        let stat = read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let ticks = fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
-        float(ticks.sum()) / 100.0
-    })
+    let stat = read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    precise(pid).unwrap_or_default().max(float(ticks.sum()) / 100.0)
 }
 
 fn precise(pid: u32) -> Option<f64> {

@@ -1,4 +1,4 @@
-//! What the calls for operators share: who may make them, and what their callers may see.
+//! The calls for operators share these: who may make them, and what their callers may see.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub const COMMAND: CommandOption =
     words("COMMAND...", "with --from: the container's command; the template's command and args are not used");
 
 pub const NOTIFY: CommandOption =
-    option("", "notify", "NAME[,NAME]", "the webhooks that are told the end; the operator names them");
+    option("", "notify", "NAME[,NAME]", "the webhooks that get the end; the operator names them");
 
 pub static SPEC: CommandSpec = CommandSpec {
     name: "run",

@@ -31,7 +31,7 @@ impl<'c> BatchEnds<'c> {
     }
 
     /// Returns the event of an end that is new. Members that are deleted after the end make a batch incomplete, or an
-    /// incomplete one end earlier: that is no event.
+    /// incomplete one end earlier: that makes no event.
     pub(super) fn add(&mut self, cluster: i64, end: &BatchEnd) -> rusqlite::Result<Option<EventType>> {
         let event_type = match end.state {
             BatchState::Completed => EventType::BatchCompleted,

@@ -68,9 +68,14 @@ impl<'c> Pending<'c> {
         mem::take(&mut self.dropped)
     }
 
+    /// Counts in the database again.
+    pub(super) fn recount(&mut self) {
+        self.counts = None;
+    }
+
     /// Is called after a transaction that failed.
     pub(super) fn forget(&mut self) {
-        self.counts = None;
+        self.recount();
         self.dropped.clear();
     }
 

@@ -74,7 +74,7 @@ pub fn due(
     Ok(due)
 }
 
-/// What the outbox knows of an endpoint.
+/// The deliveries of an endpoint, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub pending: u64,

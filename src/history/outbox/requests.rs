@@ -16,7 +16,7 @@ pub struct Attempt {
     pub next: Next,
 }
 
-/// What an attempt makes of its delivery.
+/// The state of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Delivered,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use serde_json::value::RawValue;
 
 use crate::history::outbox::attempts::Attempts;
@@ -20,6 +20,9 @@ use crate::jobs::status::Status;
 /// The most pending deliveries of an endpoint.
 const MAX_PENDING: u64 = 10_000;
 
+/// A failed job whose exit code is not known yet waits this long for it, in milliseconds.
+const EXIT_WAIT: i64 = 500;
+
 /// Which endpoints get events, and how many deliveries of one may be pending.
 #[derive(Clone, Debug)]
 pub(in crate::history) struct OutboxConfig {
@@ -33,7 +36,7 @@ impl OutboxConfig {
     }
 }
 
-/// What a transaction has changed.
+/// The changes of a transaction.
 #[derive(Debug, Default)]
 pub(in crate::history) struct News {
     /// Whether deliveries are new, or due again.
@@ -55,6 +58,8 @@ pub(in crate::history) struct Outbox<'c> {
     batch_ends: BatchEnds<'c>,
     add_event: Statement<'c>,
     add_delivery: Statement<'c>,
+    change_body: Statement<'c>,
+    hasten: Statement<'c>,
 }
 
 impl<'c> Outbox<'c> {
@@ -73,8 +78,14 @@ impl<'c> Outbox<'c> {
             )?,
             add_delivery: connection.prepare(
                 "INSERT INTO deliveries (event, webhook, state, written, next_attempt)
-                 VALUES (?1, ?2, 'pending', ?3, ?3)",
+                 VALUES (?1, ?2, 'pending', ?3, ?4)",
             )?,
+            change_body: connection.prepare(
+                "UPDATE events SET body = ?2 WHERE message_id = ?1
+                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND attempts > 0) RETURNING id",
+            )?,
+            hasten: connection
+                .prepare("UPDATE deliveries SET next_attempt = ?2 WHERE event = ?1 AND next_attempt > ?2")?,
         })
     }
 
@@ -88,13 +99,33 @@ impl<'c> Outbox<'c> {
         data: &RawValue,
     ) -> rusqlite::Result<()> {
         let labels: Vec<_> = status.labels().collect();
-        let event =
-            Event { event_type, cluster, namespace: status.namespace(), labels: &labels, notify: status.notify() };
-        self.add(&Message { event, uid: &status.uid, object: status.name(), time, data })
+        let pause = if event_type == EventType::JobFailed && status.exit().is_none() { EXIT_WAIT } else { 0 };
+        self.add_after(&message_of_job(cluster, status, &labels, event_type, time, data), pause)
+    }
+
+    /// Adds the exit code to the event of a failed job, if there is one and it is not sent yet.
+    pub(in crate::history) fn add_exit(
+        &mut self,
+        cluster: &str,
+        status: &Status,
+        time: EventTime,
+        data: &RawValue,
+    ) -> rusqlite::Result<()> {
+        let message = message_of_job(cluster, status, &[], EventType::JobFailed, time, data);
+        let changed = self.change_body.query_row(params![message.id(), message.body()?], |row| row.get::<_, i64>(0));
+        if let Some(event) = changed.optional()? {
+            self.is_due |= self.hasten.execute([event, now_in_milliseconds()])? > 0;
+        }
+        Ok(())
     }
 
     /// Writes an event that an endpoint wants, with its deliveries. Does nothing if the event was written before.
     pub(in crate::history) fn add(&mut self, message: &Message<'_>) -> rusqlite::Result<()> {
+        self.add_after(message, 0)
+    }
+
+    /// As [`Outbox::add`], with a pause before the first attempt.
+    fn add_after(&mut self, message: &Message<'_>, pause: i64) -> rusqlite::Result<()> {
         let Event { event_type, cluster, namespace, .. } = message.event;
         let endpoints = self.subscriptions.endpoints(&message.event);
         if endpoints.is_empty() {
@@ -109,7 +140,7 @@ impl<'c> Outbox<'c> {
         let event = self.connection.last_insert_rowid();
         for webhook in &endpoints {
             self.pending.add(webhook)?;
-            self.add_delivery.execute(params![event, webhook, written])?;
+            self.add_delivery.execute(params![event, webhook, written, written.saturating_add(pause)])?;
         }
         self.is_due = true;
         Ok(())
@@ -156,9 +187,26 @@ impl<'c> Outbox<'c> {
         News { is_due: mem::take(&mut self.is_due), dropped: self.pending.take_dropped() }
     }
 
+    /// Is called after pending deliveries were deleted.
+    pub(in crate::history) fn recount(&mut self) {
+        self.pending.recount();
+    }
+
     /// Is called after a transaction that failed.
     pub(in crate::history) fn forget(&mut self) {
         self.is_due = false;
         self.pending.forget();
     }
+}
+
+fn message_of_job<'a>(
+    cluster: &'a str,
+    status: &'a Status,
+    labels: &'a [(&'a str, &'a str)],
+    event_type: EventType,
+    time: EventTime,
+    data: &'a RawValue,
+) -> Message<'a> {
+    let event = Event { event_type, cluster, namespace: status.namespace(), labels, notify: status.notify() };
+    Message { event, uid: &status.uid, object: status.name(), time, data }
 }

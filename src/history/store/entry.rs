@@ -1,4 +1,4 @@
-//! What the queue holds: [`Entry`].
+//! The entries of the queue: [`Entry`].
 
 use tokio::sync::oneshot;
 

@@ -57,7 +57,7 @@ pub struct History {
 
 impl History {
     /// Starts the thread that opens the database and writes. Does not wait for it.
-    /// With subscriptions it writes what their endpoints are told.
+    /// With subscriptions it writes the messages to their endpoints.
     pub fn start(config: HistoryConfig, subscriptions: Option<Arc<dyn Subscriptions>>) -> Arc<Self> {
         Self::start_with(config, subscriptions.map(OutboxConfig::new), Pauses::default())
     }
@@ -120,7 +120,7 @@ impl History {
         self.readers.read(&self.shared, timeout, query).await
     }
 
-    /// Whether it writes what webhooks are told.
+    /// Whether it writes messages to webhooks.
     pub const fn sends(&self) -> bool {
         self.sends
     }

@@ -1,5 +1,6 @@
 //! Deletes what is too old, or too much, in small pieces: [`Retention`].
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -11,8 +12,10 @@ use crate::history::store::open::max_pages;
 /// The most rows, or pages, of one transaction.
 const PIECE: i64 = 500;
 const KEPT_SINCE: &str = "kept_since";
+/// How long a pending delivery is kept at least, in seconds. The tries of a delivery take some days.
+const KEEP_PENDING: i64 = 30 * 24 * 3600;
 
-/// What deletes a row of each table. The number of a table is its place here.
+/// The statements that delete a row, by table. The number of a table is its place here.
 const DELETE: [&str; 4] = [
     "DELETE FROM runs WHERE id = ?1",
     "DELETE FROM batch_ends WHERE id = ?1",
@@ -22,11 +25,12 @@ const DELETE: [&str; 4] = [
 /// Tables whose rows would be added again: there `kept_since` counts.
 const RUNS: u8 = 0;
 const BATCH_ENDS: u8 = 1;
+const EVENTS: u8 = 3;
 
 /// The oldest runs of all clusters, ends of batches, audit records and events, before the time ?1 (?2 in milliseconds).
 /// The age of a run counts from its end. A run that may still exist is left out.
 /// A cluster that was not compared since ?3 is not watched any more: nothing will be learned about its runs.
-/// An event is left out while a delivery of it is pending.
+/// An event is left out while a delivery of it is pending, unless it was written before ?5: its endpoint is gone.
 const OLDEST: &str = "
     SELECT created, runs.id, 0 FROM clusters CROSS JOIN runs ON runs.id IN (
         SELECT id FROM runs
@@ -40,7 +44,8 @@ const OLDEST: &str = "
     UNION ALL
     SELECT * FROM (
         SELECT written / 1000, id, 3 FROM events INDEXED BY events_by_written
-        WHERE written < ?2 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending')
+        WHERE written < ?2 AND (written < ?5
+            OR NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending'))
         ORDER BY written LIMIT ?4)
     ORDER BY 1 LIMIT ?4";
 
@@ -83,6 +88,7 @@ pub(super) struct Retention<'c> {
     pause: Duration,
     next_by_age: Instant,
     next_by_size: Instant,
+    has_deleted_events: bool,
 }
 
 impl<'c> Retention<'c> {
@@ -103,6 +109,7 @@ impl<'c> Retention<'c> {
             pause,
             next_by_age: Instant::now(),
             next_by_size: Instant::now(),
+            has_deleted_events: false,
         })
     }
 
@@ -135,6 +142,11 @@ impl<'c> Retention<'c> {
         Ok(has_more)
     }
 
+    /// Returns whether events were deleted since the last time, with their deliveries.
+    pub(super) fn take_deleted_events(&mut self) -> bool {
+        mem::take(&mut self.has_deleted_events)
+    }
+
     /// Whether 90 % of the size are used.
     pub(super) fn is_high(&self) -> rusqlite::Result<bool> {
         let (pages, free) = self.pages()?;
@@ -148,7 +160,7 @@ impl<'c> Retention<'c> {
     }
 
     /// Deletes what ended before the time that is kept. Returns whether there was something.
-    fn delete_by_age(&self) -> rusqlite::Result<bool> {
+    fn delete_by_age(&mut self) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
         let deleted = self.delete_oldest(self.oldest_kept())?;
         transaction.commit()?;
@@ -170,10 +182,11 @@ impl<'c> Retention<'c> {
     }
 
     /// Deletes the oldest rows from before a time. Returns them.
-    fn delete_oldest(&self, before: i64) -> rusqlite::Result<Vec<Row>> {
+    fn delete_oldest(&mut self, before: i64) -> rusqlite::Result<Vec<Row>> {
         let left = self.oldest_kept().min(self.started);
         let mut oldest = self.connection.prepare(OLDEST)?;
-        let oldest = oldest.query_map([before, before.saturating_mul(1000), left, PIECE], |row| {
+        let pending = record::now().saturating_sub(self.keep.max(KEEP_PENDING)).saturating_mul(1000);
+        let oldest = oldest.query_map([before, before.saturating_mul(1000), left, PIECE, pending], |row| {
             Ok(Row { time: row.get(0)?, id: row.get(1)?, table: row.get(2)? })
         })?;
         let oldest: Vec<_> = oldest.collect::<rusqlite::Result<_>>()?;
@@ -183,6 +196,7 @@ impl<'c> Retention<'c> {
                 delete.execute([row.id])?;
             }
         }
+        self.has_deleted_events |= oldest.iter().any(|row| row.table == EVENTS);
         Ok(oldest)
     }
 

@@ -109,6 +109,7 @@ impl Writer {
             let is_idle = group.len() < MAX_GROUP;
             let written = self.write(connection, &mut tables, &mut retention, group);
             let outcome = written.and_then(|()| retention.work(is_idle));
+            tables.recount(retention.take_deleted_events());
             self.shared.metrics.size.set(files::size(&self.shared.path));
             match outcome {
                 Ok(has_more) => wait = if has_more { Duration::ZERO } else { self.pauses.retention.min(MAX_WAIT) },
@@ -164,6 +165,7 @@ impl Writer {
             connection.execute_batch("COMMIT")?;
             self.shared.announce(tables.take_news());
             retention.work(false)?;
+            tables.recount(retention.take_deleted_events());
             tables.too_old = retention.too_old();
             connection.execute_batch("BEGIN IMMEDIATE")
         };

@@ -54,7 +54,7 @@ impl Submissions {
 
     /// Returns for how long missing members of the batch of this head may still be submitted. `None`: they will not be.
     ///
-    /// Another process may submit them, so a head that is younger than `max_age` counts as being submitted, unless its
+    /// Another process may submit them. So a head that is younger than `max_age` counts as being submitted, unless its
     /// submission ended in this process. `max_age` is twice the time that a call may take.
     pub fn may_grow_for(&self, head: &Status, max_age: Duration) -> Option<Duration> {
         let grows_until = Duration::from_secs(head.created.try_into().unwrap_or_default()) + max_age;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub const TEMPLATE_ANNOTATION: &str = "eks-api/template";
 /// The annotation that describes a batch. Its head has it.
 pub const BATCH_ANNOTATION: &str = "eks-api/batch";
-/// The annotation that names the webhooks that are told the end of a job or a batch, separated by commas.
+/// The annotation that names the webhooks, separated by commas, that get the end of a job or a batch.
 pub const NOTIFY_ANNOTATION: &str = "eks-api/notify";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

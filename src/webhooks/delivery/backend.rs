@@ -1,4 +1,4 @@
-//! What the delivery needs of the rest: [`Backend`]. The service has [`Live`], and tests have another one.
+//! The parts of the service that the delivery uses: [`Backend`]. The service has [`Live`], and tests have another one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the log and the metrics say of the attempts to one endpoint: [`Health`].
+//! The log and the metrics of the attempts to one endpoint: [`Health`].
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::history::outbox::requests::Next;
 use crate::webhooks::metrics::WebhookMetrics;
 use crate::webhooks::send::Sent;
 
-/// What the last attempts have shown. The log says it once for each change.
+/// The result of the last attempts. The log says it once for each change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Health {
     #[default]

@@ -1,4 +1,4 @@
-//! Delivers what is due, each endpoint by itself: [`deliver`].
+//! Delivers what is due, in one task for each endpoint: [`deliver`].
 
 mod backend;
 mod health;

@@ -1,4 +1,4 @@
-//! What becomes of a delivery after an attempt, and when it is tried again: [`next`].
+//! Decides after an attempt whether a delivery is tried again, and when: [`next`].
 
 use std::time::Duration;
 

@@ -140,7 +140,7 @@ impl<B: Backend> Worker<B> {
     }
 
     async fn read(&mut self) {
-        // What is sent now would be sent again after a restart. The health check says why.
+        // A delivery that is sent now would be sent again after a restart. The health check says why.
         if !self.backend.is_writable() {
             return self.timer.failed();
         }

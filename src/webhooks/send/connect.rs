@@ -62,7 +62,7 @@ impl Connector {
         let addresses = addresses.map_err(|error| format!("the name cannot be resolved: {error}"))?;
         let mut why = None;
         for address in addresses {
-            // What is wrong with an address that is allowed says more than that another one is refused.
+            // The failure of an allowed address says more than the refusal of another one.
             if let Err(refused) = judge(address, self.tls.is_none()) {
                 why = why.or(Some(refused));
                 continue;

@@ -97,7 +97,7 @@ async fn a_literal_in_any_spelling_gets_no_connection_by_https() {
         let addresses = resolve(host.trim_matches(['[', ']']).to_owned()).await.expect(host);
         assert!(!addresses.is_empty() && addresses.iter().all(|address| judge(*address, false).is_err()), "{host}");
         let url = format!("https://{host}:{}/", receiver.address.port());
-        // Some spellings are no name that a certificate can have.
+        // No certificate can have some of these spellings as a name.
         if let Ok(sender) = Sender::new(endpoint(&url, Some(super::tls::ca_pem()))) {
             let why = sender.probe().await.expect_err(host);
             assert!(why.contains("address; use"), "{host}: {why}");

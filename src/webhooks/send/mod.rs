@@ -42,7 +42,7 @@ pub struct Sender {
     host: HeaderValue,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The HTTP status of the reply. `None` without a reply.

@@ -1,4 +1,4 @@
-//! What each reply comes to, and what a receiver cannot do to the sender.
+//! Each kind of reply, and receivers that want to harm the sender.
 
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;

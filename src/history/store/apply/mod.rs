@@ -42,7 +42,7 @@ pub(super) struct Tables<'c> {
 /// Begins another transaction in the middle of a list.
 pub(super) type NextPiece<'a, 'c> = &'a mut dyn FnMut(&mut Tables<'c>) -> rusqlite::Result<()>;
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Written,
@@ -121,6 +121,13 @@ impl<'c> Tables<'c> {
     /// Is called after a commit.
     pub(super) fn take_news(&mut self) -> News {
         self.outbox.as_mut().map(Outbox::take_news).unwrap_or_default()
+    }
+
+    /// Is called after retention, with whether deliveries were deleted.
+    pub(super) fn recount(&mut self, are_deleted: bool) {
+        if are_deleted {
+            self.outbox.iter_mut().for_each(Outbox::recount);
+        }
     }
 
     /// Is called after a transaction that failed.

@@ -94,9 +94,12 @@ impl Tables<'_> {
     ) -> rusqlite::Result<()> {
         for Transition { time, state, reason, told } in row.transitions() {
             let is_new = self.transition.execute(params![id, time, state.name(), reason])? > 0;
-            if let Some(outbox) = self.outbox.as_mut().filter(|_| is_new && makes_events) {
-                let (event_type, time) = (event_type(state), EventTime::Told(told));
-                outbox.add_of_job(cluster.name, row.status, event_type, time, raw(&row.json)?)?;
+            let Some(outbox) = self.outbox.as_mut().filter(|_| makes_events) else { continue };
+            let (status, time) = (row.status, EventTime::Told(told));
+            if is_new {
+                outbox.add_of_job(cluster.name, status, event_type(state), time, raw(&row.json)?)?;
+            } else if state == State::Failed && status.exit().is_some() {
+                outbox.add_exit(cluster.name, status, time, raw(&row.json)?)?;
             }
         }
         Ok(())

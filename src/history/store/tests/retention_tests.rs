@@ -151,7 +151,8 @@ fn a_piece_has_the_oldest_of_all_clusters_and_of_the_audit() {
 fn the_oldest_are_found_by_the_indexes() {
     let connection = in_memory();
     let plan = format!("EXPLAIN QUERY PLAN {}", OLDEST.replace("?1", "1").replace("?2", "1").replace("?3", "1"));
-    let plan: Vec<_> = rows(&connection, &plan.replace("?4", "1")).iter().map(|row| row[3].to_string()).collect();
+    let plan: Vec<_> =
+        rows(&connection, &plan.replace("?4", "1").replace("?5", "1")).iter().map(|row| row[3].to_string()).collect();
     for step in ["runs_by_created (cluster=? AND created<?)", "audit_by_time (time<?)", "PRIMARY KEY (rowid=?)"] {
         assert!(plan.iter().any(|line| line.contains(step)), "{step}: {plan:#?}");
     }

@@ -19,6 +19,7 @@ use crate::history::outbox::tables::OutboxConfig;
 use crate::history::record::{ListReason, Record};
 use crate::history::store::schema;
 use crate::history::store::writer::Pauses;
+use crate::jobs::pods::exit::Exit;
 use crate::jobs::status::Status;
 use crate::kube::health::Outcome;
 use crate::kube::types::Job;
@@ -131,6 +132,18 @@ pub(super) fn job_with(created: i64, version: u64, metadata: &[(&str, i64)], sta
 
 /// A job that was created at a time, started one second later, and ended after a minute.
 pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<Status> {
+    let job = object(created, uid, version, state);
+    Arc::new(Status::new("prod", &job).with_images(&job))
+}
+
+/// As [`job_at`], failed, when the exit code is known.
+pub(super) fn exited(created: i64, uid: &str, version: u64, code: i32) -> Arc<Status> {
+    let job = object(created, uid, version, "failed");
+    let exit = Exit { code, message: None };
+    Arc::new(Status::with_exit("prod", &job, exit).with_images(&job))
+}
+
+fn object(created: i64, uid: &str, version: u64, state: &str) -> Job {
     let time = |seconds: i64| OffsetDateTime::from_unix_timestamp(created + seconds).unwrap().format(&Rfc3339).unwrap();
     let condition = |kind: &str, reason: &str, at: i64| {
         let (at, holds) = (time(at), "True");
@@ -148,7 +161,7 @@ pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<
     if !["pending", "suspended"].contains(&state) {
         status["startTime"] = time(1).into();
     }
-    let job: Job = serde_json::from_value(json!({
+    serde_json::from_value(json!({
         "metadata": {
             "name": format!("etl-{uid}"), "namespace": "demo", "uid": uid, "resourceVersion": version.to_string(),
             "creationTimestamp": time(0),
@@ -161,8 +174,7 @@ pub(super) fn job_at(created: i64, uid: &str, version: u64, state: &str) -> Arc<
         },
         "status": status,
     }))
-    .unwrap();
-    Arc::new(Status::new("prod", &job).with_images(&job))
+    .unwrap()
 }
 
 pub(super) fn head(uid: &str) -> Arc<Status> {

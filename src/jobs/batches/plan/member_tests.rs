@@ -227,8 +227,7 @@ fn is_no_member(job: &Value) {
 #[test]
 fn a_template_or_a_job_that_is_made_of_a_member_is_no_member() {
     let members: Members = serde_json::from_value(stored()).unwrap();
-    let name = TemplateName::parse("job/nightly-0000").unwrap();
-    let template = Template::from_job(name, members.clone()).unwrap();
+    let template = Template::from_job(TemplateName::parse("job/nightly-0000").unwrap(), members.clone()).unwrap();
     is_no_member(&serde_json::to_value(&template.manifest).unwrap());
     let (manifest, now) = (members, std::time::SystemTime::UNIX_EPOCH);
     let (namespace, key, origin, notify) = (None, None, None, None);

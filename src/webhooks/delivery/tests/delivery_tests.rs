@@ -1,4 +1,4 @@
-//! Tests of the delivery, with an outbox and receivers in memory, and a clock that stands still while there is work.
+//! Tests of the delivery, with an outbox and receivers in memory. The clock stands still while there is work.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ pub(super) enum Reply {
     Panic,
 }
 
-/// What is wrong with the outbox.
+/// The fault of the outbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     Unreadable,

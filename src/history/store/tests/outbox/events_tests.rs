@@ -12,7 +12,7 @@ use crate::history::record::ListReason::{Dropped, Start};
 use crate::history::record::Record;
 use crate::history::store::apply::Tables;
 use crate::history::store::support_tests::{
-    changed, created, gone, head, in_memory, integrity, job_at, job_with, listed, rows, to,
+    changed, created, exited, gone, head, in_memory, integrity, job_at, job_with, listed, rows, to,
 };
 use crate::jobs::status::Status;
 
@@ -31,7 +31,7 @@ fn write(connection: &Connection, records: &[Record]) {
     }
 }
 
-/// What is written after the first comparison of an empty cluster.
+/// The records after the first comparison of an empty cluster.
 fn written(records: &[Record]) -> Connection {
     let connection = in_memory();
     write(&connection, &[listed(vec![], T, Start)]);
@@ -41,7 +41,8 @@ fn written(records: &[Record]) -> Connection {
 
 fn types(connection: &Connection) -> Vec<Value> {
     let sql = "SELECT object, type, time - 1790000000, webhook FROM events JOIN deliveries ON event = events.id
-        WHERE state = 'pending' AND next_attempt = events.written AND deliveries.written = next_attempt
+        WHERE state = 'pending' AND next_attempt = events.written + iif(type = 'job.failed', 500, 0)
+            AND deliveries.written = events.written
         ORDER BY events.id";
     rows(connection, sql)
 }
@@ -69,6 +70,22 @@ fn each_transition_has_an_event_with_the_id_of_its_time_and_the_status() {
     let data: Value = serde_json::from_slice(&status.json()).unwrap();
     let expected = json!({ "type": "job.completed", "timestamp": "2026-09-21T14:14:21+00:00", "data": data });
     assert_eq!((&body, &body["data"]["cluster"]), (&expected, &json!("prod")));
+}
+
+#[test]
+fn a_failed_job_waits_for_its_exit_code_which_changes_nothing_that_was_sent() {
+    let connection = written(&[changed(job("a", 7, "failed")), changed(job("b", 7, "failed"))]);
+    let later = "UPDATE deliveries SET next_attempt = next_attempt + 1000000;
+        UPDATE deliveries SET attempts = 1 WHERE event IN (SELECT id FROM events WHERE object = 'etl-b')";
+    connection.execute_batch(later).unwrap();
+    write(&connection, &["a", "b"].map(|uid| changed(exited(T, uid, 7, 3))));
+    let sql = "SELECT body ->> '$.data.exit_code', next_attempt - events.written < 1000000
+        FROM events JOIN deliveries ON event = events.id WHERE type = 'job.failed' ORDER BY events.id";
+    assert_eq!(rows(&connection, sql), [json!([3, 1]), json!([null, 0])]);
+    // The first comparison of a cluster makes no event, and so does the exit code after it.
+    let connection = in_memory();
+    write(&connection, &[listed(vec![job("a", 7, "failed")], T, Start), changed(exited(T, "a", 7, 3))]);
+    assert_eq!(types(&connection), [json!([]); 0]);
 }
 
 #[test]
@@ -125,7 +142,7 @@ fn a_deletion_has_the_same_id_whether_it_is_seen_or_found_missing() {
         let connection = written(&[changed(running()), end, listed(vec![], T + 99, Start)]);
         assert_eq!(ids(&connection)[1..], ["msg_2b4b92191e716f7c30b4c5aaa11d7f17"]);
     }
-    // The deletion is first told by the end itself.
+    // The end itself is the first to show the deletion.
     let connection = written(&[changed(running()), gone(deleting(), T + 99)]);
     assert_eq!(ids(&connection)[1..], [told]);
 }

@@ -1,4 +1,4 @@
-//! What retention deletes of the outbox, and what it leaves.
+//! Retention deletes some rows of the outbox, and leaves others.
 
 use std::time::Duration;
 
@@ -50,24 +50,27 @@ fn counts(connection: &Connection) -> Value {
 #[test]
 fn old_events_are_deleted_with_their_deliveries_unless_one_is_pending() {
     let dir = Dir::new();
-    let database = open(&dir.config()).unwrap();
+    let config = HistoryConfig { keep: 10 * Duration::from_hours(24), ..dir.config() };
+    let database = open(&config).unwrap();
     let connection = &database.connection;
     let mut tables = tables(connection);
-    let (old, young) = (now() - 91 * DAY, now() - 89 * DAY);
+    let (old, young) = (now() - 11 * DAY, now() - 9 * DAY);
     for number in 0..1200 {
         tables.apply(&changed(job_at(young, &number.to_string(), 7, "pending"))).unwrap();
     }
     batches(&mut tables, vec![ended("a", old), ended("b", young)]);
     assert_eq!(counts(connection), json!([1202, 2404, 2]));
     let set = |sql: &str| connection.execute_batch(sql).unwrap();
-    set("UPDATE deliveries SET state = 'delivered' WHERE event > 1 OR webhook = 'ops'; DELETE FROM runs");
-    let times = format!("UPDATE events SET written = iif(id = 1200, {young}, {old}) * 1000");
+    set("UPDATE deliveries SET state = 'delivered' WHERE event > 2 OR webhook = 'ops'; DELETE FROM runs");
+    let older = now() - 31 * DAY;
+    let times =
+        format!("UPDATE events SET written = CASE id WHEN 1200 THEN {young} WHEN 2 THEN {older} ELSE {old} END * 1000");
     set(&times);
-    let too_old = work(connection, &dir.config());
-    // Event 1 has a pending delivery, event 1200 is young.
+    let too_old = work(connection, &config);
+    // Event 1 has a pending delivery, and event 1200 is young. Event 2 has one too, but nobody takes it.
     assert_eq!(rows(connection, "SELECT id FROM events ORDER BY id"), [json!([1]), json!([1200])]);
     assert_eq!(counts(connection), json!([2, 4, 1]));
-    // The end that was deleted is not told again.
+    // The end that was deleted is not sent again.
     tables.too_old = too_old;
     batches(&mut tables, vec![ended("a", old), ended("b", young)]);
     assert_eq!(counts(connection), json!([2, 4, 1]));
@@ -94,9 +97,11 @@ fn a_full_file_loses_the_oldest_ends_and_events_but_none_that_is_pending() {
         number
     };
     fill(&mut tables);
-    let age =
-        "UPDATE deliveries SET state = 'failed' WHERE event > 9; UPDATE events SET written = 1000 * id WHERE id < 210";
-    connection.execute_batch(age).unwrap();
+    let age = format!(
+        "UPDATE deliveries SET state = 'failed' WHERE event > 9;
+        UPDATE events SET written = 1000 * ({start} - 1000 + id) WHERE id < 210"
+    );
+    connection.execute_batch(&age).unwrap();
     let number = fill(&mut tables);
     let events = counts(connection)[0].as_i64().unwrap();
     let too_old = work(connection, &config);
@@ -105,7 +110,7 @@ fn a_full_file_loses_the_oldest_ends_and_events_but_none_that_is_pending() {
     assert_eq!((left[0].as_i64(), left[1].as_i64()), (Some(events - 200), Some(2 * (events - 200))));
     assert_eq!(rows(connection, "SELECT count(*) FROM events WHERE id <= 9"), [json!([9])]);
     assert!(left[2].as_i64().unwrap() < number);
-    // The ends that were deleted are not told again.
+    // The ends that were deleted are not sent again.
     tables.too_old = too_old;
     batches(&mut tables, (0..number).map(|at| ended(&at.to_string(), start + at)).collect());
     assert_eq!(counts(connection), left);
