@@ -65,7 +65,8 @@ impl Cluster {
         tasks.spawn(supervise("expiry", expiry, || {}));
     }
 
-    /// Records the changes of the jobs. Call it before [`Cluster::start`]: from now on the statuses have the images.
+    /// Records the changes of the jobs. Call it before [`Cluster::start`]: from now on the statuses have the images,
+    /// and no batch is deleted before its end is recorded.
     #[cfg(feature = "history")]
     pub fn record(&self, history: &Arc<History>, request_timeout: Duration) {
         self.store.keep_images();
@@ -76,6 +77,7 @@ impl Cluster {
         tasks.spawn(supervise("history", follow, || {}));
         if history.sends() {
             let ((history, name, store), may_grow) = (parts(), request_timeout * 2);
+            store.forget_recorded_ends();
             let follow =
                 move || batch_ends::follow(Arc::clone(&history), Arc::clone(&name), Arc::clone(&store), may_grow);
             tasks.spawn(supervise("batch ends", follow, || {}));

@@ -1,6 +1,7 @@
 //! Records the ends of one cluster's batches for the webhooks: [`follow`].
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::history::follow::notified;
 use crate::history::record::{BatchEnd, Record, now};
 use crate::jobs::batches::Batch;
 use crate::jobs::batches::rounds::{Rounds, visit};
-use crate::jobs::batches::state::BatchState;
-use crate::jobs::batches::status::{BatchStatus, View, ended_at};
+use crate::jobs::batches::state::End;
+use crate::jobs::batches::status::{BatchStatus, View, end};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
 use crate::jobs::store::JobStore;
@@ -22,16 +23,16 @@ use crate::kube::names::{BatchName, Namespace};
 /// The longest pause after a record is lost. It ends when the history has room again.
 const LOST_PAUSE: Duration = Duration::from_mins(1);
 
+/// The most batches of a record.
+const MAX_PIECE: usize = 100;
+
 /// Records every batch that has ended, once for each state and time. `may_grow` is the age up to which a head may get
 /// members.
 pub async fn follow(history: Arc<History>, cluster: Arc<str>, store: Arc<JobStore>, may_grow: Duration) {
     let drops = history.drops();
     let record = move |record| history.record(record);
-    Follower { cluster, store, may_grow, drops, record, recorded: None }.run().await;
+    Follower { cluster, store, may_grow, drops, record, is_listed: false }.run().await;
 }
-
-/// The ends of batches, by the uid of the head.
-type Ends = HashMap<Box<str>, (BatchState, i64)>;
 
 struct Follower<R> {
     cluster: Arc<str>,
@@ -41,16 +42,15 @@ struct Follower<R> {
     drops: watch::Receiver<u64>,
     /// Takes a record. Returns false if the record is dropped.
     record: R,
-    /// The ends that the history has. `None` before the first record, which is sent also if it is empty: it makes the
-    /// cluster known.
-    recorded: Option<Ends>,
+    /// Whether the history has all ends that [`JobStore::recorded_ends`] has, and knows that they were all.
+    is_listed: bool,
 }
 
 /// The batches that have ended.
 struct Found {
-    ends: Ends,
+    ends: HashMap<Box<str>, End>,
     /// Those that are not recorded.
-    new: Vec<BatchEnd>,
+    new: Vec<(Batch, End)>,
     /// The time until the next batch may get no more members.
     next: Option<Duration>,
 }
@@ -58,38 +58,44 @@ struct Found {
 impl<R: Fn(Record) -> bool> Follower<R> {
     async fn run(mut self) {
         let mut rounds = Rounds::new(&self.store);
+        self.forget();
         loop {
             rounds.begin().await;
             let mut next = None;
             if let Some(found) = self.look().await {
-                let is_known = found.new.is_empty() && self.recorded.is_some();
-                if !is_known && !self.write(found.new).await {
-                    self.recorded = None;
+                next = found.next;
+                if !self.write_all(found).await {
+                    self.forget();
                     let _ = timeout(LOST_PAUSE, notified(&mut self.drops)).await;
                     continue;
                 }
-                self.recorded = Some(found.ends);
-                next = found.next;
             }
             tokio::select! {
-                () = notified(&mut self.drops) => self.recorded = None,
+                () = notified(&mut self.drops) => self.forget(),
                 () = rounds.wait(next) => {}
             }
         }
     }
 
+    /// Lets the next round record all ends.
+    fn forget(&mut self) {
+        self.is_listed = false;
+        self.store.forget_recorded_ends();
+    }
+
     /// Returns `None` if the store is not current.
     async fn look(&self) -> Option<Found> {
-        let mut found = Found { ends: Ends::new(), new: Vec::new(), next: None };
+        let mut found = Found { ends: HashMap::new(), new: Vec::new(), next: None };
+        let is_recorded = |uid: &str, end: &End| {
+            self.store.recorded_ends.borrow().as_ref().and_then(|recorded| recorded.get(uid)) == Some(end)
+        };
         let look_at = |_: &Namespace, _: &BatchName, batch: &Batch| {
             let grows_for = self.store.submissions.may_grow_for(&batch.head, self.may_grow);
-            let state = batch.state(grows_for.is_some());
-            if state.is_final() {
-                let (uid, end) = (&batch.head.uid, (state, ended_at(batch).unwrap_or(batch.head.created)));
-                if self.recorded.as_ref().and_then(|recorded| recorded.get(uid)) != Some(&end) {
-                    found.new.extend(self.of_batch(batch, end));
+            if let Some(end) = end(batch, grows_for.is_some()) {
+                if !is_recorded(&batch.head.uid, &end) {
+                    found.new.push((batch.clone(), end));
                 }
-                found.ends.insert(uid.clone(), end);
+                found.ends.insert(batch.head.uid.clone(), end);
             } else if let Some(left) = grows_for.filter(|_| batch.members.iter().any(Option::is_none)) {
                 found.next = Some(found.next.map_or(left, |next| next.min(left)));
             }
@@ -97,7 +103,26 @@ impl<R: Fn(Record) -> bool> Follower<R> {
         visit(&self.store, &Filter::default(), |_| true, look_at).await.then_some(found)
     }
 
-    fn of_batch(&self, batch: &Batch, (state, time): (BatchState, i64)) -> Option<BatchEnd> {
+    /// Returns whether all is written. It goes in pieces, because the status objects of thousands of batches are large.
+    async fn write_all(&mut self, found: Found) -> bool {
+        let Found { ends, new, .. } = found;
+        for piece in new.chunks(MAX_PIECE) {
+            let piece = piece.iter().filter_map(|(batch, end)| self.of_batch(batch, *end));
+            if !self.write(piece.collect()).await {
+                return false;
+            }
+        }
+        if !mem::replace(&mut self.is_listed, true) && !self.write(Vec::new()).await {
+            return false;
+        }
+        self.store.recorded_ends.send_if_modified(|recorded| {
+            *recorded = Some(ends);
+            !new.is_empty()
+        });
+        true
+    }
+
+    fn of_batch(&self, batch: &Batch, (state, time): End) -> Option<BatchEnd> {
         let head: &Status = &batch.head;
         let view = View { with_members: false, with_exits: true };
         let json = serde_json::to_string(&BatchStatus::new(&self.cluster, batch, false, view)).ok()?;

@@ -3,112 +3,19 @@
 #[path = "batch_jobs_tests.rs"]
 mod jobs;
 
-use std::sync::Mutex;
-use std::time::Instant;
-
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::*;
+use crate::jobs::batches::state::BatchState;
 use crate::kube::names::{BatchName, Namespace};
-use crate::kube::types::Job;
 use crate::kube::watcher::WatchEvent;
-use jobs::{OLD, complete, created_head, failed, head, member};
-
-/// Of the paused clock. The real one may need some rounds of a second.
-const SOON: Duration = Duration::from_hours(240);
-/// The age is by the real clock, which is not paused.
-const MAY_GROW: Duration = Duration::from_hours(1);
-
-/// A store, and the records of the follower of its batches.
-struct Followed {
-    store: Arc<JobStore>,
-    records: mpsc::UnboundedReceiver<Record>,
-    drops: watch::Sender<u64>,
-    /// How many of the next records are dropped.
-    dropped: Arc<Mutex<u32>>,
-    follower: JoinHandle<()>,
-}
-
-impl Followed {
-    /// Starts a follower of a store that is not usable yet.
-    fn start() -> Self {
-        Self::of(Arc::new(JobStore::new("lab")), MAY_GROW)
-    }
-
-    fn of(store: Arc<JobStore>, may_grow: Duration) -> Self {
-        let (sender, records) = mpsc::unbounded_channel();
-        let (drops, dropped) = (watch::Sender::default(), Arc::new(Mutex::new(0_u32)));
-        let left = Arc::clone(&dropped);
-        let record = move |record| {
-            let mut left = left.lock().unwrap();
-            let is_taken = *left == 0;
-            *left = left.saturating_sub(1);
-            is_taken && sender.send(record).is_ok()
-        };
-        let (cluster, of, since) = ("lab".into(), Arc::clone(&store), drops.subscribe());
-        let follower = Follower { cluster, store: of, may_grow, drops: since, record, recorded: None };
-        let follower = tokio::spawn(follower.run());
-        Self { store, records, drops, dropped, follower }
-    }
-
-    /// Starts a follower of a store with these jobs.
-    fn with(jobs: Vec<Job>) -> Self {
-        let followed = Self::start();
-        followed.list(10, jobs);
-        followed
-    }
-
-    fn apply(&self, events: impl IntoIterator<Item = WatchEvent>) {
-        events.into_iter().for_each(|event| self.store.apply_event(event, Instant::now()));
-    }
-
-    fn list(&self, version: u64, jobs: Vec<Job>) {
-        use WatchEvent::{Init, InitApply, InitDone, Watching};
-        self.apply([Init(version), InitApply(jobs), InitDone, Watching]);
-    }
-
-    /// Returns the next record, which is not written yet.
-    async fn next(&mut self) -> (Vec<BatchEnd>, oneshot::Sender<()>) {
-        match timeout(SOON, self.records.recv()).await.expect("nothing is recorded").unwrap() {
-            Record::BatchesEnded { cluster, batches, time, done } => {
-                assert!(*cluster == *"lab" && (now() - 60..=now()).contains(&time), "{time}");
-                (batches, done)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Writes the next record, and returns it in short.
-    async fn written(&mut self) -> String {
-        let (batches, done) = self.next().await;
-        done.send(()).unwrap();
-        short(&batches)
-    }
-
-    async fn is_quiet(&mut self) -> bool {
-        timeout(SOON, self.records.recv()).await.is_err()
-    }
-}
-
-/// The time of an end counts from the creation of old heads.
-fn short(batches: &[BatchEnd]) -> String {
-    let ends = batches.iter().map(|end| {
-        let state = serde_json::from_str::<Value>(&end.json).unwrap()["state"].take();
-        assert_eq!(state, end.state.name());
-        format!("{} {} {}", end.name, end.state.name(), end.time - OLD)
-    });
-    let mut ends: Vec<_> = ends.collect();
-    ends.sort();
-    ends.join(", ")
-}
+use jobs::{Followed, MAY_GROW, complete, created_head, failed, head, member, short};
 
 #[tokio::test(start_paused = true)]
 async fn each_end_is_recorded_once() {
     let running = || vec![head("etl", 2), member("etl", 0, 4, complete(7)), member("etl", 1, 5, None)];
     let mut followed = Followed::with([running(), vec![head("ml", 1), member("ml", 0, 6, failed(9))]].concat());
-    assert_eq!(followed.written().await, "ml failed 9");
+    assert_eq!(followed.listed().await, "ml failed 9");
     assert!(followed.is_quiet().await);
     followed.apply([WatchEvent::Apply(member("etl", 1, 11, complete(20)))]);
     assert_eq!(followed.written().await, "etl completed 20");
@@ -134,7 +41,7 @@ async fn the_first_record_is_sent_also_if_no_batch_has_ended() {
     let mut followed = Followed::start();
     assert!(followed.is_quiet().await, "the store is not current");
     followed.list(10, vec![head("etl", 1), member("etl", 0, 4, None)]);
-    assert_eq!(followed.written().await, "");
+    assert_eq!(followed.listed().await, "");
     followed.apply([WatchEvent::Apply(member("etl", 0, 11, None))]);
     assert!(followed.is_quiet().await);
 }
@@ -142,7 +49,7 @@ async fn the_first_record_is_sent_also_if_no_batch_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_can_grow_no_more_is_incomplete_and_a_repeated_call_completes_it() {
     let mut followed = Followed::with(vec![created_head("etl", 2, now() - 60), member("etl", 0, 4, complete(7))]);
-    assert_eq!(followed.written().await, "", "another process may submit the rest");
+    assert_eq!(followed.listed().await, "", "another process may submit the rest");
     assert!(followed.is_quiet().await);
 
     let names = (Namespace::parse("a").unwrap(), BatchName::parse("etl").unwrap());
@@ -164,7 +71,7 @@ async fn a_batch_that_can_grow_no_more_is_incomplete_and_a_repeated_call_complet
 #[tokio::test(start_paused = true)]
 async fn a_call_that_ends_for_good_leaves_an_incomplete_batch_at_once() {
     let mut followed = Followed::with(vec![created_head("etl", 2, now() - 60)]);
-    assert_eq!(followed.written().await, "");
+    assert_eq!(followed.listed().await, "");
     followed.store.submissions.ended("u-etl".into());
     drop(followed.store.submissions.begin(&Namespace::parse("a").unwrap(), &BatchName::parse("etl").unwrap()));
     let (batches, _done) = followed.next().await;
@@ -180,14 +87,14 @@ async fn a_head_that_becomes_too_old_is_noticed_without_a_change() {
     let mut followed = Followed::of(Arc::new(JobStore::new("lab")), may_grow);
     let created = i64::try_from(created.as_secs()).unwrap();
     followed.list(10, vec![created_head("etl", 2, created), member("etl", 0, 4, complete(7))]);
-    assert_eq!([followed.written().await, followed.written().await], ["", "etl incomplete 7"]);
+    assert_eq!([followed.listed().await, followed.written().await], ["", "etl incomplete 7"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn members_that_vanish_after_the_end_are_another_state_which_the_outbox_leaves_out() {
     let ended = [member("etl", 0, 4, complete(7)), member("etl", 1, 5, complete(9))];
     let mut followed = Followed::with([vec![head("etl", 2)], ended.to_vec()].concat());
-    assert_eq!(followed.written().await, "etl completed 9");
+    assert_eq!(followed.listed().await, "etl completed 9");
     followed.apply([WatchEvent::Delete(member("etl", 1, 11, complete(9)))]);
     assert_eq!(followed.written().await, "etl incomplete 7");
 }
@@ -197,26 +104,26 @@ async fn a_batch_that_is_being_deleted_has_no_end() {
     let mut deleting = head("etl", 1);
     deleting.metadata.deletion_timestamp = deleting.metadata.creation_timestamp.clone();
     let mut followed = Followed::with(vec![deleting, member("etl", 0, 4, complete(7))]);
-    assert_eq!(followed.written().await, "");
+    assert_eq!(followed.listed().await, "");
     assert!(followed.is_quiet().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_all_ends_are_recorded_again() {
     let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, complete(7))]);
-    assert_eq!(followed.written().await, "etl completed 7");
+    assert_eq!(followed.listed().await, "etl completed 7");
     followed.follower.abort();
     let mut again = Followed::of(Arc::clone(&followed.store), MAY_GROW);
-    assert_eq!(again.written().await, "etl completed 7");
+    assert_eq!(again.listed().await, "etl completed 7");
     assert!(again.is_quiet().await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_drops_all_ends_are_recorded_again() {
     let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, complete(7)), head("ml", 1)]);
-    assert_eq!(followed.written().await, "etl completed 7, ml incomplete 0");
+    assert_eq!(followed.listed().await, "etl completed 7, ml incomplete 0");
     followed.drops.send_modify(|count| *count += 1);
-    assert_eq!(followed.written().await, "etl completed 7, ml incomplete 0");
+    assert_eq!(followed.listed().await, "etl completed 7, ml incomplete 0");
     assert!(followed.is_quiet().await);
 }
 
@@ -231,7 +138,7 @@ async fn a_record_that_is_lost_is_recorded_again() {
     assert!(followed.is_quiet().await, "one record waits for the writer at most");
     drop(done);
     followed.drops.send_modify(|count| *count += 1);
-    assert_eq!(followed.written().await, "etl completed 7");
+    assert_eq!(followed.listed().await, "etl completed 7");
     followed.apply([WatchEvent::Apply(member("ml", 0, 12, complete(8)))]);
     assert_eq!(followed.written().await, "ml completed 8");
 }
@@ -239,7 +146,7 @@ async fn a_record_that_is_lost_is_recorded_again() {
 #[tokio::test(start_paused = true)]
 async fn changes_within_a_second_are_one_record() {
     let mut followed = Followed::with(vec![]);
-    assert_eq!(followed.written().await, "");
+    assert_eq!(followed.listed().await, "");
     let began = tokio::time::Instant::now();
     for name in ["a", "b"] {
         followed.apply([WatchEvent::Apply(head(name, 1)), WatchEvent::Apply(member(name, 0, 11, complete(7)))]);
@@ -247,4 +154,41 @@ async fn changes_within_a_second_are_one_record() {
     }
     assert_eq!(followed.written().await, "a completed 7, b completed 7");
     assert!(began.elapsed() >= Duration::from_millis(900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_goes_in_pieces_and_all_count_as_recorded_after_the_last_one() {
+    let ended = |number: usize| {
+        let name = format!("b{number:03}");
+        [head(&name, 1), member(&name, 0, 4, complete(7))]
+    };
+    let mut followed = Followed::with((0..201).flat_map(ended).collect());
+    let mut sizes = Vec::new();
+    while sizes.last() != Some(&0) {
+        let (batches, done) = followed.next().await;
+        assert_eq!(followed.recorded("b000"), None);
+        sizes.push(batches.len());
+        done.send(()).unwrap();
+    }
+    assert!(followed.is_quiet().await);
+    let end = Some((BatchState::Completed, jobs::OLD + 7));
+    assert_eq!((sizes, followed.recorded("b000"), followed.recorded("b200")), (vec![100, 100, 1, 0], end, end));
+    followed.drops.send_modify(|count| *count += 1);
+    let (_, done) = followed.next().await;
+    assert_eq!(followed.recorded("b000"), None, "the database may be new");
+    drop(done);
+    assert_eq!(followed.next().await.0.len(), 100, "a piece that is lost begins the list again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_counts_as_recorded_when_it_is_written() {
+    let mut followed = Followed::with(vec![head("etl", 1), member("etl", 0, 4, None)]);
+    assert_eq!(followed.listed().await, "");
+    followed.apply([WatchEvent::Apply(member("etl", 0, 11, failed(7)))]);
+    let (_, done) = followed.next().await;
+    let mut recorded = followed.store.recorded_ends.subscribe();
+    assert_eq!(followed.recorded("etl"), None);
+    done.send(()).unwrap();
+    recorded.changed().await.unwrap();
+    assert_eq!(followed.recorded("etl"), Some((BatchState::Failed, jobs::OLD + 7)));
 }

@@ -40,7 +40,7 @@ pub enum Record {
         done: oneshot::Sender<()>,
     },
     Audit(Box<AuditRecord>),
-    /// Batches of a cluster that have ended.
+    /// Batches of a cluster that have ended. Without batches: all that had ended are recorded. That makes them known.
     BatchesEnded {
         cluster: Arc<str>,
         batches: Vec<BatchEnd>,

@@ -9,6 +9,7 @@ use crate::jobs::batches::state::BatchState;
 #[derive(Debug)]
 pub(super) struct BatchEnds<'c> {
     know: Statement<'c>,
+    are_known: Statement<'c>,
     has_ended: Statement<'c>,
     add: Statement<'c>,
 }
@@ -16,7 +17,8 @@ pub(super) struct BatchEnds<'c> {
 impl<'c> BatchEnds<'c> {
     pub(super) fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            know: connection.prepare("UPDATE clusters SET knows_batches = 1 WHERE id = ?1 AND knows_batches = 0")?,
+            know: connection.prepare("UPDATE clusters SET knows_batches = 1 WHERE id = ?1")?,
+            are_known: connection.prepare("SELECT 1 FROM clusters WHERE id = ?1 AND knows_batches = 1")?,
             has_ended: connection.prepare(
                 "SELECT 1 FROM batch_ends WHERE cluster = ?1 AND uid = ?2 AND (state <> 'incomplete' OR time >= ?3)",
             )?,
@@ -25,9 +27,13 @@ impl<'c> BatchEnds<'c> {
         })
     }
 
-    /// Returns whether these are the first batches of the cluster.
-    pub(super) fn are_first(&mut self, cluster: i64) -> rusqlite::Result<bool> {
-        Ok(self.know.execute([cluster])? > 0)
+    /// Notes that all batches of the cluster that had ended are written.
+    pub(super) fn know(&mut self, cluster: i64) -> rusqlite::Result<()> {
+        self.know.execute([cluster]).map(drop)
+    }
+
+    pub(super) fn are_known(&mut self, cluster: i64) -> rusqlite::Result<bool> {
+        self.are_known.exists([cluster])
     }
 
     /// Returns the event of an end that is new. Members that are deleted after the end make a batch incomplete, or an

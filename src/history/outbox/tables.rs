@@ -146,19 +146,22 @@ impl<'c> Outbox<'c> {
         Ok(())
     }
 
-    /// Writes the ends of batches that are new. The first ones of a cluster make no events.
+    /// Writes the ends of batches that are new. They make no events before a record without batches came.
     pub(in crate::history) fn add_batch_ends(
         &mut self,
         (cluster, cluster_name): (i64, &str),
         ends: &[BatchEnd],
         is_too_old: impl Fn(i64) -> bool,
     ) -> rusqlite::Result<()> {
-        let are_first = self.batch_ends.are_first(cluster)?;
+        if ends.is_empty() {
+            return self.batch_ends.know(cluster);
+        }
+        let are_known = self.batch_ends.are_known(cluster)?;
         for end in ends.iter().filter(|end| !is_too_old(end.time)) {
             // A batch whose status cannot be read is left out.
             let Ok(data) = serde_json::from_str::<&RawValue>(&end.json) else { continue };
             let Some(event_type) = self.batch_ends.add(cluster, end)? else { continue };
-            if are_first {
+            if !are_known {
                 continue;
             }
             let labels: Vec<_> = end.labels.iter().map(|(key, value)| (&**key, &**value)).collect();

@@ -1,4 +1,4 @@
-//! Deletes batches that have ended, `ttl_seconds_after_finished` after the end of their last member.
+//! Deletes batches that have ended, `ttl_seconds_after_finished` after the end of their last member: [`follow`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
 
 use crate::jobs::batches::rounds::{Rounds, visit};
-use crate::jobs::batches::status::ended_at;
+use crate::jobs::batches::state::End;
+use crate::jobs::batches::status::{end, ended_at};
 use crate::jobs::batches::{Batch, description};
 use crate::jobs::filter::Filter;
 use crate::jobs::status::Status;
@@ -27,24 +28,35 @@ const FORBIDDEN_PAUSE: Duration = Duration::from_mins(10);
 /// The pauses after other failures.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
 
+/// How long the end of a batch that is due may stay unrecorded. It is longer than the pauses of the history. A history
+/// that cannot be written keeps no batch for longer.
+const MAX_UNRECORDED: Duration = Duration::from_mins(2);
+
 /// A batch to delete.
 #[derive(Debug)]
 struct Expired {
     namespace: Namespace,
     name: BatchName,
     uid: String,
+    end: Option<End>,
 }
 
+/// The batches that are due although their ends are not recorded, by the uid of the head, since when.
+type Unrecorded = HashMap<String, Instant>;
+
 /// Deletes every batch that the filter selects when it is due. Ends with the runtime. `may_grow` is the age up to which
-/// a head may get members.
+/// a head may get members. A batch whose end must be recorded stays until then: the deletion would hide the end.
 pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filter, may_grow: Duration) {
-    let mut rounds = Rounds::new(&store);
+    let (mut rounds, mut recorded) = (Rounds::new(&store), store.recorded_ends.subscribe());
+    let mut unrecorded = Unrecorded::new();
     // The namespaces in which the service may not delete jobs, and when it tries again.
     let (mut forbidden, mut was_forbidden, mut backoff) = (HashMap::<String, Instant>::new(), false, BACKOFF);
     loop {
         let began = rounds.begin().await;
         forbidden.retain(|_, until| *until > began);
+        recorded.mark_unchanged();
         let (expired, next) = look(&store, &filter, may_grow).await;
+        let (expired, held) = recorded_ones(&store, expired, &mut unrecorded, began);
         let mut has_failed = false;
         for batch in &expired {
             if forbidden.contains_key(batch.namespace.as_str()) {
@@ -76,7 +88,11 @@ pub async fn follow(cluster: Arc<ApiServer>, store: Arc<JobStore>, filter: Filte
         }
         backoff = BACKOFF;
         let pauses = forbidden.values().map(|until| until.saturating_duration_since(Instant::now()));
-        rounds.wait(next.into_iter().chain(pauses).min()).await;
+        let next = next.into_iter().chain(held).chain(pauses).min();
+        tokio::select! {
+            () = rounds.wait(next) => {}
+            _ = recorded.changed() => {}
+        }
     }
 }
 
@@ -87,16 +103,42 @@ async fn look(store: &JobStore, filter: &Filter, may_grow: Duration) -> (Vec<Exp
     let look_at = |namespace: &Namespace, name: &BatchName, batch: &Batch| {
         let grows = store.submissions.may_grow_for(&batch.head, may_grow).is_some();
         let Some(due) = due(batch, may_grow, grows) else { return };
+        let end = end(batch, grows);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         match due.checked_sub(now).filter(|left| !left.is_zero()) {
             None => {
                 let (namespace, name) = (namespace.clone(), name.clone());
-                expired.push(Expired { namespace, name, uid: batch.head.uid.to_string() });
+                expired.push(Expired { namespace, name, uid: batch.head.uid.to_string(), end });
             }
             Some(left) => next = Some(next.map_or(left, |next| next.min(left))),
         }
     };
     visit(store, filter, has_ttl, look_at).await;
+    (expired, next)
+}
+
+/// Returns the batches whose ends are recorded, or stay unrecorded for too long, and the time until the next one has.
+fn recorded_ones(
+    store: &JobStore,
+    mut expired: Vec<Expired>,
+    unrecorded: &mut Unrecorded,
+    now: Instant,
+) -> (Vec<Expired>, Option<Duration>) {
+    let recorded = store.recorded_ends.borrow();
+    let Some(recorded) = &*recorded else { return (expired, None) };
+    let (earlier, mut next) = (std::mem::take(unrecorded), None::<Duration>);
+    expired.retain(|batch| {
+        if batch.end.is_some_and(|end| recorded.get(&*batch.uid) == Some(&end)) {
+            return true;
+        }
+        let since = earlier.get(&batch.uid).copied().unwrap_or(now);
+        unrecorded.insert(batch.uid.clone(), since);
+        let left = (since + MAX_UNRECORDED).saturating_duration_since(now);
+        if !left.is_zero() {
+            next = Some(next.map_or(left, |next| next.min(left)));
+        }
+        left.is_zero()
+    });
     (expired, next)
 }
 
@@ -116,7 +158,7 @@ fn due(batch: &Batch, may_grow: Duration, grows: bool) -> Option<Duration> {
 
 /// Deletes the head, and with it the members. A batch that is gone already counts as deleted.
 async fn delete(cluster: &Arc<ApiServer>, store: &JobStore, batch: &Expired) -> Result<(), Error> {
-    let Expired { namespace, name, uid } = batch;
+    let Expired { namespace, name, uid, .. } = batch;
     let client = Client::new(Arc::clone(cluster), Instant::now() + TIMEOUT);
     let options = DeleteOptions {
         preconditions: Some(Preconditions { uid: uid.clone() }),

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jobs::status::Status;
+use crate::jobs::batches::state::BatchState;
+use crate::kube::types::Job;
+use crate::kube::watcher::WatchEvent;
 
 const CREATED: i64 = 1_769_000_000;
 const MAY_GROW: Duration = Duration::from_mins(1);
@@ -96,4 +98,55 @@ fn a_batch_that_is_being_deleted_or_has_a_damaged_description_is_never_due() {
         } }));
         assert_eq!(due(&Batch { head, ..healthy.clone() }, MAY_GROW, false), None, "{description}");
     }
+}
+
+/// A store with a batch that ended long ago, and that is due.
+fn store_with_a_due_batch() -> JobStore {
+    let store = JobStore::new("lab");
+    let labels = |key: &str, value: &str| json!({ "app": "eks-api", key: value });
+    let head = json!({ "metadata": {
+        "name": "n", "namespace": "default", "uid": "head", "resourceVersion": "3", "creationTimestamp": time(CREATED),
+        "labels": labels("eks-api/batch-head", "true"),
+        "annotations": { "eks-api/batch": json!({ "size": 1, "ttl_seconds_after_finished": 0 }).to_string() },
+    } });
+    let member = json!({
+        "metadata": {
+            "name": "n-0000", "namespace": "default", "uid": "member", "resourceVersion": "4",
+            "labels": labels("eks-api/batch", "n"), "ownerReferences": [{ "kind": "Job", "name": "n", "uid": "head" }],
+        },
+        "status": { "conditions": [{ "type": "Failed", "status": "True", "lastTransitionTime": time(CREATED + 9) }] },
+    });
+    let jobs: Vec<Job> = [head, member].map(|job| serde_json::from_value(job).unwrap()).into();
+    use WatchEvent::{Init, InitApply, InitDone, Watching};
+    for event in [Init(10), InitApply(jobs), InitDone, Watching] {
+        store.apply_event(event, std::time::Instant::now());
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_batch_stays_until_its_end_is_recorded_or_for_two_minutes() {
+    let (store, began) = (store_with_a_due_batch(), Instant::now());
+    let mut unrecorded = Unrecorded::new();
+    let mut round = async |seconds: u64| {
+        let (expired, _) = look(&store, &Filter::default(), MAY_GROW).await;
+        let now = began + Duration::from_secs(seconds);
+        let (expired, next) = recorded_ones(&store, expired, &mut unrecorded, now);
+        (expired.len(), next.map(|next| next.as_secs()))
+    };
+    assert_eq!(round(0).await, (1, None), "nothing records ends");
+    // The service has started, and the end is days old.
+    store.forget_recorded_ends();
+    assert_eq!(round(1000).await, (0, Some(120)));
+    let record = |state, time| {
+        let ends = Some(HashMap::from([("head".into(), (state, time))]));
+        store.recorded_ends.send_replace(ends);
+    };
+    record(BatchState::Incomplete, CREATED + 9);
+    assert_eq!(round(1119).await, (0, Some(1)), "an earlier end is recorded");
+    assert_eq!([round(1120).await, round(1121).await], [(1, None); 2], "it is not held up for ever");
+    record(BatchState::Failed, CREATED + 9);
+    assert_eq!(round(1122).await, (1, None));
+    store.forget_recorded_ends();
+    assert_eq!(round(1123).await, (0, Some(120)), "another time begins");
 }

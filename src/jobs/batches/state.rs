@@ -37,6 +37,10 @@ impl BatchState {
     }
 }
 
+/// The final state of a batch, and its time in seconds since 1970: the end of the last member, or the creation of the
+/// head if no member is known.
+pub type End = (BatchState, i64);
+
 /// The number of members in each state, in the order of [`State::ALL`], and the number of missing members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberCounts {

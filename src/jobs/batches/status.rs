@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 
 use crate::jobs::batches::Batch;
+use crate::jobs::batches::state::End;
 use crate::jobs::state::State;
 use crate::jobs::status::Status;
 
@@ -125,6 +126,12 @@ pub fn ended_at(batch: &Batch) -> Option<i64> {
         last = last.max(Some(member.ended_at?));
     }
     last
+}
+
+/// Returns the end of a batch, if it has ended. `may_grow` is whether missing members may still be submitted.
+pub fn end(batch: &Batch, may_grow: bool) -> Option<End> {
+    let state = batch.state(may_grow);
+    state.is_final().then(|| (state, ended_at(batch).unwrap_or(batch.head.created)))
 }
 
 fn member(batch: &Batch, index: usize, view: View) -> Member<'_> {

@@ -1,5 +1,6 @@
 //! The batches in the store, and the names that are taken.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::jobs::batches::members::is_member_of;
@@ -12,6 +13,11 @@ use crate::jobs::store::{Found, JobStore, Page};
 use crate::kube::names::{BatchName, JobName, Namespace};
 
 impl JobStore {
+    /// From now on no end of a batch counts as recorded. Something records them.
+    pub fn forget_recorded_ends(&self) {
+        self.recorded_ends.send_replace(Some(HashMap::new()));
+    }
+
     /// Returns a batch with its members.
     pub fn batch(&self, namespace: &Namespace, name: &BatchName, now: Instant) -> Found<Batch> {
         let reflector = self.read();

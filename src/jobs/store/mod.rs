@@ -10,6 +10,7 @@ mod reflector;
 mod staleness;
 mod tombstones;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use self::index::{Counts, PageCursor};
 pub use self::page::Page;
 use self::reflector::JobReflector;
 pub use self::staleness::Found;
+use crate::jobs::batches::state::End;
 use crate::jobs::batches::submissions::Submissions;
 use crate::jobs::filter::Filter;
 use crate::jobs::pods::exit::Exit;
@@ -40,6 +42,8 @@ pub struct JobStore {
     pub instance_id: String,
     /// The batches that a call of this process submits.
     pub submissions: Arc<Submissions>,
+    /// The ends of batches that are recorded for the webhooks, by the uid of the head. `None` if nothing records them.
+    pub recorded_ends: watch::Sender<Option<HashMap<Box<str>, End>>>,
     /// Notified when a job proves that the API server's store was reset. All jobs must be listed again.
     pub store_was_reset: Notify,
 }
@@ -52,6 +56,7 @@ impl JobStore {
             change_notifications: watch::Sender::default(),
             instance_id: format!("{:08x}", fastrand::u32(..)),
             submissions: Arc::default(),
+            recorded_ends: watch::Sender::default(),
             store_was_reset: Notify::new(),
         }
     }

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::site::{CLUSTER, Files, Hooks, Line, told_of};
 use crate::batches::status::{head, member, member_name};
-use crate::calls::{nameless, problem};
+use crate::calls::{JOBS, nameless, problem};
 use crate::history::site::{at, completed, failed, told};
 use crate::live::until;
 use crate::support::receiver::{Message, Receiver, message_id};
@@ -160,4 +160,32 @@ async fn a_batch_that_ended_while_the_service_was_down_is_sent_after_the_restart
     assert_eq!(ids, [id("first", "batch.completed", 10), id("second", "batch.failed", 20)]);
     hooks.until_webhook("ops", |webhook| webhook["pending"] == 0).await;
     assert_eq!(receiver.messages().len(), 2);
+}
+
+/// A batch with ttl_seconds_after_finished 0.
+fn put_expiring(hooks: &Hooks, name: &str) {
+    let mut jobs = batch(name, 1, &[json!({})]);
+    let description = json!({ "size": 1, "body": "0a", "ttl_seconds_after_finished": 0 });
+    jobs[0]["metadata"]["annotations"]["eks-api/batch"] = json!(description.to_string());
+    hooks.cluster().put_jobs(jobs);
+}
+
+/// The deletion would hide the end.
+#[tokio::test]
+async fn the_end_of_a_batch_is_sent_also_if_the_batch_is_deleted_at_once_or_after_a_downtime() {
+    let receiver = Receiver::start();
+    let mut hooks = start(&[("ops", &receiver, "events=batch.*")]).await;
+    for name in ["first", "second"] {
+        put_expiring(&hooks, name);
+        until_batch(&hooks, name, "running").await;
+    }
+    hooks.site.set_status("first-0000", completed(&at(1), &at(10)));
+    assert_eq!(receiver.got(1).await[0].event_type, "batch.completed");
+    hooks.cluster().wait_for("DELETE", &format!("{JOBS}/first"), 1).await;
+    hooks.site.stop("KILL").await;
+    hooks.site.set_status("second-0000", failed(&at(1), &at(20)));
+    hooks.site.resume().await;
+    let messages = receiver.got(2).await;
+    assert_eq!(messages[1].id, message_id(CLUSTER, "uid-of-second", "batch.failed", &at(20)));
+    hooks.cluster().wait_for("DELETE", &format!("{JOBS}/second"), 1).await;
 }

@@ -214,10 +214,12 @@ fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
 }
 
 #[test]
-fn the_end_of_a_batch_is_an_event_once_after_the_first_record_of_the_cluster() {
+fn the_end_of_a_batch_is_an_event_once_after_the_first_list_of_the_cluster() {
     let connection = in_memory();
     let mut tables = tables(&connection, 99);
     batches(&mut tables, vec![ended("old", Completed, 1)]);
+    batches(&mut tables, vec![ended("second", Failed, 1)]);
+    batches(&mut tables, vec![]);
     tables.too_old.created_by = T + 2;
     let unreadable = BatchEnd { json: "{".into(), ..ended("bad", Failed, 9) };
     for _ in 0..2 {

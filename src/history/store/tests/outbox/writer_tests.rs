@@ -61,10 +61,9 @@ async fn attempts_batches_and_redeliveries_are_answered_when_they_are_written() 
     let too_many = Err(RedeliverError::TooMany { matching: 1, room: 0 });
     assert_eq!(history.redeliver(redelivery()).await, too_many);
     assert_eq!(history.outbox_dropped("ops"), 1);
-    for time in [1, 2] {
+    for batches in [vec![batch(now() + 1)], vec![], vec![batch(now() + 2)]] {
         let (done, is_done) = oneshot::channel();
-        let (cluster, batches) = ("prod".into(), vec![batch(now() + time)]);
-        history.record(Record::BatchesEnded { cluster, batches, time: now(), done });
+        history.record(Record::BatchesEnded { cluster: "prod".into(), batches, time: now(), done });
         is_done.await.unwrap();
     }
     assert_eq!(read(&history, "SELECT count(*) FROM events WHERE type = 'batch.failed'").await, [json!([1])]);
