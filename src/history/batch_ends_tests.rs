@@ -192,3 +192,26 @@ async fn an_end_counts_as_recorded_when_it_is_written() {
     recorded.changed().await.unwrap();
     assert_eq!(followed.recorded("etl"), Some((BatchState::Failed, jobs::OLD + 7)));
 }
+
+/// Run it with `--release --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn the_time_of_a_round_of_fifty_thousand_members() {
+    let of_batch = |number: usize| {
+        let name = format!("batch-{number:03}");
+        let members = (0..100).map(|index| member(&name, index, 4, (index % 2 == 0).then(|| complete(7))));
+        std::iter::once(head(&name, 100)).chain(members).collect::<Vec<_>>()
+    };
+    let store = Arc::new(JobStore::new("lab"));
+    let followed = Followed::of(Arc::clone(&store), MAY_GROW);
+    followed.follower.abort();
+    followed.list(10, (0..500).flat_map(of_batch).collect());
+    let record = |_| true;
+    let (cluster, drops) = ("lab".into(), followed.drops.subscribe());
+    let follower = Follower { cluster, store, may_grow: MAY_GROW, drops, record, is_listed: true };
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(follower.look().await.unwrap().ends.len(), 0);
+    }
+    println!("{:?} a round", started.elapsed() / 20);
+}
