@@ -117,7 +117,7 @@ async fn look(store: &JobStore, filter: &Filter, may_grow: Duration) -> (Vec<Exp
     (expired, next)
 }
 
-/// Returns the batches whose ends are recorded, or stay unrecorded for too long, and the time until the next one has.
+/// Returns the batches whose ends are recorded, or stay unrecorded for too long. Also returns when the next one does.
 fn recorded_ones(
     store: &JobStore,
     mut expired: Vec<Expired>,
