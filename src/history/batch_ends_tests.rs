@@ -203,11 +203,11 @@ async fn the_time_of_a_round_of_fifty_thousand_members() {
         std::iter::once(head(&name, 100)).chain(members).collect::<Vec<_>>()
     };
     let store = Arc::new(JobStore::new("lab"));
-    let followed = Followed::of(Arc::clone(&store), MAY_GROW);
-    followed.follower.abort();
-    followed.list(10, (0..500).flat_map(of_batch).collect());
+    let source = Followed::of(Arc::clone(&store), MAY_GROW);
+    source.follower.abort();
+    source.list(10, (0..500).flat_map(of_batch).collect());
     let record = |_| true;
-    let (cluster, drops) = ("lab".into(), followed.drops.subscribe());
+    let (cluster, drops) = ("lab".into(), source.drops.subscribe());
     let follower = Follower { cluster, store, may_grow: MAY_GROW, drops, record, is_listed: true };
     let started = std::time::Instant::now();
     for _ in 0..20 {

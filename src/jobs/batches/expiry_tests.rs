@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::jobs::batches::state::BatchState;
 use crate::kube::types::Job;
-use crate::kube::watcher::WatchEvent;
+use crate::kube::watcher::WatchEvent::{Init, InitApply, InitDone, Watching};
 
 const CREATED: i64 = 1_769_000_000;
 const MAY_GROW: Duration = Duration::from_mins(1);
@@ -117,7 +117,6 @@ fn store_with_a_due_batch() -> JobStore {
         "status": { "conditions": [{ "type": "Failed", "status": "True", "lastTransitionTime": time(CREATED + 9) }] },
     });
     let jobs: Vec<Job> = [head, member].map(|job| serde_json::from_value(job).unwrap()).into();
-    use WatchEvent::{Init, InitApply, InitDone, Watching};
     for event in [Init(10), InitApply(jobs), InitDone, Watching] {
         store.apply_event(event, std::time::Instant::now());
     }
