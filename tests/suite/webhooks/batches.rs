@@ -162,7 +162,7 @@ async fn a_batch_that_ended_while_the_service_was_down_is_sent_after_the_restart
     assert_eq!(receiver.messages().len(), 2);
 }
 
-/// A batch with ttl_seconds_after_finished 0.
+/// A batch that is deleted as soon as it has ended.
 fn put_expiring(hooks: &Hooks, name: &str) {
     let mut jobs = batch(name, 1, &[json!({})]);
     let description = json!({ "size": 1, "body": "0a", "ttl_seconds_after_finished": 0 });
