@@ -1,6 +1,7 @@
 //! Files of the settings with a line `NAME key=value …` for each entry: [`parse`] splits the file, [`Values`] a line.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::Path;
 
 use crate::config::pattern::Patterns;
@@ -11,8 +12,6 @@ pub const NAME_FORM: &str =
     "at most 63 lower case letters, digits and '-', beginning and ending with a letter or digit";
 /// The maximal number of entries in a file.
 const MAX_ENTRIES: usize = 32;
-/// The mistake of a line with a word that is not `key=value`.
-const NO_PAIR: &str = "a word is not key=value: write key=value without blanks";
 /// The maximal length of a value in a message.
 const MAX_SHOWN: usize = 100;
 
@@ -73,12 +72,16 @@ pub fn file_error(variable: &str, path: &Path, mistakes: &[String]) -> String {
 pub struct Values<'a> {
     keys: &'static [&'static str],
     given: BTreeMap<&'static str, &'a str>,
+    /// Returns a value as a message shows it.
+    shown: fn(&str) -> String,
+    /// Whether a word is not `key=value`.
+    pub has_loose_word: bool,
     pub mistakes: Vec<String>,
 }
 
 impl<'a> Values<'a> {
-    pub const fn new(keys: &'static [&'static str]) -> Self {
-        Self { keys, given: BTreeMap::new(), mistakes: Vec::new() }
+    pub const fn new(keys: &'static [&'static str], shown: fn(&str) -> String) -> Self {
+        Self { keys, given: BTreeMap::new(), shown, has_loose_word: false, mistakes: Vec::new() }
     }
 
     /// Reads the words after the name.
@@ -95,8 +98,8 @@ impl<'a> Values<'a> {
     /// Text that does not look like a key is not shown: it may be a part of a secret.
     fn add(&mut self, word: &'a str) {
         let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            if !self.has_loose_word() {
-                self.mistake(NO_PAIR);
+            if !mem::replace(&mut self.has_loose_word, true) {
+                self.mistake("a word is not key=value: write key=value without blanks");
             }
             return;
         };
@@ -114,17 +117,12 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Whether a word is not `key=value`.
-    pub fn has_loose_word(&self) -> bool {
-        self.mistakes.iter().any(|mistake| mistake == NO_PAIR)
-    }
-
     pub fn mistake(&mut self, text: impl Into<String>) {
         self.mistakes.push(text.into());
     }
 
     pub fn must_be(&mut self, what: &str, value: &str, form: &str) {
-        self.mistake(format!("{what} is {}: it must be {form}", shown(value)));
+        self.mistake(format!("{what} is {}: it must be {form}", (self.shown)(value)));
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -154,7 +152,7 @@ impl<'a> Values<'a> {
     /// Reads the file that the value of a key names.
     pub fn file<T>(&mut self, key: &str, read: impl Fn(&Path) -> Result<T, String>) -> Option<T> {
         let value = self.get(key)?;
-        read(Path::new(value)).map_err(|why| self.mistake(format!("{key} is {}: {why}", shown(value)))).ok()
+        read(Path::new(value)).map_err(|why| self.mistake(format!("{key} is {}: {why}", (self.shown)(value)))).ok()
     }
 }
 

@@ -110,12 +110,6 @@ pub(in crate::history) fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }
 
-/// Returns the time of our clock, in milliseconds since 1970.
-pub(in crate::history) fn now_in_milliseconds() -> i64 {
-    let now = OffsetDateTime::now_utc();
-    now.unix_timestamp() * 1000 + i64::from(now.millisecond())
-}
-
 /// Returns the error of JSON that is not what it must be. The record is left out.
 pub(in crate::history) fn unreadable(error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(error.into())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hyper::Uri;
+use hyper::http::uri::PathAndQuery;
 
 use crate::config::pattern::{Patterns, matches};
 use crate::history::outbox::event::{Event, EventType};
@@ -58,20 +58,33 @@ impl Endpoint {
     }
 }
 
-/// The URL of an endpoint. Its path may hold a secret, so only the host is shown.
+/// The URL of an endpoint: `https`, or `http` and a loopback host. Its path may hold a secret, so only the host is shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
-    /// Absolute, with `https`, or `http` and a loopback host.
-    pub uri: Uri,
+    pub path: PathAndQuery,
     /// Without brackets.
     pub host: String,
     pub port: u16,
     pub is_tls: bool,
 }
 
+/// Shows the host, and the port if it is not that of the scheme.
+impl fmt::Display for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, is_tls, .. } = self;
+        if host.contains(':') {
+            write!(f, "[{host}]")?
+        } else {
+            f.write_str(host)?
+        }
+        let usual = if *is_tls { 443 } else { 80 };
+        if *port == usual { Ok(()) } else { write!(f, ":{port}") }
+    }
+}
+
 impl fmt::Debug for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndpointUrl").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        write!(f, "EndpointUrl({self})")
     }
 }
 

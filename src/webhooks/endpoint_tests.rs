@@ -8,10 +8,10 @@ use crate::history::outbox::event::EventType::{
 
 fn endpoint(events: &str, namespaces: &str, clusters: &str, selector: &str) -> Endpoint {
     let patterns = |list: &str| Some(Patterns::parse(list).unwrap()).filter(|patterns| !patterns.is_empty());
-    let (uri, host) = (Uri::from_static("https://relay.example.com/a-secret"), "relay.example.com".to_owned());
+    let (path, host) = (PathAndQuery::from_static("/a-secret"), "relay.example.com".to_owned());
     Endpoint {
         name: "ops".into(),
-        url: EndpointUrl { uri, host, port: 443, is_tls: true },
+        url: EndpointUrl { path, host, port: 443, is_tls: true },
         events: events.split(',').map(str::to_owned).collect(),
         namespaces: patterns(namespaces),
         clusters: patterns(clusters),
@@ -84,4 +84,21 @@ fn notify_adds_the_end_of_what_the_namespaces_and_clusters_cover() {
 fn debug_shows_the_host_and_not_the_path() {
     let shown = format!("{:?}", endpoint("*", "", "", ""));
     assert!(shown.contains("relay.example.com") && !shown.contains("a-secret"), "{shown}");
+}
+
+#[test]
+fn a_host_has_its_port_unless_that_is_usual() {
+    for (name, port, is_tls, expected) in [
+        ("relay.example.com", 443, true, "relay.example.com"),
+        ("relay.example.com", 80, true, "relay.example.com:80"),
+        ("relay.example.com", 8443, true, "relay.example.com:8443"),
+        ("localhost", 80, false, "localhost"),
+        ("localhost", 443, false, "localhost:443"),
+        ("::1", 80, false, "[::1]"),
+        ("::1", 9000, false, "[::1]:9000"),
+    ] {
+        let url = EndpointUrl { path: PathAndQuery::from_static("/secret"), host: name.to_owned(), port, is_tls };
+        assert_eq!(url.to_string(), expected);
+        assert_eq!(format!("{url:?}"), format!("EndpointUrl({expected})"));
+    }
 }

@@ -12,7 +12,9 @@ use crate::http::response::problem::Problem;
 impl RequestContext {
     /// Checks that the caller may make this call. With `AUTH=kubernetes` the default cluster decides that.
     pub async fn authorize_operator(&mut self) -> Result<(), Problem> {
-        let Access::Operator(permission) = self.route.access() else { return Ok(()) };
+        let Access::Operator(permission) = self.route.access() else {
+            return Err(Problem::internal("the route is not for operators"));
+        };
         let default = self.state.clusters.default_cluster();
         if self.caller().bearer().is_some() {
             // The review is a request to the cluster.
@@ -53,7 +55,17 @@ impl RequestContext {
 mod tests {
     use super::*;
     use crate::api::jobs::wait::tests::{KeysFile, request};
+    use crate::api::routes::Route;
     use crate::auth::Caller;
+
+    #[tokio::test]
+    async fn a_call_that_is_not_for_operators_is_refused() {
+        let file = KeysFile::new("operator");
+        let mut ctx = request(&file);
+        assert_eq!(ctx.authorize_operator().await.unwrap_err().status.as_u16(), 500);
+        ctx.route = Route::ListAudit;
+        ctx.authorize_operator().await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_caller_sees_the_records_of_its_clusters_and_namespaces() {

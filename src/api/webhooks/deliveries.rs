@@ -34,13 +34,16 @@ pub(crate) async fn list_deliveries(ctx: &mut RequestContext) -> Result<Reply, P
     let (reader, scope) = (Reader::new(ctx).await?, ctx.operator_scope());
     // The deliveries of an endpoint that the file no longer has are still listed.
     let unknown = webhook.clone().filter(|name| webhooks.endpoint(name).is_none());
+    let is_in_file = unknown.is_none();
     let filter = DeliveryFilter { webhook, state, since, scope };
     let read = reader.history.read(reader.time, move |connection| {
         let page = list(connection, &filter, after, limit)?;
         let DeliveryFilter { webhook, scope, .. } = filter;
         let any = DeliveryFilter { webhook, scope, ..DeliveryFilter::default() };
-        let is_known =
-            !page.rows.is_empty() || page.next.is_some() || !list(connection, &any, None, 1)?.rows.is_empty();
+        let is_known = is_in_file
+            || !page.rows.is_empty()
+            || page.next.is_some()
+            || !list(connection, &any, None, 1)?.rows.is_empty();
         Ok((page, is_known))
     });
     let (Page { rows: deliveries, next }, is_known) = read.await.map_err(|error| reader.problem(error))?;

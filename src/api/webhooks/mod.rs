@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 
 use crate::api::context::RequestContext;
+use crate::config::line::NAME_FORM;
 use crate::http::response::problem::Problem;
 use crate::util::dns::is_label;
 use crate::webhooks::Webhooks;
@@ -24,9 +25,7 @@ async fn authorize(ctx: &mut RequestContext) -> Result<Arc<Webhooks>, Problem> {
 /// Parses the name of an endpoint, and sets it for the records.
 fn name(ctx: &mut RequestContext, name: &str) -> Result<String, Problem> {
     if !is_label(name) {
-        let message = "is not the name of a webhook: use at most 63 lower case letters, digits and '-', \
-                       beginning and ending with a letter or digit";
-        return Err(Problem::invalid("webhook", message));
+        return Err(Problem::invalid("webhook", &format!("is not the name of a webhook: use {NAME_FORM}")));
     }
     ctx.info.object.webhook = Some(name.to_owned());
     Ok(name.to_owned())

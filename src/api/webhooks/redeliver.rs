@@ -39,9 +39,8 @@ pub(crate) async fn redeliver(ctx: &mut RequestContext, body: RequestBody) -> Re
         webhooks::endpoint(&webhooks, webhook)?;
     }
     let is_one = matches!(which, Which::Message { .. });
-    let endpoints = webhooks.endpoints().iter().map(|endpoint| endpoint.name.to_string()).collect();
     let reader = Reader::new(ctx).await?;
-    let redelivery = Redelivery { which, scope: ctx.operator_scope(), endpoints };
+    let redelivery = Redelivery { which, scope: ctx.operator_scope(), endpoints: webhooks.names() };
     let redelivered = timeout(reader.time, reader.history.redeliver(redelivery)).await;
     match redelivered.map_err(|_| too_slow())? {
         Ok(0) if is_one => Err(nothing()),

@@ -51,7 +51,7 @@ pub(crate) async fn test_webhook(ctx: &mut RequestContext, body: RequestBody) ->
     let begun = Instant::now();
     let sent = timeout(ctx.time_left(), send(endpoint)).await.unwrap_or_else(|_| {
         let error = "there is no answer within the time limit of this call".to_owned();
-        failed(error, begun)
+        Sent::without_reply(error, begun.elapsed())
     });
     let delivered = sent.is_delivered();
     let Sent { status, error, duration, .. } = sent;
@@ -65,8 +65,8 @@ async fn send(endpoint: Arc<Endpoint>) -> Sent {
     // A connection of its own: it shows what a new one meets. To read the CAs takes long.
     let sender = match body::off_thread(|| Sender::new(endpoint)).await {
         Ok(Ok(sender)) => sender,
-        Ok(Err(error)) => return failed(error, begun),
-        Err(problem) => return failed(problem.detail.into(), begun),
+        Ok(Err(error)) => return Sent::without_reply(error, begun.elapsed()),
+        Err(problem) => return Sent::without_reply(problem.detail.into(), begun.elapsed()),
     };
     let id = format!("msg_{:032x}", fastrand::u128(..));
     sender.send(&id, &body).await
@@ -76,10 +76,6 @@ async fn send(endpoint: Arc<Endpoint>) -> Sent {
 fn message(webhook: &str, now: i64) -> String {
     let message = Message { r#type: "webhook.test", timestamp: Timestamp(now / 1000), data: Data { webhook } };
     serde_json::to_string(&message).unwrap_or_default()
-}
-
-fn failed(error: String, begun: Instant) -> Sent {
-    Sent { status: None, error: Some(error), retry_after: None, duration: begun.elapsed() }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::cli::check::report::Report;
 use crate::cli::stdout::print;
 use crate::config::Settings;
 
-/// The name of an endpoint, and the check of its host, address and TLS. It starts when it is awaited.
-pub(super) type Probe = (Arc<str>, Pin<Box<dyn Future<Output = Result<String, String>>>>);
+/// The name of an endpoint, and the check of its host, address and TLS.
+pub(super) type Probe = (Arc<str>, Pin<Box<dyn Future<Output = Result<String, String>> + Send>>);
 
 /// Reads the endpoints. The error has all mistakes of the file.
 #[cfg(feature = "history")]
@@ -42,11 +42,15 @@ pub(super) fn print_names(probes: &[Probe]) -> Result<(), Error> {
     }
 }
 
-/// Connects to each endpoint. Sends no message.
+/// Connects to all endpoints at a time. Sends no message.
 pub(super) async fn check(probes: Vec<Probe>, report: &mut Report) {
     let remedy = "check url in its line of EKS_API_WEBHOOKS_FILE, the DNS name, and the firewall from here to the host; for a private CA add ca_file";
+    let probes: Vec<_> = probes.into_iter().map(|(name, probe)| (name, tokio::spawn(probe))).collect();
     for (name, probe) in probes {
-        let outcome = probe.await.map(|address| format!("connected to {address}; no message was sent"));
+        let outcome = probe
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map(|address| format!("connected to {address}; no message was sent"));
         report.line(&format!("webhook {name}"), outcome, remedy);
     }
 }

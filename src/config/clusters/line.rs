@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::clusters::cluster::{AssumedRole, ClusterConfig, StaticEndpoint};
 use crate::config::clusters::forms::{is_endpoint, is_made_of, is_role_arn};
-use crate::config::line::{NAME_FORM, Values};
+use crate::config::line::{NAME_FORM, Values, shown};
 use crate::config::reader::{is_cluster_name, is_region};
 use crate::util::dns::is_label;
 
@@ -16,7 +16,7 @@ const SESSION_NAME: &str = "eks-api";
 pub(super) fn parse(line: &str, read_ca: impl Fn(&Path) -> Result<Vec<u8>, String>) -> (ClusterConfig, Vec<String>) {
     let mut words = line.split_ascii_whitespace();
     let name = words.next().unwrap_or_default();
-    let mut values = Values::new(&KEYS);
+    let mut values = Values::new(&KEYS, shown);
     if !is_label(name) {
         values.must_be("the name", name, NAME_FORM);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use serde_json::value::RawValue;
 
+use crate::config::moment;
 use crate::history::outbox::attempts::Attempts;
 use crate::history::outbox::batches::BatchEnds;
 use crate::history::outbox::event::{Event, EventType, Subscriptions};
@@ -14,7 +15,7 @@ use crate::history::outbox::message::{EventTime, Message};
 use crate::history::outbox::pending::Pending;
 use crate::history::outbox::redelivery::Redeliveries;
 use crate::history::outbox::requests::{Attempt, RedeliverError, Redelivery};
-use crate::history::record::{BatchEnd, now_in_milliseconds};
+use crate::history::record::BatchEnd;
 use crate::jobs::status::Status;
 
 /// The most pending deliveries of an endpoint.
@@ -114,7 +115,7 @@ impl<'c> Outbox<'c> {
         let message = message_of_job(cluster, status, &[], EventType::JobFailed, time, data);
         let changed = self.change_body.query_row(params![message.id(), message.body()?], |row| row.get::<_, i64>(0));
         if let Some(event) = changed.optional()? {
-            self.is_due |= self.hasten.execute([event, now_in_milliseconds()])? > 0;
+            self.is_due |= self.hasten.execute([event, moment::now()])? > 0;
         }
         Ok(())
     }
@@ -131,7 +132,7 @@ impl<'c> Outbox<'c> {
         if endpoints.is_empty() {
             return Ok(());
         }
-        let (id, body, written) = (message.id(), message.body()?, now_in_milliseconds());
+        let (id, body, written) = (message.id(), message.body()?, moment::now());
         let columns =
             params![id, event_type.name(), cluster, namespace, message.object, message.time.seconds(), written, body];
         if self.add_event.execute(columns)? == 0 {
@@ -180,7 +181,7 @@ impl<'c> Outbox<'c> {
         &mut self,
         redelivery: &Redelivery,
     ) -> rusqlite::Result<Result<u64, RedeliverError>> {
-        let redelivered = self.redeliveries.write(redelivery, &mut self.pending, now_in_milliseconds())?;
+        let redelivered = self.redeliveries.write(redelivery, &mut self.pending, moment::now())?;
         self.is_due |= redelivered.is_ok_and(|number| number > 0);
         Ok(redelivered)
     }

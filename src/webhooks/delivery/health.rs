@@ -54,7 +54,7 @@ impl Health {
         if before == Self::Working {
             *self = Self::Failing;
         }
-        if before == Self::Working && next != Next::Keep {
+        if before == Self::Working && matches!(next, Next::Retry(_)) {
             log::warn!(
                 webhook = &**webhook, host, status, error;
                 "the webhook does not take deliveries; they are tried again"

@@ -18,9 +18,6 @@ const PAUSES: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 
-/// A receiver cannot ask for a longer pause.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
-
 /// Returns what an attempt makes of its delivery. `attempts` is the number of attempts before it, and `now` its end in
 /// milliseconds since 1970.
 pub(super) fn next(sent: &Sent, attempts: u32, now: i64) -> Next {
@@ -32,7 +29,7 @@ pub(super) fn next(sent: &Sent, attempts: u32, now: i64) -> Next {
     }
     let step = usize::try_from(attempts).ok().and_then(|made| PAUSES.get(made));
     let Some(step) = step else { return Next::Failed };
-    let asked = sent.retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+    let asked = sent.retry_after.unwrap_or_default();
     // A receiver that was down does not get everything again in the same second.
     let pause = step.mul_f64(1.0 + fastrand::f64() / 5.0).max(asked);
     Next::Retry(now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))

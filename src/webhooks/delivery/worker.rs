@@ -28,6 +28,8 @@ const PAGE: usize = 64;
 const MAX_UNWRITTEN: usize = 256;
 /// Pauses before an attempt that could not be written is written again.
 const WRITE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+/// Before CAs that could not be used are read again.
+const CONNECT_PAUSE: Duration = Duration::from_secs(10);
 /// The shortest time between the countings of what is pending.
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,8 @@ pub(super) struct Worker<B: Backend> {
     endpoint: watch::Receiver<Option<Arc<Endpoint>>>,
     /// `None` if nothing may be sent.
     link: Option<Arc<Link<B::Sender>>>,
+    /// When a sender is made again, after one could not be made.
+    retry: Option<Instant>,
     timer: ReadTimer,
     is_unreadable: bool,
     /// When what is pending is counted. `None` if nothing has changed since it was.
@@ -58,7 +62,7 @@ pub(super) struct Worker<B: Backend> {
 /// The way to the endpoint, until the next reload.
 struct Link<S> {
     host: String,
-    sender: Result<S, String>,
+    sender: S,
 }
 
 struct Sending<S> {
@@ -80,6 +84,7 @@ impl<B: Backend> Worker<B> {
             backend,
             endpoint,
             link: None,
+            retry: None,
             timer: ReadTimer::new(),
             is_unreadable: false,
             count_at: Some(now),
@@ -107,6 +112,7 @@ impl<B: Backend> Worker<B> {
                 Some(sent) = self.sends.join_next_with_id() => self.sent(sent),
                 Some(written) = self.writes.join_next_with_id() => self.written(written),
                 Ok(()) = changes.changed() => self.changed(),
+                () = sleep_until(self.retry.unwrap_or(self.counted)), if self.retry.is_some() => self.connect().await,
                 () = sleep_until(self.timer.next()), if self.may_read() => self.read().await,
                 () = sleep_until(self.count_at.unwrap_or(self.counted)), if self.count_at.is_some() => self.count().await,
             }
@@ -119,13 +125,18 @@ impl<B: Backend> Worker<B> {
         self.ready.clear();
         self.timer = ReadTimer::new();
         self.link = None;
+        let is_again = self.retry.take().is_some();
         let Some(endpoint) = endpoint else { return };
-        let host = endpoint.url.host.clone();
-        let sender = self.backend.connect(endpoint).await;
-        if let Err(error) = &sender {
-            log::warn!(webhook = &*self.webhook, host, error; "nothing can be sent to the webhook");
+        let host = endpoint.url.to_string();
+        match self.backend.connect(endpoint).await {
+            Ok(sender) => self.link = Some(Arc::new(Link { host, sender })),
+            Err(error) => {
+                if !is_again {
+                    log::warn!(webhook = &*self.webhook, host, error; "nothing can be sent to the webhook; it is tried again");
+                }
+                self.retry = Some(Instant::now() + CONNECT_PAUSE);
+            }
         }
-        self.link = Some(Arc::new(Link { host, sender }));
         self.webhooks.metrics.update(&self.webhook, |numbers| numbers.is_disabled = false);
     }
 
@@ -187,19 +198,15 @@ impl<B: Backend> Worker<B> {
             let Some(due) = self.ready.pop_front() else { return };
             let sending = Sending { link: Arc::clone(link), due: Arc::new(due) };
             let (link, due, backend) = (Arc::clone(link), Arc::clone(&sending.due), Arc::clone(&self.backend));
-            let task = self.sends.spawn(async move {
-                match &link.sender {
-                    Ok(sender) => backend.send(sender, &due).await,
-                    Err(error) => not_sent(error),
-                }
-            });
+            let task = self.sends.spawn(async move { backend.send(&link.sender, &due).await });
             self.sending.insert(task.id(), sending);
         }
     }
 
     fn sent(&mut self, sent: Result<(Id, Sent), JoinError>) {
         // The hook logs a panic.
-        let (task, sent) = sent.unwrap_or_else(|panic| (panic.id(), not_sent("a defect: the delivery panicked")));
+        let panicked = || Sent::without_reply("a defect: the delivery panicked".to_owned(), Duration::ZERO);
+        let (task, sent) = sent.unwrap_or_else(|panic| (panic.id(), panicked()));
         let Some(Sending { link, due }) = self.sending.remove(&task) else { return };
         let time = self.backend.now();
         let next = schedule::next(&sent, due.attempts, time);
@@ -231,10 +238,6 @@ impl<B: Backend> Worker<B> {
         self.unwritten.remove(&task);
         self.changed();
     }
-}
-
-fn not_sent(error: &str) -> Sent {
-    Sent { status: None, error: Some(error.to_owned()), retry_after: None, duration: Duration::ZERO }
 }
 
 /// Writes an attempt, again and again until it is written. Meanwhile nothing sends its delivery.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::line::{NAME_FORM, Values, shown};
+use crate::config::line::{NAME_FORM, Values};
 use crate::config::pattern::matches;
 use crate::history::outbox::event::EventType;
 use crate::jobs::label_selector::Selector;
@@ -10,11 +10,12 @@ use crate::util::dns::is_label;
 use crate::util::text::closest;
 use crate::util::{files, net};
 use crate::webhooks::endpoint::Endpoint;
-use crate::webhooks::file::url;
+use crate::webhooks::file::url::{self, shown};
 use crate::webhooks::secret::{PREFIX, Secrets};
 
 pub(super) const VARIABLE: &str = "EKS_API_WEBHOOKS_FILE";
-const KEYS: [&str; 7] = ["url", "events", "namespaces", "clusters", "label_selector", "secret_file", "ca_file"];
+pub(super) const KEYS: [&str; 7] =
+    ["url", "events", "namespaces", "clusters", "label_selector", "secret_file", "ca_file"];
 const DEFAULT_EVENTS: &str = "job.completed,job.failed";
 const MAX_SECRET_FILE_BYTES: u64 = 4 << 10;
 
@@ -23,13 +24,13 @@ const MAX_SECRET_FILE_BYTES: u64 = 4 << 10;
 pub(super) fn parse(line: &str) -> (Option<Endpoint>, Vec<String>) {
     let mut words = line.split_ascii_whitespace();
     let name = words.next().unwrap_or_default();
-    let mut values = Values::new(&KEYS);
+    let mut values = Values::new(&KEYS, shown);
     if !is_label(name) {
         // It is not shown: it may be a URL.
         values.mistake(format!("the name must be {NAME_FORM}"));
     }
     values.read(words);
-    if values.has("label_selector") && values.has_loose_word() {
+    if values.has("label_selector") && values.has_loose_word {
         values.mistake("label_selector has no blanks: write a=b, a!=b, a or !a, separated by commas");
     }
     for (key, example) in [("url", "https://HOST/PATH"), ("secret_file", "FILE")] {
@@ -91,10 +92,17 @@ fn secrets(values: &mut Values<'_>) -> Option<Secrets> {
     }
     let read = |path: &Path| {
         let text = files::read_text(path, MAX_SECRET_FILE_BYTES).map_err(|error| error.to_string())?;
-        if files::is_world_readable(path) {
-            log::warn!(file:% = path.display(); "{VARIABLE}: every user of this machine can read the secret: run chmod o-r");
-        }
+        warn_if_world_readable(path);
         Secrets::parse(&text)
     };
-    values.file("secret_file", read)
+    // The value is not shown: it may be a secret.
+    let path = Path::new(values.get("secret_file")?);
+    read(path).map_err(|why| values.mistake(format!("secret_file cannot be used: {why}"))).ok()
+}
+
+/// Warns of a file with secrets. A URL may hold one too.
+pub(super) fn warn_if_world_readable(path: &Path) {
+    if files::is_world_readable(path) {
+        log::warn!(file:% = path.display(); "{VARIABLE}: every user of this machine can read the secrets: run chmod o-r");
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::config::line::{self as lines, file_error};
 use crate::util::files;
 use crate::webhooks::endpoint::Endpoint;
-use crate::webhooks::file::line::VARIABLE;
+use crate::webhooks::file::line::{VARIABLE, warn_if_world_readable};
 
 /// A line has at most some 8 KiB, if all values are as long as they may be.
 const MAX_FILE_BYTES: u64 = 256 << 10;
@@ -17,6 +17,9 @@ const MAX_FILE_BYTES: u64 = 256 << 10;
 /// Returns the endpoints of the file. The error has all mistakes, one a line, each with the number of its line.
 pub(super) fn load(path: &Path) -> Result<Vec<Arc<Endpoint>>, String> {
     let text = files::read_text(path, MAX_FILE_BYTES).map_err(|error| vec![error.to_string()]);
+    if text.is_ok() {
+        warn_if_world_readable(path);
+    }
     text.and_then(|text| parse(&text)).map_err(|mistakes| file_error(VARIABLE, path, &mistakes))
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::config::pattern::Patterns;
 use crate::jobs::label_selector::Selector;
 use crate::webhooks::Webhooks;
+use crate::webhooks::file::line::KEYS;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE");
@@ -54,7 +55,7 @@ fn a_file_describes_endpoints_with_all_their_keys() {
     let endpoints = parse(&text).unwrap();
     let [ops, audit, plain] = &endpoints[..] else { panic!("{endpoints:?}") };
     assert_eq!((&*ops.name, &*audit.name, &*plain.name), ("ops", "audit", "plain"));
-    assert_eq!(ops.url.uri.to_string(), "https://relay.example.com/eks");
+    assert_eq!(ops.url.path, "/eks");
     assert_eq!((&ops.url.host[..], ops.url.port, ops.url.is_tls), ("relay.example.com", 443, true));
     assert_eq!(ops.events, ["job.failed", "batch.*"]);
     assert_eq!(ops.namespaces, Some(Patterns::parse("team-a,build-*").unwrap()));
@@ -79,10 +80,10 @@ fn each_mistake_of_a_line_names_the_line_and_the_key() {
     let files = [
         (
             format!("ops url=https://a secret_file={short}"),
-            format!("secret_file is {short:?}: its line 1 is a secret of 5"),
+            "secret_file cannot be used: its line 1 is a secret of 5".to_owned(),
         ),
-        (format!("ops url=https://a secret_file={three}"), format!("secret_file is {three:?}: it has 3 secrets")),
-        (missing_key, format!("secret_file is \"{key}.old\": No such file")),
+        (format!("ops url=https://a secret_file={three}"), "secret_file cannot be used: it has 3 secrets".to_owned()),
+        (missing_key, "secret_file cannot be used: No such file".to_owned()),
         (format!("ops {needed} ca_file={CA}"), format!("ca_file is {CA:?}: it has no certificate")),
     ];
     let texts = [
@@ -138,6 +139,30 @@ fn a_secret_in_the_line_is_not_shown() {
     }
     let found = parse(&format!("ops url=https://a secret_file={SECRET}")).unwrap_err();
     assert_eq!(found, ["line 1: secret_file is a secret, not the name of a file: write it to a file"]);
+}
+
+#[test]
+fn a_secret_or_a_url_at_the_wrong_key_is_not_shown() {
+    let folder = Folder::new("wrong");
+    let secret = &SECRET[6..];
+    for key in KEYS {
+        for value in [SECRET, secret, "https://hooks.example.com/s3cret", "http://user:s3cret@hooks.example.com"] {
+            let other = folder.needed();
+            let other = other.split(' ').filter(|word| !word.starts_with(key)).collect::<Vec<_>>().join(" ");
+            // Only a secret without its prefix looks like another value.
+            let is_plain = value == secret && key != "secret_file";
+            let found = parse(&format!("ops {other} {key}={value}"));
+            if found.is_ok() || is_plain {
+                continue;
+            }
+            let found = found.unwrap_err().concat();
+            assert!(!found.contains("s3cret") && !found.contains(secret), "{key}={value}: {found}");
+            assert!(found.contains(key), "{key}={value}: {found}");
+        }
+    }
+    let found = parse(&format!("ops {} namespaces=https://a/s3cret events={SECRET}", folder.needed())).unwrap_err();
+    assert!(found[0].starts_with("line 1: events has a URL or a secret: the types are "), "{found:?}");
+    assert!(found[1].starts_with("line 1: namespaces is a URL or a secret: it must be "), "{found:?}");
 }
 
 #[test]

@@ -3,15 +3,23 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hyper::Uri;
+use hyper::http::uri::PathAndQuery;
 use rustls::pki_types::DnsName;
 
-use crate::config::line::shown;
+use crate::config::line;
 use crate::util::net;
 use crate::webhooks::address::judge;
 use crate::webhooks::endpoint::EndpointUrl;
+use crate::webhooks::secret::PREFIX;
 
 const SCHEMES: &str =
     "must be https://HOST/PATH; http:// is only for localhost, an address of 127.0.0.0/8 and [::1] of this machine";
+
+/// Returns a value of the file as a message shows it. One at the wrong key may be a URL or a secret.
+pub(super) fn shown(value: &str) -> String {
+    let is_hidden = value.contains("://") || value.contains(PREFIX);
+    if is_hidden { "a URL or a secret".to_owned() } else { line::shown(value) }
+}
 
 /// Parses an absolute URL. The error continues "url". It shows at most the host.
 pub(super) fn parse(text: &str) -> Result<EndpointUrl, String> {
@@ -43,7 +51,8 @@ pub(super) fn parse(text: &str) -> Result<EndpointUrl, String> {
         judge(address, !is_tls).map_err(|why| format!("has an address that is refused: {why}"))?;
     }
     let host = host.trim_matches(['[', ']']).to_owned();
-    Ok(EndpointUrl { uri, host, port, is_tls })
+    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Ok(EndpointUrl { path, host, port, is_tls })
 }
 
 /// Returns the address that a host is. `None` for a DNS name.

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_rustls::{ConfigBuilderExt, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -23,6 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// That of the other clients, too: another type would be the same code again.
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+type Builder<State> = ConfigBuilder<ClientConfig, State>;
+
+/// Trusts the CAs of the system. They are many, so they are read once. `None` until that succeeds.
+static SYSTEM: Mutex<Option<Arc<ClientConfig>>> = Mutex::new(None);
 
 type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 type Resolve = dyn Fn(String) -> Addresses + Send + Sync;
@@ -87,16 +94,28 @@ async fn look_up(host: String) -> io::Result<Vec<IpAddr>> {
 }
 
 fn tls(ca_pem: Option<&[u8]>) -> Result<TlsConnector, String> {
-    let builder = net::tls().map_err(|error| error.to_string())?;
-    let builder = match ca_pem {
-        Some(pem) => builder.with_root_certificates(net::roots(pem)?),
-        None => builder
-            .with_native_roots()
-            .map_err(|error| format!("the CAs of the system cannot be read: {error}; set ca_file"))?,
+    let Some(pem) = ca_pem else {
+        let mut system = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = match &*system {
+            Some(config) => Arc::clone(config),
+            None => Arc::clone(system.insert(config(with_system_cas)?)),
+        };
+        return Ok(config.into());
     };
-    let mut config = builder.with_no_client_auth();
+    Ok(config(|builder| Ok(builder.with_root_certificates(net::roots(pem)?)))?.into())
+}
+
+fn with_system_cas(builder: Builder<WantsVerifier>) -> Result<Builder<WantsClientCert>, String> {
+    builder.with_native_roots().map_err(|error| format!("the CAs of the system cannot be read: {error}; set ca_file"))
+}
+
+fn config(
+    with_cas: impl FnOnce(Builder<WantsVerifier>) -> Result<Builder<WantsClientCert>, String>,
+) -> Result<Arc<ClientConfig>, String> {
+    let builder = net::tls().map_err(|error| error.to_string())?;
+    let mut config = with_cas(builder)?.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, String> {

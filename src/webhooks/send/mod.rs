@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::aws::http_date;
 use crate::util::error_chain::error_chain;
 use crate::util::text::{printable, truncate};
-use crate::webhooks::endpoint::{Endpoint, EndpointUrl};
+use crate::webhooks::endpoint::Endpoint;
 use crate::webhooks::send::connect::Connector;
 use crate::webhooks::send::pool::{Connection, Pool};
 use crate::webhooks::signature::sign;
@@ -27,6 +27,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// The body of a reply is not used. Reading it to its end keeps the connection for the next message.
 const MAX_REPLY_BYTES: usize = 4 << 10;
 const REPLY_BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// A receiver cannot ask for a longer pause.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// A certificate with many names makes a long error.
 const MAX_ERROR_CHARS: usize = 300;
@@ -38,7 +39,6 @@ pub struct Sender {
     endpoint: Arc<Endpoint>,
     connector: Connector,
     pool: Arc<Pool>,
-    path: Uri,
     host: HeaderValue,
 }
 
@@ -55,6 +55,10 @@ pub struct Sent {
 }
 
 impl Sent {
+    pub const fn without_reply(error: String, duration: Duration) -> Self {
+        Self { status: None, error: Some(error), retry_after: None, duration }
+    }
+
     pub const fn is_delivered(&self) -> bool {
         self.error.is_none()
     }
@@ -75,8 +79,8 @@ impl Sender {
     /// Fails if the CAs cannot be used.
     pub fn new(endpoint: Arc<Endpoint>) -> Result<Self, String> {
         let connector = Connector::new(&endpoint)?;
-        let (path, host) = target(&endpoint.url).ok_or("the URL cannot be used")?;
-        Ok(Self { endpoint, connector, pool: Arc::default(), path, host })
+        let host = HeaderValue::try_from(endpoint.url.to_string()).map_err(|error| error.to_string())?;
+        Ok(Self { endpoint, connector, pool: Arc::default(), host })
     }
 
     pub const fn endpoint(&self) -> &Arc<Endpoint> {
@@ -90,10 +94,7 @@ impl Sender {
         let reply = timeout_at(deadline, self.attempt(message_id, body)).await.unwrap_or_else(|_| Err(timed_out()));
         let (connection, reply) = match reply {
             Ok(reply) => reply,
-            Err(why) => {
-                let error = Some(truncate(&printable(&why), MAX_ERROR_CHARS).to_owned());
-                return Sent { status: None, error, retry_after: None, duration: begun.elapsed() };
-            }
+            Err(why) => return Sent::without_reply(told(&why), begun.elapsed()),
         };
         let (head, body) = reply.into_parts();
         // The status counts, even if the body never ends.
@@ -107,7 +108,7 @@ impl Sender {
     /// Resolves the name, connects and makes the TLS handshake, for `eks-api check`. Returns the address.
     pub async fn probe(&self) -> Result<String, String> {
         let connected = timeout(TIMEOUT, self.connector.connect()).await.map_err(|_| timed_out())?;
-        connected.map(|(address, _)| address.to_string())
+        connected.map(|(address, _)| address.to_string()).map_err(|why| told(&why))
     }
 
     async fn attempt(&self, message_id: &str, body: &str) -> Result<(Connection, Response<Incoming>), String> {
@@ -132,7 +133,7 @@ impl Sender {
 
     fn request(&self, message_id: &str, body: &str) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let timestamp = OffsetDateTime::now_utc().unix_timestamp();
-        Request::post(self.path.clone())
+        Request::post(Uri::from(self.endpoint.url.path.clone()))
             .header(HOST, self.host.clone())
             .header(USER_AGENT, AGENT)
             .header(CONTENT_TYPE, JSON)
@@ -156,14 +157,9 @@ impl Sender {
     }
 }
 
-/// Returns the path and query, and the `Host`. A user name in the URL is not sent.
-fn target(url: &EndpointUrl) -> Option<(Uri, HeaderValue)> {
-    let host = match url.uri.port() {
-        Some(port) => format!("{}:{port}", url.uri.host()?),
-        None => url.uri.host()?.to_owned(),
-    };
-    let path = url.uri.path_and_query().map_or("/", |path| path.as_str());
-    Some((path.parse().ok()?, HeaderValue::try_from(host).ok()?))
+/// An error may have text from the network.
+fn told(why: &str) -> String {
+    truncate(&printable(why), MAX_ERROR_CHARS).to_owned()
 }
 
 fn timed_out() -> String {

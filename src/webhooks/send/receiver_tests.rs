@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::super::*;
 use crate::jobs::label_selector::Selector;
 use crate::util::secret::Secret;
+use crate::webhooks::endpoint::EndpointUrl;
 use crate::webhooks::secret::Secrets;
 
 pub(super) const ID: &str = "msg_0123456789abcdef0123456789abcdef";
@@ -127,11 +128,12 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
 pub(super) fn endpoint(url: &str, ca_pem: Option<String>) -> Arc<Endpoint> {
     let uri: Uri = url.parse().unwrap();
     let host = uri.host().unwrap().trim_matches(['[', ']']).to_owned();
+    let path = uri.path_and_query().unwrap().clone();
     let is_tls = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     Arc::new(Endpoint {
         name: "ops".into(),
-        url: EndpointUrl { uri, host, port, is_tls },
+        url: EndpointUrl { path, host, port, is_tls },
         events: Vec::new(),
         namespaces: None,
         clusters: None,

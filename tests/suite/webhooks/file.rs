@@ -22,6 +22,7 @@ fn with_file(builder: Builder, state: &Folder, text: &str) -> Builder {
     let secret = state.path().join("ops.key");
     std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     state.write("webhooks", &text.replace("=ops.key", &format!("={}", secret.display())));
+    std::fs::set_permissions(state.path().join("webhooks"), Permissions::from_mode(0o600)).unwrap();
     let environment = [("EKS_API_STATE_DIR", state.path()), ("EKS_API_WEBHOOKS_FILE", &state.path().join("webhooks"))];
     environment.into_iter().fold(builder, |builder, (name, path)| builder.env(name, path.to_str().unwrap()))
 }
@@ -81,10 +82,14 @@ async fn the_start_logs_the_file_and_the_names_and_warns_of_a_secret_that_all_ca
     has_nothing_hidden(&service);
     drop(service);
 
-    std::fs::set_permissions(state.path().join("ops.key"), Permissions::from_mode(0o604)).unwrap();
-    let service = set.start().await;
-    let line = service.log_line(|line| line.contains("every user of this machine can read the secret")).await;
-    assert!(line.contains("WARN") && line.contains("ops.key") && line.contains("run chmod o-r"), "{line}");
+    for name in ["ops.key", "webhooks"] {
+        std::fs::set_permissions(state.path().join(name), Permissions::from_mode(0o604)).unwrap();
+        let service = set.clone().start().await;
+        let is_told =
+            |line: &str| line.contains("every user of this machine can read the secrets") && line.contains(name);
+        let line = service.log_line(is_told).await;
+        assert!(line.contains("WARN") && line.contains("run chmod o-r"), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use hyper::http::uri::PathAndQuery;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -21,12 +22,8 @@ pub(super) struct Delivering {
 }
 
 pub(super) fn endpoint(name: &str) -> Arc<Endpoint> {
-    let url = EndpointUrl {
-        uri: "https://relay.test/".parse().unwrap(),
-        host: "relay.test".to_owned(),
-        port: 443,
-        is_tls: true,
-    };
+    let url =
+        EndpointUrl { path: PathAndQuery::from_static("/"), host: "relay.test".to_owned(), port: 443, is_tls: true };
     Arc::new(Endpoint {
         name: name.into(),
         url,
