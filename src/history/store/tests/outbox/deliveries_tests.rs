@@ -210,7 +210,7 @@ fn ended(uid: &str, state: BatchState, time: i64) -> BatchEnd {
 
 fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
     let (done, _) = oneshot::channel();
-    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, time: T, done }).unwrap();
+    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, done }).unwrap();
 }
 
 #[test]

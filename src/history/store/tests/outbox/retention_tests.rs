@@ -30,7 +30,7 @@ fn ended(uid: &str, time: i64) -> BatchEnd {
 
 fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
     let (done, _) = oneshot::channel();
-    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, time: now(), done }).unwrap();
+    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, done }).unwrap();
 }
 
 fn tables(connection: &Connection) -> Tables<'_> {

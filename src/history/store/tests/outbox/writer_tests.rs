@@ -64,7 +64,7 @@ async fn attempts_batches_and_redeliveries_are_answered_when_they_are_written() 
     for time in [1, 2] {
         let (done, is_done) = oneshot::channel();
         let (cluster, batches) = ("prod".into(), vec![batch(now() + time)]);
-        history.record(Record::BatchesEnded { cluster, batches, time: now(), done });
+        history.record(Record::BatchesEnded { cluster, batches, done });
         is_done.await.unwrap();
     }
     assert_eq!(read(&history, "SELECT count(*) FROM events WHERE type = 'batch.failed'").await, [json!([1])]);
