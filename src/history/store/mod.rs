@@ -82,10 +82,11 @@ impl History {
     /// Queues a record. Never waits. Returns false if the record is dropped.
     pub fn record(&self, record: Record) -> bool {
         let sent = self.send(Entry::Record(record));
-        if sent.is_err() {
-            self.shared.lose();
+        if let Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) = sent {
+            entry.settle(None, &self.shared);
+            return false;
         }
-        sent.is_ok()
+        true
     }
 
     fn send(&self, entry: Entry) -> Result<(), TrySendError<Entry>> {

@@ -163,7 +163,7 @@ impl Writer {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         let mut next_piece = |tables: &mut Tables<'_>| {
             connection.execute_batch("COMMIT")?;
-            self.shared.announce(tables.take_news());
+            self.shared.announce(tables.take_changes());
             retention.work(false)?;
             tables.recount(retention.take_deleted_events());
             tables.too_old = retention.too_old();
@@ -180,7 +180,7 @@ impl Writer {
             });
         }
         transaction.commit()?;
-        self.shared.announce(tables.take_news());
+        self.shared.announce(tables.take_changes());
         Ok(outcomes)
     }
 

@@ -76,7 +76,7 @@ fn each_transition_has_an_event_with_the_id_of_its_time_and_the_status() {
 fn a_failed_job_waits_for_its_exit_code_which_changes_nothing_that_was_sent() {
     let connection = written(&[changed(job("a", 7, "failed")), changed(job("b", 7, "failed"))]);
     let later = "UPDATE deliveries SET next_attempt = next_attempt + 1000000;
-        UPDATE deliveries SET attempts = 1 WHERE event IN (SELECT id FROM events WHERE object = 'etl-b')";
+        UPDATE deliveries SET last_attempt = 1 WHERE event IN (SELECT id FROM events WHERE object = 'etl-b')";
     connection.execute_batch(later).unwrap();
     write(&connection, &["a", "b"].map(|uid| changed(exited(T, uid, 7, 3))));
     let sql = "SELECT body ->> '$.data.exit_code', next_attempt - events.written < 1000000
@@ -131,10 +131,10 @@ fn the_condition_identifies_an_end_even_if_the_completion_has_another_time() {
 #[test]
 fn a_deletion_has_the_same_id_whether_it_is_seen_or_found_missing() {
     let deleting = || job_with(T, 8, &[("deletionTimestamp", 70)], &json!({}));
-    let told = "msg_684f76ee635cdb5e170d12c49821559a";
+    let expected = "msg_684f76ee635cdb5e170d12c49821559a";
     for end in [gone(deleting(), T + 99), listed(vec![], T + 99, Start), listed(vec![], T + 99, Dropped)] {
         let connection = written(&[changed(deleting()), end]);
-        assert_eq!(ids(&connection)[1..], [told]);
+        assert_eq!(ids(&connection)[1..], [expected]);
         assert_eq!(types(&connection)[1], json!(["etl-a", "job.deleted", 70, "ops"]));
     }
     let running = || job_with(T, 7, &[], &json!({}));
@@ -144,7 +144,7 @@ fn a_deletion_has_the_same_id_whether_it_is_seen_or_found_missing() {
     }
     // The end itself is the first to show the deletion.
     let connection = written(&[changed(running()), gone(deleting(), T + 99)]);
-    assert_eq!(ids(&connection)[1..], [told]);
+    assert_eq!(ids(&connection)[1..], [expected]);
 }
 
 #[test]
