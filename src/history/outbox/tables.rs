@@ -123,6 +123,11 @@ impl<'c> Outbox<'c> {
         Ok(())
     }
 
+    /// Whether an endpoint wants an event.
+    pub(in crate::history) fn is_wanted(&self, event: &Event<'_>) -> bool {
+        !self.subscriptions.endpoints(event).is_empty()
+    }
+
     /// Writes an event that an endpoint wants, with its deliveries. Does nothing if the event was written before.
     pub(in crate::history) fn add(&mut self, message: &Message<'_>) -> rusqlite::Result<()> {
         self.add_after(message, 0)

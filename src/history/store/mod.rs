@@ -131,7 +131,7 @@ impl History {
         self.shared.outbox.subscribe()
     }
 
-    /// Returns how many deliveries of an endpoint failed since the start because too many were pending.
+    /// Returns how many pending deliveries of an endpoint were dropped since the start.
     pub fn outbox_dropped(&self, webhook: &str) -> u64 {
         self.shared.drops.total(webhook)
     }

@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub(super) dropped: watch::Sender<u64>,
     /// Changes when deliveries are new, or are due again.
     pub(super) outbox: watch::Sender<u64>,
-    /// The deliveries that failed because too many were pending.
+    /// The deliveries that were dropped.
     pub(super) drops: Drops,
     /// Whether records were dropped, or the database failed, since the last notification.
     has_lost: AtomicBool,

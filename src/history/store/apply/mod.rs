@@ -11,7 +11,7 @@ use rusqlite::{Connection, Statement};
 
 use crate::history::outbox::message::EventTime;
 use crate::history::outbox::requests::RedeliverError;
-use crate::history::outbox::tables::{Outbox, OutboxChanges};
+use crate::history::outbox::tables::{Outbox, OutboxChanges, OutboxConfig};
 use crate::history::record::ListReason;
 use crate::history::store::retention::TooOld;
 use crate::history::store::run_row::UPSERT;
@@ -116,6 +116,16 @@ impl<'c> Tables<'c> {
                  VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, nullif(?6, ''), ?7)",
             )?,
         })
+    }
+
+    /// As [`Tables::prepare`], with the outbox if there are webhooks.
+    pub(super) fn with_outbox(connection: &'c Connection, config: Option<&OutboxConfig>) -> rusqlite::Result<Self> {
+        let outbox = config.map(|config| Outbox::prepare(connection, config)).transpose()?;
+        if outbox.is_none() {
+            // Now nobody notes which batches end. With webhooks again, the first record of a cluster must make no events.
+            connection.execute("UPDATE clusters SET knows_batches = 0 WHERE knows_batches <> 0", [])?;
+        }
+        Ok(Self { outbox, ..Self::prepare(connection)? })
     }
 
     /// Is called after a commit.

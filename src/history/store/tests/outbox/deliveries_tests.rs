@@ -1,4 +1,4 @@
-//! The limit, redeliveries, and the ends of batches.
+//! The limit, and redeliveries.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,9 @@ use tokio::sync::oneshot;
 use crate::config::pattern::Patterns;
 use crate::history::outbox::requests::{Attempt, Next, RedeliverError, Redelivery, Scope, Which};
 use crate::history::outbox::tables::Outbox;
-use crate::history::record::{BatchEnd, ListReason, Record};
+use crate::history::record::{ListReason, Record};
 use crate::history::store::apply::{Outcome, Tables};
-use crate::history::store::support_tests::{changed, in_memory, integrity, job_at, listed, rows, to};
-use crate::jobs::batches::state::BatchState::{self, Completed, Failed, Incomplete, Running};
+use crate::history::store::support_tests::{changed, in_memory, job_at, listed, rows, to};
 
 const T: i64 = 1_790_000_000;
 
@@ -185,54 +184,4 @@ fn a_redelivery_of_too_many_rows_is_refused_and_not_done_in_part() {
     assert_eq!(redeliver(&mut tables, since("ops", 2), nothing.clone()), Ok(0));
     let refused = Err(RedeliverError::TooMany { matching: 10, room: 1 });
     assert_eq!(redeliver(&mut tables, since("ops", 1), nothing), refused);
-}
-
-fn ended(uid: &str, state: BatchState, time: i64) -> BatchEnd {
-    let text = |text: &str| text.into();
-    let (namespace, name) = (text("demo"), text("night"));
-    let labels = vec![(text("team"), text("data"))];
-    BatchEnd {
-        uid: uid.into(),
-        namespace,
-        name,
-        state,
-        time: T + time,
-        labels,
-        notify: None,
-        json: text(r#"{"a": 1}"#),
-    }
-}
-
-fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
-    let (done, _) = oneshot::channel();
-    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, done }).unwrap();
-}
-
-#[test]
-fn the_end_of_a_batch_is_an_event_once_after_the_first_record_of_the_cluster() {
-    let connection = in_memory();
-    let mut tables = tables(&connection, 99);
-    batches(&mut tables, vec![ended("old", Completed, 1)]);
-    tables.too_old.created_by = T + 2;
-    let unreadable = BatchEnd { json: "{".into(), ..ended("bad", Failed, 9) };
-    for _ in 0..2 {
-        let all =
-            [("old", Completed, 1), ("late", Failed, 2), ("a", Completed, 7), ("b", Incomplete, 8), ("c", Running, 9)];
-        let all = all.map(|(uid, state, time)| ended(uid, state, time));
-        batches(&mut tables, [vec![unreadable.clone()], all.to_vec()].concat());
-    }
-    // Members are deleted after the end. `b` gets new ones.
-    batches(&mut tables, vec![ended("a", Incomplete, 9), ended("b", Incomplete, 5), ended("b", Failed, 9)]);
-    batches(&mut tables, vec![ended("b", Incomplete, 10), ended("a", Completed, 11)]);
-    let found = rows(
-        &connection,
-        "SELECT type, namespace, object, time - 1790000000 FROM events
-         JOIN deliveries ON event = events.id WHERE webhook = 'ops' ORDER BY events.id",
-    );
-    let expected = [("completed", 7), ("incomplete", 8), ("failed", 9), ("completed", 11)];
-    assert_eq!(found, expected.map(|(state, time)| json!([format!("batch.{state}"), "demo", "night", time])));
-    let first = rows(&connection, "SELECT message_id, body FROM events").swap_remove(0);
-    assert_eq!(first[0], "msg_729c916cc9dfedce0093b2f024623231");
-    assert_eq!(first[1], r#"{"type":"batch.completed","timestamp":"2026-09-21T14:13:27+00:00","data":{"a": 1}}"#);
-    integrity(&connection);
 }

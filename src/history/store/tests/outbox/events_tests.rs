@@ -159,6 +159,20 @@ fn a_job_that_is_found_missing_is_described_by_its_last_known_status() {
 }
 
 #[test]
+fn a_run_whose_row_is_damaged_has_no_event_and_the_comparison_goes_on() {
+    let connection = written(&["a", "b", "c", "d"].map(|uid| changed(job(uid, 7, "running"))));
+    let damage = "UPDATE runs SET labels = '{' WHERE uid = 'a';
+        UPDATE runs SET images = '{' WHERE uid = 'b';
+        UPDATE runs SET message = CAST(x'ff' AS TEXT), uid = CAST(x'fe' AS TEXT) WHERE uid = 'c'";
+    connection.execute_batch(damage).unwrap();
+    write(&connection, &[listed(vec![], T + 99, Start)]);
+    let deleted = rows(&connection, "SELECT object FROM events WHERE type = 'job.deleted' ORDER BY 1");
+    assert_eq!(deleted.last(), Some(&json!(["etl-d"])));
+    assert!(!deleted.contains(&json!(["etl-a"])) && !deleted.contains(&json!(["etl-c"])), "{deleted:?}");
+    assert_eq!(rows(&connection, "SELECT count(*) FROM runs WHERE gone IS NULL"), [json!([0])]);
+}
+
+#[test]
 fn the_first_comparison_of_a_cluster_is_silent_about_jobs_that_are_new() {
     let connection = in_memory();
     write(&connection, &[created(job("c", 5, "pending"), "ci")]);
@@ -199,7 +213,11 @@ impl Subscriptions for Failures {
     fn endpoints(&self, event: &Event<'_>) -> Vec<Arc<str>> {
         let asked = format!("{} {} {:?} {:?}", event.cluster, event.namespace, event.labels, event.notify);
         self.0.lock().unwrap().borrow_mut().push(asked);
-        if event.event_type.name() == "job.failed" { vec!["b".into(), "a".into()] } else { vec![] }
+        if event.event_type.name() == "job.failed" { self.names() } else { vec![] }
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        vec!["b".into(), "a".into()]
     }
 }
 
