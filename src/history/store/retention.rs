@@ -203,7 +203,7 @@ impl<'c> Retention<'c> {
     fn delete_oldest(&mut self, before: i64, kept: &[Arc<str>]) -> rusqlite::Result<Vec<Row>> {
         let left = self.oldest_kept().min(self.started);
         let mut oldest = self.connection.prepare(OLDEST)?;
-        let kept = serde_json::Value::from_iter(kept.iter().map(|name| &**name)).to_string();
+        let kept = kept.iter().map(|name| &**name).collect::<serde_json::Value>().to_string();
         let oldest = oldest.query_map(params![before, before.saturating_mul(1000), left, PIECE, kept], |row| {
             Ok(Row { time: row.get(0)?, id: row.get(1)?, table: row.get(2)? })
         })?;

@@ -85,7 +85,7 @@ fn a_failed_job_waits_for_its_exit_code_which_changes_nothing_that_was_sent() {
     // The first comparison of a cluster makes no event, and so does the exit code after it.
     let connection = in_memory();
     write(&connection, &[listed(vec![job("a", 7, "failed")], T, Start), changed(exited(T, "a", 7, 3))]);
-    assert_eq!(types(&connection), [json!([]); 0]);
+    assert!(types(&connection).is_empty());
 }
 
 #[test]
