@@ -53,7 +53,7 @@ impl<'c> Attempts<'c> {
         };
         let (is_delivered, is_kept) = (*next == Next::Delivered, *next == Next::Keep);
         self.note.execute(params![webhook, time, status, is_delivered])?;
-        if !is_delivered && !(is_pending && is_as_read) {
+        if !(is_delivered || (is_pending && is_as_read)) {
             return Ok(());
         }
         if is_pending && state != "pending" {
