@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::history::History;
 use crate::history::follow::notified;
-use crate::history::record::{BatchEnd, Record, now};
+use crate::history::record::{BatchEnd, Record};
 use crate::jobs::batches::Batch;
 use crate::jobs::batches::rounds::{Rounds, visit};
 use crate::jobs::batches::state::End;
@@ -141,7 +141,7 @@ impl<R: Fn(Record) -> bool> Follower<R> {
     /// Returns whether the record is written.
     async fn write(&self, batches: Vec<BatchEnd>) -> bool {
         let (done, is_done) = oneshot::channel();
-        let record = Record::BatchesEnded { cluster: Arc::clone(&self.cluster), batches, time: now(), done };
+        let record = Record::BatchesEnded { cluster: Arc::clone(&self.cluster), batches, done };
         (self.record)(record) && is_done.await.is_ok()
     }
 }

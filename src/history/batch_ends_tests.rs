@@ -6,6 +6,7 @@ mod jobs;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::history::record::now;
 use crate::jobs::batches::state::BatchState;
 use crate::kube::names::{BatchName, Namespace};
 use crate::kube::watcher::WatchEvent;

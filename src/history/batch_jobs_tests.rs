@@ -121,8 +121,8 @@ impl Followed {
     /// Returns the next record, which is not written yet.
     pub(super) async fn next(&mut self) -> (Vec<BatchEnd>, oneshot::Sender<()>) {
         match timeout(SOON, self.records.recv()).await.expect("nothing is recorded").unwrap() {
-            Record::BatchesEnded { cluster, batches, time, done } => {
-                assert!(*cluster == *"lab" && (now() - 60..=now()).contains(&time), "{time}");
+            Record::BatchesEnded { cluster, batches, done } => {
+                assert_eq!(*cluster, *"lab");
                 (batches, done)
             }
             other => panic!("{other:?}"),

@@ -44,8 +44,6 @@ pub enum Record {
     BatchesEnded {
         cluster: Arc<str>,
         batches: Vec<BatchEnd>,
-        /// In seconds since 1970, by our clock.
-        time: i64,
         /// Is sent when the record is written, and dropped if it is lost.
         done: oneshot::Sender<()>,
     },

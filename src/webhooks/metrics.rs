@@ -15,7 +15,7 @@ pub struct EndpointNumbers {
     pub retried: u64,
     /// Deliveries that are given up after the last try.
     pub failed: u64,
-    /// Deliveries that failed because too many were pending.
+    /// Pending deliveries that were dropped.
     pub dropped: u64,
     /// When the oldest pending delivery was written, in milliseconds since 1970.
     pub oldest_pending: Option<i64>,

@@ -94,4 +94,8 @@ impl Subscriptions for Webhooks {
         let endpoints = Self::endpoints(self);
         endpoints.iter().filter(|endpoint| endpoint.wants(event)).map(|endpoint| Arc::clone(&endpoint.name)).collect()
     }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        Self::endpoints(self).iter().map(|endpoint| Arc::clone(&endpoint.name)).collect()
+    }
 }

@@ -1,4 +1,4 @@
-//! The deliveries that failed because too many were pending: [`Drops`].
+//! The deliveries that were dropped, because too many were pending or the history was full: [`Drops`].
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -36,7 +36,7 @@ impl Drops {
     /// Logs the endpoints that were not logged for a while.
     pub(in crate::history) fn log(&self, now: Instant) {
         for (webhook, dropped) in self.take_unlogged(now) {
-            log::warn!(webhook = &*webhook, dropped; "the oldest deliveries failed: too many are pending");
+            log::warn!(webhook = &*webhook, dropped; "the oldest deliveries were dropped: too many are pending, or the history is full");
         }
     }
 

@@ -61,4 +61,7 @@ pub struct Event<'a> {
 pub trait Subscriptions: fmt::Debug + Send + Sync {
     /// Returns the names of the endpoints, each once.
     fn endpoints(&self, event: &Event<'_>) -> Vec<Arc<str>>;
+
+    /// Returns the names of all endpoints, also of those that are disabled.
+    fn names(&self) -> Vec<Arc<str>>;
 }

@@ -26,16 +26,16 @@ pub(in crate::history) struct Message<'a> {
 /// The time of an event, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::history) enum EventTime {
-    /// As the cluster tells it.
-    Told(i64),
+    /// As the cluster writes it.
+    OfCluster(i64),
     /// By our clock. It does not identify the event.
-    Ours(i64),
+    OfService(i64),
 }
 
 impl EventTime {
     pub(super) const fn seconds(self) -> i64 {
         match self {
-            Self::Told(seconds) | Self::Ours(seconds) => seconds,
+            Self::OfCluster(seconds) | Self::OfService(seconds) => seconds,
         }
     }
 }
@@ -48,11 +48,11 @@ struct Body<'a> {
 }
 
 impl Message<'_> {
-    /// Returns the webhook-id. It follows from what the cluster tells, so it is the same after a restart.
+    /// Returns the webhook-id. It follows from what the cluster writes, so it is the same after a restart.
     pub(super) fn id(&self) -> String {
         let time = match self.time {
-            EventTime::Told(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
-            EventTime::Ours(_) => None,
+            EventTime::OfCluster(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
+            EventTime::OfService(_) => None,
         };
         let time = time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
         let parts = [self.event.cluster, self.uid, self.event.event_type.name(), &time].join("\0");

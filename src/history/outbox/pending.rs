@@ -47,7 +47,7 @@ impl<'c> Pending<'c> {
         Ok(())
     }
 
-    /// Changes the number of an endpoint. Is called before the deliveries change.
+    /// Changes the number of an endpoint. Call it before the rows change: the first call counts them.
     pub(super) fn change(&mut self, webhook: &str, change: impl Fn(u64) -> u64) -> rusqlite::Result<()> {
         let counts = self.counts()?;
         match counts.get_mut(webhook) {

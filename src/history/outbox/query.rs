@@ -136,7 +136,7 @@ pub struct Delivery {
     /// `pending`, `delivered` or `failed`.
     pub state: String,
     pub attempts: u32,
-    /// The time of the event, as the cluster tells it.
+    /// The time of the event, as the cluster writes it. By our clock for job.deleted without a deletionTimestamp.
     pub timestamp: Timestamp,
     pub created_time: Timestamp,
     pub last_attempt: Option<Timestamp>,

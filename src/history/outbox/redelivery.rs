@@ -6,7 +6,6 @@ use rusqlite::{Connection, Row, Statement, params};
 
 use crate::history::outbox::pending::Pending;
 use crate::history::outbox::requests::{RedeliverError, Redelivery, Which};
-use crate::history::query::MAX_ROWS;
 
 const SINCE: &str = "SELECT d.id, webhook, state = 'pending', cluster, namespace
     FROM deliveries d INDEXED BY deliveries_by_webhook CROSS JOIN events ON events.id = event
@@ -21,6 +20,8 @@ pub(super) struct Redeliveries<'c> {
     since: Statement<'c>,
     of_message: Statement<'c>,
     update: Statement<'c>,
+    /// The most rows that are read.
+    max_rows: u64,
 }
 
 /// A delivery to send again.
@@ -31,12 +32,15 @@ struct Found {
 }
 
 impl<'c> Redeliveries<'c> {
-    pub(super) fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn prepare(connection: &'c Connection, max_rows: u64) -> rusqlite::Result<Self> {
         Ok(Self {
             since: connection.prepare(SINCE)?,
             of_message: connection.prepare(OF_MESSAGE)?,
-            update: connection
-                .prepare("UPDATE deliveries SET state = 'pending', attempts = 0, next_attempt = ?2 WHERE id = ?1")?,
+            update: connection.prepare(
+                "UPDATE deliveries SET state = 'pending', attempts = 0, next_attempt = ?2, last_error = NULL
+                 WHERE id = ?1",
+            )?,
+            max_rows,
         })
     }
 
@@ -47,7 +51,10 @@ impl<'c> Redeliveries<'c> {
         pending: &mut Pending<'_>,
         now: i64,
     ) -> rusqlite::Result<Result<u64, RedeliverError>> {
-        let found = self.find(redelivery)?;
+        let Some(found) = self.find(redelivery)? else {
+            let room = if let Which::Since { webhook, .. } = &redelivery.which { pending.room(webhook)? } else { 0 };
+            return Ok(Err(RedeliverError::TooMany { matching: self.max_rows, room }));
+        };
         let mut more: BTreeMap<&str, u64> = BTreeMap::new();
         for delivery in found.iter().filter(|delivery| !delivery.is_pending) {
             *more.entry(&delivery.webhook).or_default() += 1;
@@ -67,18 +74,18 @@ impl<'c> Redeliveries<'c> {
         Ok(Ok(found.len().try_into().unwrap_or(u64::MAX)))
     }
 
-    /// Reads at most [`MAX_ROWS`]: that is more than may be pending.
-    fn find(&mut self, redelivery: &Redelivery) -> rusqlite::Result<Vec<Found>> {
+    /// Returns `None` if there are too many rows to read them in one transaction.
+    fn find(&mut self, redelivery: &Redelivery) -> rusqlite::Result<Option<Vec<Found>>> {
         let mut rows = match &redelivery.which {
             Which::Since { webhook, time } => self.since.query(params![webhook, time])?,
             Which::Message { id, webhook } => self.of_message.query(params![id, webhook])?,
         };
         let mut found = Vec::new();
-        for _ in 0..MAX_ROWS {
-            let Some(row) = rows.next()? else { break };
+        for _ in 0..self.max_rows {
+            let Some(row) = rows.next()? else { return Ok(Some(found)) };
             found.extend(selected(row, redelivery)?);
         }
-        Ok(found)
+        Ok(None)
     }
 }
 

@@ -7,6 +7,10 @@ use crate::config::pattern::Patterns;
 pub struct Attempt {
     /// The id of the row, [`super::query::Due::id`].
     pub delivery: i64,
+    /// The webhook-id.
+    pub message_id: String,
+    /// The attempts before it, as [`super::query::due`] has read them.
+    pub attempts: u32,
     /// The end of the attempt, in milliseconds since 1970.
     pub time: i64,
     /// The HTTP status of the reply. `None` without a reply.
@@ -68,7 +72,7 @@ impl Scope {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedeliverError {
-    /// More than the endpoint may have pending.
+    /// More than the endpoint may have pending, or than a call reads.
     TooMany { matching: u64, room: u64 },
     /// The history cannot be written now.
     Unavailable,

@@ -21,6 +21,9 @@ use crate::jobs::status::Status;
 /// The most pending deliveries of an endpoint.
 const MAX_PENDING: u64 = 10_000;
 
+/// A redelivery reads at most so many times more rows than may be pending.
+const ROWS_A_PENDING: u64 = 10;
+
 /// A failed job whose exit code is not known yet waits this long for it, in milliseconds.
 const EXIT_WAIT: i64 = 500;
 
@@ -39,8 +42,8 @@ impl OutboxConfig {
 
 /// The changes of a transaction.
 #[derive(Debug, Default)]
-pub(in crate::history) struct News {
-    /// Whether deliveries are new, or due again.
+pub(in crate::history) struct OutboxChanges {
+    /// Whether deliveries are new, or their time has changed.
     pub(in crate::history) is_due: bool,
     /// How many deliveries of each endpoint failed because too many were pending.
     pub(in crate::history) dropped: BTreeMap<Arc<str>, u64>,
@@ -71,7 +74,7 @@ impl<'c> Outbox<'c> {
             is_due: false,
             pending: Pending::prepare(connection, config.max_pending)?,
             attempts: Attempts::prepare(connection)?,
-            redeliveries: Redeliveries::prepare(connection)?,
+            redeliveries: Redeliveries::prepare(connection, config.max_pending.saturating_mul(ROWS_A_PENDING))?,
             batch_ends: BatchEnds::prepare(connection)?,
             add_event: connection.prepare(
                 "INSERT OR IGNORE INTO events (message_id, type, cluster, namespace, object, time, written, body)
@@ -83,7 +86,8 @@ impl<'c> Outbox<'c> {
             )?,
             change_body: connection.prepare(
                 "UPDATE events SET body = ?2 WHERE message_id = ?1
-                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND attempts > 0) RETURNING id",
+                    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND last_attempt IS NOT NULL)
+                 RETURNING id",
             )?,
             hasten: connection
                 .prepare("UPDATE deliveries SET next_attempt = ?2 WHERE event = ?1 AND next_attempt > ?2")?,
@@ -104,7 +108,7 @@ impl<'c> Outbox<'c> {
         self.add_after(&message_of_job(cluster, status, &labels, event_type, time, data), pause)
     }
 
-    /// Adds the exit code to the event of a failed job, if there is one and it is not sent yet.
+    /// Adds the exit code to the event of a failed job, if there is one and no attempt to send it is written yet.
     pub(in crate::history) fn add_exit(
         &mut self,
         cluster: &str,
@@ -118,6 +122,11 @@ impl<'c> Outbox<'c> {
             self.is_due |= self.hasten.execute([event, moment::now()])? > 0;
         }
         Ok(())
+    }
+
+    /// Whether an endpoint wants an event.
+    pub(in crate::history) fn is_wanted(&self, event: &Event<'_>) -> bool {
+        !self.subscriptions.endpoints(event).is_empty()
     }
 
     /// Writes an event that an endpoint wants, with its deliveries. Does nothing if the event was written before.
@@ -168,7 +177,7 @@ impl<'c> Outbox<'c> {
             let labels: Vec<_> = end.labels.iter().map(|(key, value)| (&**key, &**value)).collect();
             let (namespace, notify) = (&*end.namespace, end.notify.as_deref());
             let event = Event { event_type, cluster: cluster_name, namespace, labels: &labels, notify };
-            self.add(&Message { event, uid: &end.uid, object: &end.name, time: EventTime::Told(end.time), data })?;
+            self.add(&Message { event, uid: &end.uid, object: &end.name, time: EventTime::OfCluster(end.time), data })?;
         }
         Ok(())
     }
@@ -187,8 +196,8 @@ impl<'c> Outbox<'c> {
     }
 
     /// Is called after a commit.
-    pub(in crate::history) fn take_news(&mut self) -> News {
-        News { is_due: mem::take(&mut self.is_due), dropped: self.pending.take_dropped() }
+    pub(in crate::history) fn take_changes(&mut self) -> OutboxChanges {
+        OutboxChanges { is_due: mem::take(&mut self.is_due), dropped: self.pending.take_dropped() }
     }
 
     /// Is called after pending deliveries were deleted.

@@ -1,6 +1,6 @@
 //! The runs under one name, with their transitions: [`list`]. The last status of a job that is gone: [`last_known`].
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Statement};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -94,26 +94,41 @@ impl LastKnown {
     }
 }
 
-/// A run that is gone, for the webhooks.
+/// Reads runs that are gone, for the webhooks. The statements are prepared once.
+#[derive(Debug)]
+pub(in crate::history) struct GoneRuns<'c> {
+    find: Statement<'c>,
+    status: Statement<'c>,
+}
+
+/// The part of a run that decides which endpoints get its event.
 #[derive(Debug)]
 pub(in crate::history) struct GoneRun {
     pub(in crate::history) uid: String,
     pub(in crate::history) namespace: String,
     pub(in crate::history) job_name: String,
     pub(in crate::history) labels: Labels,
-    /// As [`last_known`] returns it.
-    pub(in crate::history) status: Box<RawValue>,
 }
 
-/// Returns a run with its last known status.
-pub(in crate::history) fn gone_run(connection: &Connection, cluster: &str, id: i64) -> rusqlite::Result<GoneRun> {
-    let sql = ["SELECT ", run::COLUMNS, ", ", COUNTS, " FROM runs WHERE id = ?1"].concat();
-    connection.query_row(&sql, [id], |row| {
-        let known = LastKnown::read(cluster, row, true)?;
-        let status = to_raw_value(&known).map_err(unreadable)?;
-        let LastKnown { uid, namespace, job_name, .. } = known;
-        Ok(GoneRun { uid, namespace, job_name, labels: json(row, 3)?, status })
-    })
+impl<'c> GoneRuns<'c> {
+    pub(in crate::history) fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let status = ["SELECT ", run::COLUMNS, ", ", COUNTS, " FROM runs WHERE id = ?1"].concat();
+        Ok(Self {
+            find: connection.prepare("SELECT uid, namespace, job_name, labels FROM runs WHERE id = ?1")?,
+            status: connection.prepare(&status)?,
+        })
+    }
+
+    pub(in crate::history) fn find(&mut self, id: i64) -> rusqlite::Result<GoneRun> {
+        self.find.query_row([id], |row| {
+            Ok(GoneRun { uid: row.get(0)?, namespace: row.get(1)?, job_name: row.get(2)?, labels: json(row, 3)? })
+        })
+    }
+
+    /// As [`last_known`], of one run.
+    pub(in crate::history) fn status(&mut self, cluster: &str, id: i64) -> rusqlite::Result<Box<RawValue>> {
+        self.status.query_row([id], |row| to_raw_value(&LastKnown::read(cluster, row, true)?).map_err(unreadable))
+    }
 }
 
 /// Returns the status object of the newest run, with `gone: true`. It has the fields that the history keeps. The caller

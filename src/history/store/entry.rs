@@ -29,7 +29,7 @@ impl Entry {
             (Self::Record(Record::Redelivery { done, .. }), Some(Outcome::Redelivered(redelivered))) => {
                 let _ = done.send(redelivered);
             }
-            (Self::Record(_), None) => shared.lose(),
+            (Self::Record(record), None) => shared.lose(&record),
             (Self::Record(_), Some(_)) => {}
         }
     }

@@ -24,7 +24,7 @@ pub(super) enum Unusable {
     Replaced,
     /// The disk is full.
     DiskFull,
-    /// The database has its largest size, and nothing in it may be deleted.
+    /// The database has its largest size. What may be deleted is deleted in pieces; runs that still exist stay.
     SizeReached,
     Failed(String),
 }
@@ -72,9 +72,7 @@ impl fmt::Display for Unusable {
                  stop the service before that; it opens the file again in a minute",
             ),
             Self::DiskFull => f.write_str("the disk is full: free space in EKS_API_STATE_DIR"),
-            Self::SizeReached => {
-                f.write_str("the history is full of runs that still exist: raise EKS_API_HISTORY_MAX_SIZE")
-            }
+            Self::SizeReached => f.write_str("the history has its largest size: raise EKS_API_HISTORY_MAX_SIZE"),
             Self::Failed(why) => write!(f, "the history failed ({why}): check the disk of EKS_API_STATE_DIR"),
         }
     }

@@ -82,10 +82,11 @@ impl History {
     /// Queues a record. Never waits. Returns false if the record is dropped.
     pub fn record(&self, record: Record) -> bool {
         let sent = self.send(Entry::Record(record));
-        if sent.is_err() {
-            self.shared.lose();
+        if let Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) = sent {
+            entry.settle(None, &self.shared);
+            return false;
         }
-        sent.is_ok()
+        true
     }
 
     fn send(&self, entry: Entry) -> Result<(), TrySendError<Entry>> {
@@ -130,7 +131,7 @@ impl History {
         self.shared.outbox.subscribe()
     }
 
-    /// Returns how many deliveries of an endpoint failed since the start because too many were pending.
+    /// Returns how many pending deliveries of an endpoint were dropped since the start.
     pub fn outbox_dropped(&self, webhook: &str) -> u64 {
         self.shared.drops.total(webhook)
     }

@@ -1,19 +1,21 @@
 //! Deletes what is too old, or too much, in small pieces: [`Retention`].
 
+use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::config::history::HistoryConfig;
+use crate::history::outbox::drops::Drops;
+use crate::history::outbox::event::Subscriptions;
 use crate::history::record;
 use crate::history::store::open::max_pages;
 
 /// The most rows, or pages, of one transaction.
 const PIECE: i64 = 500;
 const KEPT_SINCE: &str = "kept_since";
-/// How long a pending delivery is kept at least, in seconds. The tries of a delivery take some days.
-const KEEP_PENDING: i64 = 30 * 24 * 3600;
 
 /// The statements that delete a row, by table. The number of a table is its place here.
 const DELETE: [&str; 4] = [
@@ -30,7 +32,7 @@ const EVENTS: u8 = 3;
 /// The oldest runs of all clusters, ends of batches, audit records and events, before the time ?1 (?2 in milliseconds).
 /// The age of a run counts from its end. A run that may still exist is left out.
 /// A cluster that was not compared since ?3 is not watched any more: nothing will be learned about its runs.
-/// An event is left out while a delivery of it is pending, unless it was written before ?5: its endpoint is gone.
+/// An event is left out while a delivery of it to an endpoint of ?5, a JSON array of names, is pending.
 const OLDEST: &str = "
     SELECT created, runs.id, 0 FROM clusters CROSS JOIN runs ON runs.id IN (
         SELECT id FROM runs
@@ -44,8 +46,9 @@ const OLDEST: &str = "
     UNION ALL
     SELECT * FROM (
         SELECT written / 1000, id, 3 FROM events INDEXED BY events_by_written
-        WHERE written < ?2 AND (written < ?5
-            OR NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending'))
+        WHERE written < ?2 AND NOT EXISTS (
+            SELECT 1 FROM deliveries
+            WHERE event = events.id AND state = 'pending' AND webhook IN (SELECT value FROM json_each(?5)))
         ORDER BY written LIMIT ?4)
     ORDER BY 1 LIMIT ?4";
 
@@ -89,6 +92,10 @@ pub(super) struct Retention<'c> {
     next_by_age: Instant,
     next_by_size: Instant,
     has_deleted_events: bool,
+    /// Their pending deliveries, by the endpoint.
+    dropped: BTreeMap<Arc<str>, u64>,
+    /// `None` without webhooks: then nothing that is pending is kept.
+    pub(super) subscriptions: Option<Arc<dyn Subscriptions>>,
 }
 
 impl<'c> Retention<'c> {
@@ -110,6 +117,8 @@ impl<'c> Retention<'c> {
             next_by_age: Instant::now(),
             next_by_size: Instant::now(),
             has_deleted_events: false,
+            dropped: BTreeMap::new(),
+            subscriptions: None,
         })
     }
 
@@ -142,12 +151,13 @@ impl<'c> Retention<'c> {
         Ok(has_more)
     }
 
-    /// Returns whether events were deleted since the last time, with their deliveries.
-    pub(super) fn take_deleted_events(&mut self) -> bool {
+    /// Returns whether events were deleted since the last time, with their deliveries. Counts those that were dropped.
+    pub(super) fn take_deleted_events(&mut self, drops: &Drops) -> bool {
+        drops.add(mem::take(&mut self.dropped));
         mem::take(&mut self.has_deleted_events)
     }
 
-    /// Whether 90 % of the size are used.
+    /// Whether 90 % are used.
     pub(super) fn is_high(&self) -> rusqlite::Result<bool> {
         let (pages, free) = self.pages()?;
         Ok(pages - free >= self.max_pages / 10 * 9)
@@ -162,15 +172,23 @@ impl<'c> Retention<'c> {
     /// Deletes what ended before the time that is kept. Returns whether there was something.
     fn delete_by_age(&mut self) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
-        let deleted = self.delete_oldest(self.oldest_kept())?;
+        let deleted = self.delete_oldest(self.oldest_kept(), &self.endpoints())?;
         transaction.commit()?;
         Ok(!deleted.is_empty())
     }
 
-    /// Deletes the oldest. Returns whether there was something.
+    /// Returns the endpoints whose pending deliveries are kept.
+    fn endpoints(&self) -> Vec<Arc<str>> {
+        self.subscriptions.as_ref().map_or_else(Vec::new, |known| known.names())
+    }
+
+    /// Deletes the oldest, at last what is pending: it must not stop the history. Returns whether there was something.
     fn delete_by_size(&mut self) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
-        let deleted = self.delete_oldest(i64::MAX)?;
+        let mut deleted = self.delete_oldest(i64::MAX, &self.endpoints())?;
+        if deleted.is_empty() {
+            deleted = self.delete_oldest(i64::MAX, &[])?;
+        }
         let known = deleted.iter().filter(|row| [RUNS, BATCH_ENDS].contains(&row.table));
         let kept_since = known.map(|row| row.time).max().unwrap_or(i64::MIN).max(self.kept_since);
         if kept_since > self.kept_since {
@@ -181,15 +199,16 @@ impl<'c> Retention<'c> {
         Ok(!deleted.is_empty())
     }
 
-    /// Deletes the oldest rows from before a time. Returns them.
-    fn delete_oldest(&mut self, before: i64) -> rusqlite::Result<Vec<Row>> {
+    /// Deletes the oldest rows from before a time. What is pending for these endpoints is kept. Returns them.
+    fn delete_oldest(&mut self, before: i64, kept: &[Arc<str>]) -> rusqlite::Result<Vec<Row>> {
         let left = self.oldest_kept().min(self.started);
         let mut oldest = self.connection.prepare(OLDEST)?;
-        let pending = record::now().saturating_sub(self.keep.max(KEEP_PENDING)).saturating_mul(1000);
-        let oldest = oldest.query_map([before, before.saturating_mul(1000), left, PIECE, pending], |row| {
+        let kept = kept.iter().map(|name| &**name).collect::<serde_json::Value>().to_string();
+        let oldest = oldest.query_map(params![before, before.saturating_mul(1000), left, PIECE, kept], |row| {
             Ok(Row { time: row.get(0)?, id: row.get(1)?, table: row.get(2)? })
         })?;
         let oldest: Vec<_> = oldest.collect::<rusqlite::Result<_>>()?;
+        self.count_pending(&oldest)?;
         for (table, delete) in (0..).zip(DELETE) {
             let mut delete = self.connection.prepare(delete)?;
             for row in oldest.iter().filter(|row| row.table == table) {
@@ -198,6 +217,21 @@ impl<'c> Retention<'c> {
         }
         self.has_deleted_events |= oldest.iter().any(|row| row.table == EVENTS);
         Ok(oldest)
+    }
+
+    /// Counts what is pending of these events for endpoints that are known.
+    fn count_pending(&mut self, rows: &[Row]) -> rusqlite::Result<()> {
+        let mut pending =
+            self.connection.prepare("SELECT webhook FROM deliveries WHERE event = ?1 AND state = 'pending'")?;
+        let known = self.endpoints();
+        for row in rows.iter().filter(|row| row.table == EVENTS) {
+            let webhooks =
+                pending.query_map([row.id], |row| row.get(0))?.collect::<rusqlite::Result<Vec<Arc<str>>>>()?;
+            for webhook in webhooks.into_iter().filter(|webhook| known.contains(webhook)) {
+                *self.dropped.entry(webhook).or_default() += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Gives free pages back to the file system if they are many. Returns whether there may be more.

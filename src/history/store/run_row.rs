@@ -43,7 +43,7 @@ pub(super) struct Transition<'a> {
     pub(super) state: State,
     pub(super) reason: Option<&'a str>,
     /// The time that identifies the event: that of the condition, which can differ from the end.
-    pub(super) told: i64,
+    pub(super) event_time: i64,
 }
 
 /// The fields of the status object.
@@ -130,14 +130,14 @@ impl<'a> RunRow<'a> {
             State::Failed => object.since("Failed"),
             _ => None,
         };
-        let at = |time, state| Transition { time, state, reason: None, told: time };
+        let at = |time, state| Transition { time, state, reason: None, event_time: time };
         let known = [
             Some(status.created).filter(|created| *created > 0).map(|time| at(time, State::Pending)),
             status.started_at.filter(|_| status.state != State::Pending).map(|time| at(time, State::Running)),
             suspended.map(|(time, reason)| Transition { reason, ..at(time, State::Suspended) }),
             status.ended_at.map(|time| Transition {
                 reason: object.reason.as_deref(),
-                told: decided.map_or(time, |(told, _)| told),
+                event_time: decided.map_or(time, |(time, _)| time),
                 ..at(time, status.state)
             }),
         ];

@@ -93,7 +93,7 @@ CREATE TABLE events (
     cluster TEXT NOT NULL,
     namespace TEXT NOT NULL,
     object TEXT NOT NULL, -- the name of the job or the batch
-    time INTEGER NOT NULL, -- as the cluster tells it
+    time INTEGER NOT NULL, -- as the cluster writes it; by our clock for job.deleted without a deletionTimestamp
     written INTEGER NOT NULL, -- in milliseconds since 1970, by our clock
     body TEXT NOT NULL -- the message, a JSON object
 ) STRICT;

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use crate::history::metrics::HistoryMetrics;
 use crate::history::outbox::drops::Drops;
-use crate::history::outbox::tables::News;
-use crate::history::record;
+use crate::history::outbox::tables::OutboxChanges;
+use crate::history::record::{self, Record};
 use crate::history::store::error::Unusable;
 use crate::history::store::schema::DATABASE;
 use crate::kube::health::Outcome;
@@ -22,9 +22,9 @@ pub(super) struct Shared {
     pub(super) started: i64,
     /// Changes when the writer has room again after records were dropped.
     pub(super) dropped: watch::Sender<u64>,
-    /// Changes when there are new deliveries, or the time of some has changed.
+    /// Changes when deliveries are new, or are due again.
     pub(super) outbox: watch::Sender<u64>,
-    /// The deliveries that failed because too many were pending.
+    /// The deliveries that were dropped.
     pub(super) drops: Drops,
     /// Whether records were dropped, or the database failed, since the last notification.
     has_lost: AtomicBool,
@@ -56,15 +56,18 @@ impl Shared {
     }
 
     /// Tells what a transaction has changed in the outbox.
-    pub(super) fn announce(&self, news: News) {
-        self.drops.add(news.dropped);
-        if news.is_due {
+    pub(super) fn announce(&self, changes: OutboxChanges) {
+        self.drops.add(changes.dropped);
+        if changes.is_due {
             self.outbox.send_modify(|times| *times += 1);
         }
     }
 
-    /// Counts a record that is lost.
-    pub(super) fn lose(&self) {
+    /// Counts a record that is lost, unless its sender learns that: then no comparison is needed.
+    pub(super) fn lose(&self, record: &Record) {
+        if let Record::BatchesEnded { .. } | Record::Attempt { .. } | Record::Redelivery { .. } = record {
+            return;
+        }
         self.metrics.dropped.count();
         self.has_lost.store(true, Ordering::Relaxed);
     }

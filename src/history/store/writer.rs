@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
-use crate::history::outbox::tables::{Outbox, OutboxConfig};
+use crate::history::outbox::tables::OutboxConfig;
 use crate::history::store::apply::{MAX_GROUP, Outcome, Tables};
 use crate::history::store::entry::Entry;
 use crate::history::store::error::Unusable;
@@ -92,9 +92,9 @@ impl Writer {
     }
 
     fn write_all(&self, connection: &Connection) -> Result<Infallible, Stop> {
-        let mut tables = Tables::prepare(connection)?;
-        tables.outbox = self.outbox.as_ref().map(|config| Outbox::prepare(connection, config)).transpose()?;
+        let mut tables = Tables::with_outbox(connection, self.outbox.as_ref())?;
         let mut retention = Retention::new(connection, &self.config, self.pauses.retention, self.shared.started)?;
+        retention.subscriptions = self.outbox.as_ref().map(|config| Arc::clone(&config.subscriptions));
         let mut identity = Identity::new(&self.shared.path);
         self.shared.passed();
         let mut wait = Duration::ZERO;
@@ -109,7 +109,7 @@ impl Writer {
             let is_idle = group.len() < MAX_GROUP;
             let written = self.write(connection, &mut tables, &mut retention, group);
             let outcome = written.and_then(|()| retention.work(is_idle));
-            tables.recount(retention.take_deleted_events());
+            tables.recount(retention.take_deleted_events(&self.shared.drops));
             self.shared.metrics.size.set(files::size(&self.shared.path));
             match outcome {
                 Ok(has_more) => wait = if has_more { Duration::ZERO } else { self.pauses.retention.min(MAX_WAIT) },
@@ -163,9 +163,9 @@ impl Writer {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         let mut next_piece = |tables: &mut Tables<'_>| {
             connection.execute_batch("COMMIT")?;
-            self.shared.announce(tables.take_news());
+            self.shared.announce(tables.take_changes());
             retention.work(false)?;
-            tables.recount(retention.take_deleted_events());
+            tables.recount(retention.take_deleted_events(&self.shared.drops));
             tables.too_old = retention.too_old();
             connection.execute_batch("BEGIN IMMEDIATE")
         };
@@ -180,7 +180,7 @@ impl Writer {
             });
         }
         transaction.commit()?;
-        self.shared.announce(tables.take_news());
+        self.shared.announce(tables.take_changes());
         Ok(outcomes)
     }
 

@@ -40,7 +40,7 @@ pub(super) trait Backend: Send + Sync + 'static {
 
     fn summary(&self, webhook: &Arc<str>) -> impl Future<Output = Result<Summary, ReadError>> + Send;
 
-    /// Returns how many deliveries have failed because too many were pending.
+    /// Returns how many pending deliveries were dropped.
     fn dropped(&self, webhook: &str) -> u64;
 
     /// Returns whether the attempt is written.

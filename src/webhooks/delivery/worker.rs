@@ -217,7 +217,8 @@ impl<B: Backend> Worker<B> {
         if next == Next::Keep && self.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, &link)) {
             self.disable(host);
         }
-        let attempt = Attempt { delivery: due.id, time, status: sent.status, error: sent.error, next };
+        let (delivery, message_id, attempts) = (due.id, due.message_id.clone(), due.attempts);
+        let attempt = Attempt { delivery, message_id, attempts, time, status: sent.status, error: sent.error, next };
         let write = self.writes.spawn(write(Arc::clone(&self.backend), attempt));
         self.unwritten.insert(write.id(), due.id);
     }

@@ -7,7 +7,7 @@ use rusqlite::Error;
 
 use crate::history::outbox::event::{Event, EventType};
 use crate::history::outbox::message::Message;
-use crate::history::query::job::gone_run;
+use crate::history::query::job::GoneRuns;
 use crate::history::record::ListReason;
 use crate::history::store::apply::runs::END_UNSEEN;
 use crate::history::store::apply::{Cluster, Gone, MAX_GROUP, NextPiece, Source, Tables};
@@ -36,10 +36,14 @@ impl<'c> Tables<'c> {
             next_piece(self)?;
         }
         self.connection.execute("UPDATE clusters SET knows_jobs = 1 WHERE id = ?1", [cluster.id])?;
+        let mut runs = GoneRuns::prepare(self.connection)?;
         for piece in self.missing(cluster.id, jobs)?.chunks(MAX_GROUP) {
             for id in piece {
-                if let Some(gone) = self.set_gone(*id, time, i64::MAX, END_UNSEEN)? {
-                    self.add_deleted(cluster, *id, &gone)?;
+                let Some(gone) = self.set_gone(*id, time, i64::MAX, END_UNSEEN)? else { continue };
+                match self.add_deleted(&mut runs, cluster, *id, &gone) {
+                    // A text of the row is damaged. The run has no event, and the others go on.
+                    Err(error) if error.sqlite_error().is_none() => {}
+                    added => added?,
                 }
             }
             next_piece(self)?;
@@ -48,13 +52,23 @@ impl<'c> Tables<'c> {
     }
 
     /// Writes the event of a run that is gone, with its last known status.
-    fn add_deleted(&mut self, cluster: Cluster<'_>, id: i64, gone: &Gone) -> rusqlite::Result<()> {
+    fn add_deleted(
+        &mut self,
+        runs: &mut GoneRuns<'_>,
+        cluster: Cluster<'_>,
+        id: i64,
+        gone: &Gone,
+    ) -> rusqlite::Result<()> {
         let Some(outbox) = &mut self.outbox else { return Ok(()) };
-        let run = gone_run(self.connection, cluster.name, id)?;
+        let run = runs.find(id)?;
         let labels: Vec<_> = run.labels.0.iter().map(|(key, value)| (&**key, &**value)).collect();
         let (event_type, namespace) = (EventType::JobDeleted, run.namespace.as_str());
         let event = Event { event_type, cluster: cluster.name, namespace, labels: &labels, notify: None };
-        outbox.add(&Message { event, uid: &run.uid, object: &run.job_name, time: gone.time(), data: &run.status })
+        if !outbox.is_wanted(&event) {
+            return Ok(());
+        }
+        let data = runs.status(cluster.name, id)?;
+        outbox.add(&Message { event, uid: &run.uid, object: &run.job_name, time: gone.time(), data: &data })
     }
 
     /// Returns the runs of a cluster that are not gone yet, and that are not listed.
@@ -64,7 +78,8 @@ impl<'c> Tables<'c> {
         let mut rows = existing.query([cluster])?;
         let mut missing: Vec<i64> = Vec::new();
         while let Some(row) = rows.next()? {
-            if !listed.contains(row.get_ref(1)?.as_str()?) {
+            // A uid that is damaged is in no list.
+            if !row.get_ref(1)?.as_str().is_ok_and(|uid| listed.contains(uid)) {
                 missing.push(row.get(0)?);
             }
         }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Statement};
 
 use crate::history::outbox::message::EventTime;
 use crate::history::outbox::requests::RedeliverError;
-use crate::history::outbox::tables::{News, Outbox};
+use crate::history::outbox::tables::{Outbox, OutboxChanges, OutboxConfig};
 use crate::history::record::ListReason;
 use crate::history::store::retention::TooOld;
 use crate::history::store::run_row::UPSERT;
@@ -46,7 +46,7 @@ pub(super) type NextPiece<'a, 'c> = &'a mut dyn FnMut(&mut Tables<'c>) -> rusqli
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Written,
-    /// A list of the cluster comes, or there are no webhooks.
+    /// Nothing is to be written: a list of the cluster comes, there are no webhooks, or it is no record.
     LeftOut,
     /// A field has another type.
     Unreadable,
@@ -69,7 +69,7 @@ struct Gone {
 
 impl Gone {
     fn time(&self) -> EventTime {
-        self.deleted.map_or(EventTime::Ours(self.time), EventTime::Told)
+        self.deleted.map_or(EventTime::OfService(self.time), EventTime::OfCluster)
     }
 }
 
@@ -118,9 +118,19 @@ impl<'c> Tables<'c> {
         })
     }
 
+    /// As [`Tables::prepare`], with the outbox if there are webhooks.
+    pub(super) fn with_outbox(connection: &'c Connection, config: Option<&OutboxConfig>) -> rusqlite::Result<Self> {
+        let outbox = config.map(|config| Outbox::prepare(connection, config)).transpose()?;
+        if outbox.is_none() {
+            // Now nobody notes which batches end. With webhooks again, the first record of a cluster must make no events.
+            connection.execute("UPDATE clusters SET knows_batches = 0 WHERE knows_batches <> 0", [])?;
+        }
+        Ok(Self { outbox, ..Self::prepare(connection)? })
+    }
+
     /// Is called after a commit.
-    pub(super) fn take_news(&mut self) -> News {
-        self.outbox.as_mut().map(Outbox::take_news).unwrap_or_default()
+    pub(super) fn take_changes(&mut self) -> OutboxChanges {
+        self.outbox.as_mut().map(Outbox::take_changes).unwrap_or_default()
     }
 
     /// Is called after retention, with whether deliveries were deleted.

@@ -92,10 +92,10 @@ impl Tables<'_> {
         row: &RunRow<'_>,
         makes_events: bool,
     ) -> rusqlite::Result<()> {
-        for Transition { time, state, reason, told } in row.transitions() {
+        for Transition { time, state, reason, event_time } in row.transitions() {
             let is_new = self.transition.execute(params![id, time, state.name(), reason])? > 0;
             let Some(outbox) = self.outbox.as_mut().filter(|_| makes_events) else { continue };
-            let (status, time) = (row.status, EventTime::Told(told));
+            let (status, time) = (row.status, EventTime::OfCluster(event_time));
             if is_new {
                 outbox.add_of_job(cluster.name, status, event_type(state), time, raw(&row.json)?)?;
             } else if state == State::Failed && status.exit().is_some() {

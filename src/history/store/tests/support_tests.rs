@@ -70,6 +70,10 @@ pub(super) struct All(pub(super) &'static [&'static str]);
 
 impl Subscriptions for All {
     fn endpoints(&self, _: &Event<'_>) -> Vec<Arc<str>> {
+        self.names()
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
         self.0.iter().map(|name| (*name).into()).collect()
     }
 }

@@ -1,18 +1,17 @@
-//! The limit, attempts, redeliveries, and the ends of batches.
+//! The limit, and redeliveries.
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::config::pattern::Patterns;
 use crate::history::outbox::requests::{Attempt, Next, RedeliverError, Redelivery, Scope, Which};
 use crate::history::outbox::tables::Outbox;
-use crate::history::record::{BatchEnd, ListReason, Record};
+use crate::history::record::{ListReason, Record};
 use crate::history::store::apply::{Outcome, Tables};
-use crate::history::store::support_tests::{changed, in_memory, integrity, job_at, listed, rows, to};
-use crate::jobs::batches::state::BatchState::{self, Completed, Failed, Incomplete, Running};
+use crate::history::store::support_tests::{changed, in_memory, job_at, listed, rows, to};
 
 const T: i64 = 1_790_000_000;
 
@@ -24,26 +23,45 @@ fn prepare(connection: &Connection, max_pending: u64) -> Tables<'_> {
 }
 
 /// As [`prepare`], after the first comparison.
-fn tables(connection: &Connection, max_pending: u64) -> Tables<'_> {
+pub(super) fn tables(connection: &Connection, max_pending: u64) -> Tables<'_> {
     let mut tables = prepare(connection, max_pending);
     tables.apply(&listed(vec![], T, ListReason::Start)).unwrap();
     tables
 }
 
 /// Adds an event for each number.
-fn add(tables: &mut Tables<'_>, numbers: std::ops::Range<i64>) {
+pub(super) fn add(tables: &mut Tables<'_>, numbers: std::ops::Range<i64>) {
     for number in numbers {
         tables.apply(&changed(job_at(T, &number.to_string(), 7, "pending"))).unwrap();
     }
 }
 
-fn attempt(tables: &mut Tables<'_>, delivery: i64, time: i64, status: Option<u16>, next: Next) {
+/// Returns the attempt, as a worker makes it that reads the delivery now.
+pub(super) fn made(connection: &Connection, delivery: i64, time: i64, status: Option<u16>, next: Next) -> Attempt {
+    let sql = "SELECT message_id, attempts FROM deliveries JOIN events ON events.id = event WHERE deliveries.id = ?1";
+    let read = connection.query_row(sql, [delivery], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (message_id, attempts) = read.optional().unwrap().unwrap_or_default();
     let error = status.is_none_or(|status| status > 299).then(|| "refused".to_owned());
-    let (attempt, (done, _)) = (Box::new(Attempt { delivery, time, status, error, next }), oneshot::channel());
+    Attempt { delivery, message_id, attempts, time, status, error, next }
+}
+
+pub(super) fn write(tables: &mut Tables<'_>, attempt: &Attempt) {
+    let (attempt, (done, _)) = (Box::new(attempt.clone()), oneshot::channel());
     tables.apply(&Record::Attempt { attempt, done }).unwrap();
 }
 
-fn redeliver(tables: &mut Tables<'_>, which: Which, scope: Scope) -> Result<u64, RedeliverError> {
+pub(super) fn attempt(
+    connection: &Connection,
+    tables: &mut Tables<'_>,
+    delivery: i64,
+    time: i64,
+    status: Option<u16>,
+    next: Next,
+) {
+    write(tables, &made(connection, delivery, time, status, next));
+}
+
+pub(super) fn redeliver(tables: &mut Tables<'_>, which: Which, scope: Scope) -> Result<u64, RedeliverError> {
     let redelivery = Box::new(Redelivery { which, scope, endpoints: vec!["ops".to_owned(), "lab".to_owned()] });
     let (done, _) = oneshot::channel();
     match tables.write(&Record::Redelivery { redelivery, done }, &mut |_| Ok(())).unwrap() {
@@ -52,11 +70,11 @@ fn redeliver(tables: &mut Tables<'_>, which: Which, scope: Scope) -> Result<u64,
     }
 }
 
-fn since(webhook: &str, time: i64) -> Which {
+pub(super) fn since(webhook: &str, time: i64) -> Which {
     Which::Since { webhook: webhook.to_owned(), time }
 }
 
-fn states(connection: &Connection, webhook: &str) -> Vec<Value> {
+pub(super) fn states(connection: &Connection, webhook: &str) -> Vec<Value> {
     let sql = format!("SELECT state FROM deliveries WHERE webhook = '{webhook}' ORDER BY id");
     rows(connection, &sql).into_iter().map(|mut row| row[0].take()).collect()
 }
@@ -66,27 +84,27 @@ fn beyond_the_limit_the_oldest_fails_and_is_counted_also_after_a_rollback() {
     let connection = in_memory();
     let mut tables = tables(&connection, 3);
     add(&mut tables, 0..2);
-    assert!(tables.take_news().dropped.is_empty());
+    assert!(tables.take_changes().dropped.is_empty());
     connection.execute_batch("BEGIN").unwrap();
     add(&mut tables, 2..7);
     connection.execute_batch("ROLLBACK").unwrap();
     tables.forget();
-    let news = tables.take_news();
-    assert!(!news.is_due && news.dropped.is_empty());
+    let changes = tables.take_changes();
+    assert!(!changes.is_due && changes.dropped.is_empty());
     add(&mut tables, 7..9);
     for webhook in ["ops", "lab"] {
         assert_eq!(states(&connection, webhook), ["failed", "pending", "pending", "pending"]);
     }
-    let news = tables.take_news();
-    assert!(news.is_due);
-    assert_eq!(news.dropped, BTreeMap::from([("ops".into(), 1), ("lab".into(), 1)]));
+    let changes = tables.take_changes();
+    assert!(changes.is_due);
+    assert_eq!(changes.dropped, BTreeMap::from([("ops".into(), 1), ("lab".into(), 1)]));
     let failed = rows(&connection, "SELECT last_error, next_attempt FROM deliveries WHERE state = 'failed'");
     assert_eq!(failed[0], json!(["dropped: 3 newer deliveries were pending", null]));
     // A delivery that has ended makes room.
-    attempt(&mut tables, 3, 1, Some(200), Next::Delivered);
+    attempt(&connection, &mut tables, 3, 1, Some(200), Next::Delivered);
     add(&mut tables, 9..10);
     assert_eq!(states(&connection, "ops"), ["failed", "delivered", "pending", "pending", "pending"]);
-    assert_eq!(tables.take_news().dropped, BTreeMap::from([("lab".into(), 1)]));
+    assert_eq!(tables.take_changes().dropped, BTreeMap::from([("lab".into(), 1)]));
     // A new writer counts the same.
     drop(tables);
     let mut tables = prepare(&connection, 3);
@@ -95,55 +113,18 @@ fn beyond_the_limit_the_oldest_fails_and_is_counted_also_after_a_rollback() {
 }
 
 #[test]
-fn an_attempt_changes_its_delivery_once() {
-    let connection = in_memory();
-    let mut tables = tables(&connection, 9);
-    add(&mut tables, 0..1);
-    let of = |sql: &str| rows(&connection, &format!("SELECT {sql} FROM deliveries WHERE id = 1")).swap_remove(0);
-    let first = of("next_attempt")[0].as_i64().unwrap();
-    let columns = "state, attempts, next_attempt, last_attempt, last_status, last_error";
-    for _ in 0..2 {
-        attempt(&mut tables, 1, 50, None, Next::Retry(99));
-        assert_eq!(of(columns), json!(["pending", 1, 99, 50, null, "refused"]));
-    }
-    attempt(&mut tables, 1, 60, Some(410), Next::Keep);
-    assert_eq!(of(columns), json!(["pending", 1, 99, 60, 410, "refused"]));
-    attempt(&mut tables, 1, 70, Some(200), Next::Delivered);
-    assert_eq!(of(columns), json!(["delivered", 2, null, 70, 200, null]));
-    attempt(&mut tables, 2, 80, Some(500), Next::Failed);
-    attempt(&mut tables, 77, 90, Some(200), Next::Delivered);
-    assert_eq!(states(&connection, "lab"), ["failed"]);
-    assert!(first > 99);
-    let noted = rows(&connection, "SELECT * FROM webhooks ORDER BY name");
-    assert_eq!(noted, [json!(["lab", 80, 500, null]), json!(["ops", 70, 200, 70])]);
-}
-
-#[test]
-fn what_was_dropped_while_it_was_sent_stays_so_unless_it_was_delivered() {
-    let connection = in_memory();
-    let mut tables = tables(&connection, 1);
-    add(&mut tables, 0..2);
-    attempt(&mut tables, 1, 50, Some(500), Next::Retry(99));
-    attempt(&mut tables, 2, 50, Some(200), Next::Delivered);
-    assert_eq!(states(&connection, "ops"), ["failed", "pending"]);
-    assert_eq!(states(&connection, "lab"), ["delivered", "pending"]);
-    // The one that is pending still counts.
-    add(&mut tables, 2..3);
-    assert_eq!(states(&connection, "lab"), ["delivered", "failed", "pending"]);
-}
-
-#[test]
 fn a_redelivery_makes_deliveries_due_with_all_their_tries() {
     let connection = in_memory();
     let mut tables = tables(&connection, 9);
     add(&mut tables, 0..3);
     connection.execute("UPDATE deliveries SET written = 100 * event", []).unwrap();
-    attempt(&mut tables, 1, 50, Some(200), Next::Delivered);
-    attempt(&mut tables, 3, 50, Some(500), Next::Failed);
-    attempt(&mut tables, 5, 50, Some(500), Next::Retry(i64::MAX));
-    tables.take_news();
+    attempt(&connection, &mut tables, 1, 50, Some(200), Next::Delivered);
+    attempt(&connection, &mut tables, 3, 50, Some(500), Next::Failed);
+    attempt(&connection, &mut tables, 5, 50, Some(500), Next::Retry(i64::MAX));
+    tables.take_changes();
+    let ids = rows(&connection, "SELECT message_id FROM events ORDER BY id");
     assert_eq!(redeliver(&mut tables, since("ops", 200), Scope::default()), Ok(2));
-    assert!(tables.take_news().is_due);
+    assert!(tables.take_changes().is_due);
     let due = rows(&connection, "SELECT id FROM deliveries WHERE attempts = 0 AND next_attempt < 9e15 ORDER BY id");
     assert_eq!(due, [2, 3, 4, 5, 6].map(|id| json!([id])));
     assert_eq!(states(&connection, "ops"), ["delivered", "pending", "pending"]);
@@ -155,7 +136,9 @@ fn a_redelivery_makes_deliveries_due_with_all_their_tries() {
     assert_eq!(redeliver(&mut tables, message(Some("other")), Scope::default()), Ok(0));
     let unknown = Which::Message { id: "msg_0".to_owned(), webhook: None };
     assert_eq!(redeliver(&mut tables, unknown, Scope::default()), Ok(0));
-    assert_eq!(ids_of(&connection), ids_of(&connection), "the webhook-id stays");
+    assert_eq!(rows(&connection, "SELECT message_id FROM events ORDER BY id"), ids, "the webhook-id stays");
+    let errors = "SELECT count(*) FROM deliveries WHERE last_error IS NOT NULL AND state = 'pending'";
+    assert_eq!(rows(&connection, errors), [json!([0])], "a new start");
     let scope = |cluster: &str, namespaces: &str| Scope {
         clusters: Some(vec![cluster.to_owned()]),
         namespaces: vec![Patterns::parse(namespaces).unwrap()],
@@ -167,24 +150,20 @@ fn a_redelivery_makes_deliveries_due_with_all_their_tries() {
     assert_eq!(redeliver(&mut tables, message(None), Scope::default()), Ok(1));
 }
 
-fn ids_of(connection: &Connection) -> Vec<Value> {
-    rows(connection, "SELECT message_id FROM events ORDER BY id")
-}
-
 #[test]
 fn a_redelivery_that_has_no_room_changes_nothing() {
     let connection = in_memory();
     let mut tables = tables(&connection, 3);
     add(&mut tables, 0..3);
     for delivery in [1, 3] {
-        attempt(&mut tables, delivery, 50, Some(200), Next::Delivered);
+        attempt(&connection, &mut tables, delivery, 50, Some(200), Next::Delivered);
     }
     add(&mut tables, 3..4);
     let refused = redeliver(&mut tables, since("ops", 0), Scope::default());
     assert_eq!(refused, Err(RedeliverError::TooMany { matching: 2, room: 1 }));
     assert_eq!(states(&connection, "ops"), ["delivered", "delivered", "pending", "pending"]);
-    attempt(&mut tables, 5, 60, Some(200), Next::Delivered);
-    attempt(&mut tables, 7, 60, Some(200), Next::Delivered);
+    attempt(&connection, &mut tables, 5, 60, Some(200), Next::Delivered);
+    attempt(&connection, &mut tables, 7, 60, Some(200), Next::Delivered);
     connection.execute("UPDATE deliveries SET written = event", []).unwrap();
     assert_eq!(redeliver(&mut tables, since("ops", 2), Scope::default()), Ok(3));
     assert_eq!(redeliver(&mut tables, since("ops", 2), Scope::default()), Ok(3), "they are pending");
@@ -192,54 +171,17 @@ fn a_redelivery_that_has_no_room_changes_nothing() {
     assert_eq!(states(&connection, "ops"), ["delivered", "failed", "pending", "pending", "pending"]);
 }
 
-fn ended(uid: &str, state: BatchState, time: i64) -> BatchEnd {
-    let text = |text: &str| text.into();
-    let (namespace, name) = (text("demo"), text("night"));
-    let labels = vec![(text("team"), text("data"))];
-    BatchEnd {
-        uid: uid.into(),
-        namespace,
-        name,
-        state,
-        time: T + time,
-        labels,
-        notify: None,
-        json: text(r#"{"a": 1}"#),
-    }
-}
-
-fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
-    let (done, _) = oneshot::channel();
-    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, time: T, done }).unwrap();
-}
-
 #[test]
-fn the_end_of_a_batch_is_an_event_once_after_the_first_list_of_the_cluster() {
+fn a_redelivery_of_too_many_rows_is_refused_and_not_done_in_part() {
     let connection = in_memory();
-    let mut tables = tables(&connection, 99);
-    batches(&mut tables, vec![ended("old", Completed, 1)]);
-    batches(&mut tables, vec![ended("second", Failed, 1)]);
-    batches(&mut tables, vec![]);
-    tables.too_old.created_by = T + 2;
-    let unreadable = BatchEnd { json: "{".into(), ..ended("bad", Failed, 9) };
-    for _ in 0..2 {
-        let all =
-            [("old", Completed, 1), ("late", Failed, 2), ("a", Completed, 7), ("b", Incomplete, 8), ("c", Running, 9)];
-        let all = all.map(|(uid, state, time)| ended(uid, state, time));
-        batches(&mut tables, [vec![unreadable.clone()], all.to_vec()].concat());
+    let mut tables = tables(&connection, 1);
+    for number in 0..10 {
+        add(&mut tables, number..number + 1);
+        attempt(&connection, &mut tables, 2 * number + 1, 50, Some(200), Next::Delivered);
     }
-    // Members are deleted after the end. `b` gets new ones.
-    batches(&mut tables, vec![ended("a", Incomplete, 9), ended("b", Incomplete, 5), ended("b", Failed, 9)]);
-    batches(&mut tables, vec![ended("b", Incomplete, 10), ended("a", Completed, 11)]);
-    let found = rows(
-        &connection,
-        "SELECT type, namespace, object, time - 1790000000 FROM events
-         JOIN deliveries ON event = events.id WHERE webhook = 'ops' ORDER BY events.id",
-    );
-    let expected = [("completed", 7), ("incomplete", 8), ("failed", 9), ("completed", 11)];
-    assert_eq!(found, expected.map(|(state, time)| json!([format!("batch.{state}"), "demo", "night", time])));
-    let first = rows(&connection, "SELECT message_id, body FROM events").swap_remove(0);
-    assert_eq!(first[0], "msg_729c916cc9dfedce0093b2f024623231");
-    assert_eq!(first[1], r#"{"type":"batch.completed","timestamp":"2026-09-21T14:13:27+00:00","data":{"a": 1}}"#);
-    integrity(&connection);
+    connection.execute("UPDATE deliveries SET written = event", []).unwrap();
+    let nothing = Scope { clusters: Some(vec![]), ..Scope::default() };
+    assert_eq!(redeliver(&mut tables, since("ops", 2), nothing.clone()), Ok(0));
+    let refused = Err(RedeliverError::TooMany { matching: 10, room: 1 });
+    assert_eq!(redeliver(&mut tables, since("ops", 1), nothing), refused);
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::config::history::HistoryConfig;
+use crate::history::outbox::drops::Drops;
 use crate::history::outbox::tables::Outbox;
 use crate::history::record::{BatchEnd, ListReason, Record};
 use crate::history::store::apply::Tables;
@@ -17,8 +18,14 @@ use crate::jobs::batches::state::BatchState;
 
 const DAY: i64 = 86400;
 
-fn work(connection: &Connection, config: &HistoryConfig) -> TooOld {
+fn retention<'c>(connection: &'c Connection, config: &HistoryConfig) -> Retention<'c> {
     let mut retention = Retention::new(connection, config, Duration::ZERO, now()).unwrap();
+    retention.subscriptions = Some(to(&["ops", "lab"], 9).subscriptions);
+    retention
+}
+
+fn work(connection: &Connection, config: &HistoryConfig) -> TooOld {
+    let mut retention = retention(connection, config);
     while retention.work(true).unwrap() {}
     retention.too_old()
 }
@@ -30,7 +37,7 @@ fn ended(uid: &str, time: i64) -> BatchEnd {
 
 fn batches(tables: &mut Tables<'_>, batches: Vec<BatchEnd>) {
     let (done, _) = oneshot::channel();
-    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, time: now(), done }).unwrap();
+    tables.apply(&Record::BatchesEnded { cluster: "prod".into(), batches, done }).unwrap();
 }
 
 fn tables(connection: &Connection) -> Tables<'_> {
@@ -48,7 +55,7 @@ fn counts(connection: &Connection) -> Value {
 }
 
 #[test]
-fn old_events_are_deleted_with_their_deliveries_unless_one_is_pending() {
+fn old_events_are_deleted_with_their_deliveries_unless_one_is_pending_for_an_endpoint_of_the_file() {
     let dir = Dir::new();
     let config = HistoryConfig { keep: 10 * Duration::from_hours(24), ..dir.config() };
     let database = open(&config).unwrap();
@@ -61,13 +68,14 @@ fn old_events_are_deleted_with_their_deliveries_unless_one_is_pending() {
     batches(&mut tables, vec![ended("a", old), ended("b", young)]);
     assert_eq!(counts(connection), json!([1202, 2404, 2]));
     let set = |sql: &str| connection.execute_batch(sql).unwrap();
-    set("UPDATE deliveries SET state = 'delivered' WHERE event > 2 OR webhook = 'ops'; DELETE FROM runs");
-    let older = now() - 31 * DAY;
+    set("UPDATE deliveries SET state = 'delivered' WHERE event > 2 OR webhook = 'ops';
+        UPDATE deliveries SET webhook = 'former' WHERE event = 2 AND webhook = 'lab'; DELETE FROM runs");
+    let older = now() - 400 * DAY;
     let times =
-        format!("UPDATE events SET written = CASE id WHEN 1200 THEN {young} WHEN 2 THEN {older} ELSE {old} END * 1000");
+        format!("UPDATE events SET written = CASE id WHEN 1200 THEN {young} WHEN 1 THEN {older} ELSE {old} END * 1000");
     set(&times);
     let too_old = work(connection, &config);
-    // Event 1 has a pending delivery, and event 1200 is young. Event 2 has one too, but nobody takes it.
+    // Event 1 has a pending delivery, and event 1200 is young. Event 2 has one too, of an endpoint that is gone.
     assert_eq!(rows(connection, "SELECT id FROM events ORDER BY id"), [json!([1]), json!([1200])]);
     assert_eq!(counts(connection), json!([2, 4, 1]));
     // The end that was deleted is not sent again.
@@ -114,5 +122,34 @@ fn a_full_file_loses_the_oldest_ends_and_events_but_none_that_is_pending() {
     tables.too_old = too_old;
     batches(&mut tables, (0..number).map(|at| ended(&at.to_string(), start + at)).collect());
     assert_eq!(counts(connection), left);
+    integrity(connection);
+}
+
+#[test]
+fn a_full_file_without_anything_else_to_delete_drops_the_oldest_pending_deliveries() {
+    let dir = Dir::new();
+    let config = HistoryConfig { max_size: 2 << 20, ..dir.config() };
+    let database = open(&config).unwrap();
+    let connection = &database.connection;
+    let mut tables = tables(connection);
+    let mut number = 0;
+    while !retention(connection, &config).is_high().unwrap() {
+        connection.execute_batch("BEGIN").unwrap();
+        for uid in number..number + 20 {
+            tables.apply(&changed(job_at(now(), &uid.to_string(), 7, "pending"))).unwrap();
+        }
+        connection.execute_batch("COMMIT").unwrap();
+        number += 20;
+    }
+    connection.execute_batch("UPDATE deliveries SET state = 'failed' WHERE webhook = 'lab' AND event < 9").unwrap();
+    let (mut retention, drops) = (retention(connection, &config), Drops::default());
+    while retention.work(true).unwrap() {}
+    assert!(!retention.is_high().unwrap() && retention.take_deleted_events(&drops));
+    let dropped = drops.total("ops");
+    assert!(dropped > 0 && dropped % 500 == 0, "{dropped}");
+    assert_eq!(drops.total("lab"), dropped - 8);
+    let left = rows(connection, "SELECT min(id) - 1, max(id) FROM events");
+    assert_eq!(left, [json!([dropped, number])]);
+    assert_eq!(rows(connection, "SELECT count(*) FROM runs"), [json!([number])]);
     integrity(connection);
 }
