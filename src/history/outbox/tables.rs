@@ -103,7 +103,7 @@ impl<'c> Outbox<'c> {
         self.add_after(&message_of_job(cluster, status, &labels, event_type, time, data), pause)
     }
 
-    /// Adds the exit code to the event of a failed job, if there is one and it is not sent yet.
+    /// Adds the exit code to the event of a failed job. An event that was sent stays as it is.
     pub(in crate::history) fn add_exit(
         &mut self,
         cluster: &str,
