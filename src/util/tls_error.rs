@@ -36,11 +36,15 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate's extendedKeyUsage does not allow this use"
         }
-        // webpki has no other way to name this error.
-        CertificateError::Other(other) if other.0.to_string() == "UnsupportedCertVersion" => {
-            "the certificate has X.509 version 1: make one of version 3, with \
-             openssl x509 -req -extfile FILE and subjectAltName=DNS:NAME in FILE"
-        }
+        // webpki has no other way to name these errors.
+        CertificateError::Other(other) => match &*other.0.to_string() {
+            "UnsupportedCertVersion" => {
+                "the certificate has X.509 version 1: make one of version 3, with \
+                 openssl x509 -req -extfile FILE and subjectAltName=DNS:NAME in FILE"
+            }
+            "CaUsedAsEndEntity" => "the certificate is that of a CA: the peer needs one that the CA has signed",
+            _ => return error.to_string(),
+        },
         other => return other.to_string(),
     };
     text.to_owned()
@@ -66,9 +70,11 @@ fn received(alert: AlertDescription) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rustls::PeerIncompatible;
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    use rustls::client::verify_server_cert_signed_by_trust_anchor;
+    use rustls::crypto::ring;
+    use rustls::pki_types::{CertificateDer, UnixTime, pem::PemObject};
     use rustls::server::ParsedCertificate;
+    use rustls::{PeerIncompatible, RootCertStore};
 
     use super::*;
 
@@ -78,6 +84,19 @@ mod tests {
         let version_1 = CertificateDer::from_pem_slice(pem).unwrap();
         let text = describe(&ParsedCertificate::try_from(&version_1).err().unwrap());
         assert!(text.starts_with("the certificate has X.509 version 1: make one of version 3, with openssl"), "{text}");
+    }
+
+    #[test]
+    fn a_ca_is_not_the_certificate_of_a_server() {
+        let mut params = rcgen::CertificateParams::new(["relay.test".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.der().clone()).unwrap();
+        let (certificate, now) = (ParsedCertificate::try_from(ca.der()).unwrap(), UnixTime::now());
+        let algorithms = ring::default_provider().signature_verification_algorithms.all;
+        let error = verify_server_cert_signed_by_trust_anchor(&certificate, &roots, &[], now, algorithms).unwrap_err();
+        assert_eq!(describe(&error), "the certificate is that of a CA: the peer needs one that the CA has signed");
     }
 
     #[test]

@@ -79,6 +79,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("fd00:0ec2:ffff:ffff:ffff:ffff:ffff:ffff", "an address of the EC2 metadata service"),
     // IPv4-mapped.
     ("::ffff:127.0.0.1", "holds 127.0.0.1, a loopback address"),
+    ("::ffff:0:127.0.0.1", "holds 127.0.0.1, a loopback address"),
+    ("::ffff:0:169.254.169.254", "holds 169.254.169.254, a link-local address"),
     ("::ffff:7f00:1", "holds 127.0.0.1, a loopback address"),
     ("0:0:0:0:0:FFFF:A9FE:A9FE", "holds 169.254.169.254, a link-local address"),
     ("::ffff:0.0.0.0", "holds 0.0.0.0, an unspecified address"),

@@ -101,12 +101,16 @@ async fn start(aws: &AwsMock, state: &Folder, on_usual_port: bool) -> io::Result
     };
     let usual = on_usual_port && TcpListener::bind(USUAL).is_ok();
     let address = if usual { USUAL } else { "127.0.0.1:0" };
-    let service = service.env("EKS_API_LISTEN", address).env("LOG_LEVEL", "INFO");
+    let address = std::env::var("EKS_API_LISTEN").unwrap_or_else(|_| address.to_owned());
+    let service = service.env("EKS_API_LISTEN", &address).env("LOG_LEVEL", "INFO");
     let path = |name: &str| state.path().join(name).to_string_lossy().into_owned();
+    // The service starts in another folder.
+    let given = std::env::var("EKS_API_WEBHOOKS_FILE").map(std::path::absolute).ok().transpose()?;
+    let webhooks = given.map_or_else(|| path("webhooks"), |given| given.to_string_lossy().into_owned());
     // Nobody listens there: deliveries wait.
     state.write("ops.key", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
     state.write("webhooks", &format!("ops url=http://127.0.0.1:9/ secret_file={}\n", path("ops.key")));
-    let service = service.env("EKS_API_STATE_DIR", &path("")).env("EKS_API_WEBHOOKS_FILE", &path("webhooks"));
+    let service = service.env("EKS_API_STATE_DIR", &path("")).env("EKS_API_WEBHOOKS_FILE", &webhooks);
     let service = service.start().await;
     service.ready().await;
     Ok(service)

@@ -16,7 +16,7 @@ pub(super) fn write(text: &mut Exposition, webhooks: &Webhooks) {
         }
     };
     let help = "Attempts to deliver, by outcome: delivered, retried (made again later), failed (given up), \
-                and dropped because too many were pending.";
+                and dropped because too many were pending or the history was full.";
     let mut deliveries = text.family(Counter, "eks_api_webhook_deliveries_total", help);
     each(&mut |webhook, EndpointNumbers { delivered, retried, failed, dropped, .. }| {
         for (outcome, count) in

@@ -39,10 +39,10 @@ pub(crate) async fn list_webhooks(ctx: &mut RequestContext) -> Result<Reply, Pro
     });
     let summaries: Vec<_> = read.await.map_err(|error| reader.problem(error))?;
     let listed = summaries.into_iter().map(|(summary, endpoint)| {
-        let Summary { pending, oldest_pending, is_retrying, last_status, last_success } = summary;
+        let Summary { pending, oldest_pending, has_last_failed, last_status, last_success } = summary;
         let state = match webhooks.metrics.get(&endpoint.name) {
             numbers if numbers.is_disabled => "disabled",
-            _ if is_retrying => "retrying",
+            _ if has_last_failed => "retrying",
             _ => "active",
         };
         let (webhook, host) = (endpoint.name.to_string(), endpoint.url.to_string());

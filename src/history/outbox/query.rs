@@ -18,11 +18,7 @@ const DUE: &str = "SELECT id, next_attempt, attempts, event FROM deliveries INDE
 const PENDING: &str = "SELECT count(*), min(written) FROM deliveries INDEXED BY deliveries_pending
     WHERE webhook = ?1 AND state = 'pending'";
 
-/// Whether one waits for its next attempt.
-const HAS_RETRY: &str = "SELECT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_due
-    WHERE webhook = ?1 AND state = 'pending' AND attempts > 0)";
-
-const PENDING_OF_SCOPE: &str = "SELECT d.written, attempts > 0, cluster, namespace
+const PENDING_OF_SCOPE: &str = "SELECT d.written, cluster, namespace
     FROM deliveries d INDEXED BY deliveries_pending CROSS JOIN events ON events.id = event
     WHERE webhook = ?1 AND state = 'pending' ORDER BY d.written";
 
@@ -80,8 +76,7 @@ pub struct Summary {
     pub pending: u64,
     /// When the event of the oldest pending delivery was written.
     pub oldest_pending: Option<Timestamp>,
-    /// Whether the last attempt has failed, and a delivery waits for its next one.
-    pub is_retrying: bool,
+    pub has_last_failed: bool,
     pub last_status: Option<u16>,
     pub last_success: Option<Timestamp>,
 }
@@ -90,27 +85,25 @@ pub struct Summary {
 pub fn summary(connection: &Connection, webhook: &str, scope: &Scope) -> rusqlite::Result<Summary> {
     let note = "SELECT last_status, last_success, last_success IS NOT last_attempt FROM webhooks WHERE name = ?1";
     let last = connection.query_row(note, [webhook], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let (last_status, last_success, has_failed) = last.optional()?.unwrap_or_default();
-    let (mut pending, mut oldest, mut has_retry) = (0, None::<i64>, false);
+    let (last_status, last_success, has_last_failed) = last.optional()?.unwrap_or_default();
+    let (mut pending, mut oldest) = (0, None::<i64>);
     if scope.is_all() {
         let read = |row: &Row<'_>| Ok((row.get::<_, u32>(0)?.into(), row.get(1)?));
         (pending, oldest) = connection.query_row(PENDING, [webhook], read)?;
-        has_retry = has_failed && connection.query_row(HAS_RETRY, [webhook], |row| row.get(0))?;
     } else {
         let mut statement = connection.prepare(PENDING_OF_SCOPE)?;
         let mut rows = statement.query([webhook])?;
         while let Some(row) = rows.next()? {
-            if scope.covers(row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?) {
+            if scope.covers(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) {
                 pending += 1;
                 oldest = oldest.or(row.get(0)?);
-                has_retry |= row.get::<_, bool>(1)?;
             }
         }
     }
     Ok(Summary {
         pending,
         oldest_pending: oldest.map(in_seconds),
-        is_retrying: has_failed && has_retry,
+        has_last_failed,
         last_status,
         last_success: Option::map(last_success, in_seconds),
     })

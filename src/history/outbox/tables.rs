@@ -108,7 +108,7 @@ impl<'c> Outbox<'c> {
         self.add_after(&message_of_job(cluster, status, &labels, event_type, time, data), pause)
     }
 
-    /// Adds the exit code to the event of a failed job, if there is one and no attempt to send it is written yet.
+    /// Adds the exit code to the event of a failed job. An event that was sent stays as it is.
     pub(in crate::history) fn add_exit(
         &mut self,
         cluster: &str,

@@ -275,6 +275,11 @@ fn failed_job(name: &str) -> Value {
     json!({ "type": "job.failed", "timestamp": "2026-11-23T21:39:06+00:00", "data": data })
 }
 
+/// Makes a message new to a receiver again.
+fn forget(folder: &Folder, script: &str) {
+    std::fs::remove_file(folder.path().join(format!("{script}.ids/{ID}"))).unwrap();
+}
+
 #[tokio::test]
 async fn the_receiver_takes_only_what_is_signed() {
     if !can_run(&["python3"]) {
@@ -304,10 +309,13 @@ async fn the_relay_posts_to_slack() {
     let post = slack.next().await;
     assert!(post.head[0].starts_with("POST /services/T0/B0/x "), "{:?}", post.head);
     assert_eq!(post.header("content-type"), "application/json");
-    let text = "job.failed: lab demo/hello a &lt;!channel&gt; &amp; more";
+    let text = "job.failed: lab demo hello a &lt;!channel&gt; &amp; more";
     assert_eq!(serde_json::from_str::<Value>(&post.body).unwrap(), json!({ "text": text }));
     slack.stop().await;
+    assert_eq!(relay.post_signed(&event).await, Some(204), "it does nothing for a known id");
+    forget(&folder, "slack.py");
     assert_eq!(relay.post_signed(&event).await, None, "the service must send it again");
+    assert_eq!(relay.post_signed(&event).await, None, "an id is known only after the work");
 }
 
 #[tokio::test]
@@ -333,6 +341,7 @@ async fn the_relay_publishes_to_sns() {
     assert_eq!(read("args"), expected);
     assert_eq!(serde_json::from_str::<Value>(&read("message")).unwrap(), event);
     folder.write("code", "1");
+    forget(&folder, "sns.py");
     assert_eq!(relay.post_signed(&event).await, None, "the service must send it again");
 }
 
@@ -352,6 +361,7 @@ async fn the_relay_runs_a_failed_job_again_and_only_once() {
     let event = json!({ "type": "job.failed", "data": created["job"] });
     for _ in 0..2 {
         assert_eq!(relay.post_signed(&event).await, Some(204));
+        forget(&folder, "again.py");
     }
     let again = "/api/eks-list-jobs?namespace=demo&label_selector=retried%3Dtrue";
     let jobs = lab.service.get(again).await.expect_status(200).json();
