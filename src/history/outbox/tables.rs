@@ -104,7 +104,7 @@ impl<'c> Outbox<'c> {
         self.add_after(&message_of_job(cluster, status, &labels, event_type, time, data), pause)
     }
 
-    /// Adds the exit code to the event of a failed job, if there is one and it is not sent yet.
+    /// Adds the exit code to the event of a failed job, if there is one and it is not sent.
     pub(in crate::history) fn add_exit(
         &mut self,
         cluster: &str,
