@@ -63,10 +63,8 @@ fn held_in(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let [_, _, b2, b3, b4, b5, b6, b7, _, b9, b10, b11, b12, b13, b14, b15] = address.octets();
     let last = Ipv4Addr::new(b12, b13, b14, b15);
     match address.segments() {
-        // IPv4-compatible, IPv4-mapped, and NAT64 (RFC 6052).
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
-        // IPv4-translated (RFC 2765).
-        [0, 0, 0, 0, 0xffff, 0, ..] => vec![last],
+        // IPv4-compatible, IPv4-mapped, IPv4-translated (RFC 2765), and NAT64 (RFC 6052).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
         // 6to4.
         [0x2002, ..] => vec![Ipv4Addr::new(b2, b3, b4, b5)],
         // A network's own NAT64 (RFC 8215). Its prefix has 48, 56, 64 or 96 bits. The place of the IPv4 address depends

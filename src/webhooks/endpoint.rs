@@ -73,9 +73,9 @@ impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, is_tls, .. } = self;
         if host.contains(':') {
-            write!(f, "[{host}]")?
+            write!(f, "[{host}]")?;
         } else {
-            f.write_str(host)?
+            f.write_str(host)?;
         }
         let usual = if *is_tls { 443 } else { 80 };
         if *port == usual { Ok(()) } else { write!(f, ":{port}") }

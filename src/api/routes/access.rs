@@ -35,7 +35,7 @@ const fn permission(
     Permission { verb, group, resource, needed_for }
 }
 
-/// The permission that a caller needs before create-job reveals anything of a preset.
+/// The permission that a caller needs before create-job reveals anything of a preset or of a webhook.
 pub const MAKE_JOB: Permission = permission("create", "batch", "jobs", "create-job");
 pub const CREATE_JOB: &[Permission] = &[
     MAKE_JOB,

@@ -57,7 +57,7 @@ impl NamedTemplate {
     ) -> Result<(), Problem> {
         if has_namespace {
             ctx.check_namespace(Policy::may_create_in, &self.namespace)?;
-            authorize(ctx, &self.namespace).await?;
+            authorize_create(ctx, &self.namespace).await?;
         }
         let preset = ctx.state.presets.current().get(self.name.name()).cloned();
         let own = preset.as_ref().and_then(|preset| preset.namespace.clone());
@@ -74,7 +74,7 @@ impl NamedTemplate {
             ctx.set_object(&self.namespace, job);
             return ctx.check_namespace(Policy::may_create_in, &self.namespace);
         }
-        authorize(ctx, &self.namespace).await?;
+        authorize_create(ctx, &self.namespace).await?;
         match ctx.check_namespace(Policy::may_create_in, &self.namespace) {
             Err(_) if self.preset.is_none() => Err(self.not_found()),
             checked => checked,
@@ -145,14 +145,15 @@ async fn may_use(ctx: &mut RequestContext, namespace: &Namespace) -> Result<bool
     if ctx.check_namespace(Policy::may_use, namespace).is_err() {
         return Ok(false);
     }
-    match authorize(ctx, namespace).await {
+    match authorize_create(ctx, namespace).await {
         Err(problem) if problem.status == StatusCode::FORBIDDEN => Ok(false),
         checked => checked.map(|()| true),
     }
 }
 
-/// Asks the cluster whether the caller may create jobs in the namespace. A preset costs no request that would show it.
-async fn authorize(ctx: &mut RequestContext, namespace: &Namespace) -> Result<(), Problem> {
+/// Asks the cluster whether the caller may create jobs in the namespace. A preset, or a name in `notify`, costs no
+/// request that would show it.
+pub(in crate::api) async fn authorize_create(ctx: &mut RequestContext, namespace: &Namespace) -> Result<(), Problem> {
     ctx.authorize(&[AccessRequest { permission: MAKE_JOB, namespace: Some(namespace), name: None }]).await
 }
 

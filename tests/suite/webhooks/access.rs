@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::site::Files;
 use crate::access::{ALICE, BOB, Key, ask, bearer, keygen, keygen_with, told, with_keys, with_users};
+use crate::calls::{CREATE_JOB, manifest, nameless};
 use crate::given::BINARY;
 use crate::history::site::{at, completed, old_job, running};
 use crate::live::until;
@@ -182,4 +183,26 @@ async fn with_tokens_the_default_cluster_decides_by_the_path_and_the_verb_of_eac
         }
         assert_ne!(as_user(&lab, ALICE, call).await.0, 403, "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_caller_who_may_not_create_jobs_learns_no_name_of_a_webhook() {
+    let (state, receiver) = (Folder::new(), Receiver::start());
+    let files = Files::new(&[("ops", &receiver, "")]);
+    let file = files.path("webhooks");
+    let lab = with_users(&settings(&state, file.to_str().unwrap())).await;
+    lab.cluster.allow_user("bob", Right::to(&["get"], "jobs"));
+    let call = |path, body: Value| ("POST", path, Some(body));
+    for name in ["ops", "nobody"] {
+        for call in [
+            call(CREATE_JOB, json!({ "job_manifest": manifest("etl"), "notify": [name] })),
+            call(CREATE_JOB, json!({ "template": { "cron_job": "etl" }, "notify": [name] })),
+            call("/api/eks-create-batch", json!({ "job_manifest": nameless(), "jobs": [{}], "notify": [name] })),
+        ] {
+            let (status, reason, detail) = as_user(&lab, BOB, &call).await;
+            assert_eq!((status, reason.as_str()), (403, "Forbidden"), "{call:?}: {detail}");
+        }
+    }
+    let unknown = call(CREATE_JOB, json!({ "job_manifest": manifest("etl"), "notify": ["nobody"] }));
+    assert_eq!(as_user(&lab, ALICE, &unknown).await.0, 422);
 }

@@ -106,7 +106,10 @@ impl Names {
 /// Creates the batch when all parameters are known.
 async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, call: Call) -> Result<Reply, Problem> {
     let (namespace, template) = place(ctx, &names, &name, &call).await?;
-    call.notify.iter().try_for_each(|notify| notify.check(ctx, &namespace))?;
+    let checked = match &call.notify {
+        Some(notify) => notify.check(ctx, &namespace).await,
+        None => Ok(()),
+    };
     let batch = BatchRef { namespace, name };
     ctx.set_object(&batch.namespace, Some(&batch.name.head()));
     let (on_error, bound) = (call.on_error, call.input.bound.clone());
@@ -116,10 +119,14 @@ async fn create_from(ctx: &mut RequestContext, names: Names, name: BatchName, ca
     }
     // Until the reply, the missing members of the batch may still come.
     let _submission = ctx.store().submissions.begin(&batch.namespace, &batch.name);
-    let is_from_template = template.is_some();
-    let begun = begin(ctx, &batch, template, call.input, names.key.is_some(), &mut warnings).await;
+    // The template and the webhooks may have changed since an earlier call.
+    let may_be_changed = template.is_some() || checked.is_err();
+    let begun = match checked {
+        Ok(()) => begin(ctx, &batch, template, call.input, names.key.is_some(), &mut warnings).await,
+        Err(problem) => Err(problem),
+    };
     let (plan, head) = match begun {
-        Err(problem) if is_from_template && names.is_repeatable() => {
+        Err(problem) if may_be_changed && names.is_repeatable() => {
             return repeated::find(ctx, &batch, &bound, on_error, problem).await;
         }
         begun => begun?,

@@ -1,4 +1,4 @@
-//! Finds a complete batch of an earlier call whose template cannot be used any more.
+//! Finds a complete batch of an earlier call whose template or webhook cannot be used any more.
 
 use crate::api::batches::batch_ref::BatchRef;
 use crate::api::batches::create::body::OnError;

@@ -18,12 +18,13 @@ use crate::api::context::RequestContext;
 use crate::api::jobs::create::body::{CreateJob, Source};
 use crate::api::jobs::create::notify::Notify;
 use crate::api::jobs::create::submit::{Outcome, with_free_name};
-use crate::api::jobs::create::template::FromTemplate;
+use crate::api::jobs::create::template::{FromTemplate, find_repeated};
 use crate::api::jobs::job_ref::JobRef;
 use crate::api::jobs::lookup;
 use crate::api::jobs::provenance::Provenance;
 use crate::api::jobs::wait::{WaitCondition, wait_for};
 use crate::api::routes::Route;
+use crate::api::templates::source::is_about_template;
 use crate::http::request::body::Envelope;
 use crate::http::request::body_stream::RequestBody;
 use crate::http::request::parameters::{agreed, parse_namespace, wait_time};
@@ -109,13 +110,23 @@ async fn create_from(
         Source::Manifest(manifest) => {
             let (request_id, now) = (ctx.info.request_id.as_str(), SystemTime::now());
             let (namespace, annotation) = (namespace.as_deref(), notify.as_ref().map(Notify::annotation));
-            let annotation = annotation.as_deref();
+            let (annotation, is_keyed) = (annotation.as_deref(), key.is_some());
             let input = CreateJobInput { manifest, namespace, key, request_id, now, origin: None, notify: annotation };
             let prepared = manifest::prepare(input)?;
             ctx.set_object(&prepared.namespace, Some(&prepared.name));
             ctx.check_namespace(Policy::may_create_in, &prepared.namespace)?;
-            notify.iter().try_for_each(|notify| notify.check(ctx, &prepared.namespace))?;
-            send(ctx, validation, prepared).await?
+            let checked = match &notify {
+                Some(notify) => notify.check(ctx, &prepared.namespace).await,
+                None => Ok(()),
+            };
+            match checked {
+                Ok(()) => send(ctx, validation, prepared).await?,
+                // The endpoint may have been removed since an earlier call with this key.
+                Err(problem) if is_keyed && is_about_template(&problem) => {
+                    Outcome::Created(Box::new(find_repeated(ctx, prepared, problem).await?))
+                }
+                Err(problem) => return Err(problem),
+            }
         }
         Source::Template(call) => {
             let call = FromTemplate::new(ctx, call, namespace, key, notify).await?;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::context::RequestContext;
+use crate::api::templates::source::authorize_create;
 use crate::http::response::problem::Problem;
 use crate::kube::names::Namespace;
 use crate::util::first_items::FirstItems;
@@ -20,8 +21,10 @@ impl Notify {
         self.0.0.join(",")
     }
 
-    /// 422 unless each name is that of another endpoint which takes events of this namespace.
-    pub(in crate::api) fn check(&self, ctx: &RequestContext, namespace: &Namespace) -> Result<(), Problem> {
+    /// 422 unless each name is that of another endpoint which takes events of this namespace. The caller's rights are
+    /// checked first, so a refusal reveals no names.
+    pub(in crate::api) async fn check(&self, ctx: &mut RequestContext, namespace: &Namespace) -> Result<(), Problem> {
+        authorize_create(ctx, namespace).await?;
         self.check_names(|name| is_endpoint(ctx, name, namespace))
     }
 

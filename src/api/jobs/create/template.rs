@@ -20,14 +20,13 @@ pub(super) struct FromTemplate {
     namespace_in_call: Option<String>,
     template: NamedTemplate,
     key: Option<IdempotencyKey>,
-    /// The value of the annotation.
-    notify: Option<String>,
+    notify: Option<Notify>,
     parameters: parameters::Values,
     overrides: Overrides,
 }
 
 impl FromTemplate {
-    /// Finds the template and its namespace. Checks the webhooks.
+    /// Finds the template and its namespace.
     pub(super) async fn new(
         ctx: &mut RequestContext,
         call: TemplateCall,
@@ -38,13 +37,14 @@ impl FromTemplate {
         let (parameters, overrides) = (parameters::parse(&call.parameters)?, Overrides::parse(&call.overrides)?);
         let (name, namespace) = (call.template.clone(), namespace_in_call.as_deref());
         let template = NamedTemplate::find(ctx, name, namespace, call.job_name.as_ref()).await?;
-        notify.iter().try_for_each(|notify| notify.check(ctx, &template.namespace))?;
-        let notify = notify.as_ref().map(Notify::annotation);
         Ok(Self { call, namespace_in_call, template, key, notify, parameters, overrides })
     }
 
-    /// Reads the template and returns the manifest to send.
+    /// Checks the webhooks, reads the template, and returns the manifest to send.
     pub(super) async fn prepare(&self, ctx: &mut RequestContext) -> Result<JobManifest, Problem> {
+        if let Some(notify) = &self.notify {
+            notify.check(ctx, &self.template.namespace).await?;
+        }
         let template = self.template.read(ctx).await?;
         let instance = instantiate(&template, &self.parameters, &self.overrides).map_err(problem)?;
         let prepared = self.prepared(ctx, instance.manifest, template.version.clone());
@@ -72,7 +72,7 @@ impl FromTemplate {
             request_id: &ctx.info.request_id,
             now: SystemTime::now(),
             origin: Some(Origin { template: template.clone(), version, call: self.call.members.clone() }),
-            notify: self.notify.as_deref(),
+            notify: self.notify.as_ref().map(Notify::annotation).as_deref(),
         })
     }
 
@@ -88,16 +88,25 @@ impl FromTemplate {
         }
     }
 
-    /// Returns the job of an earlier call with the same Idempotency-Key after this call failed on its template. The
-    /// template may have changed since. Without such a job the failure stays.
+    /// Returns the job of an earlier call with the same Idempotency-Key. This call failed on its template or its webhooks,
+    /// which may have changed since. Without such a job the failure stays.
     pub(super) async fn find_repeated(&self, ctx: &mut RequestContext, problem: Problem) -> Result<Submitted, Problem> {
         if self.key.is_none() || !is_about_template(&problem) {
             return Err(problem);
         }
         // The name and the stamp do not depend on the content of the template.
         let Ok(prepared) = self.prepared(ctx, Manifest::new(), String::new()) else { return Err(problem) };
-        let submitted = create::find_repeated(ctx.client()?, prepared).await?.ok_or(problem)?;
+        let submitted = find_repeated(ctx, prepared, problem).await?;
         ctx.set_object(&submitted.namespace, Some(&submitted.name));
         Ok(submitted)
     }
+}
+
+/// Returns the job of an earlier call with the same Idempotency-Key. Without one the failure of this call stays.
+pub(super) async fn find_repeated(
+    ctx: &mut RequestContext,
+    prepared: JobManifest,
+    problem: Problem,
+) -> Result<Submitted, Problem> {
+    create::find_repeated(ctx.client()?, prepared).await?.ok_or(problem)
 }
