@@ -62,6 +62,6 @@ pub trait Subscriptions: fmt::Debug + Send + Sync {
     /// Returns the names of the endpoints, each once.
     fn endpoints(&self, event: &Event<'_>) -> Vec<Arc<str>>;
 
-    /// Returns the names of all endpoints, also of those that are disabled.
+    /// Returns the names of all endpoints, disabled ones too.
     fn names(&self) -> Vec<Arc<str>>;
 }

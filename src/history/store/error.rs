@@ -24,7 +24,7 @@ pub(super) enum Unusable {
     Replaced,
     /// The disk is full.
     DiskFull,
-    /// The database has its largest size. What may be deleted is deleted in pieces; runs that still exist stay.
+    /// The database has its largest size. Rows that may be deleted go in pieces; runs that still exist stay.
     SizeReached,
     Failed(String),
 }

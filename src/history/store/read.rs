@@ -1,9 +1,8 @@
 //! Runs queries beside the writer: [`Readers`].
 
-use std::num::NonZero;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{mem, thread};
 
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags};
 use tokio::sync::Semaphore;
@@ -13,7 +12,7 @@ use crate::history::store::error::Unusable;
 use crate::history::store::shared::Shared;
 use crate::kube::health::Outcome;
 
-/// The most queries at a time. They leave a core to the calls.
+/// The most queries at a time.
 const MAX_QUERIES: usize = 2;
 
 /// Why a query has no answer.
@@ -31,8 +30,7 @@ pub(super) struct Readers(Arc<Semaphore>);
 
 impl Default for Readers {
     fn default() -> Self {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        Self(Arc::new(Semaphore::new((cores - 1).clamp(1, MAX_QUERIES))))
+        Self(Arc::new(Semaphore::new(MAX_QUERIES)))
     }
 }
 

@@ -32,7 +32,7 @@ const EVENTS: u8 = 3;
 /// The oldest runs of all clusters, ends of batches, audit records and events, before the time ?1 (?2 in milliseconds).
 /// The age of a run counts from its end. A run that may still exist is left out.
 /// A cluster that was not compared since ?3 is not watched any more: nothing will be learned about its runs.
-/// An event is left out while a delivery of it to an endpoint of ?5, a JSON array of names, is pending.
+/// ?5 is a JSON array of endpoints. An event is left out while a delivery of it to one of them is pending.
 const OLDEST: &str = "
     SELECT created, runs.id, 0 FROM clusters CROSS JOIN runs ON runs.id IN (
         SELECT id FROM runs
@@ -199,7 +199,7 @@ impl<'c> Retention<'c> {
         Ok(!deleted.is_empty())
     }
 
-    /// Deletes the oldest rows from before a time. What is pending for these endpoints is kept. Returns them.
+    /// Deletes the oldest rows from before a time, except those that are pending for these endpoints. Returns them.
     fn delete_oldest(&mut self, before: i64, kept: &[Arc<str>]) -> rusqlite::Result<Vec<Row>> {
         let left = self.oldest_kept().min(self.started);
         let mut oldest = self.connection.prepare(OLDEST)?;

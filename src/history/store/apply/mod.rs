@@ -46,7 +46,7 @@ pub(super) type NextPiece<'a, 'c> = &'a mut dyn FnMut(&mut Tables<'c>) -> rusqli
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Written,
-    /// Nothing is to be written: a list of the cluster comes, there are no webhooks, or it is no record.
+    /// Nothing is written: a list of the cluster comes, there are no webhooks, or the entry has no record.
     LeftOut,
     /// A field has another type.
     Unreadable,
