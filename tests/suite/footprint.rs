@@ -23,8 +23,8 @@ const RUN_DELAY_AT_MOST: Duration = Duration::from_millis(20);
 const REQUESTS: usize = 1002;
 const CLIENTS: usize = 6;
 const READY_AT_MOST: u64 = 8_000_000;
-/// The last statuses of 334 jobs that are gone are kept for ten minutes.
-const AFTER_WORK_AT_MOST: u64 = 10_000_000;
+/// The last statuses of 334 jobs that are gone are kept for ten minutes. 7.8 MB are pages of the binary.
+const AFTER_WORK_AT_MOST: u64 = 11_000_000;
 
 fn binary() -> String {
     std::env::var("EKS_API_BINARY").expect("EKS_API_BINARY must name the binary to measure")
@@ -49,7 +49,7 @@ async fn the_service_listens_within_30_ms() {
 
 #[tokio::test]
 #[ignore = "measures the binary that EKS_API_BINARY names"]
-async fn the_service_takes_8_mb_when_ready_and_10_mb_after_1000_requests() {
+async fn the_service_takes_8_mb_when_ready_and_11_mb_after_1000_requests() {
     let lab = Lab::with(&binary(), &[("LOG_LEVEL", "INFO")]).await;
     let begun = resident(&lab.service);
     let client = async |client: usize| {
