@@ -41,7 +41,8 @@ pub(crate) async fn list_audit(ctx: &mut RequestContext) -> Result<Reply, Proble
 fn filter(ctx: &mut RequestContext) -> Result<AuditFilter, Problem> {
     let parameters = &ctx.parameters;
     let Times { since, until } = query::times(parameters, query::now())?;
-    let (caller, operation, outcome) = (query::caller(parameters)?, operation(parameters)?, outcome(parameters)?);
+    let (caller, operation, outcome) =
+        (query::caller(parameters)?, operation(parameters)?, query::one_of(parameters, "outcome", &OUTCOMES)?);
     let namespace = parameters.optional("namespace").map(|name| parse_namespace("namespace", name)).transpose()?;
     ctx.info.object.namespace.clone_from(&namespace);
     if let Some(namespace) = &namespace {
@@ -66,11 +67,4 @@ fn operation(parameters: &Parameters) -> Result<Option<String>, Problem> {
     let is_known = name == NO_OPERATION || Route::ALL.iter().any(|route| route.operation() == name);
     let message = "must be an operation as the records name it, such as create_job";
     is_known.then(|| Some(name.to_owned())).ok_or_else(|| Problem::malformed("operation", message))
-}
-
-fn outcome(parameters: &Parameters) -> Result<Option<String>, Problem> {
-    let Some(name) = parameters.optional("outcome") else { return Ok(None) };
-    let message = || format!("must be one of {}", OUTCOMES.join(", "));
-    let is_known = OUTCOMES.contains(&name);
-    is_known.then(|| Some(name.to_owned())).ok_or_else(|| Problem::malformed("outcome", &message()))
 }

@@ -57,6 +57,13 @@ pub(in crate::api) fn time(name: &str, text: &str, now: i64) -> Result<i64, Prob
     moment::parse(text, now).ok_or_else(|| Problem::malformed(name, message))
 }
 
+/// Returns the value of a parameter that has one of these values.
+pub(in crate::api) fn one_of(parameters: &Parameters, name: &str, values: &[&str]) -> Result<Option<String>, Problem> {
+    let Some(value) = parameters.optional(name) else { return Ok(None) };
+    let wrong = || Problem::malformed(name, &format!("must be one of {}", values.join(", ")));
+    values.contains(&value).then(|| Some(value.to_owned())).ok_or_else(wrong)
+}
+
 pub(super) fn caller(parameters: &Parameters) -> Result<Option<String>, Problem> {
     match parameters.optional("caller") {
         Some(name) if name.is_empty() || name.len() > MAX_CALLER_LEN => {

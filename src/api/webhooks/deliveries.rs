@@ -8,7 +8,6 @@ use crate::api::history::query::{self, Reader, Times};
 use crate::api::webhooks;
 use crate::history::outbox::query::{Delivery, DeliveryFilter, list};
 use crate::history::query::Page;
-use crate::http::request::parameters::Parameters;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 
@@ -28,7 +27,8 @@ pub(crate) async fn list_deliveries(ctx: &mut RequestContext) -> Result<Reply, P
     ctx.count()?;
     let given = ctx.parameters.optional("webhook").map(str::to_owned);
     let webhook = given.map(|name| webhooks::name(ctx, &name)).transpose()?;
-    let (state, Times { since, .. }) = (state(&ctx.parameters)?, query::times(&ctx.parameters, query::now())?);
+    let state = query::one_of(&ctx.parameters, "state", &STATES)?;
+    let Times { since, .. } = query::times(&ctx.parameters, query::now())?;
     let (limit, after) = query::page(ctx, MARK)?;
     let webhooks = webhooks::authorize(ctx).await?;
     let (reader, scope) = (Reader::new(ctx).await?, ctx.operator_scope());
@@ -51,11 +51,4 @@ pub(crate) async fn list_deliveries(ctx: &mut RequestContext) -> Result<Reply, P
         Some(name) if !is_known => Err(webhooks::not_found(&name)),
         _ => Reply::json(StatusCode::OK, &Listed { deliveries, r#continue: query::next(ctx, MARK, next) }),
     }
-}
-
-fn state(parameters: &Parameters) -> Result<Option<String>, Problem> {
-    let Some(name) = parameters.optional("state") else { return Ok(None) };
-    let message = || format!("must be one of {}", STATES.join(", "));
-    let is_known = STATES.contains(&name);
-    is_known.then(|| Some(name.to_owned())).ok_or_else(|| Problem::malformed("state", &message()))
 }
